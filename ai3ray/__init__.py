@@ -1,0 +1,1 @@
+"""One prompt becomes a verified, parallel plan over many language models."""

@@ -1,0 +1,84 @@
+"""A run's request: the HTTP body, the batch line, the Python call."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+
+from ai3ray.domain.frozen import Frozen
+from ai3ray.domain.plan import Assembly
+from ai3ray.errors import RequestError
+
+RunClass = Literal["interactive", "batch"]
+
+MAX_PROMPT_CHARS = 1_000_000
+
+
+class ContextText(Frozen):
+    """A text that tasks may read, such as a file."""
+
+    name: str
+    """What it is called, for instance the file's name."""
+    text: str = Field(max_length=1_000_000)
+    """Its content."""
+
+
+class RunRequest(Frozen):
+    """Everything a caller may ask of one run. Keys, base URLs and pool limits are not among it."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    prompt: str = Field(default="", max_length=MAX_PROMPT_CHARS)
+    """What is wanted; may be left out when `plan` is given."""
+    context: tuple[ContextText, ...] = ()
+    """Texts given to the tasks that need them."""
+    plan: dict[str, Any] | None = None
+    """A task graph; the planner is skipped."""
+    planner_model: str | None = None
+    """The model that plans; the best configured planner when absent."""
+    models: tuple[str, ...] = ()
+    """Only these models are called, for every role; all configured ones when empty."""
+    max_concurrency: int | None = Field(default=None, ge=1, le=1000)
+    """Tasks in flight at a time."""
+    max_tasks: int | None = Field(default=None, ge=1, le=10_000)
+    """The most tasks a plan may have."""
+    assembly: Assembly | None = None
+    """Overrides what the plan proposes."""
+    budget_usd: float | None = Field(default=None, gt=0)
+    """The most the run may cost, in US dollars."""
+    deadline_s: float | None = Field(default=None, gt=0)
+    """Seconds after which the run stops."""
+    verify: bool | None = None
+    """False drops the judge and the content checks; complete and non-empty are always checked."""
+    repair_limit: int | None = Field(default=None, ge=0, le=10)
+    """How often a defect goes back to its author."""
+    run_class: RunClass = Field(default="interactive", alias="class")
+    """`interactive` runs are served before `batch` ones."""
+    metadata: dict[str, str] = Field(default_factory=dict)
+    """Labels of the caller's own."""
+
+    @model_validator(mode="after")
+    def _has_work(self) -> Self:
+        if self.plan is None and not self.prompt.strip():
+            raise ValueError("the prompt is empty")
+        return self
+
+
+def parse_request(data: object) -> RunRequest:
+    """Read a request from decoded JSON.
+
+    Raises:
+        RequestError: in one line, naming the field in `param`.
+    """
+    if not isinstance(data, dict):
+        raise RequestError("the request is not a JSON object")
+    try:
+        return RunRequest.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "prompt"
+        if first["type"] == "extra_forbidden":
+            raise RequestError(f"{field}: there is no such field", field) from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise RequestError(f"{field}: {message}", field) from error

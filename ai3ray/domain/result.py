@@ -1,0 +1,142 @@
+"""A run as its JSON: what `ai3 run --json`, `GET /runs/{id}` and `RunResult` show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import Field
+
+from ai3ray.domain.call import Attempt, ErrorInfo
+from ai3ray.domain.events import Stats
+from ai3ray.domain.frozen import Frozen
+from ai3ray.domain.run import RunState, TaskState, seconds_between
+from ai3ray.domain.verdict import Verdict
+
+
+class TaskResult(Frozen):
+    """One task of a run."""
+
+    id: str
+    """Its id in the plan."""
+    title: str
+    """Its title."""
+    kind: str
+    """Its kind."""
+    status: str
+    """pending, running, succeeded, failed, skipped or cancelled."""
+    provider: str | None
+    """The provider of its latest attempt."""
+    model: str | None
+    """The model of its latest attempt."""
+    attempts: int
+    """Attempts begun."""
+    depends_on: tuple[str, ...]
+    """Its dependencies."""
+    output: str | None
+    """Its answer."""
+    cost_usd: float | None
+    """What its calls cost, repairs and judges included; null when a price is unknown."""
+    seconds: float | None
+    """From its first attempt to its end."""
+    verdict: Verdict | None
+    """The latest verdict; null when not verified."""
+    error: ErrorInfo | None = Field(default=None, exclude_if=lambda value: value is None)
+    """Why it has no answer."""
+
+
+class RunResult(Frozen):
+    """A run, finished or not."""
+
+    run_id: str
+    """Its id."""
+    status: str
+    """queued, planning, running, assembling, succeeded, partial, failed or cancelled."""
+    prompt: str
+    """What was asked."""
+    output: str | None
+    """The answer; null while there is none."""
+    tasks: tuple[TaskResult, ...]
+    """Its tasks in plan order."""
+    stats: Stats
+    """The run in figures."""
+    warnings: tuple[str, ...]
+    """What the reader should know."""
+    error: ErrorInfo | None = Field(default=None, exclude_if=lambda value: value is None)
+    """Why it failed."""
+
+
+def run_result(state: RunState, now: str | None = None) -> RunResult:
+    """The run's JSON view.
+
+    Args:
+        state: the folded run.
+        now: time stamp that an unfinished run is measured to.
+    """
+    return RunResult(
+        run_id=state.run_id,
+        status=state.status,
+        prompt=str(state.request.get("prompt", "")),
+        output=state.output,
+        tasks=tuple(_task_result(task, state) for task in state.tasks.values()),
+        stats=run_stats(state, now),
+        warnings=state.warnings,
+        error=state.error,
+    )
+
+
+def run_stats(state: RunState, now: str | None = None) -> Stats:
+    """The run in figures; sums run over known prices."""
+    calls = list(state.attempts.values())
+    return Stats(
+        cost_usd=known_cost(calls),
+        cost_complete=all(not _price_unknown(call) for call in calls),
+        input_tokens=sum(call.input_tokens for call in calls),
+        output_tokens=sum(call.output_tokens for call in calls),
+        calls=len(calls),
+        tasks=len(state.tasks),
+        seconds=seconds_between(state.created_at, state.finished_at or now) or 0.0,
+        critical_path_seconds=round(critical_path(state), 3),
+    )
+
+
+def known_cost(calls: Iterable[Attempt]) -> float:
+    """US dollars over the calls whose price is known."""
+    return round(sum(call.cost_usd or 0.0 for call in calls), 10)
+
+
+def task_cost(calls: Iterable[Attempt]) -> float | None:
+    """US dollars of one task's calls; None when a price among them is unknown."""
+    calls = list(calls)
+    return None if any(_price_unknown(call) for call in calls) else known_cost(calls)
+
+
+def critical_path(state: RunState) -> float:
+    """Seconds of the longest chain of dependent tasks (longest path in a DAG)."""
+    finish: dict[str, float] = {}
+    for task in state.graph.topological() if state.graph else ():
+        done = state.tasks[task.id]
+        finish[task.id] = (done.seconds or 0.0) + max((finish[dep] for dep in task.depends_on), default=0.0)
+    return max(finish.values(), default=0.0)
+
+
+def _task_result(task: TaskState, state: RunState) -> TaskResult:
+    return TaskResult(
+        id=task.id,
+        title=task.title,
+        kind=task.kind,
+        status=task.status,
+        provider=task.provider,
+        model=task.model,
+        attempts=task.attempts,
+        depends_on=task.depends_on,
+        output=task.output,
+        cost_usd=task_cost(call for call in state.attempts.values() if call.task_id == task.id),
+        seconds=task.seconds,
+        verdict=task.verdict,
+        error=task.error,
+    )
+
+
+def _price_unknown(call: Attempt) -> bool:
+    """A call that used tokens and has no cost."""
+    return call.cost_usd is None and bool(call.input_tokens or call.output_tokens)

@@ -1,0 +1,287 @@
+"""A run's state machine: two tables and `apply`. Live run, resume, SSE and replay all fold with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from ai3ray.domain.call import Attempt, ErrorInfo
+from ai3ray.domain.events import (
+    AssembleStart,
+    Cancelled,
+    Event,
+    Final,
+    PlanProgress,
+    PlanSource,
+    RunFailed,
+    RunStart,
+    StatsEvent,
+    TaskArtifact,
+    TaskFailed,
+    TaskSkipped,
+    TaskStart,
+    TaskVerified,
+    Warned,
+)
+from ai3ray.domain.frozen import Frozen
+from ai3ray.domain.plan import Assembly, TaskGraph
+from ai3ray.domain.verdict import Verdict
+from ai3ray.errors import IllegalTransition
+
+RunStatus = Literal["queued", "planning", "running", "assembling", "succeeded", "partial", "failed", "cancelled"]
+TaskStatus = Literal["pending", "running", "succeeded", "failed", "skipped", "cancelled"]
+
+TERMINAL: frozenset[str] = frozenset({"succeeded", "partial", "failed", "cancelled"})
+TASK_TERMINAL: frozenset[str] = frozenset({"succeeded", "failed", "skipped", "cancelled"})
+
+# Which events a run takes in which status. `new` is the state before run_start.
+_ANYTIME = frozenset({"decision", "warning"})
+RUN_TABLE: dict[str, frozenset[str]] = {
+    "new": frozenset({"run_start"}),
+    "queued": _ANYTIME | {"plan", "error", "cancelled"},
+    "planning": _ANYTIME | {"plan", "error", "cancelled"},
+    "running": _ANYTIME
+    | {
+        "task_start",
+        "task_retry",
+        "task_artifact",
+        "task_verified",
+        "task_repaired",
+        "task_failed",
+        "task_skipped",
+        "assemble_start",
+        "error",
+        "cancelled",
+    },
+    "assembling": _ANYTIME | {"final", "error", "cancelled"},
+    "succeeded": frozenset({"stats"}),
+    "partial": frozenset({"stats"}),
+    "failed": frozenset({"stats"}),
+    "cancelled": frozenset({"stats"}),
+}
+
+# Which task events a task takes in which status, and what it becomes.
+TASK_TABLE: dict[tuple[TaskStatus, str], TaskStatus] = {
+    ("pending", "task_start"): "running",
+    ("pending", "task_retry"): "pending",
+    ("pending", "task_failed"): "failed",
+    ("pending", "task_skipped"): "skipped",
+    ("running", "task_start"): "running",
+    ("running", "task_retry"): "running",
+    ("running", "task_verified"): "running",
+    ("running", "task_repaired"): "running",
+    ("running", "task_artifact"): "succeeded",
+    ("running", "task_failed"): "failed",
+}
+
+
+class TaskState(Frozen):
+    """One task as the events so far tell it."""
+
+    id: str
+    """Its id in the plan."""
+    title: str
+    """Its title."""
+    kind: str
+    """Its kind."""
+    depends_on: tuple[str, ...]
+    """Its dependencies."""
+    status: TaskStatus = "pending"
+    """Where it is."""
+    model: str | None = None
+    """The model of its latest attempt, as `provider/model`."""
+    attempts: int = 0
+    """Attempts begun."""
+    artifact: str | None = None
+    """Content address of its answer."""
+    output: str | None = None
+    """Its answer."""
+    verdict: Verdict | None = None
+    """The latest verdict."""
+    error: ErrorInfo | None = None
+    """Why it failed."""
+    started_at: str | None = None
+    """When its first attempt began."""
+    finished_at: str | None = None
+    """When it became terminal."""
+
+    @property
+    def provider(self) -> str | None:
+        """The provider of its latest attempt."""
+        return self.model.partition("/")[0] if self.model else None
+
+    @property
+    def seconds(self) -> float | None:
+        """From its first attempt to its end."""
+        return seconds_between(self.started_at, self.finished_at)
+
+
+class RunState(Frozen):
+    """A run as the events so far tell it."""
+
+    run_id: str = ""
+    """Its id."""
+    status: str = "new"
+    """One of RunStatus, or `new` before the first event."""
+    seq: int = 0
+    """The last event folded in."""
+    request: dict[str, Any] = {}
+    """The request as accepted."""
+    graph: TaskGraph | None = None
+    """The plan, once there is one."""
+    plan_source: PlanSource | None = None
+    """Where the plan came from."""
+    tasks: dict[str, TaskState] = {}
+    """The tasks in plan order."""
+    attempts: dict[str, Attempt] = {}
+    """Every model call by attempt id."""
+    assembly: Assembly | None = None
+    """How the answer was put together."""
+    output: str | None = None
+    """The answer."""
+    error: ErrorInfo | None = None
+    """Why the run failed, when it did."""
+    warnings: tuple[str, ...] = ()
+    """The warnings so far."""
+    created_at: str = ""
+    """When it was accepted."""
+    finished_at: str | None = None
+    """When it became terminal."""
+    complete: bool = False
+    """True once `stats`, the last event, is in."""
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the run has ended."""
+        return self.status in TERMINAL
+
+
+def apply(state: RunState, event: Event) -> RunState:
+    """The state after one more event.
+
+    Raises:
+        IllegalTransition: the state does not take this event; the state given is unchanged.
+    """
+    if event.type not in RUN_TABLE[state.status]:
+        raise IllegalTransition(f"run {state.run_id or event.run_id} is {state.status} and takes no {event.type}")
+    step = _STEPS.get(event.type)
+    changes = step(state, event) if step else {}
+    return state.model_copy(update={"seq": event.seq, **changes})
+
+
+def record_attempt(state: RunState, attempt: Attempt) -> RunState:
+    """The state after a model call began or ended; calls may end after the run did."""
+    return state.model_copy(update={"attempts": {**state.attempts, attempt.attempt_id: attempt}})
+
+
+def fold(events: Iterable[Event], attempts: Iterable[Attempt] = ()) -> RunState:
+    """The state that a history adds up to."""
+    state = RunState()
+    for event in events:
+        state = apply(state, event)
+    return state.model_copy(update={"attempts": {attempt.attempt_id: attempt for attempt in attempts}})
+
+
+def seconds_between(start: str | None, end: str | None) -> float | None:
+    """Seconds between two event time stamps; None when one is missing."""
+    if not start or not end:
+        return None
+    return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
+
+
+Changes = dict[str, Any]
+
+
+def _run_start(state: RunState, event: RunStart) -> Changes:
+    return {"run_id": event.run_id, "status": "queued", "request": event.request, "created_at": event.ts}
+
+
+def _plan(state: RunState, event: PlanProgress) -> Changes:
+    if event.phase != "completed":
+        return {"status": "planning"}
+    graph = TaskGraph.model_validate(event.plan)
+    tasks = {
+        task.id: TaskState(id=task.id, title=task.title, kind=task.kind, depends_on=task.depends_on)
+        for task in graph.tasks
+    }
+    return {"status": "running", "graph": graph, "plan_source": event.source, "tasks": tasks}
+
+
+def _task(state: RunState, event: Event) -> Changes:
+    task = state.tasks.get(event.task_id or "")
+    if task is None:
+        raise IllegalTransition(f"run {state.run_id} has no task {event.task_id!r}")
+    status = TASK_TABLE.get((task.status, event.type))
+    if status is None:
+        raise IllegalTransition(f"task {task.id!r} of {state.run_id} is {task.status} and takes no {event.type}")
+    changes: Changes = {"status": status}
+    match event:
+        case TaskStart():
+            changes |= {
+                "model": event.model,
+                "attempts": task.attempts + 1,
+                "started_at": task.started_at or event.ts,
+            }
+        case TaskVerified():
+            changes["verdict"] = event.verdict
+        case TaskArtifact():
+            changes |= {"artifact": event.artifact, "output": event.text, "model": event.model}
+        case TaskFailed():
+            changes["error"] = event.error
+        case TaskSkipped():
+            changes["error"] = ErrorInfo(type="skipped", message=f"task {event.because!r} has no answer")
+    if status in TASK_TERMINAL:
+        changes["finished_at"] = event.ts
+    return {"tasks": {**state.tasks, task.id: task.model_copy(update=changes)}}
+
+
+def _assemble_start(state: RunState, event: AssembleStart) -> Changes:
+    return {"status": "assembling", "assembly": event.assembly}
+
+
+def _final(state: RunState, event: Final) -> Changes:
+    return {"status": event.status, "output": event.output, **_ended(state, event.ts)}
+
+
+def _error(state: RunState, event: RunFailed) -> Changes:
+    return {"status": "failed", "error": event.error, **_ended(state, event.ts)}
+
+
+def _cancelled(state: RunState, event: Cancelled) -> Changes:
+    return {"status": "cancelled", **_ended(state, event.ts)}
+
+
+def _ended(state: RunState, ts: str) -> Changes:
+    """What was still open when the run ended was cancelled with it."""
+    closed = {"status": "cancelled", "finished_at": ts}
+    tasks = {
+        task_id: task if task.status in TASK_TERMINAL else task.model_copy(update=closed)
+        for task_id, task in state.tasks.items()
+    }
+    return {"tasks": tasks, "finished_at": ts}
+
+
+def _stats(state: RunState, event: StatsEvent) -> Changes:
+    if state.complete:
+        raise IllegalTransition(f"run {state.run_id} has its stats already")
+    return {"complete": True}
+
+
+def _warning(state: RunState, event: Warned) -> Changes:
+    return {"warnings": (*state.warnings, event.message)}
+
+
+_STEPS: dict[str, Callable[[RunState, Any], Changes]] = {
+    "run_start": _run_start,
+    "plan": _plan,
+    "assemble_start": _assemble_start,
+    "final": _final,
+    "error": _error,
+    "cancelled": _cancelled,
+    "stats": _stats,
+    "warning": _warning,
+    **{event_type: _task for _, event_type in TASK_TABLE},
+}
+
+assert set(get_args(RunStatus)) == RUN_TABLE.keys() - {"new"}

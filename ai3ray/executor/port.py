@@ -1,0 +1,271 @@
+"""The seams of the engine: who hosts what is decided behind them, so the engine does not know Ray.
+
+app ──Engine──► Core ──Crew──► runners ──CoreLink──► Core
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Any, Literal, Protocol
+
+from ai3ray.domain.call import Attempt, ErrorInfo
+from ai3ray.domain.events import AnyEvent, Stats, TextDelta
+from ai3ray.domain.frozen import Frozen
+from ai3ray.domain.plan import Task, TaskGraph
+from ai3ray.domain.request import RunRequest
+from ai3ray.domain.result import RunResult
+from ai3ray.journal.port import RunRow, Table
+from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settlement
+
+
+class TaskJob(Frozen):
+    """Everything a runner needs for one task, but for the outcomes of its dependencies."""
+
+    run_id: str
+    """The run."""
+    epoch: int
+    """The owner's epoch; entries written under an older one are refused."""
+    task: Task
+    """The task."""
+    titles: dict[str, str]
+    """Title of each task of the plan by id."""
+    request: RunRequest
+    """The run's settings, defaults filled in."""
+
+
+class PlanJob(Frozen):
+    """Everything a runner needs to plan a run."""
+
+    run_id: str
+    """The run."""
+    epoch: int
+    """The owner's epoch."""
+    request: RunRequest
+    """The run's prompt and settings, defaults filled in."""
+
+
+class Outcome(Frozen):
+    """How a task ended, as a value: a task never raises through a reference."""
+
+    task_id: str
+    """The task."""
+    status: Literal["succeeded", "failed", "skipped", "cancelled"]
+    """How it ended."""
+    text: str = ""
+    """Its answer, when it succeeded."""
+    error: ErrorInfo | None = None
+    """Why there is none."""
+
+
+class Planned(Frozen):
+    """How planning ended."""
+
+    graph: TaskGraph | None = None
+    """The plan, when there is one."""
+    source: Literal["model", "template", "fallback"] = "model"
+    """Where it came from."""
+    error: ErrorInfo | None = None
+    """Why there is no plan: no model could be asked."""
+
+
+class Entries(Frozen):
+    """Journal entries of one run, taken together or not at all."""
+
+    run_id: str
+    """The run."""
+    epoch: int
+    """The writer's epoch."""
+    key: str
+    """The writer's own key: sent twice, taken once."""
+    events: tuple[AnyEvent, ...] = ()
+    """Drafts of events."""
+    attempts: tuple[Attempt, ...] = ()
+    """Model calls that began or ended."""
+
+
+class Sync(Frozen):
+    """All that has gathered in a runner since its last send."""
+
+    runner_id: str
+    """Which runner speaks."""
+    settlements: tuple[Settlement, ...] = ()
+    """Calls that ended; taken first, so that their permits serve the wishes below."""
+    entries: tuple[Entries, ...] = ()
+    """What is to be journaled, in order."""
+    leases: tuple[LeaseRequest, ...] = ()
+    """Calls that want to begin."""
+    withdrawn: tuple[str, ...] = ()
+    """Ids of wishes that are no longer wanted."""
+    deltas: tuple[TextDelta, ...] = ()
+    """Pieces of text for whoever is watching."""
+
+
+class Synced(Frozen):
+    """The core's answer to a Sync."""
+
+    grants: tuple[Lease | Refusal, ...] = ()
+    """Wishes answered, these and earlier ones."""
+    refused: dict[str, ErrorInfo] = {}
+    """Entries that were not taken, by key."""
+    watched: tuple[str, ...] = ()
+    """Runs whose deltas somebody reads."""
+
+
+class CoreLink(Protocol):
+    """What a runner sees of the core."""
+
+    async def sync(self, sync: Sync) -> Synced:
+        """Hand over what has gathered. Returns once the entries have their place in the journal."""
+        ...
+
+    async def grants(self, runner_id: str) -> Sequence[Lease | Refusal]:
+        """Wait until waiting wishes of this runner are answered. Returns early with none at times."""
+        ...
+
+
+class Ref(Protocol):
+    """A task's outcome to be; under Ray an ObjectRef."""
+
+    def __await__(self) -> Any:
+        """The outcome. Raises RunnerLost when the process that worked on it died."""
+        ...
+
+
+class Crew(Protocol):
+    """The runners, as the conductor sees them."""
+
+    def start_task(self, job: TaskJob, deps: Sequence[Ref | Outcome]) -> Ref:
+        """Begin a task as soon as its dependencies are there. `deps` are in the order of `task.depends_on`."""
+        ...
+
+    def start_plan(self, job: PlanJob) -> Awaitable[Planned]:
+        """Begin planning. Awaiting raises RunnerLost when the runner died."""
+        ...
+
+    def cancel(self, ref: Ref) -> None:
+        """Stop it: its call's socket is closed, its lease returned. Returns at once."""
+        ...
+
+
+class Accepted(Frozen):
+    """A run that is durable."""
+
+    run_id: str
+    """Its id."""
+    status: str
+    """Its status, `queued` when new."""
+
+
+class FeedItem(Frozen):
+    """One event as a reader gets it."""
+
+    type: str
+    """The event's type."""
+    seq: int | None
+    """Its place in the history; None for a delta."""
+    data: str
+    """The envelope, one line of JSON."""
+
+
+class Feed(Frozen):
+    """What a reader of a run gets in one go."""
+
+    items: tuple[FeedItem, ...]
+    """Committed events after the reader's last one, and deltas between them."""
+    cursor: int
+    """Where in the deltas to go on."""
+    done: bool
+    """True when `stats`, the last event, has been delivered."""
+
+
+class PlanPreview(Frozen):
+    """A plan that was not run, and what running it would take."""
+
+    plan: TaskGraph
+    """The task graph."""
+    estimate: dict[str, float | None]
+    """`cost_usd` (null when a price is unknown) and `seconds`."""
+    warnings: tuple[str, ...] = ()
+    """What the reader should know."""
+
+
+class ModelView(Frozen):
+    """One model of the registry with its live telemetry."""
+
+    model: str
+    """`provider/model`."""
+    provider: str
+    """Its provider."""
+    tier: str
+    """How strong it is."""
+    context: int
+    """Tokens of its window."""
+    max_output: int
+    """The most tokens of an answer."""
+    configured: bool
+    """Whether its provider has a key or address here."""
+    state: str
+    """`ready`, `unconfigured`, `retired`, or why its provider is out."""
+    input_usd_per_mtok: float | None
+    """List price of input; null when unknown."""
+    output_usd_per_mtok: float | None
+    """List price of output; null when unknown."""
+    calls: int
+    """Calls made."""
+    success: float | None
+    """Share of them that succeeded."""
+    p50_s: float | None
+    """Median seconds of a call."""
+    p95_s: float | None
+    """95th percentile of seconds of a call."""
+    cost_usd: float | None
+    """What they cost."""
+
+
+class Engine(Protocol):
+    """What the HTTP app sees of ai3ray; every method raises errors of our tree."""
+
+    async def submit(self, request: RunRequest, *, owner: str = "", key: str | None = None) -> Accepted:
+        """Make the run durable, then start it. The same key and body again give the same run.
+
+        Raises:
+            UsageError: a plan, model or provider is wrong; nothing was journaled.
+            KeyReused: the key came before with another body.
+        """
+        ...
+
+    async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
+        """The next events of a run; waits until there are some. Raises UnknownRun."""
+        ...
+
+    async def result(self, run_id: str) -> RunResult:
+        """The run as it stands. Raises UnknownRun."""
+        ...
+
+    async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
+        """Runs, newest first."""
+        ...
+
+    async def cancel(self, run_id: str, by: str = "user") -> RunResult:
+        """Cancel the run and wait until it has ended; a finished one is left as it is."""
+        ...
+
+    async def plan(self, request: RunRequest) -> PlanPreview:
+        """Plan without running."""
+        ...
+
+    async def models(self) -> Sequence[ModelView]:
+        """The registry with live telemetry."""
+        ...
+
+    async def query(self, sql: str, *, max_rows: int = 10_000) -> Table:
+        """One read-only SELECT over the journal."""
+        ...
+
+    async def stats(self) -> Stats:
+        """All runs in figures."""
+        ...
+
+    async def active(self) -> int:
+        """Runs that have not ended."""
+        ...

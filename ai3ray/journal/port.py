@@ -1,0 +1,108 @@
+"""The port both journals implement: DuckDB on disk, and its memory twin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from ai3ray.domain.call import Attempt
+from ai3ray.domain.events import Event
+from ai3ray.domain.frozen import Frozen
+from ai3ray.domain.run import RunState
+
+
+class Receipt(Protocol):
+    """Entries that have their place in the journal's queue."""
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The events as stamped with run id, seq and time."""
+        ...
+
+    async def committed(self) -> None:
+        """Return once they are on disk; raises JournalError when they will never be."""
+        ...
+
+
+class RunRow(Frozen):
+    """One run in a list, as `ai3 runs list --json` shows it."""
+
+    run_id: str
+    """Its id."""
+    status: str
+    """Its status."""
+    prompt: str
+    """What was asked."""
+    started_at: str
+    """When it was accepted, UTC ISO 8601."""
+    seconds: float | None
+    """How long it took; None while it runs."""
+    cost_usd: float | None
+    """The known cost so far, in US dollars."""
+
+
+class Table(Frozen):
+    """A query's answer."""
+
+    columns: tuple[str, ...]
+    """Column names."""
+    rows: tuple[tuple[Any, ...], ...]
+    """Rows of JSON scalars, lists and objects."""
+    truncated: bool = False
+    """True when there were more rows than asked for."""
+
+
+class Journal(Protocol):
+    """Append-only history of all runs, with live state on top."""
+
+    def put(
+        self, run_id: str, events: Sequence[Event] = (), attempts: Sequence[Attempt] = (), *, key: str | None = None
+    ) -> Receipt:
+        """Give entries their place in the queue, and fold them into the run's live state.
+
+        Either all of them are taken or none. Commits keep this order, so nothing is ever durable
+        without what came before it.
+
+        Args:
+            run_id: the run; a `run_start` event opens a new one.
+            events: drafts; run id, seq and time are stamped here.
+            attempts: model calls that began or ended.
+            key: the writer's own; the same key a second time changes nothing and returns the first
+                receipt's events.
+
+        Raises:
+            IllegalTransition: the run's state does not take one of the events; nothing was changed.
+            UnknownRun: no such run.
+        """
+        ...
+
+    def state(self, run_id: str) -> RunState:
+        """The live state, sequenced entries included. Raises UnknownRun."""
+        ...
+
+    async def tail(self, run_id: str, after: int) -> Sequence[str]:
+        """The committed events after `after`, as lines of JSON, waiting until there is one.
+
+        Empty only when the run's last event, `stats`, is not after `after`. Raises UnknownRun.
+        """
+        ...
+
+    async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
+        """Runs, newest first; `before` is the run id the page starts after."""
+        ...
+
+    def open_runs(self) -> Sequence[str]:
+        """Ids of runs whose last event is not in, oldest first."""
+        ...
+
+    async def aclose(self) -> None:
+        """Commit what is queued and release the file."""
+        ...
+
+
+class SqlSource(Protocol):
+    """Read-only SQL over the journal's tables."""
+
+    async def query(self, sql: str, *, max_rows: int = 10_000, timeout_s: float = 10.0) -> Table:
+        """Run one SELECT. Raises RequestError for anything else and for SQL errors."""
+        ...

@@ -1,0 +1,1 @@
+"""The provider pool: limits, leases, breaker, ledger. Pure and synchronous; clock and randomness are injected."""

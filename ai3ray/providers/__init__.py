@@ -1,0 +1,1 @@
+"""Adapters to the providers' wire protocols; the vendor SDKs are imported only in here, and late."""
