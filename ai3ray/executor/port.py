@@ -14,7 +14,7 @@ from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import Task, TaskGraph
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult
-from ai3ray.journal.port import RunRow, Table
+from ai3ray.domain.views import Accepted, ModelView, PlanPreview, RunRow, Table
 from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settlement
 
 
@@ -147,15 +147,6 @@ class Crew(Protocol):
         ...
 
 
-class Accepted(Frozen):
-    """A run that is durable."""
-
-    run_id: str
-    """Its id."""
-    status: str
-    """Its status, `queued` when new."""
-
-
 class FeedItem(Frozen):
     """One event as a reader gets it."""
 
@@ -176,50 +167,6 @@ class Feed(Frozen):
     """Where in the deltas to go on."""
     done: bool
     """True when `stats`, the last event, has been delivered."""
-
-
-class PlanPreview(Frozen):
-    """A plan that was not run, and what running it would take."""
-
-    plan: TaskGraph
-    """The task graph."""
-    estimate: dict[str, float | None]
-    """`cost_usd` (null when a price is unknown) and `seconds`."""
-    warnings: tuple[str, ...] = ()
-    """What the reader should know."""
-
-
-class ModelView(Frozen):
-    """One model of the registry with its live telemetry."""
-
-    model: str
-    """`provider/model`."""
-    provider: str
-    """Its provider."""
-    tier: str
-    """How strong it is."""
-    context: int
-    """Tokens of its window."""
-    max_output: int
-    """The most tokens of an answer."""
-    configured: bool
-    """Whether its provider has a key or address here."""
-    state: str
-    """`ready`, `unconfigured`, `retired`, or why its provider is out."""
-    input_usd_per_mtok: float | None
-    """List price of input; null when unknown."""
-    output_usd_per_mtok: float | None
-    """List price of output; null when unknown."""
-    calls: int
-    """Calls made."""
-    success: float | None
-    """Share of them that succeeded."""
-    p50_s: float | None
-    """Median seconds of a call."""
-    p95_s: float | None
-    """95th percentile of seconds of a call."""
-    cost_usd: float | None
-    """What they cost."""
 
 
 class Engine(Protocol):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event
-from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.run import RunState
+from ai3ray.domain.views import RunRow, Table
 
 
 class Receipt(Protocol):
@@ -22,34 +22,6 @@ class Receipt(Protocol):
     async def committed(self) -> None:
         """Return once they are on disk; raises JournalError when they will never be."""
         ...
-
-
-class RunRow(Frozen):
-    """One run in a list, as `ai3 runs list --json` shows it."""
-
-    run_id: str
-    """Its id."""
-    status: str
-    """Its status."""
-    prompt: str
-    """What was asked."""
-    started_at: str
-    """When it was accepted, UTC ISO 8601."""
-    seconds: float | None
-    """How long it took; None while it runs."""
-    cost_usd: float | None
-    """The known cost so far, in US dollars."""
-
-
-class Table(Frozen):
-    """A query's answer."""
-
-    columns: tuple[str, ...]
-    """Column names."""
-    rows: tuple[tuple[Any, ...], ...]
-    """Rows of JSON scalars, lists and objects."""
-    truncated: bool = False
-    """True when there were more rows than asked for."""
 
 
 class Journal(Protocol):
