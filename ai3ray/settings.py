@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, get_args
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError, field_validator
 
+from ai3ray.config_files import merge_tables, read_dotenv, read_toml, table_sources
 from ai3ray.domain.frozen import Frozen
+from ai3ray.errors import SettingsError
+from ai3ray.packaged import configs_dir
 
 Wire = Literal["anthropic", "openai", "local", "scripted"]
+_PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class ProviderSettings(Frozen):
@@ -72,18 +83,35 @@ class Settings(Frozen):
     """AI3_HEAD_IDLE_S: seconds without a run after which the local head leaves."""
     local_model: str | None = None
     """AI3_LOCAL_MODEL: path of a GGUF file for the embedded model."""
-    api_keys: str | None = None
+    api_keys: str | None = Field(default=None, repr=False)
     """AI3_API_KEYS: `NAME:SHA256:SCOPES`, comma separated."""
     runners: int = Field(default=1, ge=1, le=64)
     """AI3_RUNNERS: runner processes of the local head."""
     providers: dict[str, ProviderSettings] = {}
     """`[providers.NAME]` tables by name."""
-    models: dict[str, Any] = {}
+    models: dict[str, Any] = Field(default={}, repr=False)
     """The merged `models.toml`, as the registry reads it."""
-    router: dict[str, Any] = {}
+    router: dict[str, Any] = Field(default={}, repr=False)
     """The merged `router.toml`, as the router reads it."""
     explicit: frozenset[str] = frozenset()
     """Names of the fields that the user set, as opposed to defaults."""
+    sources: dict[str, str] = Field(default={}, repr=False)
+    """Which file set what, such as `models.toml:models.gpt-6-luna`; for messages about it."""
+
+    @field_validator("budget_usd", "head_idle_s")
+    @classmethod
+    def _finite(cls, value: float | None) -> float | None:
+        if value is not None and not math.isfinite(value):
+            raise ValueError("it has to be a finite number")
+        return value
+
+    @field_validator("providers")
+    @classmethod
+    def _nameable(cls, value: dict[str, ProviderSettings]) -> dict[str, ProviderSettings]:
+        for name in value:
+            if not _PROVIDER_NAME.fullmatch(name):
+                raise ValueError(f"a provider's name is letters, digits, '_', '.' and '-', not {name!r}")
+        return value
 
     def provider_limit(self, name: str) -> int:
         """Calls in flight allowed for this provider, cluster-wide."""
@@ -94,3 +122,268 @@ class Settings(Frozen):
     def journal_path(self) -> Path:
         """The DuckDB file of this home."""
         return self.home / "journal.duckdb"
+
+
+def load_settings(
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    config: Path | None = None,
+    flags: Mapping[str, object] | None = None,
+) -> Settings:
+    """Everything a user has set, by the order of the contract: flags, environment, `.env`, files, defaults.
+
+    Args:
+        env: the environment; the process's own when absent.
+        cwd: where `.env`, `ai3.toml`, `models.toml` and `router.toml` are looked for; the working folder when absent.
+        config: `--config`, a file that goes before all other `ai3.toml` files.
+        flags: values by field name; a None is a flag that was not given.
+
+    Raises:
+        SettingsError: in one line, naming the flag, the variable, or the file with its line or key.
+    """
+    env = os.environ if env is None else env
+    cwd = Path.cwd() if cwd is None else cwd
+    variables = _variables(env, cwd)
+    home = _home(variables, env, cwd)
+    tables, sources = _ai3_tables(_config_file(config, variables, cwd), cwd, home)
+    values = _file_values(tables, sources) | _env_values(variables) | _flag_values(flags or {})
+    values["home"] = _Value(home, "AI3_HOME", explicit="AI3_HOME" in variables)
+    for name in ("models", "router"):
+        merged, origins = _merged([folder / f"{name}.toml" for folder in (configs_dir(), home, cwd)])
+        values[name] = _Value(merged, f"{name}.toml", explicit=_users(origins))
+        sources |= {f"{name}.toml:{key}": path for key, path in origins.items()}
+    explicit = frozenset(name for name, value in values.items() if value.explicit)
+    try:
+        return Settings.model_validate(
+            {name: value.value for name, value in values.items()} | {"explicit": explicit, "sources": sources}
+        )
+    except ValidationError as error:
+        # The cause is left out: it would carry the values given, and with them keys.
+        raise SettingsError(_explain(error, values, sources)) from None
+
+
+def merged_env(env: Mapping[str, str] | None = None, cwd: Path | None = None) -> dict[str, str]:
+    """The environment, and below it what `.env` in the working folder and then in AI3_HOME adds.
+
+    This is the environment that the head and the runners get, so that a key in `.env` works.
+
+    Raises:
+        SettingsError: a `.env` line is broken.
+    """
+    env = os.environ if env is None else env
+    return {name: value.value for name, value in _variables(env, Path.cwd() if cwd is None else cwd).items()}
+
+
+def provider_url(provider: ProviderSettings, env: Mapping[str, str]) -> str | None:
+    """Where a provider listens: its variable, else its table; None for the vendor's own address."""
+    return (env.get(provider.base_url_env or "") or "").strip() or provider.base_url
+
+
+def configured_providers(settings: Settings, env: Mapping[str, str]) -> tuple[str, ...]:
+    """The providers that can be called: those with a key, with an address of the user's own, or in need of neither."""
+    return tuple(name for name, provider in settings.providers.items() if _is_configured(provider, env))
+
+
+def settings_fingerprint(settings: Settings, env: Mapping[str, str], salt: bytes) -> dict[str, Any]:
+    """What makes two heads different, without a secret in it: `config` of `head.json`.
+
+    Args:
+        settings: of the head, or of the command that looks for one.
+        env: as `merged_env` gives it.
+        salt: random bytes of this head, at most 64; the same key has another hash in another home.
+    """
+    providers = settings.providers.items()
+    return {
+        "keys": {p.api_key_env: _secret_hash(env.get(p.api_key_env), salt) for _, p in providers if p.api_key_env},
+        "base_urls": {name: _without_login(provider_url(p, env)) for name, p in providers},
+        "providers": {name: p.model_dump(include=_IDENTITY) for name, p in providers},
+        "limits": {name: _limits(settings, name) for name in settings.providers},
+        "settings": settings.model_dump(mode="json", include=_HEAD_FIELDS),
+        "tables": _table_hash({"models": settings.models, "router": settings.router}),
+    }
+
+
+_HEAD_FIELDS = {
+    "planner_maxtok",
+    "planner_temperature",
+    "max_runs",
+    "local_model",
+    "runners",
+}
+_IDENTITY = {"wire", "base_url_env", "api_key_env", "models"}
+_LIMITS = {"start", "rpm", "tpm", "itpm", "otpm"}
+_OUTSIDE_FILES = frozenset({"home", "models", "router", "explicit", "sources"})
+_SECRET = frozenset({"server_key", "api_keys"})
+_VARIABLES = {
+    f"AI3_{name.upper()}": name for name in Settings.model_fields if name not in _OUTSIDE_FILES | {"providers"}
+}
+_FLAGS = {"budget_usd": "--budget", "verify": "--no-verify"}
+
+
+class _Value(NamedTuple):
+    """A value and where it came from, in the user's words."""
+
+    value: Any
+    source: str
+    explicit: bool = True
+
+
+def _variables(env: Mapping[str, str], cwd: Path) -> dict[str, _Value]:
+    """Every variable with its source: the environment, then `.env` here, then `.env` in AI3_HOME."""
+    merged = {name: _Value(value, name) for name, value in env.items()}
+    _add_dotenv(merged, cwd / ".env", env)
+    _add_dotenv(merged, _home(merged, env, cwd) / ".env", env)
+    return merged
+
+
+def _add_dotenv(merged: dict[str, _Value], path: Path, env: Mapping[str, str]) -> None:
+    for name, entry in read_dotenv(path, env).items():
+        merged.setdefault(name, _Value(entry.value, f"{entry.source}: {name}"))
+
+
+def _home(variables: Mapping[str, _Value], env: Mapping[str, str], cwd: Path) -> Path:
+    given = variables.get("AI3_HOME")
+    return _absolute(given.value if given and given.value.strip() else "~/.ai3ray", env, cwd)
+
+
+def _absolute(path: str, env: Mapping[str, str], cwd: Path) -> Path:
+    """The path with `~` filled in from HOME, seen from the working folder."""
+    if env.get("HOME") and (path == "~" or path.startswith("~/")):
+        path = env["HOME"] + path[1:]
+    return Path(os.path.abspath(cwd / Path(path).expanduser()))  # noqa: PTH100 - resolve() would follow links
+
+
+def _config_file(config: Path | None, variables: Mapping[str, _Value], cwd: Path) -> Path | None:
+    """The file of `--config` or AI3_CONFIG; unlike the others it has to be there."""
+    named = variables.get("AI3_CONFIG")
+    source, path = ("--config", config) if config else ("AI3_CONFIG", Path(named.value) if named else None)
+    if path is None or path == Path():
+        return None
+    path = cwd / path.expanduser()
+    if not path.is_file():
+        raise SettingsError(f"{source} is {path}: there is no such file")
+    return path
+
+
+def _ai3_tables(config: Path | None, cwd: Path, home: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    files = [folder / "ai3.toml" for folder in (configs_dir(), home, cwd)]
+    return _merged([*files, config] if config else files)
+
+
+def _merged(files: Iterable[Path]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The files that exist, later ones over earlier ones, and which of them set what."""
+    tables: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for file in files:
+        if file.is_file():
+            read = read_toml(file)
+            tables = merge_tables(tables, read)
+            sources |= table_sources(read, file)
+    return tables, sources
+
+
+def _users(sources: Mapping[str, str], *names: str) -> bool:
+    """Whether one of these keys (all when none is named) was set in a file that is not ours."""
+    ours = str(configs_dir())
+    return any(not path.startswith(ours) for name, path in sources.items() if not names or name.split(".")[0] in names)
+
+
+def _file_values(tables: Mapping[str, Any], sources: Mapping[str, str]) -> dict[str, _Value]:
+    for key in tables:
+        if key == "home":
+            raise SettingsError(f"{sources[key]}: home is set by AI3_HOME, not in a file")
+        if key in _OUTSIDE_FILES or key not in Settings.model_fields:
+            raise SettingsError(f"{sources[key]}: there is no setting {key!r}")
+    return {
+        key: _Value(value, f"{sources[key]}: {key}", explicit=_users(sources, key)) for key, value in tables.items()
+    }
+
+
+def _env_values(variables: Mapping[str, _Value]) -> dict[str, _Value]:
+    """The settings among the variables; an empty one is as good as none."""
+    return {
+        field: _Value(variables[name].value.strip(), variables[name].source)
+        for name, field in _VARIABLES.items()
+        if name in variables and variables[name].value.strip()
+    }
+
+
+def _flag_values(flags: Mapping[str, object]) -> dict[str, _Value]:
+    given = {name: value for name, value in flags.items() if value is not None}
+    for name in given:
+        if name not in _VARIABLES.values():
+            raise SettingsError(f"there is no setting {name!r}")
+    return {name: _Value(value, _FLAGS.get(name, f"--{name.replace('_', '-')}")) for name, value in given.items()}
+
+
+def _explain(error: ValidationError, values: Mapping[str, _Value], sources: Mapping[str, str]) -> str:
+    """The first mistake in one line: where it stands, what it is, what it has to be."""
+    first = error.errors(include_url=False)[0]
+    loc = [str(part) for part in first["loc"]]
+    source = values[loc[0]].source
+    if loc[0] == "providers":
+        table, key = ".".join(loc[:2]), loc[2] if len(loc) > 2 else ""
+        file = sources.get(".".join(loc[:3])) or sources.get(table) or sources["providers"]
+        source = f"{file}: {key} of [{table}]" if key else f"{file}: [{table}]"
+        if first["type"] == "extra_forbidden":
+            return f"{file}: [{table}] knows no {key!r}"
+    if loc[0] in _SECRET or (len(loc) == 1 and isinstance(first["input"], dict)):
+        return f"{source}: {_demand(first)}"
+    shown = first["input"] if isinstance(first["input"], str) else json.dumps(first["input"], default=str)
+    return f"{source} is {shown}: {_demand(first)}"
+
+
+def _demand(error: Any) -> str:
+    """What pydantic wants, in plain words."""
+    limits = {
+        "greater_than_equal": ("ge", "at least"),
+        "greater_than": ("gt", "more than"),
+        "less_than_equal": ("le", "at most"),
+    }
+    if error["type"] in limits:
+        bound, words = limits[error["type"]]
+        return f"it has to be {words} {error['ctx'][bound]:g}"
+    kinds = {
+        "int": "a whole number",
+        "float": "a number",
+        "bool": "on or off",
+        "string": "text",
+        "tuple": "a list",
+        "dict": "a table",
+        "model": "a table",
+        "literal": f"one of {', '.join(get_args(Wire))}",
+    }
+    kind = kinds.get(error["type"].partition("_")[0])
+    return f"it has to be {kind}" if kind else str(error["msg"]).removeprefix("Value error, ")
+
+
+def _is_configured(provider: ProviderSettings, env: Mapping[str, str]) -> bool:
+    if provider.wire == "scripted":
+        return True
+    if provider.base_url_env and (env.get(provider.base_url_env) or "").strip():
+        return True
+    if provider.api_key_env:
+        return bool((env.get(provider.api_key_env) or "").strip())
+    return provider.base_url is not None
+
+
+def _limits(settings: Settings, name: str) -> dict[str, int | None]:
+    return {"max_concurrency": settings.provider_limit(name), **settings.providers[name].model_dump(include=_LIMITS)}
+
+
+def _secret_hash(value: str | None, salt: bytes) -> str | None:
+    return hashlib.blake2b(value.encode(), key=salt, digest_size=8).hexdigest() if value else None
+
+
+def _table_hash(tables: Mapping[str, Any]) -> str:
+    text = json.dumps(tables, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _without_login(url: str | None) -> str | None:
+    """The URL without the `user:password@` that some gateways want."""
+    if url is None or "@" not in url:
+        return url
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -13,6 +13,7 @@ from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import Assembly
 from ai3ray.domain.verdict import Defect, Verdict
 
+Purpose = Literal["run", "plan"]
 PlanSource = Literal["model", "file", "template", "fallback"]
 FinalStatus = Literal["succeeded", "partial", "failed"]
 
@@ -80,6 +81,8 @@ class RunStart(Event):
     type: Literal["run_start"] = "run_start"
     request: dict[str, Any]
     """The request as accepted, defaults filled in."""
+    purpose: Purpose = Field(default="run", exclude_if=lambda value: value == "run")
+    """`plan` when only a plan was asked for: its output is the plan, no task runs."""
 
 
 class PlanProgress(Event):
@@ -220,7 +223,7 @@ class Cancelled(Event):
     """Who cancelled it: `user`, `deadline`, `shutdown`."""
 
 
-class StatsEvent(Event, Stats):
+class StatsEvent(Stats, Event):
     """The run in figures; always the last event. The figures stand both flat and under `stats`."""
 
     type: Literal["stats"] = "stats"
@@ -284,6 +287,12 @@ _ADAPTER: TypeAdapter[Event] = TypeAdapter(AnyEvent)
 def parse_event(line: str | bytes) -> Event:
     """The event of one line of JSON; raises pydantic.ValidationError."""
     return _ADAPTER.validate_json(line)
+
+
+def event_type(line: str) -> str:
+    """The type in an event's line, without parsing the rest; `line()` writes the envelope in a fixed order."""
+    start = line.index('"type":"') + len('"type":"')
+    return line[start : line.index('"', start)]
 
 
 def utc_now() -> str:

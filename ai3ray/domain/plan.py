@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, ValidationError
 
-from ai3ray.domain.frozen import Frozen
+from ai3ray.domain.frozen import Frozen, writable
 from ai3ray.errors import PlanError
 
 Kind = Literal["writing", "analysis", "coding", "extraction", "translation", "summarization", "reasoning", "other"]
@@ -19,6 +20,10 @@ Assembly = Literal["concat", "synthesize", "last"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+MAX_PROBLEMS = 8
+"""The most problems that one error names."""
+MAX_QUOTED = 80
+"""The most characters of a foreign value that an error repeats."""
 
 
 class Checks(Frozen):
@@ -65,7 +70,10 @@ class TaskGraph(Frozen):
 
     def task(self, task_id: str) -> Task:
         """The task of that id; raises KeyError."""
-        return next(task for task in self.tasks if task.id == task_id)
+        for task in self.tasks:
+            if task.id == task_id:
+                return task
+        raise KeyError(task_id)
 
     def sinks(self) -> tuple[Task, ...]:
         """The tasks nobody depends on, in plan order."""
@@ -91,7 +99,7 @@ def parse_graph(data: object, *, max_tasks: int) -> TaskGraph:
         max_tasks: the most tasks allowed.
 
     Raises:
-        PlanError: naming the task and what is wrong with it.
+        PlanError: one line that names every task that is wrong, and what is wrong with it.
     """
     if not isinstance(data, Mapping):
         raise PlanError(f"a plan is a JSON object with a list 'tasks', not {_json_type(data)}", "plan")
@@ -102,14 +110,15 @@ def parse_graph(data: object, *, max_tasks: int) -> TaskGraph:
         raise PlanError("a plan needs at least one task", "plan")
     if len(raw_tasks) > max_tasks:
         raise PlanError(f"the plan has {len(raw_tasks)} tasks, more than max_tasks = {max_tasks}", "plan")
-    tasks = tuple(_parse_task(raw, position) for position, raw in enumerate(raw_tasks, 1))
-    _check_ids(tasks)
+    tasks = _parse_tasks(raw_tasks)
+    _raise_for(_id_problems(tasks))
     _topological_ids(tasks)
     assembly = data.get("assembly")
     if assembly is None:
         assembly = default_assembly(tasks)
     if assembly not in get_args(Assembly):
-        raise PlanError(f"assembly is {assembly!r}; it is one of {', '.join(get_args(Assembly))}", "plan")
+        shown = _quoted(assembly) if isinstance(assembly, str) else _json_type(assembly)
+        raise PlanError(f"assembly is {shown}; it is one of {', '.join(get_args(Assembly))}", "plan")
     return TaskGraph(tasks=tasks, assembly=assembly)
 
 
@@ -124,11 +133,30 @@ def graph_json(graph: TaskGraph) -> str:
     return json.dumps(graph.model_dump(mode="json", exclude_none=True), indent=2, ensure_ascii=False)
 
 
+def _parse_tasks(raw_tasks: Sequence[object]) -> tuple[Task, ...]:
+    tasks: list[Task] = []
+    problems: list[str] = []
+    for position, raw in enumerate(raw_tasks, 1):
+        try:
+            tasks.append(_parse_task(raw, position))
+        except PlanError as error:
+            problems.append(str(error))
+    _raise_for(problems)
+    return tuple(tasks)
+
+
+def _raise_for(problems: Sequence[str]) -> None:
+    """All problems of a kind at once, so that one round of repair can mend them all."""
+    if problems:
+        more = f"; and {len(problems) - MAX_PROBLEMS} more" if len(problems) > MAX_PROBLEMS else ""
+        raise PlanError("; ".join(problems[:MAX_PROBLEMS]) + more, "plan")
+
+
 def _parse_task(raw: object, position: int) -> Task:
     if not isinstance(raw, Mapping):
         raise PlanError(f"task {position} is {_json_type(raw)}, not an object", "plan")
     name = raw.get("id")
-    label = f"task {name!r}" if isinstance(name, str) else f"task {position}"
+    label = f"task {_quoted(name)}" if isinstance(name, str) else f"task {position}"
     known = {key: value for key, value in raw.items() if key in Task.model_fields and value is not None}
     try:
         task = Task.model_validate(known)
@@ -138,43 +166,51 @@ def _parse_task(raw: object, position: int) -> Task:
         raise PlanError(f"{label}: {field}: {first['msg']}", "plan") from error
     if not TASK_ID.fullmatch(task.id):
         raise PlanError(f"{label}: an id is a letter or digit, then up to 63 of letters, digits, '_', '.', '-'", "plan")
+    if not writable(task):
+        raise PlanError(f"{label}: it holds text that is not valid Unicode", "plan")
     if not task.prompt.strip():
         raise PlanError(f"{label}: its prompt is empty", "plan")
     depends_on = tuple(dict.fromkeys(task.depends_on))
     return task.model_copy(update={"title": task.title.strip() or task.id, "depends_on": depends_on})
 
 
-def _check_ids(tasks: Sequence[Task]) -> None:
+def _id_problems(tasks: Sequence[Task]) -> list[str]:
+    known = {task.id for task in tasks}
     seen: set[str] = set()
+    problems: list[str] = []
     for task in tasks:
+        label = f"task {task.id!r}"
         if task.id in seen:
-            raise PlanError(f"task {task.id!r}: the id is used twice", "plan")
+            problems.append(f"{label}: the id is used twice")
         seen.add(task.id)
-    for task in tasks:
-        for dep in task.depends_on:
-            if dep == task.id:
-                raise PlanError(f"task {task.id!r}: depends on itself", "plan")
-            if dep not in seen:
-                raise PlanError(f"task {task.id!r}: depends on {dep!r}, which is not in the plan", "plan")
+        if task.id in task.depends_on:
+            problems.append(f"{label}: depends on itself")
+        unknown = (dep for dep in task.depends_on if dep not in known)
+        problems.extend(f"{label}: depends on {_quoted(dep)}, which is not in the plan" for dep in unknown)
+    return problems
 
 
 def _topological_ids(tasks: Sequence[Task]) -> tuple[str, ...]:
-    """Kahn's algorithm; raises PlanError naming a cycle."""
+    """Kahn's algorithm, of the ready tasks the one that comes first in the plan; raises PlanError naming a cycle."""
+    position = {task.id: place for place, task in enumerate(tasks)}
     waiting = {task.id: set(task.depends_on) for task in tasks}
     dependents: dict[str, list[str]] = {task.id: [] for task in tasks}
     for task in tasks:
         for dep in task.depends_on:
             dependents[dep].append(task.id)
-    ready = [task_id for task_id, deps in waiting.items() if not deps]
+    ready = [position[task_id] for task_id, deps in waiting.items() if not deps]  # ascending, so it is a heap
     order: list[str] = []
-    for task_id in ready:  # grows while it is walked
+    while ready:
+        task_id = tasks[heapq.heappop(ready)].id
         order.append(task_id)
         for dependent in dependents[task_id]:
             waiting[dependent].discard(task_id)
             if not waiting[dependent]:
-                ready.append(dependent)
+                heapq.heappush(ready, position[dependent])
     if len(order) < len(tasks):
-        raise PlanError(f"the tasks form a cycle: {' -> '.join(_cycle(tasks, set(order)))}", "plan")
+        cycle = _cycle(tasks, set(order))
+        shown = cycle if len(cycle) <= 2 * MAX_PROBLEMS else [*cycle[:MAX_PROBLEMS], "…", *cycle[-MAX_PROBLEMS:]]
+        raise PlanError(f"the tasks form a cycle: {' -> '.join(shown)}", "plan")
     return tuple(order)
 
 
@@ -189,3 +225,9 @@ def _cycle(tasks: Sequence[Task], done: set[str]) -> list[str]:
 def _json_type(value: object) -> str:
     names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
+
+
+def _quoted(text: str) -> str:
+    """The text as Python shows it, short enough for a line."""
+    shown = repr(text)
+    return shown if len(shown) <= MAX_QUOTED else f"{shown[:MAX_QUOTED]}…"

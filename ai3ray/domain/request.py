@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from ai3ray.domain.frozen import Frozen
+from ai3ray.domain.frozen import Frozen, writable
 from ai3ray.domain.plan import Assembly
 from ai3ray.errors import RequestError
 
@@ -62,6 +62,8 @@ class RunRequest(Frozen):
     def _has_work(self) -> Self:
         if self.plan is None and not self.prompt.strip():
             raise ValueError("the prompt is empty")
+        if not writable(self):
+            raise ValueError("it holds text that is not valid Unicode")
         return self
 
 

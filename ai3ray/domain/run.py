@@ -14,6 +14,7 @@ from ai3ray.domain.events import (
     Final,
     PlanProgress,
     PlanSource,
+    Purpose,
     RunFailed,
     RunStart,
     StatsEvent,
@@ -40,7 +41,7 @@ _ANYTIME = frozenset({"decision", "warning"})
 RUN_TABLE: dict[str, frozenset[str]] = {
     "new": frozenset({"run_start"}),
     "queued": _ANYTIME | {"plan", "error", "cancelled"},
-    "planning": _ANYTIME | {"plan", "error", "cancelled"},
+    "planning": _ANYTIME | {"plan", "final", "error", "cancelled"},  # final: only a plan was asked for
     "running": _ANYTIME
     | {
         "task_start",
@@ -128,6 +129,8 @@ class RunState(Frozen):
     """The last event folded in."""
     request: dict[str, Any] = {}
     """The request as accepted."""
+    purpose: Purpose = "run"
+    """What was asked for: the answer, or only the plan."""
     graph: TaskGraph | None = None
     """The plan, once there is one."""
     plan_source: PlanSource | None = None
@@ -194,12 +197,20 @@ Changes = dict[str, Any]
 
 
 def _run_start(state: RunState, event: RunStart) -> Changes:
-    return {"run_id": event.run_id, "status": "queued", "request": event.request, "created_at": event.ts}
+    return {
+        "run_id": event.run_id,
+        "status": "queued",
+        "request": event.request,
+        "purpose": event.purpose,
+        "created_at": event.ts,
+    }
 
 
 def _plan(state: RunState, event: PlanProgress) -> Changes:
     if event.phase != "completed":
         return {"status": "planning"}
+    if event.plan is None:
+        raise IllegalTransition(f"run {state.run_id} cannot run a plan that is not there")
     graph = TaskGraph.model_validate(event.plan)
     tasks = {
         task.id: TaskState(id=task.id, title=task.title, kind=task.kind, depends_on=task.depends_on)

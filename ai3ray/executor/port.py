@@ -5,11 +5,11 @@ app ──Engine──► Core ──Crew──► runners ──CoreLink──�
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, Literal, Protocol
 
 from ai3ray.domain.call import Attempt, ErrorInfo
-from ai3ray.domain.events import AnyEvent, Stats, TextDelta
+from ai3ray.domain.events import AnyEvent, Stats, TextDelta, Warned
 from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import Task, TaskGraph
 from ai3ray.domain.request import RunRequest
@@ -64,6 +64,8 @@ class Planned(Frozen):
     """The plan, when there is one."""
     source: Literal["model", "template", "fallback"] = "model"
     """Where it came from."""
+    warnings: tuple[Warned, ...] = ()
+    """What the reader should know, such as that the plan is the fallback."""
     error: ErrorInfo | None = None
     """Why there is no plan: no model could be asked."""
 
@@ -124,10 +126,10 @@ class CoreLink(Protocol):
 
 
 class Ref(Protocol):
-    """A task's outcome to be; under Ray an ObjectRef."""
+    """What a runner will return; under Ray an ObjectRef."""
 
-    def __await__(self) -> Any:
-        """The outcome. Raises RunnerLost when the process that worked on it died."""
+    def __await__(self) -> Generator[Any, Any, Any]:
+        """The value. Raises RunnerLost when the process that worked on it died."""
         ...
 
 
@@ -138,8 +140,8 @@ class Crew(Protocol):
         """Begin a task as soon as its dependencies are there. `deps` are in the order of `task.depends_on`."""
         ...
 
-    def start_plan(self, job: PlanJob) -> Awaitable[Planned]:
-        """Begin planning. Awaiting raises RunnerLost when the runner died."""
+    def start_plan(self, job: PlanJob) -> Ref:
+        """Begin planning; the reference gives a Planned."""
         ...
 
     def cancel(self, ref: Ref) -> None:

@@ -7,8 +7,22 @@ from typing import Protocol
 
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event
+from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.run import RunState
 from ai3ray.domain.views import RunRow, Table
+
+
+class RunMeta(Frozen):
+    """What the journal keeps of a run beside its history."""
+
+    owner: str = ""
+    """Name of the API key that sent it; empty on a laptop."""
+    request_key: str | None = None
+    """The caller's Idempotency-Key; unique in the journal, so it has to carry the owner's name."""
+    request_hash: str | None = None
+    """Hash of the body that came with the key."""
+    epoch: int = 1
+    """Counts the owners that have driven the run; a resumed run has a higher one."""
 
 
 class Receipt(Protocol):
@@ -28,7 +42,13 @@ class Journal(Protocol):
     """Append-only history of all runs, with live state on top."""
 
     def put(
-        self, run_id: str, events: Sequence[Event] = (), attempts: Sequence[Attempt] = (), *, key: str | None = None
+        self,
+        run_id: str,
+        events: Sequence[Event] = (),
+        attempts: Sequence[Attempt] = (),
+        *,
+        key: str | None = None,
+        meta: RunMeta | None = None,
     ) -> Receipt:
         """Give entries their place in the queue, and fold them into the run's live state.
 
@@ -41,10 +61,14 @@ class Journal(Protocol):
             attempts: model calls that began or ended.
             key: the writer's own; the same key a second time changes nothing and returns the first
                 receipt's events.
+            meta: replaces what is kept beside the run's history: given with `run_start`, and again
+                by whoever takes the run over under a new epoch.
 
         Raises:
             IllegalTransition: the run's state does not take one of the events; nothing was changed.
             UnknownRun: no such run.
+            KeyReused: `meta.request_key` already stands for another run; nothing was changed.
+            JournalError: the journal is closed, or a commit has failed before.
         """
         ...
 
@@ -52,10 +76,22 @@ class Journal(Protocol):
         """The live state, sequenced entries included. Raises UnknownRun."""
         ...
 
+    def meta(self, run_id: str) -> RunMeta:
+        """What is kept beside the run's history. Raises UnknownRun."""
+        ...
+
+    def find_by_key(self, request_key: str) -> tuple[str, str | None] | None:
+        """Run id and body hash of the run that came with this Idempotency-Key, sequenced ones included."""
+        ...
+
     async def tail(self, run_id: str, after: int) -> Sequence[str]:
         """The committed events after `after`, as lines of JSON, waiting until there is one.
 
-        Empty only when the run's last event, `stats`, is not after `after`. Raises UnknownRun.
+        Empty only when the run's last event, `stats`, is not after `after`.
+
+        Raises:
+            UnknownRun: no such run.
+            JournalError: the journal was closed or cannot write: what is awaited will never come.
         """
         ...
 

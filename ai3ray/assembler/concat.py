@@ -1,0 +1,40 @@
+"""`concat`: the outputs of all tasks that nobody depends on, in plan order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ai3ray.assembler.hole import hole
+from ai3ray.domain.plan import Task, TaskGraph
+
+# A Markdown heading: `# …`, a line underlined with === or ---, or a line in bold.
+_HEADING = re.compile(
+    r"""\s*(?: \#{1,6}[ \t]+\S
+           | [^\n]+\n(?:={3,}|-{3,})[ \t]*(?:\n|$)
+           | (?:\*\*|__)[^\n]+(?:\*\*|__)[ \t]*(?:\n|$) )""",
+    re.VERBOSE,
+)
+_FENCES = {"code": "", "json": "json"}
+
+
+def concat(graph: TaskGraph, outputs: Mapping[str, str], holes: Mapping[str, str]) -> str:
+    """Sections separated by blank lines; a missing one is named in its place.
+
+    One section alone is the answer as it is. Among several, prose gets its task's title as a heading when it
+    has none of its own, and code and JSON get a fence, so that one can see where they end.
+    """
+    sinks = graph.sinks()
+    if len(sinks) == 1:
+        return outputs[sinks[0].id] if sinks[0].id in outputs else hole(sinks[0], holes)
+    return "\n\n".join(_section(task, outputs[task.id]) if task.id in outputs else hole(task, holes) for task in sinks)
+
+
+def _section(task: Task, text: str) -> str:
+    text = text.strip("\n")
+    if task.output in _FENCES:
+        return text if "```" in text else f"```{_FENCES[task.output]}\n{text}\n```"
+    # A title that is only the id was written by nobody, so it is no heading for readers.
+    if task.title in {"", task.id} or _HEADING.match(text):
+        return text
+    return f"## {' '.join(task.title.split())}\n\n{text}"

@@ -1,0 +1,17 @@
+"""How an answer names what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ai3ray.domain.plan import Task
+
+MAX_REASON = 200
+"""Characters of the reason."""
+
+
+def hole(task: Task, holes: Mapping[str, str]) -> str:
+    """A line in place of the output of a task that has none: a quotation in Markdown, plain in a terminal."""
+    reason = " ".join(holes.get(task.id, "").split()) or "no output"
+    shown = reason if len(reason) <= MAX_REASON else f"{reason[: MAX_REASON - 1]}…"
+    return f"> [missing: {' '.join(task.title.split()) or task.id} ({task.id}): {shown}]"

@@ -1,0 +1,355 @@
+"""Client: HTTP and SSE to a server or the local head. What the CLI and users' programs talk through."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+from pydantic import SecretStr, ValidationError
+
+from ai3ray.domain.events import Event, Stats, parse_event
+from ai3ray.domain.request import RunRequest
+from ai3ray.domain.result import RunResult
+from ai3ray.domain.run import TERMINAL
+from ai3ray.domain.views import Accepted, ModelView, PlanPreview, RunRow, Table
+from ai3ray.errors import (
+    Ai3Error,
+    HeadUnavailable,
+    KeyReused,
+    MissingKey,
+    NotBuilt,
+    PlanError,
+    RequestError,
+    ServerRefused,
+    SettingsError,
+    UnknownModel,
+    UnknownRun,
+    UsageError,
+)
+from ai3ray.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
+
+ANSWER_S = 120.0
+"""Seconds an answer may take; a head that is still booting answers when it has booted."""
+PLAN_S = 900.0
+"""Seconds a plan may take: a model writes it."""
+SILENCE_S = 60.0
+"""Seconds without a byte after which a stream counts as broken; the server pings every 15."""
+PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
+"""Pauses before trying again; after the last the server counts as gone."""
+
+_USAGE: dict[str, type[UsageError]] = {
+    kind.type: kind for kind in (UsageError, SettingsError, RequestError, PlanError, UnknownModel, MissingKey, NotBuilt)
+}
+
+Revive = Callable[[], Awaitable[Path]]
+
+
+class Client:
+    """ai3ray behind HTTP. Use it as `async with Client(url) as client`.
+
+    Args:
+        server: base URL of a server.
+        socket: Unix socket of a head, instead of a server.
+        key: sent as the bearer token.
+        revive: when nobody answers on the socket, brings up a head and tells its socket.
+
+    Raises:
+        UsageError: neither server nor socket is named, or the server is no http URL.
+    """
+
+    def __init__(
+        self,
+        server: str | None = None,
+        *,
+        socket: Path | None = None,
+        key: SecretStr | None = None,
+        revive: Revive | None = None,
+    ) -> None:
+        if server is None and socket is None:
+            raise UsageError("name a server; ai3ray.connect finds the local head", "server")
+        if server is not None and not server.startswith(("http://", "https://")):
+            raise UsageError(f"the server is a URL such as http://127.0.0.1:8000, not {server!r}", "server")
+        self._server = server
+        self._socket = socket
+        self._key = key
+        self._revive = revive
+        self._http: httpx.AsyncClient | None = None
+
+    @property
+    def remote(self) -> bool:
+        """Whether it talks to a server whose defaults are its own business."""
+        return self._server is not None
+
+    @property
+    def name(self) -> str:
+        """Whom it talks to, for messages."""
+        return self._server or "the local head"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    # ── runs ─────────────────────────────────────────────────────────────────────────────────────
+
+    async def run(self, request: RunRequest, *, key: str | None = None) -> RunResult:
+        """Run it and wait for its end.
+
+        Args:
+            request: what to run.
+            key: the caller's own idempotency key; the same key and body again give the same run.
+
+        Raises:
+            UsageError: the request is wrong.
+            HeadUnavailable: the server does not answer; an accepted run goes on without us.
+        """
+        return await self.wait((await self.submit(request, key=key)).run_id)
+
+    async def submit(self, request: RunRequest, *, key: str | None = None) -> Accepted:
+        """Hand it in; it is durable and goes on by itself. Raises as `run` does."""
+        headers = {"idempotency-key": key or f"auto-{secrets.token_hex(16)}"}
+        return Accepted.model_validate(await self._json("POST", "/runs", body=request, headers=headers))
+
+    async def wait(self, run_id: str) -> RunResult:
+        """The run once it has ended. Raises UnknownRun."""
+        async with aclosing(self.events(run_id)) as events:
+            async for _ in events:
+                pass
+        return await self.result(run_id)
+
+    async def stream(self, request: RunRequest, *, key: str | None = None) -> AsyncGenerator[Event, None]:
+        """Run it and yield its events as they happen, pieces of answers among them; the last is `stats`."""
+        accepted = await self.submit(request, key=key)
+        async with aclosing(self.events(accepted.run_id, deltas=True)) as events:
+            async for event in events:
+                yield event
+
+    async def events(self, run_id: str, after: int = 0, *, deltas: bool = False) -> AsyncGenerator[Event, None]:
+        """A run's events, waiting for those to come; a broken stream is taken up where it broke.
+
+        Args:
+            run_id: the run.
+            after: the event to go on after.
+            deltas: whether pieces of answers are wanted too.
+
+        Raises:
+            UnknownRun: there is no such run.
+            HeadUnavailable: the stream broke and nobody answers any more.
+        """
+        failures, error = 0, HeadUnavailable(f"{self.name} ended the stream early")
+        while failures <= len(PAUSES_S):
+            if failures:
+                await asyncio.sleep(PAUSES_S[failures - 1])
+            heard = False
+            try:
+                async with aclosing(self._stream(run_id, after, deltas)) as events:
+                    async for event in events:
+                        heard, failures, after = True, 0, max(after, event.seq)
+                        yield event
+                        if event.type == "stats":
+                            return
+                if not heard and (await self.result(run_id)).status in TERMINAL:
+                    return  # it was asked for what comes after the end
+            except HeadUnavailable as broken:
+                error = broken
+            failures += 1
+        raise HeadUnavailable(f"{error.message}; run {run_id} is kept there: ai3 runs watch {run_id}") from error
+
+    async def result(self, run_id: str) -> RunResult:
+        """The run as it stands. Raises UnknownRun."""
+        return RunResult.model_validate(await self._json("GET", f"/runs/{_segment(run_id)}"))
+
+    async def runs(self, limit: int = 50, before: str | None = None) -> list[RunRow]:
+        """Runs, newest first; `before` is the run id the page starts after."""
+        params = {"limit": str(limit)} | ({"before": before} if before else {})
+        reply = await self._json("GET", "/runs", params=params)
+        return [RunRow.model_validate(row) for row in reply["runs"]]
+
+    async def cancel(self, run_id: str) -> RunResult:
+        """Cancel it and wait until it has ended; a finished one is left as it is. Raises UnknownRun."""
+        return RunResult.model_validate(await self._json("POST", f"/runs/{_segment(run_id)}/cancel"))
+
+    async def plan(self, request: RunRequest) -> PlanPreview:
+        """Plan without running. Tried once: a second try could pay a second planner."""
+        reply = await self._json("POST", "/plan", body=request, timeout_s=PLAN_S, tries=1)
+        return PlanPreview.model_validate(reply)
+
+    # ── the server ───────────────────────────────────────────────────────────────────────────────
+
+    async def models(self) -> list[ModelView]:
+        """The registry with live telemetry."""
+        return [ModelView.model_validate(view) for view in (await self._json("GET", "/models"))["models"]]
+
+    async def stats(self) -> Stats:
+        """All runs in figures."""
+        return Stats.model_validate(await self._json("GET", "/stats"))
+
+    async def sql(self, query: str, max_rows: int = 10_000) -> Table:
+        """One read-only SELECT over the journal. Raises RequestError for anything else."""
+        reply = await self._json("POST", "/sql", body={"query": query, "limit": max_rows})
+        rows = tuple(tuple(row[column] for column in reply["columns"]) for row in reply["rows"])
+        return Table(columns=tuple(reply["columns"]), rows=rows, truncated=reply["truncated"])
+
+    async def health(self) -> dict[str, Any]:
+        """`{status, version, pid, runs_active}`, answered also while the engine boots."""
+        return dict(await self._json("GET", "/healthz", tries=1))
+
+    async def stop_head(self, *, idle: bool = False) -> None:
+        """Tell the local head to leave.
+
+        Args:
+            idle: only when no run is going.
+
+        Raises:
+            ServerRefused: status 409, a run is going.
+        """
+        await self._json("POST", "/head/stop", params={"idle": "true"} if idle else {}, tries=1)
+
+    async def keep_head(self) -> None:
+        """Tell the local head to stay although nothing runs."""
+        await self._json("POST", "/head/keep")
+
+    # ── the wire ─────────────────────────────────────────────────────────────────────────────────
+
+    async def _json(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: RunRequest | Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = ANSWER_S,
+        tries: int = len(PAUSES_S),
+    ) -> Any:
+        """One exchange; tried again while nobody answers, for what may safely be asked twice."""
+        sent = {"content-type": "application/json"} | dict(headers or {})
+        wanted = {"params": params, "content": _content(body), "headers": sent, "timeout": timeout_s}
+        for pause in PAUSES_S[: tries - 1]:
+            try:
+                return await self._exchange(method, path, wanted)
+            except HeadUnavailable as error:
+                if isinstance(error.__cause__, TimeoutError):
+                    raise  # it is there, and slow: asking again would not help it
+                await asyncio.sleep(pause)
+                await self._bring_back()
+        return await self._exchange(method, path, wanted)
+
+    async def _exchange(self, method: str, path: str, wanted: Mapping[str, Any]) -> Any:
+        import httpx
+
+        try:
+            response = await self._session().request(method, path, **wanted)
+        except httpx.ReadTimeout as error:
+            raise self._unavailable(error) from TimeoutError(f"no answer to {method} {path} in time")
+        except httpx.TransportError as error:
+            raise self._unavailable(error) from error
+        if response.status_code >= 400:
+            raise refusal(response.status_code, response.content, path)
+        try:
+            return response.json()
+        except ValueError as error:
+            raise ServerRefused(f"{self.name} does not speak ai3ray's language", response.status_code) from error
+
+    async def _bring_back(self) -> None:
+        """A head that left in the middle of our request is replaced by another one."""
+        if self._revive is not None:
+            self._socket = await self._revive()
+            await self.aclose()
+
+    async def _stream(self, run_id: str, after: int, deltas: bool) -> AsyncGenerator[Event, None]:
+        """The events of one connection."""
+        import httpx
+        from httpx_sse import SSEError, aconnect_sse
+
+        wanted: dict[str, Any] = {
+            "params": {"deltas": "true"} if deltas else {},
+            "headers": {"last-event-id": str(after)},
+            "timeout": httpx.Timeout(ANSWER_S, read=SILENCE_S),
+        }
+        try:
+            path = f"/runs/{_segment(run_id)}/events"
+            async with aconnect_sse(self._session(), "GET", path, **wanted) as source:
+                if source.response.status_code >= 400:
+                    raise refusal(source.response.status_code, await source.response.aread(), path)
+                async with aclosing(source.aiter_sse()) as messages:
+                    async for message in messages:
+                        if message.data:  # a comment ends with an empty line too
+                            yield parse_event(message.data)
+        except httpx.TransportError as error:
+            raise self._unavailable(error) from error
+        except (SSEError, ValidationError) as error:
+            raise ServerRefused(f"{self.name} sent events that this version does not know: {error}") from error
+
+    def _session(self) -> httpx.AsyncClient:
+        import httpx
+
+        if self._http is None:
+            headers = {"authorization": f"Bearer {self._key.get_secret_value()}"} if self._key else {}
+            if self._server is not None:
+                self._http = httpx.AsyncClient(base_url=self._server, headers=headers)
+            else:
+                transport = httpx.AsyncHTTPTransport(uds=str(self._socket))
+                self._http = httpx.AsyncClient(transport=transport, base_url="http://head", headers=headers)
+        return self._http
+
+    def _unavailable(self, error: Exception) -> HeadUnavailable:
+        reason = str(error) or type(error).__name__
+        return HeadUnavailable(f"{self.name} does not answer: {reason}")
+
+
+def fill_request(request: RunRequest, settings: Settings, *, remote: bool) -> RunRequest:
+    """The request with what the user has set where it leaves things open.
+
+    Args:
+        request: what the caller asked.
+        settings: the caller's settings.
+        remote: true for a server: its own defaults count, so only what was set explicitly is sent.
+    """
+    names = {"planner_model", "max_concurrency", "max_tasks", "budget_usd", "verify", "repair_limit"}
+    if remote:
+        names &= settings.explicit
+    filled = {name: getattr(settings, name) for name in names if getattr(request, name) is None}
+    return request.model_copy(update=filled)
+
+
+def refusal(status: int, body: bytes, path: str = "") -> Ai3Error:
+    """The error that an error envelope stands for."""
+    try:
+        error = json.loads(body)["error"]
+        kind, message, param = str(error["type"]), str(error["message"]), error.get("param")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ServerRefused(f"the server answered with status {status}", status)
+    if kind in _USAGE:
+        return _USAGE[kind](message, param)
+    if kind == UnknownRun.type and path.startswith("/runs/"):
+        return UnknownRun(message)
+    by_type: dict[str, type[Ai3Error]] = {KeyReused.type: KeyReused, HeadUnavailable.type: HeadUnavailable}
+    return by_type[kind](message) if kind in by_type else ServerRefused(message, status, kind, param)
+
+
+def _content(body: RunRequest | Mapping[str, Any] | None) -> str | None:
+    if isinstance(body, RunRequest):
+        return body.model_dump_json(by_alias=True, exclude_defaults=True)
+    return None if body is None else json.dumps(body)
+
+
+def _segment(text: str) -> str:
+    """A run id as a segment of a path, whatever the user typed."""
+    return quote(text, safe="") or "-"

@@ -1,0 +1,146 @@
+"""Who serves: the server that was named, else this process (`--inline`), else the local head."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+from ai3ray import doors
+from ai3ray.client import Client
+from ai3ray.domain.events import Stats
+from ai3ray.domain.result import RunResult
+from ai3ray.domain.views import ModelView, RunRow, Table
+from ai3ray.errors import JournalLocked
+from ai3ray.headlink import Notify, ensure_head, find_head
+from ai3ray.settings import Settings
+
+LOCKED_S = 10.0
+"""Seconds that a process that is going gets to let go of the journal."""
+_RETRY_S = 0.1
+
+
+class Reading(Protocol):
+    """What can be read, whether a head is up or not: `Client` and `Offline` both offer it."""
+
+    async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
+        """Runs, newest first."""
+        ...
+
+    async def result(self, run_id: str) -> RunResult:
+        """The run as it stands. Raises UnknownRun."""
+        ...
+
+    async def sql(self, query: str, max_rows: int = 10_000) -> Table:
+        """One read-only SELECT. Raises RequestError for anything else."""
+        ...
+
+    async def models(self) -> Sequence[ModelView]:
+        """The registry with what is known of each model."""
+        ...
+
+    async def stats(self) -> Stats:
+        """All runs in figures."""
+        ...
+
+
+@asynccontextmanager
+async def connect(
+    settings: Settings,
+    env: Mapping[str, str],
+    *,
+    server: str | None = None,
+    inline: bool = False,
+    notify: Notify,
+) -> AsyncIterator[Client]:
+    """A client of whoever serves, for the length of the context.
+
+    Args:
+        settings: the caller's; a head that has to be started gets them.
+        env: the environment such a head gets, keys from `.env` included.
+        server: URL of a server; AI3_SERVER when absent.
+        inline: serve from this process, unless a head owns the home.
+        notify: told in one line what takes time or surprises.
+
+    Raises:
+        HeadUnavailable: no head answers and none could be started.
+        JournalLocked: with `inline`, another process owns the journal; the message names it.
+    """
+    async with AsyncExitStack() as stack:
+        if (server or settings.server) is not None:
+            client = Client(server or settings.server, key=settings.server_key)
+        elif inline:
+            client = Client(socket=await _inline_socket(stack, settings, env, notify))
+        else:
+            client = await _head_client(settings, env, notify)
+        yield await stack.enter_async_context(client)
+
+
+@asynccontextmanager
+async def connect_for_reading(
+    settings: Settings, env: Mapping[str, str], *, server: str | None = None
+) -> AsyncIterator[Reading]:
+    """Whoever can tell about runs: the server, the head if it is up, else the journal's file. Boots nothing.
+
+    Raises:
+        JournalLocked: another process has held the journal for 10 s; the message names it.
+    """
+    async with AsyncExitStack() as stack:
+        if (server or settings.server) is not None:
+            yield await stack.enter_async_context(Client(server or settings.server, key=settings.server_key))
+        else:
+            yield await _local_reading(stack, settings, env)
+
+
+async def _head_client(settings: Settings, env: Mapping[str, str], notify: Notify) -> Client:
+    async def revive() -> Path:
+        return (await ensure_head(settings, env, notify=notify)).socket
+
+    return Client(socket=await revive(), revive=revive)
+
+
+async def _inline_socket(stack: AsyncExitStack, settings: Settings, env: Mapping[str, str], notify: Notify) -> Path:
+    """The socket of the head that owns the home, else of an app in this process."""
+    patience = _Patience()
+    while True:
+        head = find_head(settings)
+        if head is not None:
+            notify(f"the local head (pid {head.pid}) owns this home: it serves the run")
+            return head.socket
+        serving = doors.load("deployments.inline").inline_server(settings, env)
+        try:
+            path: Path = await stack.enter_async_context(serving)
+        except JournalLocked as error:
+            await patience.wait(error)
+        else:
+            return path
+
+
+async def _local_reading(stack: AsyncExitStack, settings: Settings, env: Mapping[str, str]) -> Reading:
+    patience = _Patience()
+    while True:
+        head = find_head(settings)
+        if head is not None:
+            return await stack.enter_async_context(Client(socket=head.socket))
+        from ai3ray.offline import open_offline  # DuckDB is loaded only when the file has to be read
+
+        try:
+            return await stack.enter_async_context(open_offline(settings, env))
+        except JournalLocked as error:
+            await patience.wait(error)
+
+
+class _Patience:
+    """Waits for a journal that is locked by a process that may be going, up to `LOCKED_S`."""
+
+    def __init__(self) -> None:
+        self._deadline = asyncio.get_running_loop().time() + LOCKED_S
+
+    async def wait(self, error: JournalLocked) -> None:
+        """A short pause, or the error when there have been enough."""
+        # A file lock tells nobody when it falls, and the holder may turn out to be a head that is starting.
+        if asyncio.get_running_loop().time() > self._deadline:
+            raise error
+        await asyncio.sleep(_RETRY_S)

@@ -1,0 +1,96 @@
+"""What is checked before a run is accepted: nothing that fails here has cost anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ai3ray.domain.events import Warned
+from ai3ray.domain.plan import parse_graph
+from ai3ray.domain.request import RunRequest
+from ai3ray.errors import MissingKey, NotBuilt
+from ai3ray.registry.registry import Registry
+from ai3ray.settings import Settings
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """A request that can be run."""
+
+    request: RunRequest
+    """Defaults filled in, models resolved to `provider/model`."""
+    warnings: tuple[Warned, ...]
+    """What the reader should know, such as that a model's name was an alias."""
+
+
+def admit(request: RunRequest, settings: Settings, registry: Registry, configured: tuple[str, ...]) -> Admitted:
+    """Check a request against what this engine has.
+
+    Raises:
+        PlanError: the plan is invalid.
+        UnknownModel: a model or provider does not exist.
+        MissingKey: no provider, or not the one asked for, has a key.
+        NotBuilt: a field whose feature this version does not have.
+    """
+    _refuse_unbuilt(request)
+    max_tasks = request.max_tasks or settings.max_tasks
+    if request.plan is not None:
+        graph = parse_graph(request.plan, max_tasks=max_tasks)
+        _refuse_unbuilt(request.model_copy(update={"assembly": graph.assembly}))
+    if not configured:
+        raise MissingKey(_no_provider(settings), "models")
+    warnings: list[str] = []
+    models = tuple(
+        dict.fromkeys(_resolve(name, "models", settings, registry, configured, warnings) for name in request.models)
+    )
+    planner = request.planner_model
+    if planner is not None:
+        planner = _resolve(planner, "planner_model", settings, registry, configured, warnings)
+    elif settings.planner_model and request.plan is None and not models:
+        planner = _resolve(settings.planner_model, "planner_model", settings, registry, configured, warnings)
+    filled = request.model_copy(
+        update={
+            "models": models,
+            "planner_model": planner,
+            "max_concurrency": request.max_concurrency or settings.max_concurrency,
+            "max_tasks": max_tasks,
+            "verify": settings.verify if request.verify is None else request.verify,
+            "repair_limit": settings.repair_limit if request.repair_limit is None else request.repair_limit,
+        }
+    )
+    return Admitted(filled, tuple(Warned(code="model_name", message=message) for message in warnings))
+
+
+def _refuse_unbuilt(request: RunRequest) -> None:
+    unbuilt = {
+        "context": bool(request.context),
+        "budget_usd": request.budget_usd is not None,
+        "deadline_s": request.deadline_s is not None,
+        "assembly": request.assembly == "synthesize",
+    }
+    for field, asked in unbuilt.items():
+        if asked:
+            what = "assembly 'synthesize'" if field == "assembly" else field
+            raise NotBuilt(f"{what} is not built in this version", field)
+
+
+def _resolve(
+    name: str,
+    field: str,
+    settings: Settings,
+    registry: Registry,
+    configured: tuple[str, ...],
+    warnings: list[str],
+) -> str:
+    resolved = registry.resolve(name)
+    warnings.extend(warning for warning in resolved.warnings if warning not in warnings)
+    provider = resolved.card.provider
+    if provider not in configured:
+        variable = settings.providers[provider].api_key_env if provider in settings.providers else None
+        remedy = f"set {variable}" if variable else f"configure [providers.{provider}]"
+        raise MissingKey(f"no key for {resolved.card.name}: {remedy}", field)
+    return resolved.card.name
+
+
+def _no_provider(settings: Settings) -> str:
+    names = [provider.api_key_env for provider in settings.providers.values() if provider.api_key_env]
+    return f"no provider has a key: set one of {', '.join(names)}"

@@ -1,0 +1,80 @@
+"""Puts core and runner together from settings: the same parts whatever hosts them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from ai3ray.domain.call import Timeouts
+from ai3ray.domain.ids import new_id
+from ai3ray.errors import UsageError
+from ai3ray.executor.caller import Caller, LazyProviders
+from ai3ray.executor.core import Core
+from ai3ray.executor.isolation import Isolation
+from ai3ray.executor.link import Link
+from ai3ray.executor.port import CoreLink
+from ai3ray.executor.runner import PlannerSettings, Runner
+from ai3ray.journal.duckdb_store import DuckDBJournal
+from ai3ray.pool.pool import ProviderPool
+from ai3ray.providers.build import build_provider
+from ai3ray.registry.registry import Registry
+from ai3ray.settings import Settings, configured_providers
+
+
+async def build_core(settings: Settings, env: Mapping[str, str]) -> Core:
+    """The core of this home; it owns the journal's file from here on.
+
+    Raises:
+        JournalLocked: another process owns the file.
+        SettingsError: a model card or a weight is wrong.
+    """
+    registry = Registry.load(settings)
+    configured = configured_providers(settings, env)
+    pool = ProviderPool(registry, settings, configured, clock=time.monotonic, new_id=lambda: new_id("att"))
+    journal = await DuckDBJournal.open(settings.journal_path)
+    stats = await journal.query("select * from model_stats")
+    pool.warm_start(dict(zip(stats.columns, row, strict=True)) for row in stats.rows)
+    return Core(settings, registry, configured, journal=journal, pool=pool)
+
+
+class RunnerParts:
+    """One runner and what has to be closed with it.
+
+    Args:
+        runner_id: its name.
+        settings: limits and defaults.
+        env: where keys and base URLs are read from, at the first call of each provider.
+        core: the core, here or behind Ray.
+        isolation: where dangerous checks run.
+    """
+
+    def __init__(
+        self, runner_id: str, settings: Settings, env: Mapping[str, str], core: CoreLink, isolation: Isolation
+    ) -> None:
+        registry = Registry.load(settings)
+        self._providers = LazyProviders(lambda name: build_provider(name, settings.providers[name], env))
+        self._link = Link(core, runner_id)
+        caller = Caller(self._link, self._providers, registry.card, registry.prices, Timeouts())
+        planner = PlannerSettings(
+            max_output_tokens=settings.planner_maxtok,
+            temperature=settings.planner_temperature,
+            best=_best_planner(settings, registry, env),
+        )
+        self.runner = Runner(self._link, caller, isolation, planner)
+
+    async def flush(self) -> None:
+        """Return once all that the runner reported has been sent."""
+        await self._link.flush()
+
+    async def aclose(self) -> None:
+        """Send what is left, close the connections."""
+        await self._link.flush()
+        await self._link.aclose()
+        await self._providers.aclose()
+
+
+def _best_planner(settings: Settings, registry: Registry, env: Mapping[str, str]) -> str | None:
+    try:
+        return registry.planner(settings, configured_providers(settings, env)).name
+    except UsageError:  # no key on this node, or no model that plans: the pool's refusal will say so
+        return None

@@ -1,0 +1,225 @@
+"""One question asked of whichever model the pool gives: lease, call, settle, and fail over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from platform import node
+
+from ai3ray.domain.call import AttemptStatus, ModelCall, Prompt, Reply, Timeouts, Usage, error_info
+from ai3ray.domain.ids import new_id
+from ai3ray.errors import KeyRefused, ProviderError, UsageError
+from ai3ray.executor.link import Link, WishRefused
+from ai3ray.pool.faults import rule
+from ai3ray.pool.lease import Lease, LeaseRequest, Settlement
+from ai3ray.providers.port import ChatModel, OnText
+from ai3ray.registry.cards import ModelCard
+from ai3ray.registry.prices import RateTable
+
+MAX_FAILURES = 4
+"""Calls of one question that may fail before the last failure is the answer."""
+MAX_WAITS = 100
+"""Rate limits that one question sits out; they are no failures of a model."""
+
+OnFailure = Callable[[ProviderError], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A complete reply and the lease it came under."""
+
+    lease: Lease
+    reply: Reply
+    cost_usd: float | None
+
+
+@dataclass
+class Exclusions:
+    """Models that one question has been through."""
+
+    for_good: set[str] = field(default_factory=set)
+    for_now: set[str] = field(default_factory=set)
+
+    def names(self) -> tuple[str, ...]:
+        """All of them, in a stable order."""
+        return tuple(sorted(self.for_good | self.for_now))
+
+
+class Caller:
+    """Makes model calls under the pool's leases.
+
+    Args:
+        link: the line to the core.
+        provider: gives the adapter of a provider by name; built on first use.
+        card: gives a model's card by `provider/model`.
+        prices: turns usage into US dollars.
+        timeouts: the clocks of each call.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        provider: Callable[[str], ChatModel],
+        card: Callable[[str], ModelCard],
+        prices: RateTable,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self._link = link
+        self._provider = provider
+        self._card = card
+        self._prices = prices
+        self._timeouts = timeouts or Timeouts()
+
+    async def ask(
+        self,
+        wish: LeaseRequest,
+        prompt: Prompt,
+        *,
+        on_text: OnText | None = None,
+        on_failure: OnFailure | None = None,
+    ) -> Answer:
+        """Ask until a model answers completely.
+
+        A failed call goes to the next-best model. When none is left and the failure was of a passing
+        kind, the models that failed in passing are tried again, up to MAX_FAILURES failures in all.
+
+        Args:
+            wish: what kind of call; its `request_id` is replaced for each try.
+            prompt: what to ask.
+            on_text: receives the text as it is written; the call is streamed then.
+            on_failure: told of each failure that is followed by another try.
+
+        Raises:
+            ProviderError: the last failure.
+            WishRefused: there was no model to ask.
+        """
+        tried = Exclusions(for_good=set(wish.exclude))
+        failures: list[ProviderError] = []
+        waits = 0
+        while True:
+            try:
+                lease = await self._link.lease(
+                    wish.model_copy(update={"request_id": new_id("wish"), "exclude": tried.names()})
+                )
+            except WishRefused:
+                if not failures:
+                    raise
+                if not tried.for_now or len(failures) >= MAX_FAILURES:
+                    raise failures[-1] from None
+                tried.for_now.clear()
+                continue
+            try:
+                return await self._call(lease, prompt, on_text)
+            except ProviderError as error:
+                fault = rule(error.type)
+                if fault.freeze:  # the pool holds its provider back: no model is struck off for being busy
+                    waits += 1
+                else:
+                    failures.append(error)
+                    (tried.for_now if fault.retry_same else tried.for_good).add(lease.model)
+                if not fault.fail_over or len(failures) >= MAX_FAILURES or waits >= MAX_WAITS:
+                    raise
+                if on_failure is not None:
+                    await on_failure(error)
+
+    async def _call(self, lease: Lease, prompt: Prompt, on_text: OnText | None) -> Answer:
+        """Make the one call a lease allows, and settle it however it ends."""
+        card = self._card(lease.model)
+        if not card.sampling and prompt.temperature is not None:
+            prompt = prompt.model_copy(update={"temperature": None})
+        cap = min(prompt.max_output_tokens, card.max_output)
+        call = ModelCall(
+            model=card.id,
+            prompt=prompt.model_copy(update={"max_output_tokens": cap}),
+            timeouts=self._timeouts,
+        )
+        began = asyncio.get_running_loop().time()
+        try:
+            reply = await self._adapter(lease).send(call, on_text)
+        except ProviderError as error:
+            self._settle_failure(lease, error, began)
+            raise
+        except asyncio.CancelledError:
+            self._settle_cancel(lease, began)
+            raise
+        cost = reply.cost_usd
+        if cost is None:
+            cost = self._prices.cost(lease.provider, card.id, reply.usage)
+        self._settle(lease, "succeeded", began, reply=reply, cost=cost)
+        return Answer(lease=lease, reply=reply, cost_usd=cost)
+
+    def _adapter(self, lease: Lease) -> ChatModel:
+        try:
+            return self._provider(lease.provider)
+        except UsageError as error:  # this node has no key, or one that cannot be used
+            raise KeyRefused(f"{error} (on node {node()})", provider=lease.provider, model=lease.model) from error
+
+    def _settle(self, lease: Lease, status: AttemptStatus, began: float, *, reply: Reply, cost: float | None) -> None:
+        self._link.settle(
+            Settlement(
+                attempt_id=lease.attempt_id,
+                token=lease.token,
+                status=status,
+                usage=reply.usage,
+                cost_usd=cost,
+                request_id=reply.request_id,
+                seconds=_since(began),
+                first_token_s=reply.first_token_s,
+                rate=reply.rate,
+            )
+        )
+
+    def _settle_failure(self, lease: Lease, error: ProviderError, began: float) -> None:
+        self._link.settle(
+            Settlement(
+                attempt_id=lease.attempt_id,
+                token=lease.token,
+                status="failed",
+                error=error_info(error),
+                retry_after_s=error.retry_after_s,
+                request_id=error.request_id,
+                usage=Usage() if not error.maybe_paid else None,
+                seconds=_since(began),
+                maybe_paid=error.maybe_paid,
+            )
+        )
+
+    def _settle_cancel(self, lease: Lease, began: float) -> None:
+        self._link.settle(
+            Settlement(
+                attempt_id=lease.attempt_id,
+                token=lease.token,
+                status="cancelled",
+                seconds=_since(began),
+                maybe_paid=True,
+            )
+        )
+
+
+def _since(began: float) -> float:
+    return round(asyncio.get_running_loop().time() - began, 6)
+
+
+class LazyProviders:
+    """Builds each provider's adapter on its first call, so that only SDKs in use are imported."""
+
+    def __init__(self, build: Callable[[str], ChatModel]) -> None:
+        self._build = build
+        self._built: dict[str, ChatModel] = {}
+
+    def __call__(self, name: str) -> ChatModel:
+        """The adapter of this provider. Raises MissingKey when its key is not set on this node."""
+        if name not in self._built:
+            self._built[name] = self._build(name)
+        return self._built[name]
+
+    @property
+    def built(self) -> Mapping[str, ChatModel]:
+        """The adapters in use."""
+        return self._built
+
+    async def aclose(self) -> None:
+        """Close the connections of all of them."""
+        for provider in self._built.values():
+            await provider.aclose()

@@ -1,0 +1,252 @@
+"""A run, top to bottom: plan, execute, assemble, finish. It goes on from wherever the journal says the run is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ai3ray.assembler.assemble import assemble
+from ai3ray.domain.call import ErrorInfo, error_info
+from ai3ray.domain.events import AssembleStart, Cancelled, Event, Final, PlanProgress, RunFailed, StatsEvent
+from ai3ray.domain.plan import Task, TaskGraph, parse_graph
+from ai3ray.domain.request import RunRequest
+from ai3ray.domain.result import run_stats
+from ai3ray.domain.run import TASK_TERMINAL, RunState, TaskState
+from ai3ray.errors import Ai3Error, RunError, RunnerLost
+from ai3ray.executor.port import Crew, Outcome, PlanJob, Ref, TaskJob
+from ai3ray.journal.port import Journal
+
+log = logging.getLogger(__name__)
+
+MAX_LOST = 3
+"""Runners that one task or plan may lose before it fails: a task that kills its runner is poison."""
+CANCEL_GRACE_S = 1.0
+"""Seconds that calls in flight get to close their sockets before the run is called cancelled."""
+
+OnLost = Callable[[str, str | None], None]
+
+
+class RunStopped(RunError):
+    """The run ends as failed; `info` is what its `error` event says."""
+
+    def __init__(self, info: ErrorInfo) -> None:
+        super().__init__(info.message)
+        self.info = info
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.info,)
+
+
+class Conductor:
+    """Drives one run to its end.
+
+    Args:
+        run_id: an accepted run; where it stands is read from the journal.
+        request: its request, defaults filled in.
+        journal: the run's history.
+        crew: the runners.
+        epoch: the owner's epoch, carried by everything written for the run.
+        slots: one is held while the run is active; until then it is queued.
+        on_lost: told (run id, task id) when a runner died, before the work is given out again.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        request: RunRequest,
+        *,
+        journal: Journal,
+        crew: Crew,
+        epoch: int,
+        slots: asyncio.Semaphore,
+        on_lost: OnLost,
+    ) -> None:
+        self._run_id = run_id
+        self._request = request
+        self._journal = journal
+        self._crew = crew
+        self._epoch = epoch
+        self._slots = slots
+        self._on_lost = on_lost
+        self._refs: dict[str, Ref | Outcome] = {}
+        self._outcomes: dict[str, asyncio.Task[Outcome]] = {}
+        self.cancelled_by = "user"
+        self.leave_open = False
+
+    async def conduct(self) -> None:
+        """Bring the run to its terminal event and its stats. Cancelling it cancels the run."""
+        try:
+            async with self._slots:
+                await self._to_the_end()
+        except asyncio.CancelledError:
+            await self._stop_tasks()
+            if not self.leave_open:
+                await self._end(Cancelled(by=self.cancelled_by))
+            raise
+        except RunStopped as error:
+            await self._end(RunFailed(error=error.info))
+        except Ai3Error as error:
+            await self._stop_tasks()
+            await self._end(RunFailed(error=error_info(error)))
+        except Exception as error:
+            log.exception("run %s", self._run_id)
+            await self._stop_tasks()
+            await self._end(RunFailed(error=error_info(error)))
+
+    async def _to_the_end(self) -> None:
+        if self._state.terminal:  # killed between its terminal event and its stats
+            await self._end()
+            return
+        graph = await self._plan()
+        if self._state.purpose == "plan":
+            await self._end(Final(status="succeeded", output=graph.model_dump_json()))
+            return
+        outcomes = await self._execute(graph)
+        await self._finish(graph, outcomes)
+
+    async def _plan(self) -> TaskGraph:
+        """The run's graph: the journaled one, the caller's, or the planner's."""
+        state = self._state
+        if state.graph is not None:
+            return state.graph
+        if self._request.plan is not None:
+            graph = parse_graph(self._request.plan, max_tasks=self._request.max_tasks or 1)
+            return self._planned(graph, source="file")
+        self._put(PlanProgress(phase="started"))
+        planned = await self._with_runner(lambda: self._crew.start_plan(self._plan_job()))
+        self._put(*planned.warnings)
+        if planned.graph is None:
+            raise RunStopped(planned.error or ErrorInfo(type="run", message="no plan could be made"))
+        return self._planned(planned.graph, source=planned.source)
+
+    def _planned(self, graph: TaskGraph, **fields: Any) -> TaskGraph:
+        if self._state.purpose == "run":  # otherwise the plan is the output, and no task comes into being
+            self._put(PlanProgress(phase="completed", plan=graph.model_dump(mode="json"), **fields))
+        return graph
+
+    async def _execute(self, graph: TaskGraph) -> dict[str, Outcome]:
+        """Give out every task at once; each starts when its own dependencies are there. No barrier."""
+        for task in graph.topological():
+            done = self._state.tasks[task.id]
+            if done.status in TASK_TERMINAL:
+                self._refs[task.id] = _journaled(done)
+            else:
+                deps = [self._refs[dep] for dep in task.depends_on]
+                self._refs[task.id] = self._crew.start_task(self._task_job(graph, task), deps)
+        async with asyncio.TaskGroup() as group:
+            for task in graph.topological():
+                self._outcomes[task.id] = group.create_task(self._outcome(graph, task), name=f"task-{task.id}")
+        return {task_id: outcome.result() for task_id, outcome in self._outcomes.items()}
+
+    async def _outcome(self, graph: TaskGraph, task: Task) -> Outcome:
+        """How a task ended. When its runner, or that of a dependency, died, it is given out again by value."""
+        for _ in range(MAX_LOST):
+            ref = self._refs[task.id]
+            if isinstance(ref, Outcome):
+                return ref
+            try:
+                return self._as_journaled(await ref)
+            except RunnerLost as error:
+                lost = error
+                deps = [await asyncio.shield(self._outcomes[dep]) for dep in task.depends_on]
+                self._on_lost(self._run_id, task.id)
+                if self._state.tasks[task.id].status in TASK_TERMINAL:
+                    return _journaled(self._state.tasks[task.id])
+                self._refs[task.id] = self._crew.start_task(self._task_job(graph, task), deps)
+        return Outcome(task_id=task.id, status="failed", error=error_info(lost))
+
+    def _as_journaled(self, outcome: Outcome) -> Outcome:
+        """The journal decides: a committed artifact is the task's answer whoever reports what."""
+        task = self._state.tasks[outcome.task_id]
+        return _journaled(task) if task.status in TASK_TERMINAL else outcome
+
+    async def _finish(self, graph: TaskGraph, outcomes: dict[str, Outcome]) -> None:
+        """One answer from the outputs, with its holes named."""
+        outputs = {task_id: outcome.text for task_id, outcome in outcomes.items() if outcome.status == "succeeded"}
+        holes = {
+            task_id: outcome.error.message if outcome.error else outcome.status
+            for task_id, outcome in outcomes.items()
+            if task_id not in outputs
+        }
+        if not any(task.id in outputs for task in graph.sinks()):
+            raise RunStopped(_first_failure(graph, outcomes))
+        assembly = self._request.assembly or graph.assembly
+        if self._state.status == "running":
+            self._put(AssembleStart(assembly=assembly, holes=tuple(holes)))
+        output = assemble(graph, assembly, outputs, holes)
+        await self._end(Final(status="partial" if holes else "succeeded", output=output))
+
+    async def _end(self, *terminal: Event) -> None:
+        """The terminal event and the stats, durable before anybody is told."""
+        self._put(*terminal)
+        receipt = self._journal.put(self._run_id, [StatsEvent.of(run_stats(self._state))])
+        await receipt.committed()
+
+    async def _stop_tasks(self) -> None:
+        """Close what is in flight, and wait a moment for it to be closed."""
+        refs = [ref for ref in self._refs.values() if not isinstance(ref, Outcome)]
+        for ref in refs:
+            self._crew.cancel(ref)
+        waiting = [asyncio.ensure_future(_settled(ref)) for ref in refs]
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=CANCEL_GRACE_S)
+            for task in late:
+                task.cancel()
+
+    async def _with_runner(self, start: Callable[[], Any]) -> Any:
+        for attempt in range(1, MAX_LOST + 1):
+            work = start()
+            try:
+                return await work
+            except RunnerLost:
+                self._on_lost(self._run_id, None)
+                if attempt == MAX_LOST:
+                    raise
+            except asyncio.CancelledError:
+                self._crew.cancel(work)
+                raise
+        raise AssertionError("unreachable")
+
+    def _plan_job(self) -> PlanJob:
+        return PlanJob(run_id=self._run_id, epoch=self._epoch, request=self._request)
+
+    def _task_job(self, graph: TaskGraph, task: Task) -> TaskJob:
+        titles = {other.id: other.title for other in graph.tasks}
+        # The plan repeats every prompt: a task must not carry its siblings'.
+        request = self._request.model_copy(update={"plan": None})
+        return TaskJob(run_id=self._run_id, epoch=self._epoch, task=task, titles=titles, request=request)
+
+    def _put(self, *events: Event) -> None:
+        if events:
+            self._journal.put(self._run_id, events)
+
+    @property
+    def _state(self) -> RunState:
+        return self._journal.state(self._run_id)
+
+
+def _journaled(task: TaskState) -> Outcome:
+    """The outcome of a task that the journal has as ended."""
+    assert task.status not in {"pending", "running"}
+    return Outcome(task_id=task.id, status=task.status, text=task.output or "", error=task.error)
+
+
+async def _settled(ref: Ref) -> None:
+    with contextlib.suppress(RunnerLost, asyncio.CancelledError):
+        await ref
+
+
+def _first_failure(graph: TaskGraph, outcomes: dict[str, Outcome]) -> ErrorInfo:
+    """Why nothing usable is left: the first task that failed by itself."""
+    failed: Sequence[tuple[Task, ErrorInfo]] = [
+        (task, error)
+        for task in graph.topological()
+        if (error := outcomes[task.id].error) is not None and outcomes[task.id].status == "failed"
+    ]
+    if not failed:
+        return ErrorInfo(type="run", message="no task has an answer")
+    task, error = failed[0]
+    return error.model_copy(update={"message": f"task {task.id!r}: {error.message}"})

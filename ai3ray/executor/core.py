@@ -1,0 +1,292 @@
+"""The core: journal, pool and conductors on one event loop. Runners and the app talk to it; it alone decides."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Sequence
+
+from ai3ray.domain.call import error_info
+from ai3ray.domain.events import Purpose, RunStart, Stats, TextDelta, event_type, utc_now
+from ai3ray.domain.ids import new_id
+from ai3ray.domain.plan import TaskGraph, parse_graph
+from ai3ray.domain.request import RunRequest
+from ai3ray.domain.result import RunResult, run_result
+from ai3ray.domain.views import Accepted, ModelView, PlanPreview, RunRow, Table
+from ai3ray.errors import Ai3Error, KeyReused, RunError, StaleEpoch
+from ai3ray.executor.admission import admit
+from ai3ray.executor.conductor import Conductor
+from ai3ray.executor.deltas import DeltaRing
+from ai3ray.executor.estimate import estimate
+from ai3ray.executor.permits import Permits
+from ai3ray.executor.port import Crew, Entries, Feed, FeedItem, Sync, Synced
+from ai3ray.journal.duckdb_store import DuckDBJournal
+from ai3ray.journal.port import RunMeta
+from ai3ray.pool.lease import Lease, Refusal
+from ai3ray.pool.pool import ProviderPool
+from ai3ray.registry.registry import Registry
+from ai3ray.settings import Settings
+
+log = logging.getLogger(__name__)
+
+STATS_SQL = """
+select coalesce(sum(r.cost_usd), 0) as cost_usd,
+       coalesce((select bool_and(cost_usd is not null or input_tokens + output_tokens = 0) from attempts), true)
+           as cost_complete,
+       coalesce(sum(r.input_tokens), 0)::bigint as input_tokens,
+       coalesce(sum(r.output_tokens), 0)::bigint as output_tokens,
+       (select count(*) from attempts) as calls,
+       (select count(*) from tasks) as tasks,
+       coalesce(sum(r.seconds), 0) as seconds,
+       0.0 as critical_path_seconds
+from runs r
+"""
+
+LINGER_S = 30.0
+"""Seconds that a finished run's deltas stay for readers who are behind."""
+
+
+class Core:
+    """Implements `Engine` for the app and `CoreLink` for the runners.
+
+    Args:
+        settings: limits and defaults of this engine.
+        registry: the models.
+        configured: names of the providers that have a key or an address here.
+        journal: the durable history.
+        pool: limits and routing.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        configured: tuple[str, ...],
+        *,
+        journal: DuckDBJournal,
+        pool: ProviderPool,
+    ) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._configured = configured
+        self._journal = journal
+        self._pool = pool
+        self._permits = Permits(pool, journal)
+        self.crew: Crew | None = None
+        self._slots = asyncio.Semaphore(settings.max_runs)
+        self._conductors: dict[str, tuple[Conductor, asyncio.Task[None]]] = {}
+        self._deltas: dict[str, DeltaRing] = {}
+
+    def start(self, crew: Crew) -> None:
+        """Take up the work: from now on runs are conducted, and those a former core left open go on."""
+        self.crew = crew
+        for run_id in self._journal.open_runs():
+            self._take_over(run_id)
+
+    # ── for the app ──────────────────────────────────────────────────────────────────────────────
+
+    async def submit(self, request: RunRequest, *, owner: str = "", key: str | None = None) -> Accepted:
+        """Make the run durable, then start it; see `Engine.submit`."""
+        return await self._accept(request, "run", owner=owner, key=key)
+
+    async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
+        """The next events of a run; see `Engine.feed`."""
+        if not deltas:
+            return self._feed(run_id, after, cursor, await self._journal.tail(run_id, after), None)
+        ring = self._deltas.setdefault(run_id, DeltaRing()) if run_id in self._conductors else DeltaRing()
+        ring.watch()
+        tail = asyncio.ensure_future(self._journal.tail(run_id, after))
+        piece = asyncio.ensure_future(ring.wait(cursor))
+        try:
+            await asyncio.wait({tail, piece}, return_when=asyncio.FIRST_COMPLETED)
+            if not tail.done() and not ring.after(cursor, after):
+                await tail  # a delta that belongs after an event not yet committed: wait for the event
+            return self._feed(run_id, after, cursor, tail.result() if tail.done() else (), ring)
+        finally:
+            tail.cancel()
+            piece.cancel()
+
+    async def result(self, run_id: str) -> RunResult:
+        """The run as it stands. Raises UnknownRun."""
+        return run_result(self._journal.state(run_id), utc_now())
+
+    async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
+        """Runs, newest first."""
+        return await self._journal.runs(limit, before)
+
+    async def cancel(self, run_id: str, by: str = "user") -> RunResult:
+        """Cancel the run and wait until it has ended."""
+        self._journal.state(run_id)  # raises UnknownRun
+        if run_id in self._conductors:
+            conductor, task = self._conductors[run_id]
+            conductor.cancelled_by = by
+            task.cancel()
+            await asyncio.wait({task})
+        return await self.result(run_id)
+
+    async def plan(self, request: RunRequest) -> PlanPreview:
+        """Plan without running a task. The planner's call is journaled and billed as a run of its own."""
+        if request.plan is not None:
+            admitted = admit(request, self._settings, self._registry, self._configured)
+            graph = parse_graph(request.plan, max_tasks=admitted.request.max_tasks or 1)
+            return PlanPreview(plan=graph, estimate=self._estimate(graph, admitted.request))
+        accepted = await self._accept(request, "plan", owner="", key=None)
+        await asyncio.wait({self._conductors[accepted.run_id][1]})
+        state = self._journal.state(accepted.run_id)
+        if state.output is None:
+            raise RunError(state.error.message if state.error else f"planning ended as {state.status}")
+        graph = TaskGraph.model_validate_json(state.output)
+        return PlanPreview(plan=graph, estimate=self._estimate(graph, request), warnings=state.warnings)
+
+    async def models(self) -> Sequence[ModelView]:
+        """The registry with live telemetry."""
+        return self._pool.views()
+
+    async def query(self, sql: str, *, max_rows: int = 10_000) -> Table:
+        """One read-only SELECT over the journal."""
+        return await self._journal.query(sql, max_rows=max_rows)
+
+    async def stats(self) -> Stats:
+        """All runs in figures."""
+        table = await self._journal.query(STATS_SQL)
+        return Stats.model_validate(dict(zip(table.columns, table.rows[0], strict=True)))
+
+    async def active(self) -> int:
+        """Runs that have not ended."""
+        return len(self._conductors)
+
+    # ── for the runners ──────────────────────────────────────────────────────────────────────────
+
+    async def sync(self, sync: Sync) -> Synced:
+        """Take what a runner has gathered; see `CoreLink.sync`."""
+        for settlement in sync.settlements:
+            self._permits.settle(settlement)
+        for delta in sync.deltas:  # before the entries: a text's pieces come before its artifact
+            self._pass_on(delta)
+        refused = {}
+        for entries in sync.entries:
+            try:
+                self._place(entries)
+            except Ai3Error as error:
+                refused[entries.key] = error_info(error)
+        self._permits.withdraw(sync.withdrawn)
+        for wish in sync.leases:
+            self._permits.ask(sync.runner_id, wish)
+        grants = await self._permits.collect(sync.runner_id)
+        watched = tuple(run_id for run_id, ring in self._deltas.items() if ring.watched)
+        return Synced(grants=grants, refused=refused, watched=watched)
+
+    async def grants(self, runner_id: str) -> Sequence[Lease | Refusal]:
+        """Wait until waiting wishes of this runner are answered."""
+        return await self._permits.wait(runner_id)
+
+    async def aclose_runs(self) -> None:
+        """Stop conducting and leave the runs resumable."""
+        tasks = [task for _, task in self._conductors.values()]
+        for conductor, task in self._conductors.values():
+            conductor.leave_open = True
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def aclose(self) -> None:
+        """Stop conducting and close the journal."""
+        await self.aclose_runs()
+        self._permits.aclose()
+        await self._journal.aclose()
+
+    # ── inside ───────────────────────────────────────────────────────────────────────────────────
+
+    async def _accept(self, request: RunRequest, purpose: Purpose, *, owner: str, key: str | None) -> Accepted:
+        admitted = admit(request, self._settings, self._registry, self._configured)
+        body_hash = _hash(request)
+        scoped = f"{owner}:{key}" if key is not None else None
+        if scoped is not None and (known := self._known(scoped, body_hash)) is not None:
+            return known
+        run_id = new_id("run")
+        body = admitted.request.model_dump(mode="json", by_alias=True, exclude_none=True)
+        receipt = self._journal.put(
+            run_id,
+            [RunStart(request=body, purpose=purpose), *admitted.warnings],
+            meta=RunMeta(owner=owner, request_key=scoped, request_hash=body_hash),
+        )
+        await receipt.committed()
+        self._conduct(run_id, admitted.request)
+        return Accepted(run_id=run_id, status="queued")
+
+    def _known(self, key: str, body_hash: str) -> Accepted | None:
+        """The run that this idempotency key made, if it came before with the same body."""
+        found = self._journal.find_by_key(key)
+        if found is None:
+            return None
+        run_id, known_hash = found
+        if known_hash != body_hash:
+            raise KeyReused("this Idempotency-Key came before with another body")
+        return Accepted(run_id=run_id, status=self._journal.state(run_id).status)
+
+    def _conduct(self, run_id: str, request: RunRequest) -> None:
+        assert self.crew is not None, "start() comes first"
+        conductor = Conductor(
+            run_id,
+            request,
+            journal=self._journal,
+            crew=self.crew,
+            epoch=self._journal.meta(run_id).epoch,
+            slots=self._slots,
+            on_lost=self._permits.lost,
+        )
+        task = asyncio.create_task(self._drive(run_id, conductor), name=run_id)
+        self._conductors[run_id] = (conductor, task)
+
+    async def _drive(self, run_id: str, conductor: Conductor) -> None:
+        """One run from its turn to its end; whatever it held is given back."""
+        try:
+            await conductor.conduct()
+        finally:
+            self._permits.drop_run(run_id)
+            del self._conductors[run_id]
+            asyncio.get_running_loop().call_later(LINGER_S, self._deltas.pop, run_id, None)
+
+    def _take_over(self, run_id: str) -> None:
+        """Go on with a run that a former core left open; its calls in flight may have been paid."""
+        state = self._journal.state(run_id)
+        lost = [
+            attempt.model_copy(update={"status": "lost", "maybe_paid": True, "error_type": "runner_lost"})
+            for attempt in state.attempts.values()
+            if attempt.status == "started"
+        ]
+        meta = self._journal.meta(run_id)
+        self._journal.put(run_id, (), lost, meta=meta.model_copy(update={"epoch": meta.epoch + 1}))
+        self._conduct(run_id, RunRequest.model_validate(state.request))
+
+    def _place(self, entries: Entries) -> None:
+        if entries.epoch != self._journal.meta(entries.run_id).epoch:
+            raise StaleEpoch(f"run {entries.run_id} has another owner by now")
+        self._journal.put(entries.run_id, entries.events, entries.attempts, key=entries.key)
+
+    def _pass_on(self, delta: TextDelta) -> None:
+        ring = self._deltas.get(delta.run_id)
+        if ring is not None and ring.watched:
+            stamped = delta.model_copy(update={"ts": utc_now()})
+            ring.add(stamped, self._journal.state(delta.run_id).seq)
+
+    def _feed(self, run_id: str, after: int, cursor: int, lines: Sequence[str], ring: DeltaRing | None) -> Feed:
+        """Events and deltas in their order: a delta stands behind the event it came after."""
+        events = [FeedItem(type=event_type(line), seq=seq, data=line) for seq, line in enumerate(lines, after + 1)]
+        last = after + len(events)
+        pieces = ring.after(cursor, last) if ring is not None else []
+        order = [((event.seq or 0, 0), event) for event in events] + [((seq, 1), item) for _, seq, item in pieces]
+        order.sort(key=lambda entry: entry[0])
+        state = self._journal.state(run_id)
+        return Feed(
+            items=tuple(item for _, item in order),
+            cursor=pieces[-1][0] if pieces else cursor,
+            done=state.complete and last >= state.seq,
+        )
+
+    def _estimate(self, graph: TaskGraph, request: RunRequest) -> dict[str, float | None]:
+        return estimate(graph, request, self._pool, self._registry.prices)
+
+
+def _hash(request: RunRequest) -> str:
+    return hashlib.sha256(request.model_dump_json(by_alias=True).encode()).hexdigest()

@@ -1,0 +1,56 @@
+"""Pieces of answers on their way to whoever watches: bounded, ordered between the events, never journaled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from ai3ray.domain.events import TextDelta
+from ai3ray.executor.port import FeedItem
+
+RING = 4096
+"""Deltas kept per run: a reader that falls further behind loses the oldest."""
+WATCH_S = 30.0
+"""Seconds after its last request that a reader still counts as watching."""
+
+
+class DeltaRing:
+    """The latest deltas of one run. Each remembers the event it came after."""
+
+    def __init__(self) -> None:
+        self._items: deque[tuple[int, int, FeedItem]] = deque(maxlen=RING)
+        self._next = 1
+        self._arrived = asyncio.Event()
+        self._watched_until = 0.0
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody reads this run's deltas."""
+        return asyncio.get_running_loop().time() < self._watched_until
+
+    def watch(self) -> None:
+        """A reader is here."""
+        self._watched_until = asyncio.get_running_loop().time() + WATCH_S
+
+    def add(self, delta: TextDelta, after_seq: int) -> None:
+        """Keep a delta that came after the event `after_seq`."""
+        item = FeedItem(type=delta.type, seq=None, data=delta.line())
+        self._items.append((self._next, after_seq, item))
+        self._next += 1
+        self._arrived.set()
+
+    def after(self, cursor: int, committed: int) -> list[tuple[int, int, FeedItem]]:
+        """(number, event it came after, item) of the deltas past `cursor` whose event is committed."""
+        ready = []
+        for number, seq, item in self._items:
+            if number > cursor:
+                if seq > committed:
+                    break
+                ready.append((number, seq, item))
+        return ready
+
+    async def wait(self, cursor: int) -> None:
+        """Return once there is a delta past `cursor`."""
+        while self._next - 1 <= cursor:
+            self._arrived.clear()
+            await self._arrived.wait()

@@ -1,0 +1,60 @@
+"""What a plan would cost and take, from list prices and what the pool has measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ai3ray.domain.call import Usage
+from ai3ray.domain.plan import Task, TaskGraph
+from ai3ray.domain.request import RunRequest
+from ai3ray.domain.views import ModelView
+from ai3ray.pool.lease import LeaseRequest
+from ai3ray.pool.pool import ProviderPool
+from ai3ray.registry.prices import RateTable
+
+OUTPUT_TOKENS = 600
+"""Assumed length of an answer: about 450 words of English."""
+OVERHEAD_TOKENS = 250
+"""What system prompt, titles and fences add to a task's own prompt."""
+TOKENS_PER_S = 60.0
+"""Assumed pace of a model that has not been measured yet."""
+
+
+def estimate(graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: RateTable) -> dict[str, float | None]:
+    """Cost and time of running a plan once, without retries.
+
+    Each task is priced at the model the router would choose now, with OUTPUT_TOKENS of answer, and reads
+    the answers of its dependencies. The time is the critical path at each model's median latency.
+
+    Returns:
+        `cost_usd`, null when a chosen model's price is unknown, and `seconds`.
+    """
+    measured = {view.model: view for view in pool.views()}
+    cost: float | None = 0.0
+    finish: dict[str, float] = {}
+    for task in graph.topological():
+        model = _choice(task, request, pool)
+        price = _price(task, model, prices) if model else None
+        cost = None if cost is None or price is None else cost + price
+        start = max((finish[dep] for dep in task.depends_on), default=0.0)
+        finish[task.id] = start + _seconds(model, measured)
+    return {
+        "cost_usd": None if cost is None else round(cost, 6),
+        "seconds": round(max(finish.values(), default=0.0), 1),
+    }
+
+
+def _choice(task: Task, request: RunRequest, pool: ProviderPool) -> str | None:
+    ranked = pool.preview(LeaseRequest(request_id="", run_id="", kind=task.kind, tier=task.tier, models=request.models))
+    return next((candidate.model for candidate in ranked if candidate.excluded is None), None)
+
+
+def _price(task: Task, model: str, prices: RateTable) -> float | None:
+    provider, _, model_id = model.partition("/")
+    reads = len(task.prompt) // 4 + OVERHEAD_TOKENS + OUTPUT_TOKENS * len(task.depends_on)
+    return prices.cost(provider, model_id, Usage(input_tokens=reads, output_tokens=OUTPUT_TOKENS))
+
+
+def _seconds(model: str | None, measured: Mapping[str, ModelView]) -> float:
+    view = measured.get(model or "")
+    return view.p50_s if view is not None and view.p50_s is not None else OUTPUT_TOKENS / TOKENS_PER_S

@@ -1,0 +1,68 @@
+"""Hosts the engine in this process: unit tests, and `ai3 run --inline`. No Ray."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ai3ray.executor.build import RunnerParts, build_core
+from ai3ray.executor.core import Core
+from ai3ray.executor.isolation import ThreadIsolation
+from ai3ray.executor.port import Outcome, PlanJob, Ref, TaskJob
+from ai3ray.executor.runner import Runner
+from ai3ray.settings import Settings
+
+
+class InlineRef:
+    """A runner's work as a task of this loop; many may await it, and giving up on it does not stop it."""
+
+    def __init__(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        self.task = asyncio.create_task(work, name=name)
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return asyncio.shield(self.task).__await__()
+
+
+class InlineCrew:
+    """One runner in this process."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def start_task(self, job: TaskJob, deps: Sequence[Ref | Outcome]) -> InlineRef:
+        """Begin a task as soon as its dependencies are there."""
+
+        async def work() -> Outcome:
+            outcomes = [dep if isinstance(dep, Outcome) else await dep for dep in deps]
+            return await self._runner.run_task(job, *outcomes)
+
+        return InlineRef(work(), f"{job.run_id}/{job.task.id}")
+
+    def start_plan(self, job: PlanJob) -> InlineRef:
+        """Begin planning."""
+        return InlineRef(self._runner.plan(job), f"{job.run_id}/plan")
+
+    def cancel(self, ref: Ref) -> None:
+        """Stop it."""
+        assert isinstance(ref, InlineRef)
+        ref.task.cancel()
+
+
+@asynccontextmanager
+async def open_inline(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Core]:
+    """The whole engine on this loop, closed in order at the end.
+
+    Raises:
+        JournalLocked: another process owns the home.
+    """
+    core = await build_core(settings, env)
+    parts = RunnerParts("inline", settings, env, core, ThreadIsolation())
+    try:
+        core.start(InlineCrew(parts.runner))
+        yield core
+    finally:
+        await core.aclose_runs()
+        await parts.aclose()
+        await core.aclose()

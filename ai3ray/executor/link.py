@@ -1,0 +1,199 @@
+"""The runner's line to the core: whatever gathers while one `sync` is under way rides in the next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ai3ray.domain.call import ErrorInfo
+from ai3ray.domain.events import TextDelta
+from ai3ray.errors import Ai3Error, EngineError, NoModelLeft
+from ai3ray.executor.port import CoreLink, Entries, Sync
+from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settlement
+
+
+class WishRefused(NoModelLeft):
+    """The pool will never grant the wish; `info` says why, with the provider's words where it had any."""
+
+    def __init__(self, info: ErrorInfo) -> None:
+        super().__init__(info.message)
+        self.info = info
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.info,)
+
+
+class EntriesRefused(Ai3Error):
+    """The journal did not take the entries: the run has moved on without their writer."""
+
+    type = "refused"
+
+
+@dataclass
+class _Gathered:
+    """What waits for the next sync."""
+
+    settlements: list[Settlement] = field(default_factory=list)
+    entries: list[Entries] = field(default_factory=list)
+    leases: list[LeaseRequest] = field(default_factory=list)
+    withdrawn: list[str] = field(default_factory=list)
+    deltas: list[TextDelta] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.settlements or self.entries or self.leases or self.withdrawn or self.deltas)
+
+
+class Link:
+    """Batches one runner's traffic with the core, naturally: no timers, one send under way.
+
+    Args:
+        core: the core, in this process or behind Ray.
+        runner_id: this runner's name; wishes granted later are delivered to it.
+    """
+
+    def __init__(self, core: CoreLink, runner_id: str) -> None:
+        self._core = core
+        self._runner_id = runner_id
+        self._gathered = _Gathered()
+        self._wishes: dict[str, asyncio.Future[Lease]] = {}
+        self._puts: dict[str, asyncio.Future[None]] = {}
+        self._watched: frozenset[str] = frozenset()
+        self._sender: asyncio.Task[None] | None = None
+        self._listener: asyncio.Task[None] | None = None
+
+    async def lease(self, wish: LeaseRequest) -> Lease:
+        """Wait for the right to make a call. Cancelling withdraws the wish.
+
+        Raises:
+            WishRefused: it will never be granted.
+            EngineError: the core is gone.
+        """
+        granted: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
+        self._wishes[wish.request_id] = granted
+        self._gathered.leases.append(wish)
+        self._wake()
+        try:
+            return await granted
+        except asyncio.CancelledError:
+            if self._wishes.pop(wish.request_id, None) is not None:
+                self._gathered.withdrawn.append(wish.request_id)
+            elif granted.done() and not granted.cancelled() and granted.exception() is None:
+                self._give_back(granted.result())  # granted and cancelled in the same turn of the loop
+            self._wake()
+            raise
+
+    def settle(self, settlement: Settlement) -> None:
+        """Report how a leased call ended; rides in the next sync, before anything else in it."""
+        self._gathered.settlements.append(settlement)
+        self._wake()
+
+    async def put(self, entries: Entries) -> None:
+        """Journal entries; returns once they have their place.
+
+        Raises:
+            EntriesRefused: the run does not take them.
+            EngineError: the core is gone.
+        """
+        placed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._puts[entries.key] = placed
+        self._gathered.entries.append(entries)
+        self._wake()
+        try:
+            await placed
+        finally:
+            self._puts.pop(entries.key, None)
+
+    def delta(self, delta: TextDelta) -> None:
+        """Pass on a piece of text, if anybody watches the run; pieces of one task are joined."""
+        if delta.run_id not in self._watched:
+            return
+        waiting = self._gathered.deltas
+        if waiting and (waiting[-1].task_id, waiting[-1].run_id) == (delta.task_id, delta.run_id):
+            waiting[-1] = waiting[-1].model_copy(update={"text": waiting[-1].text + delta.text})
+        else:
+            waiting.append(delta)
+        self._wake()
+
+    async def flush(self) -> None:
+        """Return once all that was reported so far has been sent."""
+        while self._sender is not None and not self._sender.done():
+            await asyncio.shield(self._sender)
+
+    async def aclose(self) -> None:
+        """Stop listening and sending."""
+        tasks = [task for task in (self._sender, self._listener) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _wake(self) -> None:
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send(), name="link-send")
+
+    async def _send(self) -> None:
+        """Send until nothing is left; `sleep(0)` lets everything that is ready in this turn join."""
+        await asyncio.sleep(0)
+        while self._gathered:
+            batch, self._gathered = self._gathered, _Gathered()
+            try:
+                synced = await self._core.sync(
+                    Sync(
+                        runner_id=self._runner_id,
+                        settlements=tuple(batch.settlements),
+                        entries=tuple(batch.entries),
+                        leases=tuple(batch.leases),
+                        withdrawn=tuple(batch.withdrawn),
+                        deltas=tuple(batch.deltas),
+                    )
+                )
+            except Ai3Error as error:
+                self._fail(error)
+                return
+            self._watched = frozenset(synced.watched)
+            for entries in batch.entries:
+                self._placed(entries.key, synced.refused.get(entries.key))
+            self._granted(synced.grants)
+
+    def _placed(self, key: str, refused: ErrorInfo | None) -> None:
+        placed = self._puts.get(key)
+        if placed is None or placed.done():
+            return
+        if refused is None:
+            placed.set_result(None)
+        else:
+            placed.set_exception(EntriesRefused(refused.message))
+
+    def _granted(self, grants: Iterable[Lease | Refusal]) -> None:
+        for grant in grants:
+            wish = self._wishes.pop(grant.request_id, None)
+            if isinstance(grant, Refusal):
+                if wish is not None and not wish.done():
+                    wish.set_exception(WishRefused(grant.error))
+            elif wish is None or wish.done():
+                self._give_back(grant)
+            else:
+                wish.set_result(grant)
+        if self._wishes and (self._listener is None or self._listener.done()):
+            self._listener = asyncio.create_task(self._listen(), name="link-listen")
+
+    async def _listen(self) -> None:
+        """Collect the grants of wishes that had to wait, as long as there are any."""
+        while self._wishes:
+            try:
+                self._granted(await self._core.grants(self._runner_id))
+            except Ai3Error as error:
+                self._fail(error)
+                return
+
+    def _give_back(self, lease: Lease) -> None:
+        self.settle(Settlement(attempt_id=lease.attempt_id, token=lease.token, status="cancelled"))
+
+    def _fail(self, error: Ai3Error) -> None:
+        """The core cannot be reached: everybody who waits is told so."""
+        waiting: list[asyncio.Future[Any]] = [*self._wishes.values(), *self._puts.values()]
+        self._wishes.clear()
+        for future in waiting:
+            if not future.done():
+                future.set_exception(EngineError(f"the core does not answer: {error}"))

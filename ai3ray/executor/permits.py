@@ -1,0 +1,222 @@
+"""Leases on their way between pool, journal and runners: every call is journaled before it may be sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ai3ray.domain.call import Attempt, ErrorInfo, Usage, error_info
+from ai3ray.domain.events import Decision, Event, TaskStart, utc_now
+from ai3ray.errors import IllegalTransition, UnknownRun
+from ai3ray.journal.port import Journal, Receipt
+from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settlement
+from ai3ray.pool.pool import ProviderPool
+
+
+@dataclass
+class _Mailbox:
+    """Answers to one runner's wishes; a lease is handed over once its attempt is on disk."""
+
+    answers: list[tuple[Lease | Refusal, Receipt | None]] = field(default_factory=list)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def add(self, answer: Lease | Refusal, receipt: Receipt | None = None) -> None:
+        self.answers.append((answer, receipt))
+        self.arrived.set()
+
+
+@dataclass(frozen=True)
+class _Open:
+    """A lease that has not been settled."""
+
+    lease: Lease
+    wish: LeaseRequest
+    attempt: Attempt
+
+
+class Permits:
+    """Asks the pool on the runners' behalf, journals what it decides, and delivers the answers.
+
+    Args:
+        pool: limits and routing.
+        journal: where attempts and decisions are kept.
+    """
+
+    def __init__(self, pool: ProviderPool, journal: Journal) -> None:
+        self._pool = pool
+        self._journal = journal
+        self._wishes: dict[str, tuple[str, LeaseRequest]] = {}
+        self._open: dict[str, _Open] = {}
+        self._mail: dict[str, _Mailbox] = defaultdict(_Mailbox)
+        self._counts: Counter[tuple[str, str | None, str]] = Counter()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def ask(self, runner_id: str, wish: LeaseRequest) -> None:
+        """Wish for a lease; the answer arrives in the runner's mail."""
+        self._wishes[wish.request_id] = (runner_id, wish)
+        answer = self._pool.lease(wish)
+        if answer is not None:
+            self._answer(answer)
+        self._arm()
+
+    def withdraw(self, request_ids: Iterable[str]) -> None:
+        """Forget wishes that nobody waits for any more."""
+        gone = tuple(request_ids)
+        for request_id in gone:
+            self._wishes.pop(request_id, None)
+        self._take(self._pool.withdraw(gone))
+
+    def settle(self, settlement: Settlement) -> None:
+        """Return a lease's permit and journal how its call ended; a late one with an old token is ignored."""
+        settled = self._pool.settle(settlement)
+        if settled.accepted:
+            entry = self._open.pop(settlement.attempt_id)
+            self._journal_end(entry, settlement, settled.warnings)
+        self._take(settled.grants)
+
+    def lost(self, run_id: str, task_id: str | None) -> None:
+        """The runner that worked on this died: its calls are settled as lost, its wishes forgotten."""
+        self.withdraw(
+            request_id
+            for request_id, (_, wish) in list(self._wishes.items())
+            if (wish.run_id, wish.task_id) == (run_id, task_id)
+        )
+        for entry in list(self._open.values()):
+            if (entry.wish.run_id, entry.wish.task_id) == (run_id, task_id):
+                self.settle(
+                    Settlement(
+                        attempt_id=entry.lease.attempt_id,
+                        token=entry.lease.token,
+                        status="lost",
+                        error=ErrorInfo(type="runner_lost", message="the runner died during the call"),
+                        maybe_paid=True,
+                    )
+                )
+
+    def drop_run(self, run_id: str) -> None:
+        """The run has ended: nothing of it waits any longer."""
+        self.withdraw(request_id for request_id, (_, wish) in list(self._wishes.items()) if wish.run_id == run_id)
+        self._pool.drop_run(run_id)
+        for key in [key for key in self._counts if key[0] == run_id]:
+            del self._counts[key]
+
+    async def collect(self, runner_id: str) -> tuple[Lease | Refusal, ...]:
+        """The answers in a runner's mail, each lease's attempt durable by now."""
+        mail = self._mail[runner_id]
+        answers, mail.answers = mail.answers, []
+        mail.arrived.clear()
+        for _, receipt in answers:
+            if receipt is not None:
+                await receipt.committed()
+        return tuple(answer for answer, _ in answers)
+
+    async def wait(self, runner_id: str) -> tuple[Lease | Refusal, ...]:
+        """The same, waiting until there is one."""
+        await self._mail[runner_id].arrived.wait()
+        return await self.collect(runner_id)
+
+    def aclose(self) -> None:
+        """Stop the expiry timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _take(self, grants: Iterable[Lease | Refusal]) -> None:
+        for grant in grants:
+            self._answer(grant)
+        self._arm()
+
+    def _answer(self, answer: Lease | Refusal) -> None:
+        runner_id, wish = self._wishes.pop(answer.request_id)
+        if isinstance(answer, Refusal):
+            self._mail[runner_id].add(answer)
+            return
+        try:
+            receipt = self._journal_start(answer, wish)
+        except (IllegalTransition, UnknownRun) as error:  # the run ended while the wish waited
+            self._mail[runner_id].add(
+                Refusal(request_id=answer.request_id, run_id=answer.run_id, error=error_info(error))
+            )
+            cancelled = Settlement(attempt_id=answer.attempt_id, token=answer.token, status="cancelled")
+            self._take(self._pool.settle(cancelled).grants)
+            return
+        self._mail[runner_id].add(answer, receipt)
+
+    def _journal_start(self, lease: Lease, wish: LeaseRequest) -> Receipt:
+        counter = (wish.run_id, wish.task_id, "task" if wish.role == "repair" else wish.role)
+        attempt = Attempt(
+            run_id=wish.run_id,
+            task_id=wish.task_id,
+            attempt_id=lease.attempt_id,
+            role=wish.role,
+            n=self._counts[counter] + 1,
+            provider=lease.provider,
+            model=lease.model,
+            status="started",
+            started_at=utc_now(),
+        )
+        events: list[Event] = [
+            Decision(
+                task_id=wish.task_id,
+                attempt_id=lease.attempt_id,
+                role=wish.role,
+                model=lease.model,
+                provider=lease.provider,
+                candidates=lease.candidates,
+            )
+        ]
+        if wish.role in {"task", "repair"}:
+            events.append(TaskStart(task_id=wish.task_id, attempt_id=lease.attempt_id, model=lease.model))
+        receipt = self._journal.put(wish.run_id, events, [attempt])
+        self._counts[counter] += 1
+        self._open[lease.attempt_id] = _Open(lease=lease, wish=wish, attempt=attempt)
+        return receipt
+
+    def _journal_end(self, entry: _Open, settlement: Settlement, warnings: Iterable[Event]) -> None:
+        usage = settlement.usage or Usage()
+        ended = entry.attempt.model_copy(
+            update={
+                "status": settlement.status,
+                "error_type": settlement.error.type if settlement.error else None,
+                "request_id": settlement.request_id,
+                "input_tokens": usage.input_tokens,
+                "cached_tokens": usage.cached_tokens,
+                "output_tokens": usage.output_tokens,
+                "usage_estimated": usage.estimated,
+                "cost_usd": settlement.cost_usd,
+                "first_token_s": settlement.first_token_s,
+                "seconds": settlement.seconds,
+                "maybe_paid": settlement.maybe_paid,
+            }
+        )
+        run_id = entry.wish.run_id
+        try:
+            self._journal.put(run_id, tuple(warnings), [ended])
+        except IllegalTransition:  # the run ended first: warnings come too late, the bill does not
+            self._journal.put(run_id, (), [ended])
+
+    def _arm(self) -> None:
+        """Wake when the pool has to act by itself: a lease runs out, a provider may be asked again."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        seconds = self._pool.next_expiry()
+        if seconds is not None:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        expired, settled = self._pool.expire()
+        for attempt_id in expired:
+            entry = self._open.pop(attempt_id, None)
+            if entry is not None:
+                lost = Settlement(
+                    attempt_id=attempt_id,
+                    token=entry.lease.token,
+                    status="lost",
+                    error=ErrorInfo(type="lease_expired", message="the lease ran out before the call was settled"),
+                    maybe_paid=True,
+                )
+                self._journal_end(entry, lost, ())
+        self._take(settled.grants)

@@ -1,0 +1,257 @@
+"""A task, top to bottom: prompt, lease, call, verify, next-best model, commit, outcome."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from secrets import token_hex
+
+from ai3ray.domain.call import ErrorInfo, Prompt, Reply, error_info
+from ai3ray.domain.events import Event, TaskArtifact, TaskFailed, TaskRetry, TaskSkipped, TaskVerified, TextDelta
+from ai3ray.domain.ids import new_id
+from ai3ray.domain.request import RunRequest
+from ai3ray.domain.verdict import Verdict
+from ai3ray.errors import Ai3Error, ProviderError
+from ai3ray.executor.caller import Answer, Caller
+from ai3ray.executor.isolation import Isolation
+from ai3ray.executor.link import EntriesRefused, Link, WishRefused
+from ai3ray.executor.port import Entries, Outcome, PlanJob, Planned, TaskJob
+from ai3ray.journal.artifacts import artifact_id
+from ai3ray.planner.planner import make_plan
+from ai3ray.planner.task_prompt import build_task_prompt
+from ai3ray.pool.lease import LeaseRequest
+from ai3ray.verifier.check import check, needs_isolation
+from ai3ray.verifier.clean import clean_output
+
+log = logging.getLogger(__name__)
+
+TASK_OUTPUT_TOKENS = 4096
+"""Cap of a task's answer; doubled once when an answer was cut off."""
+CHARS_PER_TOKEN = 4
+"""Rule of thumb for English text; errs on the high side for most others."""
+
+
+class Rejected(Ai3Error):
+    """No model's answer passed the checks; `verdict` is the last one."""
+
+    type = "rejected"
+
+    def __init__(self, message: str, verdict: Verdict) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self), self.verdict)
+
+
+@dataclass(frozen=True)
+class PlannerSettings:
+    """What the planner's own call is made with."""
+
+    max_output_tokens: int
+    """Cap of the plan."""
+    temperature: float
+    """Sent only to models that accept one."""
+    best: str | None = None
+    """The model asked first when a run names none; any other that can plan is next."""
+
+
+class Runner:
+    """Does tasks and plans; holds the provider adapters, makes every model call.
+
+    Args:
+        link: the line to the core.
+        caller: makes model calls under leases.
+        isolation: runs checks that parse or compile untrusted output outside this process.
+        planner: what the planner's call is made with.
+    """
+
+    def __init__(self, link: Link, caller: Caller, isolation: Isolation, planner: PlannerSettings) -> None:
+        self._link = link
+        self._caller = caller
+        self._isolation = isolation
+        self._planner = planner
+
+    async def run_task(self, job: TaskJob, *deps: Outcome) -> Outcome:
+        """Do one task. Never raises but for cancellation: how it ended is the value.
+
+        Args:
+            job: the task and its run's settings.
+            deps: how its dependencies ended, in the order of `job.task.depends_on`.
+        """
+        missing = next((dep for dep in deps if dep.status != "succeeded"), None)
+        try:
+            if missing is not None:
+                await self._put(job, TaskSkipped(task_id=job.task.id, because=missing.task_id))
+                return Outcome(task_id=job.task.id, status="skipped", error=missing.error)
+            text = await self._answer(job, deps)
+        except EntriesRefused as error:  # the run ended, or another runner has done the task
+            return Outcome(task_id=job.task.id, status="cancelled", error=error_info(error))
+        except WishRefused as error:
+            return await self._failed(job, error.info)
+        except Ai3Error as error:
+            return await self._failed(job, error_info(error))
+        except Exception as error:
+            log.exception("task %s of %s", job.task.id, job.run_id)
+            return await self._failed(job, error_info(error))
+        return Outcome(task_id=job.task.id, status="succeeded", text=text)
+
+    async def plan(self, job: PlanJob) -> Planned:
+        """Write the task graph of a run. Never raises but for cancellation."""
+        bound = (job.request.planner_model,) if job.request.planner_model else job.request.models
+        best = (self._planner.best,) if self._planner.best else ()
+
+        async def ask(prompt: Prompt, *, n: int) -> Reply:
+            wish = _wish(
+                job.run_id,
+                job.request,
+                role="plan",
+                n=n,
+                kind="reasoning",
+                tier="frontier",
+                plans=True,
+                models=bound or best,
+                **_size(prompt),
+            )
+            try:
+                answer = await self._caller.ask(wish, prompt)
+            except (ProviderError, WishRefused):
+                if bound or not best:
+                    raise
+                others = wish.model_copy(update={"models": (), "exclude": best})
+                answer = await self._caller.ask(others, prompt)
+            return answer.reply
+
+        try:
+            made = await make_plan(
+                job.request,
+                max_tasks=job.request.max_tasks or 1,
+                max_output_tokens=self._planner.max_output_tokens,
+                temperature=self._planner.temperature,
+                ask=ask,
+            )
+        except WishRefused as error:
+            return Planned(error=error.info)
+        except Ai3Error as error:
+            return Planned(error=error_info(error))
+        return Planned(graph=made.graph, source=made.source, warnings=made.warnings)
+
+    async def _answer(self, job: TaskJob, deps: Sequence[Outcome]) -> str:
+        """Ask model after model until an answer passes, and commit it."""
+        task = job.task
+        exclude: set[str] = set()
+        cap, doubled = TASK_OUTPUT_TOKENS, False
+        rejected: Rejected | None = None
+        while True:
+            prompt = build_task_prompt(
+                task,
+                titles=job.titles,
+                deps=[(dep.task_id, dep.text) for dep in deps],
+                request=job.request,
+                max_output_tokens=cap,
+                fence=token_hex(8),
+            )
+            try:
+                answer = await self._ask(job, prompt, exclude)
+            except WishRefused:
+                if rejected is None:
+                    raise
+                raise rejected from None
+            verdict = await self._verify(job, answer.reply)
+            if verdict.passed:
+                return await self._commit(job, answer, verdict)
+            rejected = Rejected(f"{answer.lease.model}: {_first_problem(verdict)}", verdict)
+            if answer.reply.finish == "length" and not doubled:
+                cap, doubled = 2 * cap, True
+            else:
+                exclude.add(answer.lease.model)
+            await self._put(
+                job,
+                TaskVerified(task_id=task.id, verdict=verdict),
+                TaskRetry(task_id=task.id, error=error_info(rejected), wait_s=0.0, next_model=None),
+            )
+
+    async def _ask(self, job: TaskJob, prompt: Prompt, exclude: set[str]) -> Answer:
+        task = job.task
+        wish = _wish(
+            job.run_id,
+            job.request,
+            task_id=task.id,
+            role="task",
+            kind=task.kind,
+            tier=task.tier,
+            models=job.request.models,
+            exclude=tuple(sorted(exclude)),
+            structured=prompt.json_schema is not None,
+            **_size(prompt),
+        )
+
+        def on_text(text: str) -> None:
+            self._link.delta(TextDelta(type="task_delta", run_id=job.run_id, task_id=task.id, text=text))
+
+        async def on_failure(error: ProviderError) -> None:
+            retry = TaskRetry(
+                task_id=task.id, error=error_info(error), wait_s=error.retry_after_s or 0.0, next_model=None
+            )
+            await self._put(job, retry)
+
+        return await self._caller.ask(wish, prompt, on_text=on_text, on_failure=on_failure)
+
+    async def _verify(self, job: TaskJob, reply: Reply) -> Verdict:
+        """The rule checks; what is heavy or dangerous to parse is checked in another process."""
+        content = job.request.verify is not False
+        if content and needs_isolation(job.task, reply.text):
+            return await self._isolation.check(job.task, reply)
+        return check(job.task, reply, content=content)
+
+    async def _commit(self, job: TaskJob, answer: Answer, verdict: Verdict) -> str:
+        """Verdict and artifact take their place together; the artifact is the task's only one."""
+        text = clean_output(job.task, answer.reply.text)
+        await self._put(
+            job,
+            TaskVerified(task_id=job.task.id, verdict=verdict),
+            TaskArtifact(
+                task_id=job.task.id,
+                artifact=artifact_id(text),
+                text=text,
+                model=answer.lease.model,
+                usage=answer.reply.usage,
+                cost_usd=answer.cost_usd,
+            ),
+        )
+        return text
+
+    async def _failed(self, job: TaskJob, info: ErrorInfo) -> Outcome:
+        try:
+            await self._put(job, TaskFailed(task_id=job.task.id, error=info))
+        except Ai3Error as error:  # the run has ended or the core is gone: the value still says how it went
+            log.warning("task %s of %s: %s", job.task.id, job.run_id, error)
+        return Outcome(task_id=job.task.id, status="failed", error=info)
+
+    async def _put(self, job: TaskJob, *events: Event) -> None:
+        await self._link.put(Entries(run_id=job.run_id, epoch=job.epoch, key=new_id("put"), events=events))
+
+
+def _wish(run_id: str, request: RunRequest, **fields: object) -> LeaseRequest:
+    """A wish with what the run's request settles for all of its calls."""
+    return LeaseRequest.model_validate(
+        {
+            "request_id": "",
+            "run_id": run_id,
+            "run_class": request.run_class,
+            "run_limit": request.max_concurrency or 1,
+            "budget_usd": request.budget_usd,
+            **fields,
+        }
+    )
+
+
+def _size(prompt: Prompt) -> dict[str, int]:
+    """The estimate that the pool admits by."""
+    chars = len(prompt.system) + sum(len(message.text) for message in prompt.messages)
+    return {"input_tokens": chars // CHARS_PER_TOKEN + 1, "max_output_tokens": prompt.max_output_tokens}
+
+
+def _first_problem(verdict: Verdict) -> str:
+    return "; ".join(f"{defect.part}: {defect.problem}" for defect in verdict.defects[:2]) or "rejected"

@@ -1,0 +1,171 @@
+"""The journal on disk: one writer thread that commits whatever has gathered since its last commit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Self
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from ai3ray.domain.call import Attempt
+from ai3ray.domain.events import Event, utc_now
+from ai3ray.domain.run import RunState
+from ai3ray.domain.views import RunRow, Table
+from ai3ray.journal.connection import connect, one_line
+from ai3ray.journal.port import RunMeta
+from ai3ray.journal.rows import batch_of
+from ai3ray.journal.sequencer import Barrier, Entry, Queued, Sequencer
+from ai3ray.journal.sql_console import SqlConsole
+from ai3ray.journal.tables import Tables
+from ai3ray.journal.writer import Writer
+
+
+class DuckDBJournal:
+    """The one writer of a home's `journal.duckdb`; open it with `open`.
+
+    Commits are batched without a timer: while one is on its way to the disk, entries gather, and
+    they are the next one. So an idle journal commits at once and a busy one in large batches.
+
+    Args:
+        connection: a connection that may write.
+        clock: gives the events' time stamps.
+    """
+
+    def __init__(self, connection: DuckDBPyConnection, clock: Callable[[], str] = utc_now) -> None:
+        self._connection = connection
+        self._tables = Tables(connection)
+        self._console = SqlConsole(connection)
+        self._writer = Writer(connection.cursor())
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal-writer")
+        self._sequencer = Sequencer(
+            self._tables,
+            clock=clock,
+            open_runs=self._tables.open_runs(),
+            request_keys=self._tables.request_keys(),
+        )
+        self._queue: list[Entry] = []
+        self._barrier = Barrier()
+        self._barrier.fall()
+        self._drainer: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path, *, open_wait_s: float = 10.0, clock: Callable[[], str] = utc_now) -> Self:
+        """Open or create the journal.
+
+        Args:
+            path: the file; its folder is created, private, when missing.
+            open_wait_s: seconds to wait for another process that holds the file.
+            clock: gives the events' time stamps.
+
+        Raises:
+            JournalLocked: another process still holds it.
+            JournalError: it cannot be opened; one line says why.
+        """
+        return cls(await connect(path, read_only=False, wait_s=open_wait_s), clock)
+
+    def put(
+        self,
+        run_id: str,
+        events: Sequence[Event] = (),
+        attempts: Sequence[Attempt] = (),
+        *,
+        key: str | None = None,
+        meta: RunMeta | None = None,
+    ) -> Queued:
+        """Give entries their place in the queue; see `Journal.put`. Needs a running event loop."""
+        stamped, entry = self._sequencer.put(run_id, events, attempts, key, meta)
+        if entry is not None:
+            if not self._queue:
+                self._barrier = Barrier()
+            self._queue.append(entry)
+            self._start_draining()
+        # A key seen before: its entries are in this batch or an earlier one, and commits keep the order.
+        return Queued(stamped, self._barrier)
+
+    def state(self, run_id: str) -> RunState:
+        """The live state; read from disk when the run is not in memory. Raises UnknownRun."""
+        return self._sequencer.state(run_id)
+
+    def meta(self, run_id: str) -> RunMeta:
+        """What is kept beside the run's history. Raises UnknownRun."""
+        return self._sequencer.meta(run_id)
+
+    def find_by_key(self, request_key: str) -> tuple[str, str | None] | None:
+        """Run id and body hash of the run that came with this Idempotency-Key."""
+        return self._sequencer.find_by_key(request_key)
+
+    async def tail(self, run_id: str, after: int) -> Sequence[str]:
+        """The committed events after `after`; see `Journal.tail`."""
+        return await self._sequencer.tail(run_id, after)
+
+    async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
+        """Committed runs, newest first; `before` is the run id the page starts after."""
+        return await asyncio.to_thread(self._tables.runs, limit, before)
+
+    def open_runs(self) -> Sequence[str]:
+        """Ids of runs whose last event is not in, oldest first."""
+        return self._sequencer.open_runs()
+
+    async def query(self, sql: str, *, max_rows: int = 10_000, timeout_s: float = 10.0) -> Table:
+        """Run one SELECT over what is committed; see `SqlSource.query`."""
+        return await self._console.query(sql, max_rows=max_rows, timeout_s=timeout_s)
+
+    async def aclose(self) -> None:
+        """Commit what is queued and release the file; further puts are refused. A second time does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._sequencer.refuse("the journal is closed")
+        if self._drainer is not None:
+            await asyncio.wait([self._drainer])
+        self._sequencer.stop("the journal is closed")
+        await self._console.aclose()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._release)
+        self._thread.shutdown(wait=False)
+
+    def _start_draining(self) -> None:
+        if self._drainer is None or self._drainer.done():
+            self._drainer = asyncio.get_running_loop().create_task(self._drain(), name="journal-drain")
+
+    async def _drain(self) -> None:
+        while self._queue:
+            entries, self._queue = self._queue, []
+            barrier = self._barrier
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, entries)
+            except BaseException as error:
+                self._give_up(barrier, error)
+                if not isinstance(error, Exception):
+                    raise
+                return
+            self._sequencer.commit(entries)
+            barrier.fall()
+
+    def _commit(self, entries: Sequence[Entry]) -> None:
+        batch = batch_of(entries)
+        try:
+            self._writer.write(batch)
+        except duckdb.OutOfMemoryException:
+            self._console.interrupt()  # users' queries share the memory with the writer, which goes first
+            self._writer.write(batch)
+
+    def _give_up(self, barrier: Barrier, error: BaseException) -> None:
+        """Memory is ahead of the disk for good: refuse all that is on its way and all that may come."""
+        reason = f"the journal cannot write, nothing further is accepted: {one_line(error)}"
+        self._sequencer.stop(reason)
+        self._queue.clear()
+        barrier.fall(reason)
+        self._barrier.fall(reason)
+
+    def _release(self) -> None:
+        # After a failed commit the log holds all that was acknowledged; the next opening replays it.
+        with contextlib.suppress(duckdb.Error):
+            self._writer.checkpoint()
+        self._writer.close()
+        self._connection.close()

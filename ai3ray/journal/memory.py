@@ -1,0 +1,101 @@
+"""The memory journal: the same promises within one process, for tests and for fakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ai3ray.domain.call import Attempt
+from ai3ray.domain.events import Event, utc_now
+from ai3ray.domain.result import known_cost
+from ai3ray.domain.run import RunState, seconds_between
+from ai3ray.domain.views import RunRow
+from ai3ray.journal.port import RunMeta
+from ai3ray.journal.sequencer import Barrier, Queued, RunRecord, Sequencer
+
+_FOR_EVER = 1 << 62
+
+
+class _Nothing:
+    """A store that holds no run."""
+
+    def load(self, run_id: str) -> RunRecord | None:  # noqa: ARG002 (the port's shape)
+        return None
+
+    def lines(self, run_id: str, after: int) -> Sequence[str] | None:  # noqa: ARG002 (the port's shape)
+        return None
+
+
+class MemoryJournal:
+    """A journal whose entries are committed as soon as they are put.
+
+    Args:
+        clock: gives the events' time stamps.
+    """
+
+    def __init__(self, clock: Callable[[], str] = utc_now) -> None:
+        self._sequencer = Sequencer(_Nothing(), clock=clock, finished_kept=_FOR_EVER)
+
+    def put(
+        self,
+        run_id: str,
+        events: Sequence[Event] = (),
+        attempts: Sequence[Attempt] = (),
+        *,
+        key: str | None = None,
+        meta: RunMeta | None = None,
+    ) -> Queued:
+        """Take entries and commit them; see `Journal.put`."""
+        stamped, entry = self._sequencer.put(run_id, events, attempts, key, meta)
+        if entry is not None:
+            self._sequencer.commit((entry,))
+        barrier = Barrier()
+        barrier.fall()
+        return Queued(stamped, barrier)
+
+    def state(self, run_id: str) -> RunState:
+        """The live state. Raises UnknownRun."""
+        return self._sequencer.state(run_id)
+
+    def meta(self, run_id: str) -> RunMeta:
+        """What is kept beside the run's history. Raises UnknownRun."""
+        return self._sequencer.meta(run_id)
+
+    def find_by_key(self, request_key: str) -> tuple[str, str | None] | None:
+        """Run id and body hash of the run that came with this Idempotency-Key."""
+        return self._sequencer.find_by_key(request_key)
+
+    async def tail(self, run_id: str, after: int) -> Sequence[str]:
+        """The committed events after `after`; see `Journal.tail`."""
+        return await self._sequencer.tail(run_id, after)
+
+    async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
+        """Runs, newest first; `before` is the run id the page starts after."""
+        rows = sorted(map(_row, self._sequencer.runs()), key=_age, reverse=True)
+        if before is None:
+            return rows[:limit]
+        last = next((row for row in rows if row.run_id == before), None)
+        return [row for row in rows if last and _age(row) < _age(last)][:limit]
+
+    def open_runs(self) -> Sequence[str]:
+        """Ids of runs whose last event is not in, oldest first."""
+        return self._sequencer.open_runs()
+
+    async def aclose(self) -> None:
+        """Take no more entries; readers that wait get a JournalError."""
+        self._sequencer.stop("the journal is closed")
+
+
+def _age(row: RunRow) -> tuple[str, str]:
+    return row.started_at, row.run_id
+
+
+def _row(record: RunRecord) -> RunRow:
+    state = record.state
+    return RunRow(
+        run_id=state.run_id,
+        status=state.status,
+        prompt=str(state.request.get("prompt", "")),
+        started_at=state.created_at,
+        seconds=seconds_between(state.created_at, state.finished_at),
+        cost_usd=known_cost(state.attempts.values()),
+    )

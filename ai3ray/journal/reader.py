@@ -1,0 +1,76 @@
+"""The journal for a process that only reads, while nobody writes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from duckdb import DuckDBPyConnection
+
+from ai3ray.domain.result import RunResult, run_result
+from ai3ray.domain.run import RunState
+from ai3ray.domain.views import RunRow, Table
+from ai3ray.errors import UnknownRun
+from ai3ray.journal.connection import connect
+from ai3ray.journal.sql_console import SqlConsole
+from ai3ray.journal.tables import Tables
+
+
+class JournalReader:
+    """The journal's file opened read-only; open it with `open`.
+
+    Args:
+        connection: a connection that only reads.
+    """
+
+    def __init__(self, connection: DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._tables = Tables(connection)
+        self._console = SqlConsole(connection)
+
+    @classmethod
+    async def open(cls, path: Path, *, open_wait_s: float = 0.0) -> Self:
+        """Open the journal; one that does not exist yet is an empty one.
+
+        Args:
+            path: the file.
+            open_wait_s: seconds to wait for a writer that holds the file.
+
+        Raises:
+            JournalLocked: a writer holds it; `pid` names it.
+            JournalError: it cannot be opened; one line says why.
+        """
+        return cls(await connect(path, read_only=True, wait_s=open_wait_s))
+
+    async def state(self, run_id: str) -> RunState:
+        """The run as its history tells it. Raises UnknownRun."""
+        record = await asyncio.to_thread(self._tables.load, run_id)
+        if record is None:
+            raise UnknownRun(f"there is no run {run_id!r}")
+        return record.state
+
+    async def result(self, run_id: str) -> RunResult:
+        """The run's JSON view. Raises UnknownRun."""
+        return run_result(await self.state(run_id))
+
+    async def lines(self, run_id: str, after: int = 0) -> Sequence[str]:
+        """The run's events after `after`, as lines of JSON; never waits. Raises UnknownRun."""
+        lines = await asyncio.to_thread(self._tables.lines, run_id, after)
+        if lines is None:
+            raise UnknownRun(f"there is no run {run_id!r}")
+        return lines
+
+    async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
+        """Runs, newest first; `before` is the run id the page starts after."""
+        return await asyncio.to_thread(self._tables.runs, limit, before)
+
+    async def query(self, sql: str, *, max_rows: int = 10_000, timeout_s: float = 10.0) -> Table:
+        """Run one SELECT; see `SqlSource.query`."""
+        return await self._console.query(sql, max_rows=max_rows, timeout_s=timeout_s)
+
+    async def aclose(self) -> None:
+        """Release the file."""
+        await self._console.aclose()
+        self._connection.close()

@@ -1,0 +1,95 @@
+"""Reading the journal's tables: a whole run, a run's lines, the list of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from ai3ray.domain.call import Attempt
+from ai3ray.domain.events import parse_event
+from ai3ray.domain.run import fold
+from ai3ray.domain.views import RunRow
+from ai3ray.errors import JournalError
+from ai3ray.journal.connection import one_line
+from ai3ray.journal.port import RunMeta
+from ai3ray.journal.sequencer import RunRecord, Span
+from ai3ray.journal.sql_files import named_queries
+
+_ATTEMPT_FIELDS = tuple(Attempt.model_fields)
+
+
+class Tables:
+    """The read side of one connection; safe to use from several threads."""
+
+    def __init__(self, connection: DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._queries = named_queries()
+
+    def load(self, run_id: str) -> RunRecord | None:
+        """The whole run, folded anew from its history; None when there is no such run."""
+        metas = self._fetch("run_meta", run_id=run_id)
+        if not metas:
+            return None
+        owner, request_key, request_hash, epoch = metas[0]
+        lines = [body for (body,) in self._fetch("run_lines", run_id=run_id, after=0)]
+        state = fold((parse_event(line) for line in lines), self._attempts(run_id))
+        return RunRecord(
+            state=state,
+            meta=RunMeta(owner=owner, request_key=request_key, request_hash=request_hash, epoch=epoch),
+            lines=lines,
+            puts={key: Span(first, last) for key, first, last in self._fetch("run_puts", run_id=run_id)},
+            committed=state.seq,
+        )
+
+    def lines(self, run_id: str, after: int) -> Sequence[str] | None:
+        """The run's event lines after `after`; None when there is no such run."""
+        lines = [body for (body,) in self._fetch("run_lines", run_id=run_id, after=after)]
+        return lines if lines or self._fetch("run_meta", run_id=run_id) else None
+
+    def runs(self, limit: int, before: str | None) -> list[RunRow]:
+        """Runs, newest first; `before` is the run id the page starts after."""
+        rows = self._fetch("run_rows", limit=limit, before=before)
+        return [
+            RunRow(
+                run_id=run_id,
+                status=status,
+                prompt=prompt,
+                started_at=iso(created_at),
+                seconds=seconds,
+                cost_usd=cost_usd,
+            )
+            for run_id, status, prompt, created_at, seconds, cost_usd in rows
+        ]
+
+    def open_runs(self) -> list[str]:
+        """Ids of runs whose last event is not in, oldest first."""
+        return [run_id for (run_id,) in self._fetch("open_runs")]
+
+    def request_keys(self) -> dict[str, tuple[str, str | None]]:
+        """Run id and body hash by Idempotency-Key."""
+        return {key: (run_id, body_hash) for key, run_id, body_hash in self._fetch("request_keys")}
+
+    def _attempts(self, run_id: str) -> list[Attempt]:
+        attempts = []
+        for row in self._fetch("run_attempts", run_id=run_id):
+            fields = dict(zip(_ATTEMPT_FIELDS, row, strict=True))
+            started_at = fields["started_at"]
+            attempts.append(Attempt(**{**fields, "started_at": iso(started_at) if started_at else ""}))
+        return attempts
+
+    def _fetch(self, query: str, **values: str | int | None) -> list[tuple[Any, ...]]:
+        try:
+            # A cursor is a connection of its own: several threads may read while one writes.
+            with self._connection.cursor() as cursor:
+                return cursor.execute(self._queries[query], values or None).fetchall()
+        except duckdb.Error as error:
+            raise JournalError(f"cannot read the journal: {one_line(error)}") from error
+
+
+def iso(moment: datetime) -> str:
+    """A UTC time stamp in the form the events have."""
+    return moment.isoformat(timespec="milliseconds") + "Z"

@@ -1,0 +1,94 @@
+"""Reading a home whose head is not up: the journal's file, opened read-only."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ai3ray.domain.events import Stats
+from ai3ray.domain.result import RunResult
+from ai3ray.domain.views import ModelView, RunRow, Table
+from ai3ray.journal.reader import JournalReader
+from ai3ray.registry.cards import ModelCard
+from ai3ray.registry.registry import Registry
+from ai3ray.settings import Settings, configured_providers
+
+_TELEMETRY = "SELECT model, calls, success_rate, p50_s, p95_s, cost_usd FROM model_stats"
+
+
+class Offline:
+    """The reading half of `Client`, over the file.
+
+    Args:
+        reader: the journal.
+        settings: for the registry.
+        env: tells which providers are configured.
+    """
+
+    def __init__(self, reader: JournalReader, settings: Settings, env: Mapping[str, str]) -> None:
+        self._reader = reader
+        self._settings = settings
+        self._env = env
+
+    async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
+        """Runs, newest first; `before` is the run id the page starts after."""
+        return await self._reader.runs(limit, before)
+
+    async def result(self, run_id: str) -> RunResult:
+        """The run as its history leaves it. Raises UnknownRun."""
+        return await self._reader.result(run_id)
+
+    async def lines(self, run_id: str, after: int = 0) -> Sequence[str]:
+        """The run's events after `after`, as lines of JSON. Raises UnknownRun."""
+        return await self._reader.lines(run_id, after)
+
+    async def sql(self, query: str, max_rows: int = 10_000) -> Table:
+        """One read-only SELECT. Raises RequestError for anything else."""
+        return await self._reader.query(query, max_rows=max_rows)
+
+    async def stats(self) -> Stats:
+        """All runs in figures."""
+        from ai3ray.executor.core import STATS_SQL
+
+        table = await self._reader.query(STATS_SQL)
+        return Stats.model_validate(dict(zip(table.columns, table.rows[0], strict=True)))
+
+    async def models(self) -> Sequence[ModelView]:
+        """The registry with what the journal knows of each model."""
+        registry = Registry.load(self._settings)
+        configured = configured_providers(self._settings, self._env)
+        table = await self._reader.query(_TELEMETRY)
+        known = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
+        return [_view(card, registry, card.provider in configured, known.get(card.name)) for card in registry.cards()]
+
+
+@asynccontextmanager
+async def open_offline(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Offline]:
+    """The home's journal, read-only. Raises JournalLocked while a process writes it."""
+    reader = await JournalReader.open(settings.journal_path)
+    try:
+        yield Offline(reader, settings, env)
+    finally:
+        await reader.aclose()
+
+
+def _view(card: ModelCard, registry: Registry, configured: bool, known: Mapping[str, Any] | None) -> ModelView:
+    prices = registry.prices.list_price(card.provider, card.id)
+    seen = known or {}
+    return ModelView(
+        model=card.name,
+        provider=card.provider,
+        tier=card.tier,
+        context=card.context,
+        max_output=card.max_output,
+        configured=configured,
+        state="retired" if registry.retired(card) else "ready" if configured else "unconfigured",
+        input_usd_per_mtok=prices.input if prices else None,
+        output_usd_per_mtok=prices.output if prices else None,
+        calls=seen.get("calls", 0),
+        success=seen.get("success_rate"),
+        p50_s=seen.get("p50_s"),
+        p95_s=seen.get("p95_s"),
+        cost_usd=seen.get("cost_usd"),
+    )

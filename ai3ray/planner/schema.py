@@ -1,0 +1,54 @@
+"""The JSON Schema of a task graph as it is sent to models.
+
+It keeps to what every provider's structured output accepts: flat, every field required, no unions, no
+recursion, no bounds. Ids, dependencies, cycles and counts are checked by `parse_graph` after decoding.
+Providers compile a grammar from a schema they see for the first time, so the bytes must not change
+from call to call.
+"""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from ai3ray.domain.plan import Assembly, Task, TaskGraph
+
+OFFERED_ASSEMBLIES: tuple[Assembly, ...] = ("concat", "last")
+"""The ways to assemble that a planner may propose."""
+
+_TASK_FIELDS = ("id", "title", "prompt", "kind", "depends_on", "output", "tier")
+
+
+def plan_schema() -> dict[str, Any]:
+    """The schema, built anew so that nobody can change another caller's; always the same bytes."""
+    graph = TaskGraph.model_fields
+    return _object(
+        {
+            "tasks": {
+                "type": "array",
+                "description": graph["tasks"].description,
+                "items": _object({name: _task_field(name) for name in _TASK_FIELDS}),
+            },
+            "assembly": _choice(OFFERED_ASSEMBLIES, graph["assembly"].description),
+        }
+    )
+
+
+def _task_field(name: str) -> dict[str, Any]:
+    field = Task.model_fields[name]
+    if name == "depends_on":
+        return {"type": "array", "description": field.description, "items": {"type": "string"}}
+    choices = get_args(field.annotation)
+    return _choice(choices, field.description) if choices else {"type": "string", "description": field.description}
+
+
+def _choice(values: tuple[str, ...], description: str | None) -> dict[str, Any]:
+    return {"type": "string", "description": description, "enum": list(values)}
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }

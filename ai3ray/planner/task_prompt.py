@@ -1,0 +1,123 @@
+"""The prompt of one task's call.
+
+Order: what is the same for all calls (system), what is the same for the run (titles, context), what is
+the task's own (outputs of its dependencies, form of the answer), and last, verbatim and once, its prompt.
+What models and files said stands in fenced blocks of the user's turn, never in the system prompt.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from ai3ray.domain.call import Message, Prompt
+from ai3ray.domain.plan import Checks, Task
+from ai3ray.domain.request import ContextText, RunRequest
+from ai3ray.packaged import prompt_text, prompt_with
+from ai3ray.planner.portable import portable_schema
+from ai3ray.planner.text import cut, one_line, shares
+
+MAX_DEPENDENCY = 48_000
+"""Characters of one dependency's output that a call carries."""
+MAX_DEPENDENCIES = 240_000
+"""Characters of all of them together: half of a window of 128,000 tokens."""
+MAX_TITLE = 80
+"""Characters of a title in the outline."""
+
+
+def build_task_prompt(
+    task: Task,
+    *,
+    titles: Mapping[str, str],
+    deps: Sequence[tuple[str, str]],
+    request: RunRequest,
+    max_output_tokens: int,
+    fence: str,
+) -> Prompt:
+    """The call of one task.
+
+    Args:
+        task: the task.
+        titles: title of each task of the plan by id, in plan order.
+        deps: id and output of each direct dependency.
+        request: the run's request, for its context.
+        max_output_tokens: cap of the answer, in tokens.
+        fence: a random word that no text can know; it marks where data begins and ends.
+    """
+    before = "\n\n".join(part for part in _before(task, titles, deps, request, fence) if part)
+    text = prompt_with("task_prompt", before=before, prompt=task.prompt) if before else task.prompt
+    schema = task.checks.json_schema if task.checks else None
+    return Prompt(
+        system=prompt_text("task"),
+        messages=(Message(role="user", text=text),),
+        max_output_tokens=max_output_tokens,
+        json_schema=portable_schema(schema) if schema is not None else None,
+    )
+
+
+def _before(
+    task: Task, titles: Mapping[str, str], deps: Sequence[tuple[str, str]], request: RunRequest, fence: str
+) -> Iterator[str]:
+    """Everything that stands before the task's prompt; empty parts are left out."""
+    yield _outline(task, titles)
+    yield _data([_block(fence, "context", text.name, text.text) for text in context_of(task, request)], fence)
+    room = shares([len(text) for _, text in deps], MAX_DEPENDENCIES, MAX_DEPENDENCY)
+    blocks = [
+        _block(fence, "output-of-task", dep_id, cut(text, limit))
+        for (dep_id, text), limit in zip(deps, room, strict=True)
+    ]
+    yield _data(blocks, fence)
+    yield _form(task)
+    yield _demands(task.checks) if task.checks else ""
+
+
+def context_of(task: Task, request: RunRequest) -> tuple[ContextText, ...]:
+    """The texts of the request that a task reads.
+
+    They are those that its prompt names. A task that names none and depends on nothing reads all of them, so
+    that a text reaches somebody even when no prompt names it.
+    """
+    named = tuple(text for text in request.context if text.name in task.prompt)
+    return named or (() if task.depends_on else request.context)
+
+
+def _outline(task: Task, titles: Mapping[str, str]) -> str:
+    if len(titles) < 2:
+        return ""
+    lines = "\n".join(f"- {task_id}: {_title(title, task)}" for task_id, title in titles.items())
+    return prompt_with("task_plan", id=task.id, outline=lines)
+
+
+def _title(title: str, task: Task) -> str:
+    """A title, unless it would repeat the task's prompt: that stands in the call once."""
+    return "" if task.prompt in title else one_line(title, MAX_TITLE)
+
+
+def _data(blocks: Sequence[str], fence: str) -> str:
+    return prompt_with("task_data", fence=fence, blocks="\n".join(blocks)) if blocks else ""
+
+
+def _block(fence: str, label: str, name: str, text: str) -> str:
+    """One fenced text. The fence is taken out of it: a model may repeat the one it has seen."""
+    inside = text.replace(fence, "")
+    shown = one_line(name).replace(fence, "").replace('"', "'")
+    return f'<data-{fence} {label}="{shown}">\n{inside}\n</data-{fence}>'
+
+
+def _form(task: Task) -> str:
+    schema = task.checks.json_schema if task.checks else None
+    if schema is not None:
+        return prompt_with("form_json_schema", schema=json.dumps(schema, ensure_ascii=False))
+    return "" if task.output == "text" else prompt_text(f"form_{task.output}")
+
+
+def _demands(checks: Checks) -> str:
+    demands = []
+    if checks.min_words is not None:
+        demands.append(f"at least {checks.min_words} words")
+    if checks.max_words is not None:
+        demands.append(f"at most {checks.max_words} words")
+    if checks.must_include:
+        quoted = ", ".join(json.dumps(text, ensure_ascii=False) for text in checks.must_include)
+        demands.append(f"it contains, letter for letter, {quoted}")
+    return prompt_with("form_checks", demands="; ".join(demands)) if demands else ""

@@ -1,0 +1,114 @@
+"""What the pool tells of itself: rows for lists, and reasons in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ai3ray.domain.frozen import Frozen
+from ai3ray.domain.views import ModelView
+from ai3ray.pool.account import Account
+from ai3ray.pool.lease import LeaseRequest
+from ai3ray.registry.cards import ModelCard
+from ai3ray.registry.registry import Registry
+from ai3ray.router.filters import exclusion
+from ai3ray.router.wish import Conditions
+from ai3ray.telemetry.live import LiveStats
+
+
+class ProviderView(Frozen):
+    """One provider at this moment."""
+
+    provider: str
+    """Its name."""
+    state: str
+    """`ready`, or why it is not called at this moment."""
+    in_flight: int
+    """Calls in flight."""
+    limit: int
+    """Calls in flight allowed."""
+    waiting: int
+    """Waiting wishes that it could answer."""
+
+
+class PoolSnapshot(Frozen):
+    """The pool at this moment."""
+
+    providers: tuple[ProviderView, ...]
+    """Provider by provider."""
+    waiting: int
+    """Wishes that wait."""
+
+
+def provider_views(accounts: Mapping[str, Account], now: float, waiting: Mapping[str, int]) -> tuple[ProviderView, ...]:
+    """One row per provider."""
+    return tuple(
+        ProviderView(
+            provider=name,
+            state=_out(account) or account.held_back(now) or "ready",
+            in_flight=account.in_flight,
+            limit=account.limit,
+            waiting=waiting.get(name, 0),
+        )
+        for name, account in accounts.items()
+    )
+
+
+def model_views(
+    registry: Registry,
+    passed: Iterable[ModelCard],
+    accounts: Mapping[str, Account],
+    live: Mapping[str, LiveStats],
+) -> list[ModelView]:
+    """One row per model of the registry, and per model that was passed through."""
+    return [
+        _model_view(registry, card, accounts.get(card.provider), live.get(card.name))
+        for card in (*registry.cards(), *passed)
+    ]
+
+
+def why_none(request: LeaseRequest, cards: Sequence[ModelCard], conditions: Conditions) -> str:
+    """Why no model is left for a wish, in one line: each reason with its models."""
+    reasons: dict[str, list[str]] = {}
+    for card in cards:
+        if not request.models or card.name in request.models:
+            reasons.setdefault(exclusion(request, card, conditions) or "ready", []).append(card.name)
+    known = {card.name for card in cards}
+    for name in request.models:
+        if name not in known:
+            reasons.setdefault("its provider is not configured", []).append(name)
+    if not reasons:
+        return "no model is left: no provider is configured"
+    return "no model is left: " + "; ".join(f"{reason}: {', '.join(names)}" for reason, names in reasons.items())
+
+
+def _model_view(registry: Registry, card: ModelCard, account: Account | None, seen: LiveStats | None) -> ModelView:
+    rates = registry.prices.list_price(card.provider, card.id)
+    cost_known = seen is not None and (rates is not None or seen.cost_usd > 0)
+    return ModelView(
+        model=card.name,
+        provider=card.provider,
+        tier=card.tier,
+        context=card.context,
+        max_output=card.max_output,
+        configured=account is not None,
+        state=_state(registry, card, account),
+        input_usd_per_mtok=rates.input if rates else None,
+        output_usd_per_mtok=rates.output if rates else None,
+        calls=seen.calls if seen else 0,
+        success=seen.share if seen else None,
+        p50_s=seen.quantile(0.5) if seen else None,
+        p95_s=seen.quantile(0.95) if seen else None,
+        cost_usd=seen.cost_usd if seen is not None and cost_known else None,
+    )
+
+
+def _state(registry: Registry, card: ModelCard, account: Account | None) -> str:
+    if registry.retired(card):
+        return "retired"
+    if account is None:
+        return "unconfigured"
+    return _out(account) or "ready"
+
+
+def _out(account: Account) -> str | None:
+    return f"out: {account.failure.message}" if account.failure and account.out else None

@@ -1,0 +1,143 @@
+"""One call over HTTP, from opening the connection to a Reply or one error of our tree."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Any, Protocol
+
+from ai3ray.domain.call import ModelCall, Reply
+from ai3ray.errors import MalformedReply, StreamCut
+from ai3ray.providers.clock import Limit
+from ai3ray.providers.port import OnText
+from ai3ray.providers.rates import rate_headers
+from ai3ray.providers.reading import ErrorInBody, Reading, json_object
+from ai3ray.providers.sse import Event, EventDecoder
+from ai3ray.providers.translate import Line, request_id
+from ai3ray.providers.usage import settle_usage
+
+LINGER_S = 0.5
+"""How long the end of a stream is awaited after its terminal event, so that the connection can be used again."""
+
+
+class HttpReply(Protocol):
+    """What both SDKs give for a reply whose body has not been read."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The reply's headers."""
+        ...
+
+    async def read(self) -> bytes:
+        """The whole body."""
+        ...
+
+    def iter_bytes(self) -> AsyncIterator[bytes]:
+        """The body as it arrives."""
+        ...
+
+
+Opener = Callable[[], AbstractAsyncContextManager[Any]]
+"""Sends the request; gives an HttpReply of status 200 or raises the SDK's error."""
+
+
+class Exchange:
+    """One call: opened, read under its clocks, translated when it fails."""
+
+    def __init__(self, line: Line, call: ModelCall, reading: Reading, on_text: OnText | None) -> None:
+        self._line = line
+        self._call = call
+        self._reading = reading
+        self._on_text = on_text
+        self._headers: Mapping[str, str] | None = None
+        self._began = time.perf_counter()
+        self._first_token_s: float | None = None
+        self._listener_failed = False
+
+    async def run(self, open_reply: Opener) -> Reply:
+        """Send the request and read the answer.
+
+        Raises:
+            ProviderError: whatever went wrong, translated.
+        """
+        try:
+            await self._timed(open_reply)
+        except Exception as error:
+            if self._listener_failed:
+                raise
+            if self._reading.heard() is None:  # a failure after the terminal event takes nothing away
+                translated = self._line.translate(error, self._call, self._headers)
+                if translated is error or translated is None:
+                    raise
+                raise translated from error
+        return self._reply()
+
+    async def _timed(self, open_reply: Opener) -> None:
+        clocks = self._call.timeouts
+        first_s = None if self._on_text is None else clocks.first_token_s
+        async with (
+            Limit(clocks.total_s, f"the call took longer than {clocks.total_s:g} s"),
+            Limit(first_s, f"nothing was said within {first_s or 0:g} s") as quiet,
+            open_reply() as reply,
+        ):
+            self._headers = reply.headers
+            if self._on_text is None:
+                self._reading.whole(json_object(await reply.read()))
+            else:
+                await self._stream(reply, self._on_text, quiet)
+
+    async def _stream(self, reply: HttpReply, on_text: OnText, quiet: Limit) -> None:
+        decoder, opening, events = EventDecoder(), b"", 0
+        async with aclosing(reply.iter_bytes()) as chunks:  # type: ignore[type-var]
+            async for chunk in chunks:
+                opening = opening or chunk
+                for event in decoder.feed(chunk):
+                    events += 1
+                    self._take(event, on_text, quiet)
+        if self._reading.heard() is None:
+            raise _ended(opening, events)
+
+    def _take(self, event: Event, on_text: OnText, quiet: Limit) -> None:
+        text = self._reading.event(event)
+        if text is not None:
+            if self._first_token_s is None:
+                self._first_token_s = time.perf_counter() - self._began
+            idle_s = self._call.timeouts.idle_s
+            quiet.restart(idle_s, f"the answer stopped for {idle_s:g} s")
+        if text:
+            self._listener_failed = True  # until it has returned
+            on_text(text)
+            self._listener_failed = False
+        if self._reading.heard() is not None:
+            quiet.restart(LINGER_S, "the stream was not closed")
+
+    def _reply(self) -> Reply:
+        heard = self._reading.heard()
+        if heard is None:
+            raise MalformedReply("the answer has no end")
+        headers = self._headers or {}
+        return Reply(
+            text=heard.text,
+            finish=heard.finish,
+            usage=settle_usage(heard.told, self._call.prompt, heard.text),
+            model=heard.model or self._call.model,
+            request_id=request_id(headers),
+            first_token_s=self._first_token_s,
+            seconds=time.perf_counter() - self._began,
+            cost_usd=heard.cost_usd,
+            rate=rate_headers(headers),
+        )
+
+
+def _ended(opening: bytes, events: int) -> Exception:
+    """What it means that a stream ended without its terminal event."""
+    if events or not opening:
+        return StreamCut("the stream ended before its terminal event")
+    try:
+        json_object(opening)
+    except MalformedReply:
+        pass
+    except ErrorInBody as error:
+        return error
+    return MalformedReply(f"the answer is no event stream; it begins {opening[:80].decode(errors='replace')!r}")

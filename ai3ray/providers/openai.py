@@ -1,0 +1,168 @@
+"""The Chat Completions API of OpenAI, xAI and every compatible server, through OpenAI's official SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ai3ray.domain.call import FinishReason, ModelCall, Reply
+from ai3ray.errors import MalformedReply
+from ai3ray.providers.exchange import Exchange
+from ai3ray.providers.port import OnText
+from ai3ray.providers.reading import Heard, json_object, mapping, text
+from ai3ray.providers.sdk import Late, connection_limits, transport_timeouts
+from ai3ray.providers.sse import Event
+from ai3ray.providers.translate import Line
+from ai3ray.providers.usage import Told, count
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length", "content_filter": "refusal"}
+
+USD_PER_TICK = 1e-10
+"""The unit in which xAI tells the bill of a call."""
+
+
+class OpenAIChat:
+    """A ChatModel of OpenAI, xAI or any server that speaks Chat Completions.
+
+    Args:
+        provider: its name in the configuration.
+        api_key: the key; sent as bearer token.
+        base_url: where it listens, `/v1` included where the server has it.
+    """
+
+    def __init__(self, *, provider: str, api_key: str, base_url: str) -> None:
+        self._line = Line.to(provider, base_url, api_key)
+        self._client = Late(lambda: _client(api_key, base_url))
+
+    def __repr__(self) -> str:
+        return f"OpenAIChat({self._line.provider!r}, {self._line.host!r})"
+
+    async def send(self, call: ModelCall, on_text: OnText | None = None) -> Reply:
+        """Make one call; see ChatModel."""
+        client = await self._client.get()
+        request = _request(call, stream=on_text is not None)
+        exchange = Exchange(self._line, call, OpenAIReading(), on_text)
+        return await exchange.run(lambda: client.chat.completions.with_streaming_response.create(**request))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._client.made is not None:
+            await self._client.made.close()
+
+
+class OpenAIReading:
+    """Understands one answer of the Chat Completions API."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._refusal: list[str] = []
+        self._usage: Mapping[str, Any] = {}
+        self._model: str | None = None
+        self._finish: str | None = None
+        self._complete = False
+
+    def event(self, event: Event) -> str | None:
+        """Take in an event; see Reading."""
+        if event.data.startswith("[DONE]"):
+            # Without a finish reason the end marker only says that the server has stopped.
+            self._complete = self._finish is not None
+            return None
+        body = json_object(event.data)
+        self._head(body)
+        choice = _choice(body)
+        return self._piece(mapping(choice.get("delta"))) if choice else None
+
+    def whole(self, body: Mapping[str, Any]) -> None:
+        """Take in a body; see Reading."""
+        choice = _choice(body)
+        if not isinstance(choice.get("message"), Mapping) or not choice.get("finish_reason"):
+            raise MalformedReply("the answer has no message or no finish_reason")
+        self._head(body)
+        self._piece(choice["message"])
+        self._complete = True
+
+    def heard(self) -> Heard | None:
+        """The answer; see Reading."""
+        if not self._complete:
+            return None
+        finish = "refusal" if self._refusal else FINISH.get(self._finish or "", "other")
+        return Heard(
+            text="".join(self._pieces or self._refusal),
+            finish=finish,
+            told=_told(self._usage),
+            model=self._model,
+            cost_usd=_bill(self._usage.get("cost_in_usd_ticks")),
+        )
+
+    def _head(self, body: Mapping[str, Any]) -> None:
+        self._model = text(body.get("model")) or self._model
+        self._usage = mapping(body.get("usage")) or self._usage
+        self._finish = text(_choice(body).get("finish_reason")) or self._finish
+
+    def _piece(self, part: Mapping[str, Any]) -> str | None:
+        piece, refusal = text(part.get("content")), text(part.get("refusal"))
+        if piece:
+            self._pieces.append(piece)
+        if refusal:
+            self._refusal.append(refusal)
+        thought = text(part.get("reasoning_content")) or text(part.get("reasoning"))
+        return piece if piece or refusal or thought else None
+
+
+def _choice(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    choices = body.get("choices")
+    return mapping(choices[0]) if isinstance(choices, list) and choices else {}
+
+
+def _told(usage: Mapping[str, Any]) -> Told:
+    read, written = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
+    details = mapping(usage.get("prompt_tokens_details"))
+    reasoning = count(mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")) or 0
+    # OpenAI counts reasoning among the completion tokens, xAI beside them; the total tells which.
+    beside = usage.get("total_tokens") == (read or 0) + (written or 0) + reasoning
+    if written is not None and reasoning and beside:
+        written += reasoning
+    return Told(read, count(details.get("cached_tokens")), count(details.get("cache_write_tokens")), written)
+
+
+def _bill(ticks: Any) -> float | None:
+    told = isinstance(ticks, int) and not isinstance(ticks, bool) and ticks >= 0
+    return ticks * USD_PER_TICK if told else None
+
+
+def _request(call: ModelCall, *, stream: bool) -> dict[str, Any]:
+    prompt = call.prompt
+    turns = [{"role": message.role, "content": message.text} for message in prompt.messages]
+    request: dict[str, Any] = {
+        "model": call.model,
+        "messages": [{"role": "system", "content": prompt.system}, *turns] if prompt.system else turns,
+        "max_completion_tokens": prompt.max_output_tokens,
+        "timeout": transport_timeouts(call.timeouts),
+    }
+    if stream:
+        request |= {"stream": True, "stream_options": {"include_usage": True}}
+    if prompt.temperature is not None:
+        request["temperature"] = prompt.temperature
+    if prompt.json_schema is not None:
+        schema = {"name": prompt.schema_name, "strict": True, "schema": prompt.json_schema}
+        request["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return request
+
+
+def _client(api_key: str, base_url: str) -> AsyncOpenAI:
+    from openai import AsyncOpenAI, DefaultAioHttpClient
+
+    client = AsyncOpenAI(
+        api_key=api_key,
+        base_url=base_url,
+        max_retries=0,
+        http_client=DefaultAioHttpClient(limits=connection_limits(), follow_redirects=False),
+    )
+    # The constructor takes these from OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS; the first two
+    # would also be told to servers that are not OpenAI's.
+    client.organization = client.project = None
+    client._custom_headers = {}  # noqa: SLF001
+    return client

@@ -1,0 +1,108 @@
+"""The one place where foreign errors become errors of our tree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from ai3ray.domain.call import ModelCall
+from ai3ray.errors import ProviderError
+from ai3ray.providers.broken import broken
+from ai3ray.providers.kinds import classify
+from ai3ray.providers.rates import retry_after
+from ai3ray.providers.reading import ErrorInBody
+from ai3ray.providers.words import told
+
+LONGEST_MESSAGE = 500
+"""Characters kept of a provider's own words."""
+
+_KEY_LIKE = re.compile(r"\b(?:sk|xai)-[A-Za-z0-9_-]{8,}|(?<=Bearer )[^\s'\"]{8,}")
+_REDACTED = "[key]"
+_MAYBE_PAID_STATUS = frozenset({408, 502, 504})
+"""A gateway gave up; the model behind it may have worked all the same."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One provider account, as its errors name it."""
+
+    provider: str
+    """The provider's name in the configuration."""
+    host: str
+    """Where it listens: host and port."""
+    secret: str = field(repr=False)
+    """The key, which must appear in no message."""
+
+    @classmethod
+    def to(cls, provider: str, base_url: str, secret: str) -> Line:
+        """The line to a base URL; a user and password in it stay out of every message."""
+        return cls(provider=provider, host=urlsplit(base_url).netloc.rpartition("@")[2], secret=secret)
+
+    def translate(self, error: Exception, call: ModelCall, headers: Mapping[str, str] | None) -> ProviderError | None:
+        """The error of our tree that this failure of a call is; None when the failure is no foreign one.
+
+        Args:
+            error: what the SDK, the transport or our own reading raised; becomes the cause.
+            call: the call that failed.
+            headers: those of the reply, when one had begun with status 200; it may then have been billed.
+        """
+        translated = self._translated(error, call, headers)
+        if translated is None:
+            return None
+        translated.provider, translated.model = self.provider, call.model
+        if headers is not None:
+            translated.maybe_paid = True
+            translated.request_id = translated.request_id or request_id(headers)
+        if translated is not error:
+            self._scrub(error)
+            translated.__cause__ = error
+        return translated
+
+    def redact(self, text: str) -> str:
+        """The text as one line, without the key or anything that looks like one."""
+        line = " ".join(text.split())
+        if self.secret:
+            line = line.replace(self.secret, _REDACTED)
+        return _KEY_LIKE.sub(_REDACTED, line)[:LONGEST_MESSAGE]
+
+    def _translated(self, error: Exception, call: ModelCall, headers: Mapping[str, str] | None) -> ProviderError | None:
+        if isinstance(error, ProviderError):
+            return error
+        if isinstance(error, ErrorInBody):
+            return self._refusal(200, headers or {}, error.body)
+        response = getattr(error, "response", None)
+        if response is not None and response.status_code >= 300:
+            return self._refusal(response.status_code, response.headers, response.content)
+        found = broken(error, self.host, call.timeouts.connect_s)
+        return found and found.kind(self.redact(found.message), maybe_paid=found.sent)
+
+    def _refusal(self, status: int, headers: Mapping[str, str], body: bytes | Mapping[str, Any]) -> ProviderError:
+        words = told(body)
+        message = words.message or f"HTTP status {status}"
+        if 300 <= status < 400:
+            message = f"{self.host} redirects to {headers.get('location', 'another address')}: set that as base URL"
+        kind = classify(status, words.code, words.type, words.message)
+        return kind(
+            self.redact(message),
+            status=status,
+            code=words.code or words.type,
+            request_id=request_id(headers) or words.request_id,
+            retry_after_s=retry_after(headers),
+            maybe_paid=status in _MAYBE_PAID_STATUS,
+        )
+
+    def _scrub(self, error: Exception) -> None:
+        # Tracebacks print the whole chain, and a server may quote the key it was sent.
+        link: BaseException | None = error
+        while link is not None:
+            if self.secret and self.secret in f"{link} {link!r}":
+                link.args = tuple(self.redact(str(arg)) for arg in link.args)
+            link = link.__cause__ or link.__context__
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """The provider's id of the request, from the reply's headers."""
+    return headers.get("request-id") or headers.get("x-request-id")

@@ -1,0 +1,53 @@
+"""What an error body says, in any of the shapes that providers use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class Words(NamedTuple):
+    """The parts of an error body; None or empty where it has none."""
+
+    message: str = ""
+    type: str | None = None
+    code: str | None = None
+    request_id: str | None = None
+
+
+def told(body: bytes | Mapping[str, Any]) -> Words:
+    """The error that a body tells.
+
+    Anthropic: `{"type", "error": {"type", "message", "details": {"error_code"}}, "request_id"}`.
+    OpenAI: `{"error": {"message", "type", "code", "param"}}`. xAI: `{"code", "error": "<text>"}`.
+    Other servers: `{"message", "type", "code"}` or `{"detail": …}`; a body that is no JSON is its own message.
+    """
+    read = _decoded(body) if isinstance(body, bytes) else body
+    if not isinstance(read, Mapping):
+        return Words(message=str(read))
+    inner = read.get("error")
+    if not isinstance(inner, Mapping):
+        inner = {**read, "message": inner or read.get("message") or read.get("detail") or ""}
+    details = inner.get("details")
+    detail = details.get("error_code") if isinstance(details, Mapping) else None
+    return Words(
+        message=_text(inner.get("message")) or "",
+        type=_text(inner.get("type")),
+        code=_text(detail) or _text(inner.get("code")),
+        request_id=_text(read.get("request_id")),
+    )
+
+
+def _decoded(body: bytes) -> object:
+    text = body.decode(errors="replace")
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, Mapping):
+        return None
+    return str(value)

@@ -1,0 +1,169 @@
+"""What a call costs: a rate table compiled once, from `models.toml` and from genai-prices.
+
+genai-prices takes a third of a second to import and 0.8 ms per price, so it is asked once per model, at the
+first price that is wanted, and never per call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+
+from pydantic import Field
+
+from ai3ray.domain.call import Usage
+from ai3ray.domain.frozen import Frozen
+
+_MTOK = 1e6
+_VENDORS = {"xai": "x-ai"}  # ours, and what genai-prices calls it
+
+
+class Rates(Frozen):
+    """US dollars per million tokens."""
+
+    input: float = Field(ge=0, allow_inf_nan=False)
+    """Input that came from no cache."""
+    output: float = Field(ge=0, allow_inf_nan=False)
+    """Output, reasoning included."""
+    cache_read: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Input read from the provider's cache; as `input` when absent."""
+    cache_write: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Input written to the provider's cache; as `input` when absent."""
+
+
+class Step(NamedTuple):
+    """Rates of every request with more than `above` input tokens. They hold for the whole request."""
+
+    above: int
+    rates: Rates
+
+
+class Period(NamedTuple):
+    """Rates from a day on, by size of the request, smallest first."""
+
+    start: date
+    steps: tuple[Step, ...]
+
+
+class RateTable:
+    """Prices of the models asked for.
+
+    Args:
+        names: the models, as `provider/model`.
+        own: rates that go before those of genai-prices, by `provider/model`.
+    """
+
+    def __init__(self, names: Iterable[str], own: Mapping[str, Rates] | None = None) -> None:
+        self._names = frozenset(names)
+        self._periods: dict[str, tuple[Period, ...]] = {
+            name: (Period(date.min, (Step(-1, rates),)),) for name, rates in (own or {}).items()
+        }
+        self._compiled = self._names <= self._periods.keys()
+
+    def compile(self) -> None:
+        """Read genai-prices now; otherwise the first price wanted does it. Takes 0.3 to 0.5 s, once.
+
+        May run in a thread of its own, so that an event loop need not wait for it.
+        """
+        if self._compiled:
+            return
+        found = {name: _vendor_periods(*name.split("/", 1)) for name in self._names - self._periods.keys()}
+        self._periods = self._periods | {name: periods for name, periods in found.items() if periods}
+        self._compiled = True
+
+    def cost(self, provider: str, model: str, usage: Usage, at: datetime | None = None) -> float | None:
+        """US dollars of a call; None when the price is unknown.
+
+        Args:
+            provider: the provider called.
+            model: the provider's own id of the model.
+            usage: tokens of the call.
+            at: when it was made; now when absent.
+        """
+        period = self._period(f"{provider}/{model}", at)
+        if period is None:
+            return None
+        rates = _rates_for(period, usage.input_tokens)
+        read = min(usage.cached_tokens, usage.input_tokens)
+        write = min(usage.cache_write_tokens, usage.input_tokens - read)
+        dollars = (
+            (usage.input_tokens - read - write) * rates.input
+            + read * (rates.input if rates.cache_read is None else rates.cache_read)
+            + write * (rates.input if rates.cache_write is None else rates.cache_write)
+            + usage.output_tokens * rates.output
+        )
+        return round(dollars / _MTOK, 12)
+
+    def list_price(self, provider: str, model: str, at: datetime | None = None) -> Rates | None:
+        """Rates of a small request; None when unknown."""
+        period = self._period(f"{provider}/{model}", at)
+        return period.steps[0].rates if period else None
+
+    def _period(self, name: str, at: datetime | None) -> Period | None:
+        if name not in self._periods:
+            if name not in self._names:
+                return None
+            self.compile()
+        periods = self._periods.get(name, ())
+        if len(periods) < 2:
+            return periods[0] if periods else None
+        day = _utc_day(at)
+        # Of those that have begun the last one holds; before all of them, the first.
+        return next((period for period in reversed(periods) if period.start <= day), periods[0])
+
+
+def _rates_for(period: Period, input_tokens: int) -> Rates:
+    return next(step.rates for step in reversed(period.steps) if input_tokens > step.above)
+
+
+def _utc_day(at: datetime | None) -> date:
+    if at is None:
+        return datetime.now(UTC).date()
+    return at.astimezone(UTC).date() if at.tzinfo else at.date()
+
+
+def _vendor_periods(provider: str, model: str) -> tuple[Period, ...]:
+    """The rates genai-prices has for a model; none when it does not know it or prices it by the hour."""
+    from genai_prices.data_snapshot import get_snapshot
+    from genai_prices.types import ConditionalPrice, StartDateConstraint
+
+    try:
+        _, info = get_snapshot().find_provider_model(model, None, _VENDORS.get(provider, provider), None)
+    except LookupError:
+        return ()
+    dated = info.prices if isinstance(info.prices, list) else [ConditionalPrice(prices=info.prices)]
+    periods = []
+    for entry in dated:
+        steps = _steps(entry.prices)
+        if steps is None or not isinstance(entry.constraint, StartDateConstraint | None):
+            return ()
+        periods.append(Period(entry.constraint.start_date if entry.constraint else date.min, steps))
+    return tuple(periods)
+
+
+def _steps(prices: Any) -> tuple[Step, ...] | None:
+    """One step per threshold that any of the prices has."""
+    given = (prices.input_mtok, prices.output_mtok, prices.cache_read_mtok, prices.cache_write_mtok)
+    if given[0] is None or given[1] is None:
+        return None
+    thresholds = {tier.start for price in given for tier in getattr(price, "tiers", ())}
+    return tuple(_step(above, given) for above in sorted({-1} | thresholds))
+
+
+def _step(above: int, given: tuple[Any, Any, Any, Any]) -> Step:
+    read, write = (_price_above(price, above) for price in given[2:])
+    rates = Rates(
+        input=_price_above(given[0], above) or 0.0,
+        output=_price_above(given[1], above) or 0.0,
+        cache_read=read,
+        cache_write=write,
+    )
+    return Step(above, rates)
+
+
+def _price_above(price: Any, above: int) -> float | None:
+    """The price of a request with more than `above` input tokens: the highest tier reached."""
+    reached = [tier.price for tier in getattr(price, "tiers", ()) if tier.start <= above]
+    flat = reached[-1] if reached else getattr(price, "base", price)
+    return None if flat is None else float(flat)

@@ -1,0 +1,153 @@
+"""The models there are, by whatever name a user knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import UTC, date, datetime
+from difflib import get_close_matches
+
+from ai3ray.domain.frozen import Frozen
+from ai3ray.errors import MissingKey, UnknownModel
+from ai3ray.registry.cards import ModelCard
+from ai3ray.registry.prices import RateTable
+from ai3ray.registry.table import ModelTable, read_table
+from ai3ray.settings import Settings
+
+
+def utc_today() -> date:
+    """Today, where retirements are dated."""
+    return datetime.now(UTC).date()
+
+
+class Resolved(Frozen):
+    """What a name stands for."""
+
+    card: ModelCard
+    """The model."""
+    warnings: tuple[str, ...] = ()
+    """What the user should know, such as that the name was an old one."""
+
+
+class Registry:
+    """Cards, aliases and prices.
+
+    Args:
+        table: what `models.toml` says.
+        providers: names of all providers of the configuration, with a key or without.
+        today: tells which models are retired.
+    """
+
+    def __init__(self, table: ModelTable, providers: Collection[str], today: Callable[[], date] = utc_today) -> None:
+        self._cards = {card.name: card for card in table.cards}
+        self._aliases = table.aliases
+        self._planners = table.planners
+        self._providers = tuple(providers)
+        self.today = today
+        """Tells the day."""
+        self.prices = RateTable(self._cards, table.prices)
+        """What their calls cost."""
+
+    @classmethod
+    def load(cls, settings: Settings, today: Callable[[], date] = utc_today) -> Registry:
+        """The registry of these settings. Raises SettingsError naming file and table."""
+        return cls(read_table(settings), settings.providers, today)
+
+    def cards(self, providers: Collection[str] | None = None) -> tuple[ModelCard, ...]:
+        """The models of these providers, of all when absent, in the order of `models.toml`."""
+        return tuple(card for card in self._cards.values() if providers is None or card.provider in providers)
+
+    def card(self, name: str) -> ModelCard:
+        """The card of a `provider/model`, a blank one for a passed-through id. Raises UnknownModel."""
+        return self._cards.get(name) or self.resolve(name).card
+
+    def retired(self, card: ModelCard) -> bool:
+        """Whether it is no longer called."""
+        return card.retired_on is not None and card.retired_on <= self.today()
+
+    def resolve(self, name: str) -> Resolved:
+        """The model that a user means.
+
+        Args:
+            name: `provider/model`, a bare id that only one provider has, an old id, or `provider/anything`.
+
+        Raises:
+            UnknownModel: there is none, with the nearest names that there are.
+        """
+        listed = self._listed(name)
+        if listed is not None:
+            return self._in_service(listed)
+        target = self._alias(name)
+        if target is not None:
+            return Resolved(card=target, warnings=(f"{name} is an old id: {target.name} is used instead",))
+        provider, slash, model = name.partition("/")
+        if slash and model and provider in self._providers:
+            warning = f"{name} is not in the registry: passed through as it is, price unknown"
+            return Resolved(card=ModelCard(provider=provider, id=model, listed=False), warnings=(warning,))
+        raise UnknownModel(self._nearest(name))
+
+    def planner(self, settings: Settings, configured: Collection[str]) -> ModelCard:
+        """The model that plans: the one set, else the best one there is.
+
+        Raises:
+            UnknownModel: AI3_PLANNER_MODEL names none.
+            MissingKey: its provider, or every provider, has no key; the message names the variable.
+        """
+        if settings.planner_model:
+            card = self.resolve(settings.planner_model).card
+            if card.provider not in configured:
+                raise MissingKey(f"{card.name} plans, and {_remedy(settings, card.provider)}", "planner_model")
+            return card
+        able = [card for card in self.cards(configured) if card.plans and not self.retired(card)]
+        if not able:
+            raise MissingKey(f"no model that plans: {_remedy(settings, *settings.providers)}", "planner_model")
+        preferred = {name: rank for rank, name in enumerate(self._planners)}
+        return min(able, key=lambda card: (preferred.get(card.name, len(preferred)), -_planning(card), card.name))
+
+    def _listed(self, name: str) -> ModelCard | None:
+        if name in self._cards:
+            return self._cards[name]
+        same = [card for card in self._cards.values() if card.id == name]
+        if len(same) > 1:
+            names = " or ".join(card.name for card in same)
+            raise UnknownModel(f"{name!r} is served by more than one provider: say {names}")
+        return same[0] if same else None
+
+    def _alias(self, name: str) -> ModelCard | None:
+        """What an old id stands for, with its provider in front or without."""
+        provider, slash, bare = name.partition("/")
+        target = self._aliases.get(name)
+        if target is None and slash and self._aliases.get(bare, "").startswith(f"{provider}/"):
+            target = self._aliases[bare]
+        return self._cards.get(target) if target else None
+
+    def _in_service(self, card: ModelCard) -> Resolved:
+        """The card, or its successor's when it is retired."""
+        if card.retired_on is None:
+            return Resolved(card=card)
+        successor = self._cards.get(f"{card.provider}/{card.successor}")
+        if self.retired(card) and successor:
+            return Resolved(
+                card=successor,
+                warnings=(f"{card.name} was retired on {card.retired_on}: {successor.name} is used instead",),
+            )
+        verb = "was retired" if self.retired(card) else "is retired"
+        hint = f"; its successor is {card.successor}" if card.successor else ""
+        return Resolved(card=card, warnings=(f"{card.name} {verb} on {card.retired_on}{hint}",))
+
+    def _nearest(self, name: str) -> str:
+        known = [*self._cards, *(card.id for card in self._cards.values()), *self._aliases]
+        near = get_close_matches(name, known, n=3, cutoff=0.6)
+        if near:
+            return f"there is no model {name!r}; did you mean {' or '.join(near)}?"
+        return f"there is no model {name!r}; `ai3 models` lists them, and provider/model names any other"
+
+
+def _planning(card: ModelCard) -> float:
+    """How well it may plan: planning is reasoning."""
+    return card.quality.get("reasoning", 0.5)
+
+
+def _remedy(settings: Settings, *providers: str) -> str:
+    named = [settings.providers[name].api_key_env for name in providers if name in settings.providers]
+    variables = [variable for variable in named if variable]
+    return f"no key is set: set {' or '.join(variables)}" if variables else "no provider is configured"

@@ -1,0 +1,134 @@
+"""Reads `models.toml`: cards, aliases, planners and prices of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from ai3ray.domain.frozen import Frozen
+from ai3ray.domain.plan import KINDS
+from ai3ray.errors import SettingsError
+from ai3ray.registry.cards import ModelCard
+from ai3ray.registry.prices import Rates
+from ai3ray.settings import Settings
+
+_TABLES: dict[str, type] = {"models": dict, "aliases": dict, "planners": list, "prices": dict}
+_NAMES: dict[type, str] = {dict: "table", list: "list"}
+
+
+class ModelTable(Frozen):
+    """What `models.toml` says, checked."""
+
+    cards: tuple[ModelCard, ...]
+    """The models, in the order of the file; then those that only a provider's `models` names."""
+    aliases: dict[str, str]
+    """Old ids and what is called instead, as `provider/model`."""
+    planners: tuple[str, ...]
+    """Who plans by default, best first, as `provider/model`."""
+    prices: dict[str, Rates]
+    """Prices that go before those of genai-prices, by `provider/model`."""
+
+
+def read_table(settings: Settings) -> ModelTable:
+    """The models of these settings, narrowed and widened by each provider's own `models`.
+
+    Raises:
+        SettingsError: naming file and table.
+    """
+    data = settings.models
+    for key, value in data.items():
+        if key not in _TABLES:
+            raise SettingsError(f"{_source(settings, key)}: there is no table {key!r}")
+        if not isinstance(value, _TABLES[key]):
+            raise SettingsError(f"{_source(settings, key)}: {key} has to be a {_NAMES[_TABLES[key]]}")
+    known = tuple(_card(settings, name, table) for name, table in _tables(settings, "models"))
+    cards = (*(card for card in known if _served(card, settings)), *_own_models(known, settings))
+    names = {card.name for card in known}
+    prices = {_target(known, name): _rates(settings, name, table) for name, table in _tables(settings, "prices")}
+    return ModelTable(
+        cards=cards,
+        aliases={old: _known(settings, names, f"aliases.{old}", new) for old, new in data.get("aliases", {}).items()},
+        planners=tuple(_known(settings, names, "planners", name) for name in data.get("planners", ())),
+        prices=prices,
+    )
+
+
+def _tables(settings: Settings, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    tables = settings.models.get(key, {})
+    for name, table in tables.items():
+        if not isinstance(table, Mapping):
+            raise SettingsError(f"{_source(settings, f'{key}.{name}')}: [{key}.{name}] has to be a table")
+        yield name, table
+
+
+def _card(settings: Settings, name: str, table: Mapping[str, Any]) -> ModelCard:
+    where = f"{_source(settings, f'models.{name}')}: [models.{name}]"
+    if "provider" not in table:
+        raise SettingsError(f"{where}: provider is missing")
+    if table["provider"] not in settings.providers:
+        known = ", ".join(settings.providers)
+        raise SettingsError(f"{where}: there is no provider {table['provider']!r}, only {known}")
+    try:
+        return ModelCard.model_validate({"id": name, **table, "quality": _quality(table.get("quality", {}), where)})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise SettingsError(f"{where} knows no {field!r}") from error
+        raise SettingsError(f"{where}: {field} is {first['input']!r}: {first['msg']}") from error
+
+
+def _quality(table: object, where: str) -> dict[str, float]:
+    """A prior for every kind: its own, else `all`."""
+    given = {"all": table} if isinstance(table, int | float) else table
+    if not isinstance(given, Mapping):
+        raise SettingsError(f"{where}: quality has to be a number or a table of numbers by kind")
+    for kind, value in given.items():
+        if kind != "all" and kind not in KINDS:
+            raise SettingsError(f"{where}: quality has no kind {kind!r}, only all, {', '.join(KINDS)}")
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise SettingsError(f"{where}: quality of {kind} is {value!r}: it has to be a number from 0 to 1")
+    return {kind: float(given[kind] if kind in given else given["all"]) for kind in KINDS if kind in given or "all" in given}
+
+
+def _rates(settings: Settings, name: str, table: Mapping[str, Any]) -> Rates:
+    try:
+        return Rates.model_validate(table)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        where = f"{_source(settings, f'prices.{name}')}: [prices.{name}]"
+        raise SettingsError(f"{where}: {field}: {first['msg']}") from error
+
+
+def _target(cards: tuple[ModelCard, ...], name: str) -> str:
+    """The `provider/model` that a price table is about; a bare id names its only model."""
+    named = [card.name for card in cards if name in (card.id, card.name)]
+    return named[0] if len(named) == 1 else name
+
+
+def _known(settings: Settings, names: set[str], key: str, target: object) -> str:
+    if target not in names:
+        raise SettingsError(f"{_source(settings, key)}: {key} names {target!r}, which is no [models] of it")
+    return str(target)
+
+
+def _served(card: ModelCard, settings: Settings) -> bool:
+    own = settings.providers[card.provider].models
+    return not own or card.id in own
+
+
+def _own_models(known: tuple[ModelCard, ...], settings: Settings) -> Iterator[ModelCard]:
+    """Cards of ids that only a provider's `models` names; the same id elsewhere tells what it can do."""
+    names = {card.name for card in known}
+    for provider, table in settings.providers.items():
+        for model in table.models:
+            if f"{provider}/{model}" not in names:
+                alike = next((card for card in known if card.id == model), ModelCard(provider=provider, id=model))
+                yield alike.model_copy(update={"provider": provider})
+
+
+def _source(settings: Settings, key: str) -> str:
+    return settings.sources.get(f"models.toml:{key}", "models.toml")

@@ -1,0 +1,72 @@
+"""What the simulated model answers to a request."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from typing import Any
+
+from ai3ray.simulator.asked import CHARS_PER_TOKEN, Asked, Written, tokens
+from ai3ray.simulator.faults import FaultName
+from ai3ray.simulator.instances import instance
+from ai3ray.simulator.plans import broken_plan, write_plan
+from ai3ray.simulator.prose import DEFECT, write_text
+
+REFUSAL = "I can't help with that."
+MARK = "DEFECT"
+"""The word in a text that a simulated judge objects to."""
+
+
+def write(asked: Asked, seed: int, fault: FaultName | None) -> Written:
+    """The answer: the same for the same request and seed.
+
+    Args:
+        asked: the request.
+        seed: the simulator's seed.
+        fault: what is to be wrong with the answer, if anything.
+    """
+    rng = random.Random(f"{seed}:{asked.account}:{asked.model}:{asked.prompt}")  # noqa: S311 - seeded on purpose
+    text = _text(asked, rng, defective=fault == "defect")
+    written = Written(text, reasoning_tokens=_reasoning(asked, text), tells_usage=fault != "no_usage")
+    if fault == "empty":
+        return replace(written, text="")
+    if fault == "refusal":
+        return replace(written, text=REFUSAL, finish="refusal")
+    if fault == "max_tokens":
+        return replace(written, text=text[: len(text) // 2], finish="length")
+    if tokens(text) > asked.max_tokens:
+        return replace(written, text=text[: asked.max_tokens * CHARS_PER_TOKEN], finish="length")
+    return written
+
+
+def _text(asked: Asked, rng: random.Random, *, defective: bool) -> str:
+    if asked.schema is None:
+        return write_text(asked.user_text, rng, defective=defective)
+    if asked.role == "plan":
+        return _json(broken_plan(asked.user_text) if defective else write_plan(asked.user_text))
+    if asked.role == "judge":
+        return _json(_verdict(asked, rng, defective=defective))
+    value = instance(asked.schema, rng)
+    if defective:
+        value = {"note": DEFECT}
+    return _json(value)
+
+
+def _verdict(asked: Asked, rng: random.Random, *, defective: bool) -> dict[str, Any]:
+    bad = defective or MARK in asked.user_text
+    problem = {"part": "answer", "problem": "One passage is unfinished: complete it or leave it out."}
+    return {
+        "passed": not bad,
+        "score": round(0.3 if bad else rng.uniform(0.85, 0.98), 2),
+        "defects": [problem] if bad else [],
+    }
+
+
+def _reasoning(asked: Asked, text: str) -> int:
+    # Grok thinks before it speaks, and xAI's chat wire counts that beside the completion.
+    return max(1, tokens(text) // 10) if asked.account == "xai" else 0
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

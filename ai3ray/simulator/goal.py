@@ -1,0 +1,77 @@
+"""What a prompt seems to want, read by plain rules: the simulator is no model, but its plans should fit."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_NUMBERS = {
+    word: number
+    for number, word in enumerate(("one two three four five six seven eight nine ten eleven twelve").split(), start=1)
+}
+_PARTS = re.compile(
+    r"\b(\d{1,3}|" + "|".join(_NUMBERS) + r")(?:[- ]\w+)?[- ](section|part|paragraph|chapter|step|point|module|piece|task)s?\b",
+    re.IGNORECASE,
+)
+_AT_MOST = re.compile(r"\bat most (\d{1,3}) tasks\b", re.IGNORECASE)
+_WORDS = re.compile(r"\b(at most |under |up to )?(\d{2,5})[- ]words?\b", re.IGNORECASE)
+_QUESTION = re.compile(r"^(who|what|when|where|which|why|how|is|are|was|were|does|do|did|can)\b", re.IGNORECASE)
+_TOPIC = re.compile(r"\b(?:about|on|of|for|regarding|explain|describe|compare)\s+([^.?!\n]{3,80})", re.IGNORECASE)
+_LABEL = re.compile(r"^.{0,80}:\s*$")
+_SHORT_QUESTION = 20
+MOST_PARTS = 20
+
+
+class Goal(NamedTuple):
+    """What is wanted."""
+
+    text: str
+    """The wish itself, without what a planner was told around it."""
+    topic: str
+    """What it is about, in a few words."""
+    parts: int
+    """Into how many parallel pieces it falls; 1 for a short question."""
+    numbered: bool
+    """Whether the number was in the wish."""
+    diamond: bool
+    """Whether a diamond was wished for: a, then b and c, then d."""
+
+
+def read_goal(text: str) -> Goal:
+    """The goal of a user's turn. It stands last, after a line that ends with a colon when there is a preface."""
+    wish, cap = _wish(text), _AT_MOST.search(text)
+    most = min(MOST_PARTS, int(cap[1])) if cap else MOST_PARTS
+    found = [_number(match[1]) for match in _PARTS.finditer(_AT_MOST.sub("", wish))]
+    short = len(wish.split()) <= _SHORT_QUESTION and (wish.rstrip().endswith("?") or bool(_QUESTION.match(wish)))
+    parts = found[-1] if found else (1 if short else 3)
+    return Goal(wish, topic_of(wish), max(1, min(parts, most)), bool(found), "diamond" in wish.lower())
+
+
+def topic_of(text: str) -> str:
+    """What a text is about, in at most six words."""
+    found = _TOPIC.search(text)
+    words = re.findall(r"[\w'-]+", found[1] if found else text)
+    return " ".join(words[:6]) or "the subject"
+
+
+def wanted_words(text: str) -> tuple[int, int]:
+    """The shortest and longest answer that a prompt asks for, in words, a closing sentence not counted."""
+    low, high = 110, 165
+    for bound, figure in _WORDS.findall(text):
+        words = min(int(figure), 5000)
+        if bound.strip().lower() in {"at most", "under", "up to"}:
+            low, high = words // 3, words // 2
+        else:
+            low, high = words, words + words // 20
+    return low, high
+
+
+def _wish(text: str) -> str:
+    blocks = [block for block in re.split(r"\n\s*\n", text.strip()) if block.strip()]
+    labels = [index for index, block in enumerate(blocks[:-1]) if _LABEL.match(block.strip().splitlines()[-1])]
+    start = labels[-1] + 1 if labels else 0
+    return "\n\n".join(blocks[start:]).strip()
+
+
+def _number(word: str) -> int:
+    return int(word) if word.isdigit() else _NUMBERS[word.lower()]

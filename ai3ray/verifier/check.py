@@ -1,0 +1,72 @@
+"""The rules in order, and the verdict they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ai3ray.domain.call import Reply
+from ai3ray.domain.plan import Task, TaskGraph
+from ai3ray.domain.verdict import Defect, Verdict
+from ai3ray.errors import PlanError
+from ai3ray.verifier.clean import clean_output, wants_json
+from ai3ray.verifier.port import Rule
+from ai3ray.verifier.rules.complete import complete
+from ai3ray.verifier.rules.form import form
+from ai3ray.verifier.rules.json_schema import json_schema, risky, schema_problem
+from ai3ray.verifier.rules.length import length
+from ai3ray.verifier.rules.must_include import must_include
+from ai3ray.verifier.rules.non_empty import non_empty
+from ai3ray.verifier.rules.refusal import refusal
+
+__all__ = ["ALWAYS", "CONTENT", "check", "clean_output", "needs_isolation", "refuse_bad_schemas"]
+
+ALWAYS: tuple[Rule, ...] = (complete, non_empty)
+"""Asked of every answer, even with `verify: false`."""
+CONTENT: tuple[Rule, ...] = (refusal, form, json_schema, must_include, length)
+"""Asked of whole answers, unless the request drops the content checks."""
+
+MAX_JSON_HERE = 64 * 1024
+"""Bytes of JSON that are parsed beside the model calls."""
+
+
+def check(task: Task, reply: Reply, *, content: bool) -> Verdict:
+    """The rules' verdict on an answer. Pure and picklable, so it may run in any process.
+
+    Args:
+        task: what was asked for.
+        reply: the answer as the model gave it.
+        content: false leaves only: complete, non-empty, not truncated.
+    """
+    cleaned = reply.model_copy(update={"text": clean_output(task, reply.text)})
+    defects = _defects(ALWAYS, task, cleaned)
+    if content and not defects:
+        defects = _defects(CONTENT, task, cleaned)
+    return Verdict(passed=not defects, score=0.0 if defects else 1.0, defects=defects)
+
+
+def needs_isolation(task: Task, text: str) -> bool:
+    """Whether `check` of this answer belongs into another process.
+
+    True for JSON over 64 KB, and for schemas with regular expressions: one of those can run for ever.
+    """
+    if not wants_json(task):
+        return False
+    schema = task.checks.json_schema if task.checks else None
+    return len(text.encode(errors="replace")) > MAX_JSON_HERE or (schema is not None and risky(schema))
+
+
+def refuse_bad_schemas(graph: TaskGraph) -> None:
+    """Look at a plan file's schemas before anything is paid for.
+
+    Raises:
+        PlanError: a task's `checks.json_schema` is no JSON Schema; the message names the task.
+    """
+    for task in graph.tasks:
+        if task.checks is not None and task.checks.json_schema is not None:
+            problem = schema_problem(task.checks.json_schema)
+            if problem:
+                raise PlanError(f"task {task.id!r}: checks.json_schema: {problem}", "plan")
+
+
+def _defects(rules: Sequence[Rule], task: Task, reply: Reply) -> tuple[Defect, ...]:
+    return tuple(defect for rule in rules for defect in rule(task, reply))

@@ -1,0 +1,72 @@
+"""Whether code compiles. Nothing is run; still, a compiler may be fed until it eats all memory.
+
+`check_code` is a pure function of its arguments at the top of a module, so that it can be sent to another
+process and run there under limits of CPU and memory.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import textwrap
+import warnings
+from collections.abc import Callable
+
+from ai3ray.domain.verdict import Defect
+from ai3ray.verifier.fences import fenced_blocks
+
+_ALIASES = {"py": "python", "python3": "python", "py3": "python"}
+
+
+def check_code(text: str, language: str = "") -> tuple[Defect, ...]:
+    """What does not compile.
+
+    Args:
+        text: an answer: fenced blocks, or code alone.
+        language: the language of what has no fence or whose fence names none; unknown when empty.
+
+    Returns:
+        A defect per block that does not compile. Languages other than Python and JSON are let pass.
+    """
+    blocks = fenced_blocks(text) or (("", text),)
+    defects = []
+    for number, (tag, body) in enumerate(blocks, 1):
+        name = tag or language.lower()
+        compiler = _COMPILERS.get(_ALIASES.get(name, name))
+        problem = compiler(body) if compiler else None
+        if problem:
+            part = f"code block {number}" if len(blocks) > 1 else "code"
+            defects.append(Defect(part=part, problem=problem))
+    return tuple(defects)
+
+
+def _python(source: str) -> str | None:
+    """Why it is not Python, or None."""
+    source = textwrap.dedent(source)
+    if source.lstrip().startswith((">>>", "%", "!")):  # a session or a notebook, no module
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # doubtful escapes are no errors
+            compile(source, "<answer>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except SyntaxError as error:
+        return f"the Python code does not compile: line {error.lineno}: {error.msg}"
+    except ValueError as error:  # such as null bytes
+        return f"the Python code does not compile: {error}"
+    except (RecursionError, MemoryError):
+        return "the Python code does not compile: it is nested too deeply"
+    return None
+
+
+def _json(source: str) -> str | None:
+    """Why it is not JSON, or None."""
+    try:
+        json.loads(source)
+    except RecursionError:
+        return "the JSON is nested too deeply"
+    except ValueError as error:
+        return f"the JSON does not parse: {error}"
+    return None
+
+
+_COMPILERS: dict[str, Callable[[str], str | None]] = {"python": _python, "json": _json}

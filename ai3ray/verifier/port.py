@@ -1,0 +1,23 @@
+"""The port of a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from ai3ray.domain.call import Reply
+from ai3ray.domain.plan import Task
+from ai3ray.domain.verdict import Defect
+
+
+class Rule(Protocol):
+    """One check of one answer; pure."""
+
+    def __call__(self, task: Task, reply: Reply) -> Iterable[Defect]:
+        """What is wrong with the answer; nothing when the rule does not apply.
+
+        Args:
+            task: what was asked for.
+            reply: the answer, already cleaned of a fence around it.
+        """
+        ...

@@ -1,0 +1,153 @@
+"""The answer satisfies the plan's JSON Schema, at a bounded cost.
+
+A schema comes from a plan file, an answer from a model, and neither is trusted: references are resolved
+inside the schema only, never fetched; the work is counted and stopped; what cannot be counted, a regular
+expression, is for `needs_isolation` to keep away from here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from ai3ray.domain.call import Reply
+from ai3ray.domain.plan import Task
+from ai3ray.domain.verdict import Defect
+
+MAX_DEFECTS = 5
+"""The most violations that are told."""
+MIN_STEPS = 20_000
+"""Keywords that may be applied to any answer, however short; about 0.15 s."""
+STEPS_PER_CHAR = 10
+"""More of them per character of the answer: a check of linear cost always comes to its end."""
+_REGEX_KEYWORDS = frozenset({"pattern", "patternProperties"})
+
+
+class _TooCostly(Exception):
+    """The check has used up its steps."""
+
+
+class _Steps:
+    """What a check may still spend; one step is one keyword applied to one value."""
+
+    def __init__(self, chars: int) -> None:
+        self._left = MIN_STEPS + STEPS_PER_CHAR * chars
+
+    def spend(self, steps: int) -> None:
+        self._left -= steps
+        if self._left < 0:
+            raise _TooCostly
+
+
+def json_schema(task: Task, reply: Reply) -> Iterator[Defect]:
+    """The answer satisfies `checks.json_schema`. JSON that does not parse is the form rule's."""
+    if task.checks is None or task.checks.json_schema is None:
+        return
+    value, problem = parse_json(reply.text)
+    if problem is None:
+        yield from _violations(value, task.checks.json_schema, _Steps(len(reply.text)))
+
+
+def check_json(text: str, schema: dict[str, Any] | None) -> tuple[Defect, ...]:
+    """What is wrong with JSON. Pure and picklable.
+
+    Args:
+        text: the JSON.
+        schema: what it has to satisfy; anything that parses when None.
+    """
+    value, problem = parse_json(text)
+    if problem is not None:
+        return (Defect(part="answer", problem=problem),)
+    return () if schema is None else _violations(value, schema, _Steps(len(text)))
+
+
+def parse_json(text: str) -> tuple[Any, str | None]:
+    """The value, or None and why there is none. NaN and Infinity are not JSON."""
+    try:
+        return json.loads(text, parse_constant=_no_constant), None
+    except RecursionError:
+        return None, "the JSON is nested too deeply"
+    except ValueError as error:
+        return None, f"it is not valid JSON: {error}"
+
+
+def risky(schema: Any) -> bool:
+    """Whether a part of the schema may take a time that no count of steps bounds."""
+    if isinstance(schema, Mapping):
+        return not _REGEX_KEYWORDS.isdisjoint(schema) or any(risky(part) for part in schema.values())
+    return isinstance(schema, list | tuple) and any(risky(part) for part in schema)
+
+
+def schema_problem(schema: dict[str, Any]) -> str | None:
+    """What is wrong with a schema itself, or None."""
+    from jsonschema import Draft202012Validator, exceptions, validators
+
+    try:
+        validators.validator_for(schema, default=Draft202012Validator).check_schema(schema)
+    except exceptions.SchemaError as error:
+        return _line(error.message)
+    except RecursionError:
+        return "it is nested too deeply"
+    return None
+
+
+def _violations(value: Any, schema: dict[str, Any], steps: _Steps) -> tuple[Defect, ...]:
+    from jsonschema import exceptions  # late: importing it takes as long as the whole package
+
+    try:
+        errors = list(islice(_validator(schema, steps).iter_errors(value), MAX_DEFECTS))
+    except _TooCostly:
+        return (Defect(part="answer", problem="checking it against the JSON Schema takes too long"),)
+    except RecursionError:
+        return (Defect(part="answer", problem="the JSON is nested too deeply for the JSON Schema"),)
+    except (exceptions.SchemaError, exceptions.UnknownType, _unresolvable()) as error:
+        return (Defect(part="checks.json_schema", problem=f"the JSON Schema itself is wrong: {_line(error)}"),)
+    return tuple(Defect(part=_part(error.absolute_path), problem=_line(error.message)) for error in errors)
+
+
+def _validator(schema: dict[str, Any], steps: _Steps) -> Any:
+    """A validator of the schema's own draft that counts its steps and fetches nothing."""
+    from jsonschema import Draft202012Validator, validators
+    from referencing import Registry
+
+    draft: Any = validators.validator_for(schema, default=Draft202012Validator)
+    draft.check_schema(schema)
+    counted = {name: partial(_counted, steps, name, rule) for name, rule in draft.VALIDATORS.items()}
+    extend: Any = validators.extend
+    # Without `$schema`, a reference back to the root stays with this validator and its count.
+    plain = {name: part for name, part in schema.items() if name != "$schema"}
+    return extend(draft, counted)(plain, registry=Registry())
+
+
+def _counted(steps: _Steps, name: str, rule: Any, validator: Any, wanted: Any, value: Any, schema: Any) -> Any:
+    """One keyword, paid for before it is applied."""
+    steps.spend(_comparisons(value) if name == "uniqueItems" and isinstance(value, list) else 1)
+    return rule(validator, wanted, value, schema)
+
+
+def _comparisons(items: list[Any]) -> int:
+    """Steps of finding duplicates: what cannot be sorted is compared all with all, about eight pairs a step."""
+    sortable = all(isinstance(item, str) for item in items) or all(isinstance(item, int | float) for item in items)
+    return len(items) if sortable else 1 + len(items) ** 2 // 16
+
+
+def _unresolvable() -> type[Exception]:
+    from referencing.exceptions import Unresolvable
+
+    return Unresolvable
+
+
+def _part(path: Any) -> str:
+    return "/".join(str(step) for step in path) or "answer"
+
+
+def _line(error: object, limit: int = 300) -> str:
+    line = " ".join(str(error).split())
+    return line if len(line) <= limit else f"{line[:limit]}…"
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON value")

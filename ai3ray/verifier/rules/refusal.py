@@ -1,0 +1,70 @@
+"""The answer is an answer, not an excuse.
+
+Providers end most refusals with a finish reason of their own. This rule finds the others, and only the
+plain ones: short, beginning with the refusal, and not about refusing. What it misses is the judge's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ai3ray.domain.call import Reply
+from ai3ray.domain.plan import Task
+from ai3ray.domain.verdict import Defect
+from ai3ray.verifier.clean import wants_json
+
+MAX_CHARS = 600
+"""A longer text has said something. It bounds the expressions below too."""
+
+_OPENING = re.compile(
+    r"""^[\W_]*
+    (?: as\ an?\ (?:ai|artificial\ intelligence|(?:large\ )?language\ model)[^.!?]{0,60}?,\s* )?
+    (?: (?:i'?m|i\ am|we\ are|we're)\ (?:very\ |so\ |truly\ |really\ )?sorry | (?:my\ )?apologies | sorry
+      | i\ (?:must\ )?apologi[sz]e | unfortunately )?
+    [\s,.;:!-]* (?:but\s+|however,?\s+|and\s+)?
+    (?: (?:i|we)\ (?:can(?:'t|not|\ not)|am\ (?:not\ able|unable)\ to|are\ (?:not\ able|unable)\ to|won't|will\ not
+          |must\ decline\ to|have\ to\ decline\ to|do\ not\ feel\ comfortable|don't\ feel\ comfortable)
+        |i'm\ (?:not\ able|unable)\ to )\s+
+    (?:in\ good\ conscience\s+)?
+    (?: (?:help|assist|comply|proceed|engage)(?:ing)?\b (?!\s+but\b)
+        (?=[^.!?]*\b(?:that|this|such|your|request|it|these|those)\b)
+      | (?:help|assist|comply)\s*[.!]
+      | (?:fulfil+|complete|process|honou?r|satisfy|carry\ out|do|answer|respond\ to|handle)\s+
+        (?:that|this|your|the|such)\s*(?:request|task|question|prompt|instruction)?s?\b
+      | (?:provid|creat|generat|produc|writ|giv|offer|shar|suppl|support|discuss)(?:e|ing|y)?\b[^.!?]{0,40}
+        \b(?:content|information|material|requested|(?:type|kind|sort)s?\ of)\b )
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_OTHER_LANGUAGES = re.compile(
+    r"""^[\W_]*
+    (?: (?:es\ tut\ mir\ leid|leider|entschuldigung)?[\s,.;!]*(?:aber\s+)?
+        (?:ich\ kann|kann\ ich)\ (?:(?:ihnen|dir|euch)\ )?(?:leider\ )?(?:(?:bei|mit)\ )?
+        (?:dieser|diese|dabei|damit|diesem|dem)\b[^.!?]{0,40}\bnicht\b
+      | (?:je\ suis\ )?(?:désolée?|desole)[\s,.;!]*(?:mais\s+)?
+        je\ ne\ (?:peux|puis)\ pas\ (?:vous\ )?(?:aider|répondre|traiter)
+      | lo\ siento[\s,.;!]*(?:pero\s+)?no\ puedo\ (?:ayudar|cumplir|responder|procesar) )
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_GOES_ON = re.compile(
+    r"\b(?:but|however|instead)\b[^.!?]{0,20}\b(?:here|below|following|the answer)\b|\n\s*(?:[-*]|\d+[.)])\s",
+    re.IGNORECASE,
+)
+_ABOUT_REFUSING = re.compile(
+    r"refus|declin|apolog|sorry|reject|excuse|turn(?:ing|s|ed)? down|say(?:ing|s)? no|can(?:no|')t help|unable to help"
+    r"|dialog|script|role.?play|customer (?:service|support)|translat|ablehn|absage|repeat|verbatim|quot(?:e|ing)",
+    re.IGNORECASE,
+)
+
+
+def refusal(task: Task, reply: Reply) -> Iterator[Defect]:
+    """A short answer does not begin with a refusal, unless the task is about one."""
+    text = reply.text.strip().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    if wants_json(task) or task.output == "code" or task.kind == "translation" or len(text) > MAX_CHARS:
+        return
+    if _ABOUT_REFUSING.search(task.prompt) or _GOES_ON.search(text):
+        return
+    if _OPENING.match(text) or _OTHER_LANGUAGES.match(text):
+        yield Defect(part="answer", problem="it refuses instead of doing the task; do the part of it that can be done")

@@ -1,0 +1,100 @@
+"""The edge of every command: whatever happens inside ends as one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+from typer.main import get_command
+
+from ai3ray.errors import Ai3Error, ServerRefused, UnknownRun
+
+from .streams import note, one_line, prepare
+
+if TYPE_CHECKING:
+    from ai3ray.domain.result import RunResult
+
+FAILED = 1
+USAGE = 2
+PARTIAL = 3
+BUDGET = 4
+CANCELLED = 130
+
+
+def ended(app: typer.Typer, words: Sequence[str]) -> int:
+    """Run one command line and return its exit code.
+
+    Args:
+        app: the command tree.
+        words: the command line without the program's name.
+    """
+    prepare()
+    words, debug = without_debug(words)
+    if debug:
+        import logging
+
+        logging.basicConfig(level=logging.INFO)
+    try:
+        code = get_command(app).main(args=words or ["--help"], prog_name="ai3", standalone_mode=False)
+    except typer.TyperException as error:
+        return _complain(error, usage_line(error), USAGE, debug=debug)
+    except Ai3Error as error:
+        return _complain(error, error.message, error_code(error), debug=debug)
+    except KeyboardInterrupt:
+        return CANCELLED
+    except OSError as error:
+        return _complain(error, os_line(error), FAILED, debug=debug)
+    except Exception as error:  # noqa: BLE001 - the edge of a command
+        words_of_it = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return _complain(error, f"internal error: {words_of_it} (--debug shows where)", FAILED, debug=debug)
+    return code if isinstance(code, int) else 0
+
+
+def without_debug(words: Sequence[str]) -> tuple[list[str], bool]:
+    """The line without `--debug`, which may stand anywhere before a `--`, and whether it was there."""
+    end = list(words).index("--") if "--" in words else len(words)
+    kept = [word for word in words[:end] if word != "--debug"]
+    return [*kept, *words[end:]], len(kept) < end
+
+
+def exit_code(result: RunResult) -> int:
+    """What `ai3` ends with after this run; 130 goes before 4, 4 before 1, 1 before 3."""
+    if result.status == "cancelled":
+        return CANCELLED
+    if result.error is not None and result.error.type == "budget":
+        return BUDGET
+    return {"succeeded": 0, "partial": PARTIAL}.get(result.status, FAILED)
+
+
+def error_code(error: Ai3Error) -> int:
+    """The exit code of an error that no run has caught.
+
+    A run id that does not exist and a request that the server turns down are the caller's words, and
+    known before a model is called: 2, as for any other wrong word.
+    """
+    if isinstance(error, UnknownRun):
+        return USAGE
+    if isinstance(error, ServerRefused) and 400 <= error.status < 500:
+        return USAGE
+    return error.exit_code
+
+
+def usage_line(error: typer.TyperException) -> str:
+    """What is wrong with the command line, and where to read how it goes."""
+    path = getattr(getattr(error, "ctx", None), "command_path", "ai3")
+    message = error.format_message().replace("Value error, ", "").rstrip(".")
+    return f"{message}. Try '{path} --help'."
+
+
+def os_line(error: OSError) -> str:
+    """An error of the operating system in words, with the file it is about."""
+    return f"{error.filename}: {error.strerror}" if error.filename else (error.strerror or str(error))
+
+
+def _complain(error: BaseException, message: str, code: int, *, debug: bool) -> int:
+    if debug:
+        note("".join(traceback.format_exception(error)).rstrip())
+    note(f"ai3: {one_line(message)}")
+    return code

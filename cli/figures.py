@@ -1,0 +1,37 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+
+def money(usd: float | None) -> str:
+    """US dollars; an unknown price is a question mark, never 0."""
+    if usd is None:
+        return "$?"
+    return f"${usd:.4f}" if usd == 0 or usd >= 0.01 else f"${usd:.6f}"
+
+
+def seconds(value: float | None) -> str:
+    """A length of time: `0.42 s`, `12.3 s`, `3 min 05 s`, `2 h 10 min`."""
+    if value is None:
+        return "-"
+    if value < 9.995:
+        return f"{value:.2f} s"
+    if value < 99.95:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 task`, `3 tasks`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def share(value: float | None) -> str:
+    """A part of one in per cent."""
+    return "-" if value is None else f"{value:.0%}"
+
+
+def clipped(text: str, width: int) -> str:
+    """The text's beginning, in at most `width` characters."""
+    return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"

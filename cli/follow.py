@@ -1,0 +1,82 @@
+"""One run from its request to its end, and what an interrupt does to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from ai3ray.domain.ids import new_id
+from ai3ray.domain.run import TERMINAL
+from ai3ray.errors import Ai3Error
+
+from .interrupt import Interrupts
+from .progress import Progress
+from .setup import Setup
+
+if TYPE_CHECKING:
+    from ai3ray.client import Client
+    from ai3ray.domain.events import Event
+    from ai3ray.domain.request import RunRequest
+    from ai3ray.domain.result import RunResult
+    from ai3ray.domain.views import Accepted
+
+CANCEL_WAIT_S = 2.0  # Ctrl-C answers within this time, whatever the server does
+
+
+async def run_to_end(setup: Setup, request: RunRequest, progress: Progress, *, inline: bool) -> RunResult | None:
+    """Submit the request and follow its run.
+
+    The run's id is known from the first answer on, so that an interrupt can name what to cancel.
+
+    Returns:
+        The finished run; None when it was interrupted and its end did not come in time.
+    """
+    with Interrupts() as interrupts:
+        try:
+            async with setup.connect(progress.note, inline=inline) as client:
+                return await _submitted(client, setup.filled(request, client), progress, interrupts)
+        except asyncio.CancelledError:
+            if not interrupts.requested:
+                raise
+            interrupts.taken()
+            progress.note("cancelled before the run began")
+            return None
+
+
+async def watch_to_end(client: Client, run_id: str, on_event: Callable[[Event], None]) -> RunResult:
+    """Follow a run's history from its beginning. Raises UnknownRun."""
+    async with aclosing(client.events(run_id)) as events:
+        async for event in events:
+            on_event(event)
+    return await client.result(run_id)
+
+
+async def _submitted(
+    client: Client, request: RunRequest, progress: Progress, interrupts: Interrupts
+) -> RunResult | None:
+    # Its own task: an interrupt must not lose the id of a run that the server has just accepted.
+    submission = asyncio.create_task(client.submit(request, key=new_id("key")))
+    try:
+        accepted = await asyncio.shield(submission)
+        return await watch_to_end(client, accepted.run_id, progress.event)
+    except asyncio.CancelledError:
+        if not interrupts.requested:
+            raise
+        interrupts.taken()
+        return await _cancelled(client, submission, progress)
+    finally:
+        submission.cancel()
+
+
+async def _cancelled(client: Client, submission: asyncio.Task[Accepted], progress: Progress) -> RunResult | None:
+    progress.note("cancelling the run; Ctrl-C again leaves at once")
+    try:
+        async with asyncio.timeout(CANCEL_WAIT_S):
+            accepted = await submission
+            result = await client.cancel(accepted.run_id)
+    except (TimeoutError, Ai3Error) as error:
+        progress.note(f"the run's end was not seen: {str(error) or f'no answer within {CANCEL_WAIT_S:g} s'}")
+        return None
+    return result if result.status in TERMINAL else None

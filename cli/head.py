@@ -1,0 +1,78 @@
+"""`ai3 up`, `ai3 down`, `ai3 status`: the local head."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import options
+
+if TYPE_CHECKING:
+    from ai3ray.headlink import HeadAddress
+
+    from .setup import Setup
+
+
+def up(config: options.Config = None) -> None:
+    """Start the local head and keep it.
+
+    It stays when it has nothing to do, until 'ai3 down'.
+
+    Examples:
+      ai3 up && ai3 run "Hello"
+    """
+    from .setup import complete, prepared
+    from .streams import emit
+
+    head = complete(_kept(prepared(config)))
+    emit(f"the local head is up: pid {head.pid}, socket {head.socket}\n")
+
+
+def down(config: options.Config = None) -> None:
+    """Stop the local head.
+
+    Its runs stay in the journal.
+
+    Examples:
+      ai3 down
+    """
+    from ai3ray.headlink import stop_head
+
+    from .setup import complete, prepared
+    from .streams import emit
+
+    head = complete(stop_head(prepared(config).settings))
+    emit(f"stopped the local head (pid {head.pid})\n" if head else "no head is running\n")
+
+
+def status(as_json: options.AsJson = False, config: options.Config = None) -> None:
+    """Show the local head.
+
+    Examples:
+      ai3 status
+      ai3 status --json | jq .pid
+    """
+    from ai3ray.headlink import head_status
+
+    from .outcome import emit_json
+    from .render_head import status_json, status_text
+    from .setup import complete, prepared
+    from .streams import emit
+
+    setup = prepared(config)
+    found = complete(head_status(setup.settings))
+    if as_json:
+        emit_json(status_json(found, setup.settings.home))
+    else:
+        emit(status_text(found, setup.settings.home))
+
+
+async def _kept(setup: Setup) -> HeadAddress:
+    from ai3ray.client import Client
+    from ai3ray.headlink import ensure_head
+
+    from .setup import say
+
+    head = await ensure_head(setup.settings, setup.env, notify=say)
+    async with Client(socket=head.socket) as client:
+        await client.keep_head()
+    return head

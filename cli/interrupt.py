@@ -1,0 +1,59 @@
+"""Ctrl-C while a run is followed: the first asks, the second leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from .streams import on_terminal
+
+LEAVE = 130
+_SHOW_CURSOR = "\x1b[?25h"
+
+
+class Interrupts:
+    """While entered, the first SIGINT or SIGTERM cancels this task and the second ends the process.
+
+    `asyncio.run` alone would turn the first into KeyboardInterrupt only after the task has ended, knows
+    nothing of SIGTERM, and the run would go on in the head.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        """Whether the first one has come."""
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+    def taken(self) -> None:
+        """The cancellation has been dealt with: the task may await again."""
+        if self._task is not None:
+            self._task.uncancel()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if self.requested or self._task is None:
+            if on_terminal(sys.stderr):  # the spinner hides it, and nobody is left to bring it back
+                os.write(sys.stderr.fileno(), _SHOW_CURSOR.encode())
+            os._exit(LEAVE)
+        self.requested = True
+        self._loop.call_soon_threadsafe(self._task.cancel)
+
+
+def outlive_terminal() -> None:
+    """Ignore SIGHUP: a run in this process goes on when its terminal dies."""
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)

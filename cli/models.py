@@ -1,0 +1,44 @@
+"""`ai3 models`: the registry with live telemetry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ai3ray.domain.views import ModelView
+
+    from .setup import Setup
+
+
+def models(
+    as_json: options.AsJson = False,
+    server: options.Server = None,
+    config: options.Config = None,
+) -> None:
+    """List the models and how they have done.
+
+    Prices are US dollars per million tokens, input / output.
+
+    Examples:
+      ai3 models
+      ai3 models --json | jq -r '.[] | select(.state == "ready") | .model'
+    """
+    from .outcome import emit_json
+    from .render_models import models_json, models_table
+    from .setup import complete, prepared
+    from .streams import emit, rendered
+
+    views = complete(_views(prepared(config, server)))
+    if as_json:
+        emit_json(models_json(views))
+    else:
+        emit(rendered(models_table(views)))
+
+
+async def _views(setup: Setup) -> Sequence[ModelView]:
+    async with setup.reader() as reader:
+        return await reader.models()

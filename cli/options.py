@@ -1,0 +1,36 @@
+"""The options that commands share, each declared once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+# Spelled here, not imported: help must not load the domain. A test holds it to the domain's own.
+AssemblyName = Literal["concat", "synthesize", "last"]
+
+Server = Annotated[
+    str | None,
+    typer.Option("--server", metavar="URL", help="Use this server, not the local head. [AI3_SERVER]"),
+]
+Config = Annotated[
+    str | None, typer.Option("--config", metavar="FILE", help="Settings file, on top of ./ai3.toml. [AI3_CONFIG]")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
+Inline = Annotated[bool, typer.Option("--inline", help="Run in this process: no Ray, no head.")]
+PlannerModel = Annotated[
+    str | None, typer.Option("--planner-model", metavar="MODEL", help="The model that plans. [AI3_PLANNER_MODEL]")
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", metavar="MODEL", help="Call only this model, for every role; may be repeated."),
+]
+MaxConcurrency = Annotated[
+    int | None,
+    typer.Option("--max-concurrency", metavar="N", min=1, help="Tasks in flight. [AI3_MAX_CONCURRENCY, 5]"),
+]
+Assembly = Annotated[
+    AssemblyName | None,
+    typer.Option("--assembly", metavar="concat|last", help="How the outputs become one answer; overrides the plan."),
+]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run id, the beginning of one, or 'last'.")]

@@ -1,0 +1,72 @@
+"""`ai3 plan`: what a run would do and cost, without running it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options
+
+if TYPE_CHECKING:
+    from ai3ray.domain.request import RunRequest
+    from ai3ray.domain.views import PlanPreview
+
+    from .setup import Setup
+
+Prompt = Annotated[str, typer.Argument(metavar="PROMPT", help="What is to be done; '-' is stdin.")]
+Output = Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the plan's JSON here.")]
+
+
+def plan(
+    prompt: Prompt,
+    as_json: options.AsJson = False,
+    output: Output = None,
+    planner_model: options.PlannerModel = None,
+    model: options.Models = None,
+    inline: options.Inline = False,
+    server: options.Server = None,
+    config: options.Config = None,
+) -> None:
+    """Show what a run would do and cost; run no task.
+
+    With --json or -o it is the JSON that 'ai3 run --plan' reads.
+
+    Examples:
+      ai3 plan "Write a report on tidal power"
+      ai3 plan "Write a report on tidal power" -o plan.json && ai3 run --plan plan.json
+    """
+    from ai3ray.domain.plan import graph_json
+
+    from .asking import plan_request
+    from .outcome import emit_json
+    from .render_plan import preview_text
+    from .setup import complete, prepared, say
+    from .streams import emit
+
+    setup = prepared(config, server)
+    request = plan_request(prompt, {"planner_model": planner_model, "models": model})
+    preview = complete(_preview(setup, request, inline=inline))
+    for warning in preview.warnings:
+        say(f"warning: {warning}")
+    if output:
+        _write(output, f"{graph_json(preview.plan)}\n")
+    if as_json:
+        emit_json(graph_json(preview.plan))
+    elif not output:
+        emit(preview_text(preview))
+
+
+async def _preview(setup: Setup, request: RunRequest, *, inline: bool) -> PlanPreview:
+    from .setup import say
+
+    async with setup.connect(say, inline=inline) as client:
+        return await client.plan(setup.filled(request, client))
+
+
+def _write(name: str, text: str) -> None:
+    from .setup import say
+
+    Path(name).write_text(text, encoding="utf-8")
+    say(f"wrote {name}; run it with: ai3 run --plan {name}")

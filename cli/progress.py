@@ -1,0 +1,110 @@
+"""What stderr shows while a run goes on: a line per event, one line that changes, or only warnings."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from ai3ray.domain.events import Event, Warned
+
+from .render_events import EventLines
+from .status_line import StatusLine
+from .streams import console, note, on_terminal, one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.status import Status
+
+
+class Progress(Protocol):
+    """Somebody who watches a run."""
+
+    def event(self, event: Event) -> None:
+        """One more event."""
+        ...
+
+    def note(self, text: str) -> None:
+        """A remark of the command's own."""
+        ...
+
+
+@contextmanager
+def progress(*, lines: bool) -> Iterator[Progress]:
+    """What fits: lines when asked for, a spinner for a person, and next to nothing for a pipe."""
+    if not on_terminal(sys.stderr):
+        yield PlainLines() if lines else Warnings()
+        return
+    target = console(sys.stderr)
+    if lines:
+        yield ColouredLines(target)
+        return
+    with target.status("starting", spinner="dots") as status:
+        yield Spinner(status)
+
+
+class Warnings:
+    """Only what the reader should know."""
+
+    def event(self, event: Event) -> None:
+        """Write warnings."""
+        if isinstance(event, Warned):
+            self.note(f"warning: {event.message}")
+
+    def note(self, text: str) -> None:
+        """Write a line."""
+        note(f"ai3: {one_line(text)}")
+
+
+class PlainLines:
+    """A line per event, for logs."""
+
+    def __init__(self) -> None:
+        self._lines = EventLines()
+
+    def event(self, event: Event) -> None:
+        """Write the event."""
+        line = self._lines.line(event)
+        if line:
+            note(line.plain)
+
+    def note(self, text: str) -> None:
+        """Write a line."""
+        note(f"ai3: {one_line(text)}")
+
+
+class ColouredLines:
+    """A line per event, cut at the terminal's edge."""
+
+    def __init__(self, target: Console) -> None:
+        self._lines = EventLines()
+        self._console = target
+
+    def event(self, event: Event) -> None:
+        """Write the event."""
+        line = self._lines.line(event)
+        if line:
+            self._console.print(line.styled(), no_wrap=True, overflow="ellipsis", crop=True)
+
+    def note(self, text: str) -> None:
+        """Write a line."""
+        self._console.print(f"ai3: {one_line(text)}", style="dim")
+
+
+class Spinner:
+    """One line that tells how far the run is."""
+
+    def __init__(self, status: Status) -> None:
+        self._status = status
+        self._line = StatusLine()
+
+    def event(self, event: Event) -> None:
+        """Change the line; warnings stay above it."""
+        if isinstance(event, Warned):
+            self.note(f"warning: {event.message}")
+        self._status.update(self._line.after(event))
+
+    def note(self, text: str) -> None:
+        """Write a line above the spinner."""
+        self._status.console.print(f"ai3: {one_line(text)}")

@@ -1,0 +1,57 @@
+"""Models as a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .figures import money, seconds, share
+from .tables import Column, table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ai3ray.domain.views import ModelView
+
+COLUMNS = (
+    Column("model", keep=True),
+    Column("tier"),
+    Column("context", right=True),
+    Column("$/Mtok in / out", right=True),
+    Column("state"),
+    Column("calls", right=True),
+    Column("ok", right=True),
+    Column("p50", right=True),
+    Column("p95", right=True),
+    Column("cost", right=True),
+)
+
+
+def models_json(views: Sequence[ModelView]) -> str:
+    """The models as a JSON list."""
+    return json.dumps([view.model_dump(mode="json") for view in views], indent=2, ensure_ascii=False)
+
+
+def models_table(views: Sequence[ModelView]) -> Table:
+    """The models, a line each."""
+    return table(COLUMNS, (_cells(view) for view in views))
+
+
+def _cells(view: ModelView) -> tuple[str, ...]:
+    return (
+        view.model,
+        view.tier,
+        f"{view.context:,}",
+        f"{_price(view.input_usd_per_mtok)} / {_price(view.output_usd_per_mtok)}",
+        view.state,
+        f"{view.calls:,}",
+        share(view.success),
+        seconds(view.p50_s),
+        seconds(view.p95_s),
+        money(view.cost_usd) if view.calls else "-",
+    )
+
+
+def _price(usd: float | None) -> str:
+    return "?" if usd is None else f"{usd:g}"

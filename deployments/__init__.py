@@ -1,0 +1,1 @@
+"""The HTTP app and the processes that host it."""

@@ -1,0 +1,82 @@
+"""The guard: a parent that outlives the head and ends whatever it left behind.
+
+A head that is killed cannot clean up, and some of Ray's processes then wait a minute for a cluster
+that is gone. So the head is the child of a process that does nothing but wait for it. On Linux that
+process is a "child subreaper" (prctl(2)): every orphan of the head becomes its child, so it can
+find them all, whatever their group, session or name. Elsewhere the head's process group is killed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from contextlib import suppress
+
+from .processes import kill_group, processes
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def stand_guard() -> None:
+    """Split in two. Returns in the child only, as leader of its own session; the parent never returns.
+
+    To be called before there are threads, locks or sockets.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    head = os.fork()
+    if head == 0:
+        os.setsid()
+        return
+    code = 1
+    try:
+        code = _watch(head)
+    finally:
+        os._exit(code)
+
+
+def _watch(head: int) -> int:
+    """Wait for the head, then end what it left; the exit code is the head's."""
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(signum, lambda caught, _frame: _pass_on(head, caught))
+    code = _await_end(head)
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)
+    _end_orphans()
+    return code if code >= 0 else 128 - code
+
+
+def _pass_on(head: int, signum: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(head, signum)
+
+
+def _await_end(head: int) -> int:
+    """Collect adopted processes until the head has ended.
+
+    Its group is killed before it is collected, while nobody else can have its id.
+    """
+    if sys.platform != "linux":
+        _, status = os.waitpid(head, 0)
+        kill_group(head)
+        return os.waitstatus_to_exitcode(status)
+    while True:
+        ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+        if ended is not None and ended.si_pid == head:
+            kill_group(head)
+            return os.waitstatus_to_exitcode(os.waitpid(head, 0)[1])
+        if ended is not None:
+            os.waitpid(ended.si_pid, 0)
+
+
+def _end_orphans() -> None:
+    """Kill our children, and theirs as they become ours, until none is left."""
+    with suppress(ChildProcessError):
+        while True:
+            for process in processes():
+                if process.parent == os.getpid():
+                    with suppress(ProcessLookupError, PermissionError):
+                        os.kill(process.pid, signal.SIGKILL)
+            os.waitpid(-1, 0)

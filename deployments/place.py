@@ -1,0 +1,58 @@
+"""Where the head of a home keeps its things; long homes get a short private folder beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from ai3ray.errors import SettingsError
+
+# sun_path holds 108 bytes on Linux and 104 elsewhere, the closing zero included.
+SOCKET_BYTES = 107 if sys.platform == "linux" else 103
+# Ray appends `/session_<26 characters>_<pid>/sockets/plasma_store`, up to 64 bytes, to its folder.
+RAY_BYTES = SOCKET_BYTES - 64
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The paths of one home's head."""
+
+    home: Path
+    """AI3_HOME, absolute."""
+    socket: Path
+    """Where the app listens."""
+    ray_dir: Path
+    """Where Ray keeps its session."""
+
+
+def place_of(home: Path) -> Place:
+    """The paths for this home, each short enough for the sockets in it.
+
+    Raises:
+        SettingsError: the short folder is needed and belongs to somebody else.
+    """
+    socket, ray_dir = home / "head.sock", home / "ray"
+    if len(os.fsencode(socket)) + len(".4194304") > SOCKET_BYTES:
+        socket = private_folder(home) / "head.sock"
+    if len(os.fsencode(ray_dir)) > RAY_BYTES:
+        ray_dir = private_folder(home) / "ray"
+    return Place(home, socket, ray_dir)
+
+
+def private_folder(home: Path) -> Path:
+    """A short folder that only we can enter, the same one for the same home.
+
+    Raises:
+        SettingsError: somebody else made it first.
+    """
+    digest = hashlib.blake2b(os.fsencode(home), digest_size=5).hexdigest()
+    folder = Path("/tmp") / f"ai3-{os.getuid()}-{digest}"  # noqa: S108 - TMPDIR may be long; the owner is checked below
+    folder.mkdir(mode=0o700, exist_ok=True)
+    info = folder.lstat()
+    if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid() or info.st_mode & 0o077:
+        raise SettingsError(f"{folder} is not a private folder of ours: remove it, or choose a shorter AI3_HOME")
+    return folder

@@ -1,0 +1,65 @@
+"""What a host of the app needs of whoever makes engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ai3ray.executor.port import Engine
+from ai3ray.settings import Settings
+
+from .place import Place
+
+
+class RayHosted(Engine, Protocol):
+    """An engine in Ray's actors."""
+
+    async def aclose(self) -> None:
+        """Leave the runs resumable and close the journal."""
+        ...
+
+
+class RayHandle(Protocol):
+    """A local Ray with the engine on it."""
+
+    @property
+    def engine(self) -> RayHosted:
+        """The engine; its methods may be awaited in any event loop of this process."""
+        ...
+
+    @property
+    def processes(self) -> Sequence[int]:
+        """Pids without which Ray cannot go on: gcs and raylet."""
+        ...
+
+    def shutdown(self) -> None:
+        """End Ray; called in the thread that booted it, after the engine was closed."""
+        ...
+
+
+class RayBoot(Protocol):
+    """Boots a local Ray."""
+
+    def __call__(self, settings: Settings, *, temp_dir: Path) -> RayHandle:
+        """Block until Ray and the engine are up. Ray keeps its session in `temp_dir`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """An engine while its host is up."""
+
+    engine: Engine
+    """The engine."""
+    processes: Sequence[int] = ()
+    """Pids whose death ends the engine."""
+
+
+Host = AbstractAsyncContextManager[Hosted]
+"""Entering it boots an engine, leaving it ends the engine."""
+
+HostMaker = Callable[[Place], Host]
+"""Makes the host of a home; called once the home is ours."""

@@ -1,0 +1,92 @@
+"""Looking at processes, waiting for their end, and ending those that nobody owns any more."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One line of the process table."""
+
+    pid: int
+    """Its id."""
+    parent: int
+    """Its parent's id."""
+    group: int
+    """Its process group."""
+    command: str
+    """Its command line; empty for a zombie."""
+
+
+def processes() -> Iterator[Process]:
+    """All processes that we may see."""
+    return _from_proc() if sys.platform == "linux" else _from_ps()
+
+
+def _from_proc() -> Iterator[Process]:
+    # Slim containers have no ps.
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with suppress(OSError):  # it ended while we looked
+                # The name may hold spaces and brackets; the fields begin after the last bracket.
+                fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                yield Process(int(folder.name), int(fields[1]), int(fields[2]), command.strip())
+
+
+def _from_ps() -> Iterator[Process]:
+    listing = subprocess.run(
+        ["/bin/ps", "-axo", "pid=,ppid=,pgid=,command="], capture_output=True, text=True, check=True
+    )
+    for line in listing.stdout.splitlines():
+        pid, parent, group, *command = line.split(maxsplit=3)
+        yield Process(int(pid), int(parent), int(group), command[0] if command else "")
+
+
+def kill_group(group: int) -> None:
+    """SIGKILL to a process group, if it is there and ours."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def kill_orphaned_group(group: int, marker: str) -> bool:
+    """SIGKILL to the group a dead leader left behind; only if a member's command line names `marker`."""
+    found = any(process.group == group and marker in process.command for process in processes())
+    if found:
+        kill_group(group)
+    return found
+
+
+async def ended(pid: int) -> None:
+    """Return once this process has ended; a zombie has ended."""
+    if sys.platform != "linux":
+        await _ended_elsewhere(pid)
+        return
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    gone, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_reader(fd, gone.set)
+    try:
+        await gone.wait()
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)
+
+
+async def _ended_elsewhere(pid: int) -> None:
+    # Without pidfds the process table has to be asked.
+    with suppress(ProcessLookupError):
+        while True:
+            os.kill(pid, 0)
+            await asyncio.sleep(1.0)

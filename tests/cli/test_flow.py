@@ -1,0 +1,176 @@
+"""Whole commands over the real engine in this process, with a provider that echoes."""
+
+import csv
+import io
+import json
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.edge import ended
+from cli.main import build
+
+ROOT = Path(__file__).parents[2]
+PLAN = {
+    "tasks": [
+        {"id": "a", "title": "First", "prompt": "say hello"},
+        {"id": "b", "prompt": "say bye", "depends_on": ["a"]},
+        {"id": "c", "prompt": "say more"},
+    ]
+}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """A folder with settings for a provider that needs no key, and a home of its own."""
+    for name in [name for name in os.environ if name.startswith("AI3_") or name.endswith(("_API_KEY", "_BASE_URL"))]:
+        monkeypatch.delenv(name)
+    (tmp_path / "ai3.toml").write_text('[providers.echo]\nwire = "scripted"\nmodels = ["a", "b"]\n')
+    (tmp_path / "plan.json").write_text(json.dumps(PLAN))
+    monkeypatch.setenv("AI3_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(sys, "stdin", None)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def ai3(capsys):
+    """Run a command line: its exit code, stdout and stderr."""
+
+    def call(*words):
+        code = ended(build(), list(words))
+        return code, *capsys.readouterr()
+
+    return call
+
+
+def test_an_answer_is_alone_on_stdout(ai3):
+    code, out, err = ai3("run", "hello there", "--no-plan", "--inline", "--no-verify")
+    assert (code, err) == (0, "")
+    assert out.endswith("hello there\n")
+
+
+def test_a_stream_is_a_line_per_event_and_the_answer_stays_alone(ai3):
+    code, out, err = ai3("run", "one", "--plan", "plan.json", "--inline", "--no-verify", "--stream")
+    assert code == 0
+    assert "say bye" in out
+    names = [line.split()[1] for line in err.splitlines()]
+    assert (names[0], names[-2:]) == ("run_start", ["final", "stats"])
+    assert names.count("task_artifact") == 3
+
+
+def test_json_is_the_run_and_every_reader_then_finds_it(ai3):
+    code, out, _ = ai3("run", "two", "--plan", "plan.json", "--inline", "--no-verify", "--json")
+    run = json.loads(out)
+    assert (code, run["status"], [task["id"] for task in run["tasks"]]) == (0, "succeeded", ["a", "b", "c"])
+
+    assert [row["run_id"] for row in json.loads(ai3("runs", "list", "--json")[1])] == [run["run_id"]]
+    assert run["run_id"] in ai3("runs", "list")[1]
+    assert json.loads(ai3("runs", "show", "last", "--json")[1]) == run
+    assert json.loads(ai3("runs", "show", run["run_id"][4:20], "--json")[1]) == run
+    assert len(json.loads(ai3("runs", "show", "last", "--decisions", "--json")[1])) == 3
+    assert "* echo/" in ai3("runs", "show", "last", "--decisions")[1]
+    code, out, err = ai3("runs", "watch", "last")
+    assert (code, out) == (0, run["output"].rstrip("\n") + "\n")
+    assert err.splitlines()[-1].split()[1] == "stats"
+
+    rows = json.loads(ai3("sql", "SELECT task_id, status FROM tasks ORDER BY task_id", "--format", "json")[1])
+    assert rows == [{"task_id": name, "status": "succeeded"} for name in "abc"]
+    listed = list(csv.reader(io.StringIO(ai3("sql", "SELECT 1 AS one, NULL AS none", "--format", "csv")[1])))
+    assert listed == [["one", "none"], ["1", ""]]
+    code, out, err = ai3("sql", "SELECT * FROM range(9)", "--limit", "2")
+    assert (out.split(), "first 2 rows" in err) == (["range", "0", "1"], True)
+    models = {view["model"]: view["calls"] for view in json.loads(ai3("models", "--json")[1])}
+    assert models["echo/a"] + models["echo/b"] == 3
+
+
+def test_a_run_that_is_not_there_is_exit_2(ai3):
+    ai3("run", "hello", "--no-plan", "--inline", "--no-verify")
+    for word in ("nope", f"run_{'0' * 22}"):
+        code, out, err = ai3("runs", "show", word)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_wrong_sql_and_an_unknown_model_are_exit_2_and_one_line(ai3):
+    ai3("run", "hello", "--no-plan", "--inline", "--no-verify")
+    for words in (["sql", "DROP TABLE runs"], ["run", "x", "--no-plan", "--inline", "--model", "no-such-model"]):
+        code, out, err = ai3(*words)
+        assert (code, out, err.count("\n")) == (2, "", 1), err
+
+
+def process(*words, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "cli", *words], env={**os.environ, "PYTHONPATH": str(ROOT)}, **options
+    )
+
+
+@pytest.fixture
+def silent_provider(tmp_path):
+    """Settings for a provider that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+        (tmp_path / "ai3.toml").write_text(f'[providers.slow]\nbase_url = "{url}"\nmodels = ["m"]\n')
+        yield
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_cancels_the_run(ai3, silent_provider, number):
+    words = ["run", "hello", "--no-plan", "--inline", "--stream"]
+    with process(*words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as ours:
+        told = [next(ours.stderr) for _ in range(4)]
+        assert told[-1].split()[1] == "task_start"
+        ours.send_signal(number)
+        out, err = ours.communicate(timeout=30)
+    assert (ours.returncode, out) == (130, "")
+    assert "Traceback" not in err
+    assert [row["status"] for row in json.loads(ai3("runs", "list", "--json")[1])] == ["cancelled"]
+
+
+def test_a_run_in_this_process_goes_on_when_its_terminal_dies(ai3):
+    ours, theirs = pty.openpty()
+    code = (
+        "import os, signal, sys; from cli.edge import ended; from cli.main import build; from cli import follow\n"
+        "original = follow.run_to_end\n"
+        "def hung_up(*args, **options):\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+        "    os.close(int(sys.argv.pop()))\n"
+        "    return original(*args, **options)\n"
+        "follow.run_to_end = hung_up\n"
+        "sys.exit(ended(build(), ['run', 'hello', '--no-plan', '--inline', '--no-verify']))\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+    command = [sys.executable, "-c", code, str(ours)]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=env, pass_fds=[ours]) as run:
+        os.close(ours)
+        os.close(theirs)
+        assert run.wait(timeout=60) == 0
+    assert [row["status"] for row in json.loads(ai3("runs", "list", "--json")[1])] == ["succeeded"]
+
+
+def test_a_terminal_gets_a_spinner_and_markdown_and_no_escape_of_a_model(home):
+    ours, theirs = pty.openpty()
+    words = ["run", "# Title\n\n**bold** \x1b]0;owned\x07", "--no-plan", "--inline", "--no-verify"]
+    with process(*words, stdin=theirs, stdout=theirs, stderr=theirs) as run:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not piece:
+                break
+            shown += piece
+        assert run.wait(timeout=60) == 0
+    os.close(ours)
+    text = shown.decode()
+    assert "**bold**" not in text
+    assert "\x1b]0;" not in text
+    assert "␛]0;owned␇" in text
+    assert "ai3: succeeded: 1 task, 1 call" in text

@@ -1,0 +1,142 @@
+"""Who may open the file, and what it says when it cannot be opened."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ai3ray.errors import JournalError, JournalLocked, UnknownRun
+from ai3ray.journal.duckdb_store import DuckDBJournal
+from ai3ray.journal.reader import JournalReader
+from tests.journal.histories import whole_run
+
+HOLD = """
+import asyncio, sys
+from pathlib import Path
+from ai3ray.journal.duckdb_store import DuckDBJournal
+
+async def main():
+    journal = await DuckDBJournal.open(Path(sys.argv[1]))
+    print("open", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    await journal.aclose()
+
+asyncio.run(main())
+"""
+
+
+@contextmanager
+def held(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """The journal is open in another process, until a line is written to it."""
+    command = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "open\n"
+            yield process
+        finally:
+            process.kill()
+
+
+async def write_run(path: Path) -> None:
+    journal = await DuckDBJournal.open(path)
+    for step in whole_run("r"):
+        journal.put("r", step.events, step.attempts)
+    await journal.aclose()
+
+
+async def test_another_process_that_holds_the_journal_is_named(path: Path) -> None:
+    with held(path) as process:
+        for opening in (DuckDBJournal.open(path, open_wait_s=0.1), JournalReader.open(path)):
+            with pytest.raises(JournalLocked, match=str(process.pid)) as caught:
+                await opening
+            assert caught.value.pid == process.pid
+
+
+async def test_opening_waits_for_a_process_that_is_going(path: Path) -> None:
+    with held(path) as process:
+        opening = asyncio.create_task(DuckDBJournal.open(path, open_wait_s=30))
+        done, _ = await asyncio.wait([opening], timeout=0.2)
+        assert not done
+        process.communicate("go\n")
+        await (await opening).aclose()
+
+
+async def test_one_process_opens_the_journal_once(path: Path) -> None:
+    journal = await DuckDBJournal.open(path)
+    for opening in (DuckDBJournal.open(path, open_wait_s=0), JournalReader.open(path)):
+        with pytest.raises(JournalLocked) as caught:
+            await opening
+        assert caught.value.pid == os.getpid()
+    await journal.aclose()
+    await (await DuckDBJournal.open(path)).aclose()
+
+
+async def test_the_home_is_made_and_private(path: Path) -> None:
+    await (await DuckDBJournal.open(path)).aclose()
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+async def test_a_file_that_cannot_be_a_journal_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("not a database" * 1000)
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "text", tmp_path / "folder", tmp_path / "text" / "journal.duckdb"):
+        with pytest.raises(JournalError) as caught:
+            await DuckDBJournal.open(path)
+        assert len(str(caught.value).splitlines()) == 1
+        assert str(path).removesuffix("/journal.duckdb") in str(caught.value)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+async def test_a_home_that_is_read_only_is_refused_in_one_line(path: Path) -> None:
+    path.parent.mkdir(mode=0o500)
+    with pytest.raises(JournalError, match="Permission denied"):
+        await DuckDBJournal.open(path)
+
+
+async def test_a_journal_of_a_newer_version_is_refused(path: Path) -> None:
+    await write_run(path)
+    with duckdb.connect(path) as connection:
+        connection.execute("INSERT INTO schema_version VALUES (999, NULL)")
+    for opening in (DuckDBJournal.open(path), JournalReader.open(path)):
+        with pytest.raises(JournalError, match="newer ai3ray"):
+            await opening
+
+
+async def test_opening_again_keeps_the_schemas_version(path: Path) -> None:
+    await write_run(path)
+    journal = await DuckDBJournal.open(path)
+    assert (await journal.query("SELECT version FROM schema_version")).rows == ((1,),)
+    await journal.aclose()
+
+
+async def test_a_reader_shows_what_the_writer_left(path: Path) -> None:
+    await write_run(path)
+    one, two = await JournalReader.open(path), await JournalReader.open(path)
+    assert [row.run_id for row in await one.runs()] == ["r"]
+    result = await two.result("r")
+    assert (result.status, result.output, result.stats.cost_usd) == ("succeeded", "hello", 0.5)
+    lines = await one.lines("r")
+    assert list(await two.lines("r", 3)) == list(lines[3:])
+    assert (await one.query("SELECT count(*) FROM events")).rows == ((len(lines),),)
+    for missing in (one.state("nowhere"), one.lines("nowhere")):
+        with pytest.raises(UnknownRun):
+            await missing
+    await one.aclose()
+    await two.aclose()
+
+
+async def test_a_home_without_a_journal_reads_as_an_empty_one(path: Path) -> None:
+    reader = await JournalReader.open(path)
+    assert await reader.runs() == []
+    assert (await reader.query("SELECT * FROM run_summary")).rows == ()
+    await reader.aclose()
+    assert not path.parent.exists()

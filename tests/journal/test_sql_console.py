@@ -1,0 +1,171 @@
+"""Read-only SQL: what gets through, what does not, how values look."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from ai3ray.errors import RequestError
+from ai3ray.journal.duckdb_store import DuckDBJournal
+from ai3ray.journal.sql_console import select_of
+from tests.journal.histories import whole_run
+
+CONTRACT = {
+    "runs": "run_id, status, prompt, owner, class, assembly, created_at, finished_at, seconds, cost_usd, "
+    "input_tokens, output_tokens",
+    "tasks": "run_id, task_id, title, kind, status, provider, model, attempts, depends_on, cost_usd, seconds, "
+    "verdict, artifact, started_at, finished_at",
+    "attempts": "run_id, task_id, attempt_id, role, n, provider, model, status, error_type, request_id, "
+    "input_tokens, cached_tokens, output_tokens, usage_estimated, cost_usd, started_at, first_token_s, seconds, "
+    "maybe_paid",
+    "decisions": "run_id, task_id, attempt_id, model, candidates",
+    "events": "run_id, seq, ts, type, task_id, body",
+    "artifacts": "artifact, run_id, task_id, media_type, bytes, text",
+    "model_stats": "provider, model, calls, successes, failures, success_rate, p50_s, p95_s, first_token_p50_s, "
+    "input_tokens, output_tokens, cost_usd, cost_per_1k_tokens, repairs",
+    "provider_stats": "provider, calls, successes, failures, success_rate, p50_s, p95_s, cost_usd",
+    "run_summary": "run_id, status, tasks, tasks_succeeded, calls, repairs, seconds, cost_usd, cost_complete",
+    "cost_by_day": "day, runs, calls, input_tokens, output_tokens, cost_usd",
+    "verifier_stats": "verifier, checks, passed, failed, pass_rate, mean_score, defects, calls, cost_usd",
+}
+
+
+@pytest.mark.parametrize("table", CONTRACT)
+async def test_every_promised_column_is_there(disk: DuckDBJournal, table: str) -> None:
+    answer = await disk.query(f"SELECT {CONTRACT[table]} FROM {table}")
+    assert ", ".join(answer.columns) == CONTRACT[table]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO runs (run_id) VALUES ('x')",
+        "DELETE FROM events",
+        "UPDATE runs SET status = 'failed'",
+        "DROP TABLE runs",
+        "CREATE TEMP TABLE runs AS SELECT 1",
+        "CREATE TEMP VIEW runs AS SELECT 1",
+        "COPY runs TO '/tmp/out.csv'",
+        "ATTACH '/tmp/other.duckdb'",
+        "INSTALL httpfs",
+        "SET threads = 1",
+        "PRAGMA database_list",
+        "CHECKPOINT",
+        "CALL pragma_version()",
+        "BEGIN; DELETE FROM events; COMMIT",
+        "SELECT 1; DELETE FROM events",
+        "SELECT 1; SELECT 2",
+        "EXPLAIN ANALYZE DELETE FROM events",
+        "EXPLAIN (ANALYZE, FORMAT json) DELETE FROM events",
+        "EXPLAIN ANALYZE WITH gone AS (DELETE FROM events RETURNING *) SELECT * FROM gone",
+        "WITH gone AS (DELETE FROM events RETURNING *) SELECT * FROM gone",
+        "SELECT * FROM read_text('/etc/hostname')",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM glob('/*')",
+        "SELECT * FROM nowhere",
+        "SELECT 1/",
+        "",
+        "-- nothing",
+    ],
+)
+async def test_whatever_is_not_a_select_of_the_journal_is_refused_in_one_line(disk: DuckDBJournal, sql: str) -> None:
+    for step in whole_run("r"):
+        receipt = disk.put("r", step.events, step.attempts)
+    await receipt.committed()
+    with pytest.raises(RequestError) as caught:
+        await disk.query(sql)
+    assert caught.value.param == "sql"
+    assert len(str(caught.value).splitlines()) == 1
+    assert (await disk.query("SELECT count(*) FROM events")).rows == ((disk.state("r").seq,),)
+    assert (await disk.query("SELECT status FROM runs")).rows == (("succeeded",),)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select 1",
+        "SELECT 1;",
+        "-- why\nSELECT 1 -- so",
+        "/* a; b */ SELECT ';'",
+        "FROM runs",
+        "VALUES (1)",
+        "WITH a AS (SELECT 1) SELECT * FROM a",
+        "SHOW TABLES",
+        "DESCRIBE runs",
+        "EXPLAIN SELECT 1",
+        "EXPLAIN ANALYZE SELECT * FROM runs",
+        "EXPLAIN (FORMAT json) SELECT 1",
+    ],
+)
+async def test_selects_of_every_spelling_are_answered(disk: DuckDBJournal, sql: str) -> None:
+    assert select_of(sql)
+    assert (await disk.query(sql)).columns
+
+
+async def test_values_are_what_json_knows(disk: DuckDBJournal) -> None:
+    sql = """
+        SELECT TIMESTAMP '2026-11-22 10:00:00.5' AS t, DATE '2026-11-22' AS d, 1.25::DECIMAL(9, 2) AS m,
+               'nan'::DOUBLE AS n,
+               [1, NULL] AS l, {'a': DATE '2026-01-01'} AS s, '{"k": [1, "ü"]}'::JSON AS j, NULL::JSON AS e,
+               'ab'::BLOB AS b, INTERVAL 90 SECOND AS i, TIMESTAMPTZ '2026-11-22 10:00:00+02' AS z, 7::HUGEINT AS h
+    """
+    table = await disk.query(sql)
+    assert table.columns == tuple("tdmnlsjebizh")
+    assert table.rows == (
+        (
+            "2026-11-22T10:00:00.500Z",
+            "2026-11-22",
+            1.25,
+            None,
+            [1, None],
+            {"a": "2026-01-01"},
+            {"k": [1, "ü"]},
+            None,
+            "6162",
+            90.0,
+            "2026-11-22T08:00:00.000Z",
+            7,
+        ),
+    )
+    json.dumps(table.rows, allow_nan=False)
+
+
+async def test_the_time_zone_of_the_machine_changes_nothing(disk: DuckDBJournal) -> None:
+    for step in whole_run("r"):
+        receipt = disk.put("r", step.events, step.attempts)
+    await receipt.committed()
+    recent = await disk.query("SELECT count(*) FROM runs WHERE created_at BETWEEN now() - INTERVAL 1 MINUTE AND now()")
+    assert recent.rows == ((1,),)
+    assert (await disk.query("SELECT current_setting('TimeZone')")).rows == (("UTC",),)
+
+
+async def test_rows_beyond_the_cap_are_cut_and_said_so(disk: DuckDBJournal) -> None:
+    cut = await disk.query("SELECT * FROM range(1000000000)", max_rows=3)
+    assert (cut.rows, cut.truncated) == (((0,), (1,), (2,)), True)
+    whole = await disk.query("SELECT * FROM range(3)", max_rows=3)
+    assert (len(whole.rows), whole.truncated) == (3, False)
+
+
+ENDLESS = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = 7"
+
+
+async def test_a_query_that_takes_too_long_is_stopped_and_the_journal_goes_on(disk: DuckDBJournal) -> None:
+    with pytest.raises(RequestError, match=r"0\.1 s"):
+        await disk.query(ENDLESS, timeout_s=0.1)
+    for step in whole_run("r"):
+        receipt = disk.put("r", step.events, step.attempts)
+    await receipt.committed()
+    assert (await disk.query("SELECT 1")).rows == ((1,),)
+
+
+async def test_a_query_whose_reader_leaves_is_stopped(disk: DuckDBJournal) -> None:
+    """Both threads of the console are free again, so a third query is answered."""
+    readers = [asyncio.create_task(disk.query(ENDLESS, timeout_s=60)) for _ in range(2)]
+    await asyncio.wait(readers, timeout=0.1)
+    for reader in readers:
+        reader.cancel()
+    await asyncio.wait(readers)
+    assert (await disk.query("SELECT 1", timeout_s=30)).rows == ((1,),)
