@@ -21,6 +21,7 @@ from ai3ray.domain.views import Accepted, ModelView, PlanPreview, RunRow, Table
 from ai3ray.errors import (
     Ai3Error,
     HeadUnavailable,
+    JournalLocked,
     KeyReused,
     MissingKey,
     NotBuilt,
@@ -49,6 +50,8 @@ PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 _USAGE: dict[str, type[UsageError]] = {
     kind.type: kind for kind in (UsageError, SettingsError, RequestError, PlanError, UnknownModel, MissingKey, NotBuilt)
 }
+
+_OTHERS: dict[str, type[Ai3Error]] = {kind.type: kind for kind in (KeyReused, JournalLocked, HeadUnavailable)}
 
 Revive = Callable[[], Awaitable[Path]]
 
@@ -340,8 +343,7 @@ def refusal(status: int, body: bytes, path: str = "") -> Ai3Error:
         return _USAGE[kind](message, param)
     if kind == UnknownRun.type and path.startswith("/runs/"):
         return UnknownRun(message)
-    by_type: dict[str, type[Ai3Error]] = {KeyReused.type: KeyReused, HeadUnavailable.type: HeadUnavailable}
-    return by_type[kind](message) if kind in by_type else ServerRefused(message, status, kind, param)
+    return _OTHERS[kind](message) if kind in _OTHERS else ServerRefused(message, status, kind, param)
 
 
 def _content(body: RunRequest | Mapping[str, Any] | None) -> str | None:

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from ai3ray.errors import Ai3Error
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .server import SocketServer
 
 HOST_END_S = 12.0
+LINGER_S = 2.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _log = logging.getLogger("ai3ray.head")
@@ -156,7 +158,14 @@ class Head:
             self._gate.fail(error)
             expected = isinstance(error, Ai3Error)
             _log.error("the engine failed: %s", error, exc_info=None if expected else error)
+            if not self._gate.opened:
+                await self._linger()
             self.leave("the engine failed", 1)
+
+    async def _linger(self) -> None:
+        """Stay for a moment after a boot that failed, so that whoever wanted the engine hears why."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._leaving.wait(), LINGER_S)
 
     async def _attend(self, hosted: Hosted) -> None:
         async with asyncio.TaskGroup() as group:

@@ -139,7 +139,7 @@ class DuckDBJournal:
             barrier = self._barrier
             try:
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, entries)
-            except BaseException as error:
+            except BaseException as error:  # the writer's edge: whoever waits has to hear of it, whatever it is
                 self._give_up(barrier, error)
                 if not isinstance(error, Exception):
                     raise

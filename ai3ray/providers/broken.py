@@ -21,7 +21,7 @@ class Broken(NamedTuple):
     """Whether the request may have reached the provider."""
 
 
-def broken(error: Exception, host: str, connect_s: float) -> Broken | None:
+def broken(error: Exception, host: str, connect_s: float, *, answering: bool) -> Broken | None:
     """Read a transport's or an SDK's failure; None when it is neither's.
 
     The whole chain is searched, the most telling class first: both SDKs wrap what happened, and OpenAI's
@@ -31,9 +31,11 @@ def broken(error: Exception, host: str, connect_s: float) -> Broken | None:
         error: what was raised.
         host: whom the call went to.
         connect_s: the limit for connecting, in seconds.
+        answering: whether an answer had begun. A connection that is lost before counts as none: what
+            closes it unanswered is as a rule a gateway without a provider behind it.
     """
     links = tuple(_causes(error))
-    for row in _table(host, connect_s):
+    for row in _table(host, connect_s, answering=answering):
         found = next((link for link in links if isinstance(link, row.types)), None)
         if found is not None:
             return Broken(row.kind, row.words.replace("{}", _reason(found)), row.sent)
@@ -49,30 +51,31 @@ class _Row(NamedTuple):
     sent: bool = True
 
 
-def _table(host: str, connect_s: float) -> Sequence[_Row]:
+def _table(host: str, connect_s: float, *, answering: bool) -> Sequence[_Row]:
     """Most telling first. Built late: whoever asks has these libraries loaded, others need not pay for them."""
     import aiohttp
     import httpx2
 
     refused, late = f"cannot connect to {host}: {{}}", f"no connection to {host} within {connect_s:g} s"
-    cut, silent = f"{host} closed the connection before the answer was complete: {{}}", f"{host} stopped sending"
+    lost, silent = StreamCut if answering else ConnectFailed, f"{host} stopped sending"
+    cut = f"{host} closed the connection {'before the answer was complete' if answering else 'without an answer'}"
     garbled = f"{host} answered what the protocol does not allow: {{}}"
     return (
         _Row((aiohttp.ConnectionTimeoutError,), CallTimeout, late, sent=False),
         _Row((aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError), ConnectFailed, refused, sent=False),
         _Row((aiohttp.InvalidURL,), ConnectFailed, refused, sent=False),
         _Row((aiohttp.ServerTimeoutError,), CallTimeout, silent),
-        _Row((aiohttp.ClientPayloadError, aiohttp.ClientConnectionError), StreamCut, cut),
+        _Row((aiohttp.ClientPayloadError, aiohttp.ClientConnectionError), lost, cut),
         _Row((aiohttp.ClientError,), MalformedReply, garbled),
         _Row((httpx2.ConnectTimeout, httpx2.PoolTimeout), CallTimeout, late, sent=False),
         _Row((httpx2.ConnectError, httpx2.ProxyError, httpx2.UnsupportedProtocol), ConnectFailed, refused, sent=False),
         _Row((httpx2.InvalidURL, httpx2.LocalProtocolError), ConnectFailed, refused, sent=False),
         _Row((httpx2.TimeoutException,), CallTimeout, silent),
         _Row((httpx2.DecodingError,), MalformedReply, garbled),
-        _Row((httpx2.TransportError, httpx2.StreamError), StreamCut, cut),
+        _Row((httpx2.TransportError, httpx2.StreamError), lost, cut),
         _Row((ConnectionRefusedError, socket.gaierror, ssl.SSLError), ConnectFailed, refused, sent=False),
         _Row((TimeoutError,), CallTimeout, silent),
-        _Row((OSError, EOFError), StreamCut, cut),
+        _Row((OSError, EOFError), lost, cut),
         _Row((ValueError, AssertionError), MalformedReply, garbled),
     )
 

@@ -82,6 +82,7 @@ _BY_WORDS: tuple[tuple[str, Kind], ...] = (
     (r"credit balance|used all available credits|spend(ing)? limit|specified api usage limits", QuotaSpent),
     (r"(incorrect|invalid) api key", KeyRefused),
     (r"prompt is too long|context (length|window|size|limit)|maximum (context|prompt) length", ContextOverflow),
+    (r"overloaded|currently unavailable|at capacity", Overloaded),
     (r"model\b.{0,80}\b(does not exist|not found|not available)", ModelGone),
 )
 _GENERAL = frozenset({CallRefused, KeyRefused, RateLimited})
@@ -103,7 +104,7 @@ def classify(status: int, code: str | None, kind: str | None, message: str) -> K
     if found in (None, CallRefused):
         found = BY_STATUS.get(status, found)
     if found in _GENERAL or found is None:
-        found = _by_words(message) or found
+        found = _by_words(f"{code} {message}") or found
     return found or (CallRefused if 300 <= status < 500 else ServerFault)
 
 

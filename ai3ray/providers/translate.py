@@ -54,7 +54,7 @@ class Line:
             return None
         translated.provider, translated.model = self.provider, call.model
         if headers is not None:
-            translated.maybe_paid = True
+            translated.maybe_paid, translated.status = True, translated.status or 200
             translated.request_id = translated.request_id or request_id(headers)
         if translated is not error:
             self._scrub(error)
@@ -76,7 +76,7 @@ class Line:
         response = getattr(error, "response", None)
         if response is not None and response.status_code >= 300:
             return self._refusal(response.status_code, response.headers, response.content)
-        found = broken(error, self.host, call.timeouts.connect_s)
+        found = broken(error, self.host, call.timeouts.connect_s, answering=headers is not None)
         return found and found.kind(self.redact(found.message), maybe_paid=found.sent)
 
     def _refusal(self, status: int, headers: Mapping[str, str], body: bytes | Mapping[str, Any]) -> ProviderError:

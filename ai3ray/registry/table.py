@@ -90,7 +90,9 @@ def _quality(table: object, where: str) -> dict[str, float]:
             raise SettingsError(f"{where}: quality has no kind {kind!r}, only all, {', '.join(KINDS)}")
         if not isinstance(value, int | float) or not 0 <= value <= 1:
             raise SettingsError(f"{where}: quality of {kind} is {value!r}: it has to be a number from 0 to 1")
-    return {kind: float(given[kind] if kind in given else given["all"]) for kind in KINDS if kind in given or "all" in given}
+    return {
+        kind: float(given[kind] if kind in given else given["all"]) for kind in KINDS if kind in given or "all" in given
+    }
 
 
 def _rates(settings: Settings, name: str, table: Mapping[str, Any]) -> Rates:

@@ -47,7 +47,7 @@ class CompletionsWire:
     def __init__(self, *, xai: bool = False) -> None:
         self._xai = xai
 
-    def read(self, body: Mapping[str, Any], headers: Mapping[str, str], account: Account) -> Asked:
+    def read(self, body: Mapping[str, Any], _headers: Mapping[str, str], account: Account) -> Asked:
         """Understand a request."""
         model = model_of(body)
         turns = turns_of(body)
@@ -66,7 +66,7 @@ class CompletionsWire:
             include_usage=bool((body.get("stream_options") or {}).get("include_usage")),
         )
 
-    def refusal(self, refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
+    def refusal(self, refused: Refused, _request_id: str) -> tuple[int, dict[str, Any]]:
         """Status and body of a refusal."""
         status, kind, code = _REFUSALS[refused.reason]
         if self._xai:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_NUMBERS = {
-    word: number
-    for number, word in enumerate(("one two three four five six seven eight nine ten eleven twelve").split(), start=1)
-}
+_NUMBER_WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_NUMBERS = {word: number for number, word in enumerate(_NUMBER_WORDS, start=1)}
 _PARTS = re.compile(
-    r"\b(\d{1,3}|" + "|".join(_NUMBERS) + r")(?:[- ]\w+)?[- ](section|part|paragraph|chapter|step|point|module|piece|task)s?\b",
+    rf"\b(\d{{1,3}}|{'|'.join(_NUMBERS)})(?:[- ]\w+)?[- ]"
+    r"(section|part|paragraph|chapter|step|point|module|piece|task)s?\b",
     re.IGNORECASE,
 )
 _AT_MOST = re.compile(r"\bat most (\d{1,3}) tasks\b", re.IGNORECASE)
 _WORDS = re.compile(r"\b(at most |under |up to )?(\d{2,5})[- ]words?\b", re.IGNORECASE)
 _QUESTION = re.compile(r"^(who|what|when|where|which|why|how|is|are|was|were|does|do|did|can)\b", re.IGNORECASE)
-_TOPIC = re.compile(r"\b(?:about|on|of|for|regarding|explain|describe|compare)\s+([^.?!\n]{3,80})", re.IGNORECASE)
-_LABEL = re.compile(r"^.{0,80}:\s*$")
+_TOPIC = re.compile(r"\b(?:about|on|of|for|regarding|explain|describe|compare)\s+([^.?!\n]{2,80})", re.IGNORECASE)
+_LABELS = ("the request:", "your task:")
+"""Paragraphs after which ai3ray's prompts put the wish itself."""
 _SHORT_QUESTION = 20
 MOST_PARTS = 20
 
@@ -38,7 +38,7 @@ class Goal(NamedTuple):
 
 
 def read_goal(text: str) -> Goal:
-    """The goal of a user's turn. It stands last, after a line that ends with a colon when there is a preface."""
+    """The goal of a user's turn: what stands after one of the labels, or all of it."""
     wish, cap = _wish(text), _AT_MOST.search(text)
     most = min(MOST_PARTS, int(cap[1])) if cap else MOST_PARTS
     found = [_number(match[1]) for match in _PARTS.finditer(_AT_MOST.sub("", wish))]
@@ -67,10 +67,9 @@ def wanted_words(text: str) -> tuple[int, int]:
 
 
 def _wish(text: str) -> str:
-    blocks = [block for block in re.split(r"\n\s*\n", text.strip()) if block.strip()]
-    labels = [index for index, block in enumerate(blocks[:-1]) if _LABEL.match(block.strip().splitlines()[-1])]
-    start = labels[-1] + 1 if labels else 0
-    return "\n\n".join(blocks[start:]).strip()
+    paragraphs = [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
+    labels = [index for index, part in enumerate(paragraphs[:-1]) if part.lower() in _LABELS]
+    return "\n\n".join(paragraphs[labels[0] + 1 :] if labels else paragraphs)
 
 
 def _number(word: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -64,24 +65,21 @@ class Ledger:
     def __init__(self, settings: SimulatorSettings) -> None:
         self._settings = settings
         self._open: set[int] = set()
-        self._served = 0
         self.calls: list[Call] = []
         """Every request, in order of arrival."""
         self.max_in_flight = 0
         """The most requests that were open at once."""
+        self.idle = asyncio.Event()
+        """Set while no request is open."""
+        self.idle.set()
 
     @property
     def in_flight(self) -> int:
         """Requests that are open now."""
         return len(self._open)
 
-    def in_flight_of(self, provider: str) -> int:
-        """Requests of one account that are open now and were let in."""
-        return sum(call.ended is None and call.status == 200 for call in self.calls if call.provider == provider)
-
     def begin(self, asked: Asked, request_id: str) -> Call:
         """Enter a request."""
-        self._served += 1
         call = Call(
             n=len(self.calls) + 1,
             request_id=request_id,
@@ -96,6 +94,7 @@ class Ledger:
         )
         self.calls.append(call)
         self._open.add(id(call))
+        self.idle.clear()
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
         return call
 
@@ -110,6 +109,8 @@ class Ledger:
         """
         call.ended = time.time()
         self._open.discard(id(call))
+        if not self._open:
+            self.idle.set()
         if written is None:
             return
         call.input_tokens = tokens(asked.prompt)

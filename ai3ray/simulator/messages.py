@@ -88,7 +88,7 @@ class MessagesWire:
         yield _event("content_block_start", {"index": 0, "content_block": {"type": "text", "text": ""}})
         yield _event("ping", {})
 
-    def piece(self, sheet: Sheet, text: str) -> bytes:
+    def piece(self, _sheet: Sheet, text: str) -> bytes:
         """A piece of the answer."""
         return _event("content_block_delta", {"index": 0, "delta": {"type": "text_delta", "text": text}})
 

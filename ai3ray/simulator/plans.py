@@ -58,11 +58,12 @@ def _section(goal: Goal, index: int) -> dict[str, Any]:
 
 def _diamond(goal: Goal) -> dict[str, Any]:
     topic = goal.topic
+    outline = f"Write an outline of {topic}. It belongs to this work: {goal.text}"
     tasks = [
-        _task("a", f"Outline of {topic}", f"Write an outline of {topic}. It belongs to this work: {goal.text}"),
-        _task("b", f"The case for {topic}", f"Write from the given outline the case for {topic}.", depends_on=["a"]),
-        _task("c", f"The case against {topic}", f"Write from the given outline the doubts about {topic}.", depends_on=["a"]),
-        _task("d", f"{topic}: conclusion", f"Weigh both given texts about {topic} and conclude.", depends_on=["b", "c"]),
+        _task("a", f"Outline of {topic}", outline),
+        _task("b", f"The case for {topic}", f"Write from the outline the case for {topic}.", depends_on=["a"]),
+        _task("c", f"The case against {topic}", f"Write from the outline the doubts about {topic}.", depends_on=["a"]),
+        _task("d", f"{topic}: conclusion", f"Weigh both texts about {topic} and conclude.", depends_on=["b", "c"]),
     ]
     return {"tasks": tasks, "assembly": "last"}
 

@@ -106,9 +106,8 @@ class SimulatorSettings(Frozen):
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
-    for name, value in over.items():
-        if isinstance(value, Frozen):
-            value = value.model_dump(exclude_unset=True)
+    for name, given in over.items():
+        value = given.model_dump(exclude_unset=True) if isinstance(given, Frozen) else given
         both = isinstance(value, dict) and isinstance(merged.get(name), dict)
         merged[name] = _merged(merged[name], value) if both else value
     return merged

@@ -36,15 +36,15 @@ class Sheet:
 class Wire(Protocol):
     """One vendor's format."""
 
-    def read(self, body: Mapping[str, Any], headers: Mapping[str, str], account: Account) -> Asked:
+    def read(self, body: Mapping[str, Any], headers: Mapping[str, str], account: Account, /) -> Asked:
         """Understand a request; raises Refused as the vendor would."""
         ...
 
-    def refusal(self, refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
+    def refusal(self, refused: Refused, request_id: str, /) -> tuple[int, dict[str, Any]]:
         """Status and body of a refusal."""
         ...
 
-    def headers(self, request_id: str, allowance: Allowance, retry_after_s: float | None) -> dict[str, str]:
+    def headers(self, request_id: str, allowance: Allowance, retry_after_s: float | None, /) -> dict[str, str]:
         """The headers of every reply, with the request's id and the account's rate limits.
 
         Args:
@@ -62,7 +62,7 @@ class Wire(Protocol):
         """What a stream begins with."""
         ...
 
-    def piece(self, sheet: Sheet, text: str) -> bytes:
+    def piece(self, sheet: Sheet, text: str, /) -> bytes:
         """A piece of the answer."""
         ...
 

@@ -13,9 +13,9 @@ HALF_LIFE_S = 600.0
 """Seconds in which an outcome loses half its weight, so that a model that was bad is tried again."""
 WARM = 4
 """Calls that the journal's figures count for: they say how it was, not how it is."""
-PRIOR_SUCCESSES = 1.9
-PRIOR_FAILURES = 0.1
-"""Before anything is seen, a model is taken to succeed in 95 of 100 calls, with the weight of two calls."""
+PRIOR_SUCCESSES = 4.75
+PRIOR_FAILURES = 0.25
+"""Before anything is seen, a model is taken to succeed in 95 of 100 calls, with the weight of five calls."""
 
 
 class LiveStats:

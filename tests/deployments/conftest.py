@@ -6,10 +6,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.deployments.memory import MemoryEngine
 
 from deployments.app import build_app
 from deployments.gate import EngineGate
+from tests.deployments.memory import MemoryEngine
 
 
 @pytest.fixture

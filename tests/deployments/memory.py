@@ -28,7 +28,6 @@ from ai3ray.domain.run import RunState, apply
 from ai3ray.domain.views import Accepted, ModelView, PlanPreview, RunRow, Table
 from ai3ray.errors import KeyReused, NoModelLeft, UnknownModel, UnknownRun
 from ai3ray.executor.port import Feed, FeedItem
-
 from deployments.ports import Hosted
 
 STATS = Stats(
@@ -91,7 +90,7 @@ class MemoryEngine:
         self.all: dict[str, MemoryRun] = {}
         self.keys: dict[str, tuple[str, RunRequest]] = {}
         self.release = asyncio.Event()
-        self.feeds = 0
+        self.asked = asyncio.Event()
 
     async def submit(self, request: RunRequest, *, owner: str = "", key: str | None = None) -> Accepted:
         if request.models == ("nobody",):
@@ -137,7 +136,7 @@ class MemoryEngine:
         )
 
     async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
-        self.feeds += 1
+        self.asked.set()
         run = self._run(run_id)
         while True:
             items = run.items[cursor:] if deltas else [item for item in run.items if item.seq]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ai3ray.errors import EngineError
-from tests.deployments.memory import MemoryEngine
-
 from deployments.head import run_head, take_settings
 from deployments.place import Place
 from deployments.ports import Hosted
+from tests.deployments.memory import MemoryEngine
 
 SLEEPER = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 
@@ -26,7 +25,7 @@ async def host(place: Place) -> AsyncIterator[Hosted]:
         raise EngineError("the boot failed as it was asked to")
     watched: tuple[int, ...] = ()
     if what in ("child", "watched"):
-        child = subprocess.Popen([sys.executable, "-c", SLEEPER], start_new_session=True)
+        child = await asyncio.create_subprocess_exec(sys.executable, "-c", SLEEPER, start_new_session=True)
         (place.home / "child.pid").write_text(str(child.pid))
         watched = (child.pid,) if what == "watched" else ()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # what a library that is booted here might do

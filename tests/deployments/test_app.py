@@ -262,8 +262,7 @@ async def test_a_server_that_leaves_lets_waiting_requests_go_and_keeps_the_run(e
     gate = EngineGate(engine)
     async with over(gate) as http:
         waiting = asyncio.create_task(http.post("/run", json={"prompt": "hold"}))
-        while not engine.feeds:
-            await asyncio.sleep(0)
+        await engine.asked.wait()
         gate.close()
         response = await waiting
         assert (response.status_code, error_of(response)["type"]) == (503, "head_unavailable")

@@ -112,8 +112,7 @@ async def test_a_client_that_leaves_does_not_stop_its_run(http, engine, short_pa
     with socket.socket(socket.AF_UNIX) as raw:
         raw.connect(str(short_path / "s"))
         raw.sendall(head.encode() + b'{"prompt": "hold"}')
-        while not engine.feeds:
-            await asyncio.sleep(0.001)
+        await engine.asked.wait()
     assert (await http.get("/runs/run_1")).json()["status"] == "running"
     engine.release.set()
     assert (await http.get("/runs/run_1/events")).text.count("event: final") == 1
@@ -123,8 +122,8 @@ async def test_a_reader_that_leaves_takes_its_feed_with_it(http, engine):
     await http.post("/runs", json={"prompt": "hold"})
     async with http.stream("GET", "/runs/run_1/events") as response:
         await anext(response.aiter_text())
-    while any("MemoryEngine.feed" in str(task.get_coro()) for task in asyncio.all_tasks()):
-        await asyncio.sleep(0.001)
+    feeds = [task for task in asyncio.all_tasks() if "MemoryEngine.feed" in str(task.get_coro())]
+    await asyncio.wait_for(asyncio.gather(*feeds, return_exceptions=True), 5)
 
 
 async def test_a_closing_server_ends_open_streams_before_stats(gate, engine, short_path):

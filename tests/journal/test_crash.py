@@ -75,7 +75,7 @@ def test_all_that_was_acknowledged_survives_a_kill(path: Path) -> None:
 
 
 def test_a_full_disk_loses_nothing_that_was_acknowledged(path: Path) -> None:
-    command = [sys.executable, "-c", WRITE, str(path), "2000000"]
+    command = [sys.executable, "-c", WRITE, str(path), "400000"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     *lines, last = done.stdout.splitlines()
     assert last.startswith("failed the_journal_cannot_write")

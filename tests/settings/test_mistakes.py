@@ -63,7 +63,10 @@ def test_a_bad_flag_is_named_as_the_user_wrote_it(load):
         ("[providers.lab]\nmodels = 'one'", ": models of [providers.lab] is one: it has to be a list"),
         ("a = 1\nb = = 2\n", ", line 2: broken TOML: Invalid value"),
         ("a = 1\n\nb = [1,\n", ", line 4: broken TOML: Invalid value"),
-        ("[providers.'a/b']\nrpm = 1", ": [providers]: a provider's name is letters, digits, '_', '.' and '-', not 'a/b'"),
+        (
+            "[providers.'a/b']\nrpm = 1",
+            ": [providers]: a provider's name is letters, digits, '_', '.' and '-', not 'a/b'",
+        ),
     ],
 )
 def test_a_mistake_in_a_file_is_named_with_file_and_line_or_key(load, cwd, text, message):

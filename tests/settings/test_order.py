@@ -148,12 +148,17 @@ def test_a_folder_called_env_is_no_env_file(load, cwd):
 
 def test_a_provider_is_configured_by_key_or_by_an_address_of_the_users_own(load, cwd):
     (cwd / "ai3.toml").write_text(
-        "[providers.lab]\nbase_url = 'http://lab/v1'\n[providers.gate]\nbase_url = 'http://g'\napi_key_env = 'GATE_KEY'\n"
+        "[providers.lab]\nbase_url = 'http://lab/v1'\n"
+        "[providers.gate]\nbase_url = 'http://g'\napi_key_env = 'GATE_KEY'\n"
     )
     settings = load()
     assert configured_providers(settings, {}) == ("lab",)
     assert configured_providers(settings, {"XAI_API_KEY": "k", "OPENAI_API_KEY": " "}) == ("xai", "lab")
-    assert configured_providers(settings, {"OPENAI_BASE_URL": "http://sim", "GATE_KEY": "k"}) == ("openai", "lab", "gate")
+    assert configured_providers(settings, {"OPENAI_BASE_URL": "http://sim", "GATE_KEY": "k"}) == (
+        "openai",
+        "lab",
+        "gate",
+    )
 
 
 def test_the_example_names_every_setting(load):

@@ -1,0 +1,39 @@
+"""A provider simulator: both wire formats, latencies, limits, faults, and a ledger of what it billed.
+
+It is what `ai3 simulate` runs and what the tests measure ai3ray against. Importing this package is cheap;
+`app`, `run`, `running` and `running_in_thread` load the HTTP server when they are first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ai3ray.simulator.settings import Limits, Pace, Price, SimulatorSettings
+
+if TYPE_CHECKING:
+    from ai3ray.simulator.host import Simulator, run, running, running_in_thread
+    from ai3ray.simulator.server import app
+
+__all__ = [
+    "Limits",
+    "Pace",
+    "Price",
+    "Simulator",
+    "SimulatorSettings",
+    "app",
+    "run",
+    "running",
+    "running_in_thread",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "app":
+        from ai3ray.simulator.server import app
+
+        return app
+    if name in __all__:
+        from ai3ray.simulator import host
+
+        return getattr(host, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

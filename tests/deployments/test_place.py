@@ -1,0 +1,41 @@
+"""Where a home's sockets are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ai3ray.errors import SettingsError
+from deployments.place import RAY_BYTES, SOCKET_BYTES, place_of, private_folder
+
+
+def test_a_short_home_holds_its_own_sockets(short_path):
+    place = place_of(short_path)
+    assert (place.socket, place.ray_dir) == (short_path / "head.sock", short_path / "ray")
+
+
+@pytest.mark.parametrize("length", range(20, 130, 7))
+def test_every_home_gets_paths_that_fit(length):
+    home = Path("/" + "h" * (length - 1))
+    place = place_of(home)
+    assert len(os.fsencode(place.socket)) + len(".4194304") <= SOCKET_BYTES
+    assert len(os.fsencode(place.ray_dir)) <= RAY_BYTES
+    assert place_of(home) == place
+    if place.ray_dir.parent != home:
+        place.ray_dir.parent.rmdir()
+
+
+def test_a_folder_that_others_may_enter_is_refused(tmp_path):
+    folder = private_folder(tmp_path)
+    try:
+        folder.chmod(0o755)
+        with pytest.raises(SettingsError, match="not a private folder"):
+            private_folder(tmp_path)
+        folder.rmdir()
+        folder.symlink_to(tmp_path)
+        with pytest.raises(SettingsError):
+            private_folder(tmp_path)
+    finally:
+        folder.unlink()

@@ -1,0 +1,148 @@
+"""The line between a runner and the core."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from ai3ray.domain.call import ErrorInfo
+from ai3ray.domain.events import TextDelta
+from ai3ray.errors import EngineError
+from ai3ray.executor.link import EntriesRefused, Link, WishRefused
+from ai3ray.executor.port import Entries, Sync, Synced
+from ai3ray.pool.lease import Lease, LeaseRequest, Refusal
+
+
+class Desk:
+    """A core that answers as told and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.syncs: list[Sync] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.grant_at_once = True
+        self.refused: dict[str, ErrorInfo] = {}
+        self.watched: tuple[str, ...] = ()
+        self.later: asyncio.Queue[Lease | Refusal] = asyncio.Queue()
+        self.failure: EngineError | None = None
+
+    async def sync(self, sync: Sync) -> Synced:
+        self.syncs.append(sync)
+        await self.gate.wait()
+        if self.failure:
+            raise self.failure
+        grants = tuple(lease(wish.request_id) for wish in sync.leases) if self.grant_at_once else ()
+        return Synced(grants=grants, refused=self.refused, watched=self.watched)
+
+    async def grants(self, runner_id: str) -> Sequence[Lease | Refusal]:
+        return [await self.later.get()]
+
+
+def lease(request_id: str) -> Lease:
+    return Lease(
+        request_id=request_id, run_id="r", attempt_id=f"a-{request_id}", provider="p", model="p/m", token=7, expires_s=9
+    )
+
+
+def wish(request_id: str) -> LeaseRequest:
+    return LeaseRequest(request_id=request_id, run_id="r")
+
+
+async def test_what_gathers_during_a_send_rides_in_the_next_one():
+    desk = Desk()
+    link = Link(desk, "runner")
+    desk.gate.clear()
+    first = asyncio.create_task(link.lease(wish("1")))
+    while not desk.syncs:
+        await asyncio.sleep(0)
+    others = [asyncio.create_task(link.lease(wish(str(n)))) for n in range(2, 12)]
+    await asyncio.sleep(0)
+    desk.gate.set()
+    await asyncio.gather(first, *others)
+    assert [len(sync.leases) for sync in desk.syncs] == [1, 10]
+    await link.aclose()
+
+
+async def test_a_wish_that_waits_is_answered_by_the_listener():
+    desk = Desk()
+    desk.grant_at_once = False
+    link = Link(desk, "runner")
+    waiting = asyncio.create_task(link.lease(wish("1")))
+    refused = asyncio.create_task(link.lease(wish("2")))
+    desk.later.put_nowait(lease("1"))
+    desk.later.put_nowait(
+        Refusal(request_id="2", run_id="r", error=ErrorInfo(type="no_model_left", message="none is left"))
+    )
+    assert (await waiting).attempt_id == "a-1"
+    with pytest.raises(WishRefused, match="none is left"):
+        await refused
+    await link.aclose()
+
+
+async def test_a_cancelled_wish_is_withdrawn():
+    desk = Desk()
+    desk.grant_at_once = False
+    link = Link(desk, "runner")
+    waiting = asyncio.create_task(link.lease(wish("1")))
+    while not desk.syncs:
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await link.flush()
+    assert [sync.withdrawn for sync in desk.syncs if sync.withdrawn] == [("1",)]
+    await link.aclose()
+
+
+async def test_a_lease_that_comes_after_its_asker_has_gone_is_given_back():
+    desk = Desk()
+    desk.grant_at_once = False
+    link = Link(desk, "runner")
+    gone = asyncio.create_task(link.lease(wish("1")))
+    stays = asyncio.create_task(link.lease(wish("2")))
+    while not desk.syncs:
+        await asyncio.sleep(0)
+    gone.cancel()
+    desk.later.put_nowait(lease("1"))
+    desk.later.put_nowait(lease("2"))
+    await stays
+    await link.flush()
+    settled = [item for sync in desk.syncs for item in sync.settlements]
+    assert [(item.attempt_id, item.status) for item in settled] == [("a-1", "cancelled")]
+    await link.aclose()
+
+
+async def test_entries_that_the_run_does_not_take_are_told_to_their_writer_alone():
+    desk = Desk()
+    desk.refused = {"bad": ErrorInfo(type="illegal_transition", message="the run has ended")}
+    link = Link(desk, "runner")
+    good = asyncio.create_task(link.put(Entries(run_id="r", epoch=1, key="good")))
+    with pytest.raises(EntriesRefused, match="the run has ended"):
+        await link.put(Entries(run_id="r", epoch=1, key="bad"))
+    await good
+    await link.aclose()
+
+
+async def test_deltas_are_sent_only_for_watched_runs_and_joined_per_task():
+    desk = Desk()
+    desk.watched = ("seen",)
+    link = Link(desk, "runner")
+    await link.put(Entries(run_id="seen", epoch=1, key="k"))  # the reply tells who is watched
+    for run_id in ("seen", "unseen"):
+        for text in ("one ", "two"):
+            link.delta(TextDelta(type="task_delta", run_id=run_id, task_id="t", text=text))
+    await link.flush()
+    assert [delta.text for sync in desk.syncs for delta in sync.deltas] == ["one two"]
+    await link.aclose()
+
+
+async def test_when_the_core_is_gone_everybody_who_waits_is_told():
+    desk = Desk()
+    desk.failure = EngineError("died")
+    link = Link(desk, "runner")
+    results = await asyncio.gather(
+        link.lease(wish("1")), link.put(Entries(run_id="r", epoch=1, key="k")), return_exceptions=True
+    )
+    assert [type(result) for result in results] == [EngineError, EngineError]
+    await link.aclose()
