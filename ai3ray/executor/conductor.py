@@ -215,8 +215,9 @@ class Conductor:
 
     def _task_job(self, graph: TaskGraph, task: Task) -> TaskJob:
         titles = {other.id: other.title for other in graph.tasks}
-        # The plan repeats every prompt: a task must not carry its siblings'.
-        request = self._request.model_copy(update={"plan": None})
+        # The plan repeats every prompt: a task must not carry its siblings'. Empty, not absent: a request
+        # that came with nothing but a plan has to stay one that asks for something.
+        request = self._request.model_copy(update={"plan": {} if self._request.plan else None})
         return TaskJob(run_id=self._run_id, epoch=self._epoch, task=task, titles=titles, request=request)
 
     def _put(self, *events: Event) -> None:

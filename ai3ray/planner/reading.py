@@ -15,7 +15,8 @@ MAX_STARTS = 200
 
 _OBJECT_OR_LIST = re.compile(r"[{\[]")
 _OBJECT = re.compile(r"{")
-_STRING_OR_COMMA = re.compile(r'"(?:\\.|[^"\\])*"|,(?=\s*[}\]])', re.DOTALL)
+# A string without end matches too: else each quotation mark in it would be tried, at the cost of the rest.
+_STRING_OR_COMMA = re.compile(r'"(?:\\.|[^"\\])*"?|,(?=\s*[}\]])', re.DOTALL)
 _CHOICES: dict[str, tuple[str, ...]] = {
     "kind": get_args(Kind),
     "output": get_args(OutputFormat),

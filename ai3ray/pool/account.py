@@ -113,6 +113,8 @@ class Account:
                 self._open = True
                 self._outage.strike(now, began)
 
-    def new_run(self) -> None:
-        """A run begins: what took the provider out may have been mended, so one call may try."""
+    def new_run(self) -> bool:
+        """A run begins: what took the provider out may have been mended, so one call may try. True when it was out."""
+        was_out = self.out
         self._second_chance = self.failure is not None
+        return was_out

@@ -84,7 +84,7 @@ class ProviderPool:
     def lease(self, request: LeaseRequest) -> Lease | Refusal | None:
         """The right to make one call; None when the wish has to wait, and is answered by a later method."""
         now = self._clock()
-        self._greet(request.run_id)
+        self._greet(request.run_id, now)
         if self._room and self._wake_at is not None and now >= self._wake_at:
             return self._wait(request, now)  # others came first; `next_expiry` is due at once
         return self._decide(request, now)
@@ -171,12 +171,14 @@ class ProviderPool:
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 
-    def _greet(self, run_id: str) -> None:
+    def _greet(self, run_id: str, now: float) -> None:
         """A new run has every provider that is out probed once: its owner may have mended it."""
-        if run_id not in self._runs:
-            self._runs.add(run_id)
-            for account in self._accounts.values():
-                account.new_run()
+        if run_id in self._runs:
+            return
+        self._runs.add(run_id)
+        reopened = [account.new_run() for account in self._accounts.values()]
+        if any(reopened) and self._room:
+            self._stale, self._wake_at = True, now
 
     def _decide(self, request: LeaseRequest, now: float) -> Lease | Refusal | None:
         """Take the best model that can be called now; failing that, wait; failing that, refuse."""

@@ -67,14 +67,15 @@ def _url(name: str, settings: ProviderSettings, env: Mapping[str, str]) -> str:
     url = (provider_url(settings, env) or vendor or "").rstrip("/")
     if not _is_address(url):
         source = settings.base_url_env or f"providers.{name}.base_url"
-        raise SettingsError(f"provider {name!r} needs an http or https address: set {source}", source)
+        raise SettingsError(f"provider {name!r} needs an http or https address without a login: set {source}", source)
     # Anthropic's SDK appends /v1/messages itself; people copy either form.
     return url.removesuffix("/v1") if settings.wire == "anthropic" else url
 
 
 def _is_address(url: str) -> bool:
+    # A login in the address would want the header that the key has.
     try:
         parts = urlsplit(url)
     except ValueError:
         return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc

@@ -61,17 +61,21 @@ class Exchange:
         Raises:
             ProviderError: whatever went wrong, translated.
         """
+        failure: Exception | None = None
         try:
             await self._timed(open_reply)
-        except Exception as error:
-            if self._listener_failed:
-                raise
-            if self._reading.heard() is None:  # a failure after the terminal event takes nothing away
-                translated = self._line.translate(error, self._call, self._headers)
-                if translated is error or translated is None:
-                    raise
-                raise translated from error
+        except Exception as error:  # noqa: BLE001 - raised below
+            failure = self._failure(error)
+        if failure is not None:
+            raise failure  # out here, so that it drags along no context that might show the key
         return self._reply()
+
+    def _failure(self, error: Exception) -> Exception | None:
+        if self._listener_failed:
+            return error
+        if self._reading.heard() is not None:  # what fails after the terminal event takes nothing away
+            return None
+        return self._line.translate(error, self._call, self._headers) or error
 
     async def _timed(self, open_reply: Opener) -> None:
         clocks = self._call.timeouts

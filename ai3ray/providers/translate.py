@@ -25,6 +25,10 @@ _MAYBE_PAID_STATUS = frozenset({408, 502, 504})
 """A gateway gave up; the model behind it may have worked all the same."""
 
 
+class Redacted(Exception):
+    """Stands in a chain of causes for an error whose text held a key."""
+
+
 @dataclass(frozen=True)
 class Line:
     """One provider account, as its errors name it."""
@@ -57,8 +61,7 @@ class Line:
             translated.maybe_paid, translated.status = True, translated.status or 200
             translated.request_id = translated.request_id or request_id(headers)
         if translated is not error:
-            self._scrub(error)
-            translated.__cause__ = error
+            translated.__cause__ = self._clean(error)
         return translated
 
     def redact(self, text: str) -> str:
@@ -94,13 +97,15 @@ class Line:
             maybe_paid=status in _MAYBE_PAID_STATUS,
         )
 
-    def _scrub(self, error: Exception) -> None:
-        # Tracebacks print the whole chain, and a server may quote the key it was sent.
-        link: BaseException | None = error
-        while link is not None:
-            if self.secret and self.secret in f"{link} {link!r}":
-                link.args = tuple(self.redact(str(arg)) for arg in link.args)
-            link = link.__cause__ or link.__context__
+    def _clean(self, error: BaseException) -> BaseException:
+        """The chain without the key: tracebacks print all of it, and servers and libraries quote what was sent."""
+        inner = error.__cause__ or error.__context__
+        cleaned = self._clean(inner) if inner is not None else None
+        if self.secret and self.secret in f"{error} {error!r}":
+            error = Redacted(self.redact(f"{type(error).__name__}: {error}"))
+        if cleaned is not inner or isinstance(error, Redacted):
+            error.__cause__ = cleaned
+        return error
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

@@ -1,6 +1,7 @@
 """Whatever a planner model replies, a run gets a plan it can run: valid, repaired, or the fallback with its warning."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -289,3 +290,14 @@ def test_the_examples_in_the_prompt_are_valid_plans():
     assert len(examples) == 2
     for example in examples:
         parse_graph(json.loads(example), max_tasks=MAX_TASKS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"tasks": [{"id": "' + '\\"' * 200_000, '{"a":' * 100_000, "[{" * 200_000, '{"tasks":[' + '{"id":1},' * 50_000],
+    ids=["a string without end", "objects in objects", "lists of objects", "a list without end"],
+)
+async def test_a_reply_made_to_be_slow_is_read_at_once(text):
+    begin = time.monotonic()
+    assert (await planned(Scripted(text, text))).source == "fallback"
+    assert time.monotonic() - begin < 10

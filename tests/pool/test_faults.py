@@ -103,6 +103,7 @@ def test_outages_open_the_breaker_and_one_probe_closes_it(world):
     probe = here.take(models=("a/m1",))
     assert here.take().candidates[-1].excluded == "one call tries whether it works again"
     here.succeed(probe)
+    assert here.pool.snapshot().providers[0].in_flight == 0
     assert here.take(models=("a/m1",)).model == "a/m1"
     assert here.take(models=("a/m1",)).model == "a/m1"
 
@@ -186,6 +187,17 @@ def test_a_new_run_has_the_provider_tried_once_more(world):
     (waiting,) = here.succeed(probe).grants
     assert waiting.run_id == "r2"
     assert here.take("r1").model == "a/m1"
+
+
+def test_who_waits_for_another_provider_may_use_the_one_that_came_back(world):
+    here = world({"a": 1, "b": 1})
+    here.fail(here.take("r1"), "quota_spent")
+    assert here.take("r1").model == "b/m1"
+    waiting = here.wish("r1")
+    assert here.pool.lease(waiting) is None
+    probe = here.take("r2")
+    (grant,) = here.succeed(probe).grants
+    assert (grant.request_id, grant.model) == (waiting.request_id, "a/m1")
 
 
 def test_when_that_try_fails_too_those_who_waited_for_it_are_refused(world):

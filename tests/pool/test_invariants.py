@@ -92,6 +92,15 @@ class PoolMachine(RuleBasedStateMachine):
         self.ended.append(lease)
         self.answered(settled.grants)
 
+    @precondition(lambda self: self.held)
+    @rule(kind=st.sampled_from(["connect_failed", "key_refused", "rate_limited"]))
+    def everything_fails(self, kind: str) -> None:
+        for attempt_id in sorted(self.held):
+            lease = self.held.pop(attempt_id)
+            error = ErrorInfo(type=kind, message="no")
+            failed = Settlement(attempt_id=attempt_id, token=lease.token, status="failed", error=error)
+            self.answered(self.pool.settle(failed).grants)
+
     @precondition(lambda self: self.ended)
     @rule(data=st.data())
     def settle_late(self, data: st.DataObject) -> None:
@@ -165,5 +174,5 @@ class PoolMachine(RuleBasedStateMachine):
         assert all(view.in_flight == 0 for view in self.pool.snapshot().providers)
 
 
-PoolMachine.TestCase.settings = hypothesis_settings(max_examples=60, stateful_step_count=40, deadline=None)
+PoolMachine.TestCase.settings = hypothesis_settings(max_examples=100, stateful_step_count=50, deadline=None)
 test_the_pool_keeps_its_promises = PoolMachine.TestCase

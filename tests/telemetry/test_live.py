@@ -50,6 +50,14 @@ def test_failures_lose_weight_with_time_so_that_the_model_is_tried_again(clock):
     assert seen[-1] > 0.7
 
 
+def test_what_has_faded_stays_faded_when_the_next_outcome_comes(clock):
+    stats = LiveStats(clock)
+    observe(stats, [False] * 20)
+    clock.now += 10 * HALF_LIFE_S
+    observe(stats, [True])
+    assert stats.success > 0.9
+
+
 def test_an_outcome_that_says_nothing_of_the_model_changes_only_the_count(clock):
     stats = LiveStats(clock)
     observe(stats, [None] * 50)

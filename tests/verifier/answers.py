@@ -144,6 +144,8 @@ BAD = (
     Answer("a model's refusal", "As an AI language model, I cannot provide that kind of content.", SEA, "refuses"),
     Answer("a refusal to make", "Unfortunately, I can't create this type of content.", SEA, "refuses"),
     Answer("a refusal that will not", "I won't help with that.", SEA, "refuses"),
+    Answer("a short refusal", "Sorry, I can't do that.", SEA, "refuses"),
+    Answer("a refusal of a task", "I am unable to complete this task.", SEA, "refuses"),
     Answer("a refusal in bold", "**I can't assist with this.**", MD, "refuses"),
     Answer("an apology", "I apologize, but I am not able to assist with such requests.", SEA, "refuses"),
     Answer("a German refusal", "Es tut mir leid, aber ich kann dir bei dieser Anfrage nicht helfen.", SEA, "refuses"),

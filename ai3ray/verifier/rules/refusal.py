@@ -31,7 +31,8 @@ _OPENING = re.compile(
         (?=[^.!?]*\b(?:that|this|such|your|request|it|these|those)\b)
       | (?:help|assist|comply)\s*[.!]
       | (?:fulfil+|complete|process|honou?r|satisfy|carry\ out|do|answer|respond\ to|handle)\s+
-        (?:that|this|your|the|such)\s*(?:request|task|question|prompt|instruction)?s?\b
+        (?: (?:that|this|your|the|such|these|those)\s+(?:request|task|question|prompt|instruction)s?\b
+          | (?:that|this)\s*[.!]?\s*$ )
       | (?:provid|creat|generat|produc|writ|giv|offer|shar|suppl|support|discuss)(?:e|ing|y)?\b[^.!?]{0,40}
         \b(?:content|information|material|requested|(?:type|kind|sort)s?\ of)\b )
     """,
