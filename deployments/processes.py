@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,12 +58,27 @@ def kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def kill_orphaned_group(group: int, marker: str) -> bool:
-    """SIGKILL to the group a dead leader left behind; only if a member's command line names `marker`."""
-    found = any(process.group == group and marker in process.command for process in processes())
+def kill_orphaned_group(group: int, *folders: Path) -> bool:
+    """SIGKILL to the group that a dead leader left behind, if it is the one we think of.
+
+    Args:
+        group: the leader's process id; another process may have it by now.
+        folders: a member has to work in one of them, or name one in its command line. Some of Ray's
+            processes overwrite their command line.
+    """
+    found = any(process.group == group and _belongs(process, folders) for process in processes())
     if found:
         kill_group(group)
     return found
+
+
+def _belongs(process: Process, folders: Sequence[Path]) -> bool:
+    if any(str(folder) in process.command for folder in folders):
+        return True
+    try:
+        return Path(f"/proc/{process.pid}/cwd").readlink() in folders
+    except OSError:
+        return False
 
 
 async def ended(pid: int) -> None:

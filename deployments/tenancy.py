@@ -94,7 +94,7 @@ def _clear_up(place: Place) -> None:
     """Remove what a head that could not clean up left behind."""
     predecessor = read_note(place.home)
     if predecessor is not None:
-        kill_orphaned_group(predecessor.pid, str(place.ray_dir))
+        kill_orphaned_group(predecessor.pid, place.ray_dir, place.home)
     # The note goes first: a stale one beside a fresh socket would be believed.
     (place.home / NOTE).unlink(missing_ok=True)
     for stale in place.socket.parent.glob(f"{place.socket.name}*"):

@@ -10,6 +10,7 @@ from ai3ray.domain.request import RunRequest
 from ai3ray.errors import MissingKey, NotBuilt
 from ai3ray.registry.registry import Registry
 from ai3ray.settings import Settings
+from ai3ray.verifier.check import refuse_bad_schemas
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ def admit(request: RunRequest, settings: Settings, registry: Registry, configure
     max_tasks = request.max_tasks or settings.max_tasks
     if request.plan is not None:
         graph = parse_graph(request.plan, max_tasks=max_tasks)
+        refuse_bad_schemas(graph)
         _refuse_unbuilt(request.model_copy(update={"assembly": graph.assembly}))
     if not configured:
         raise MissingKey(_no_provider(settings), "models")

@@ -72,11 +72,17 @@ class Ledger:
         self.idle = asyncio.Event()
         """Set while no request is open."""
         self.idle.set()
+        self._arrival = asyncio.Event()
 
     @property
     def in_flight(self) -> int:
         """Requests that are open now."""
         return len(self._open)
+
+    async def arrived(self, count: int) -> None:
+        """Wait until there have been so many requests since the last reset."""
+        while len(self.calls) < count:
+            await self._arrival.wait()
 
     def begin(self, asked: Asked, request_id: str) -> Call:
         """Enter a request."""
@@ -95,6 +101,8 @@ class Ledger:
         self.calls.append(call)
         self._open.add(id(call))
         self.idle.clear()
+        self._arrival.set()
+        self._arrival = asyncio.Event()
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
         return call
 

@@ -120,12 +120,17 @@ class Control:
         self._simulation = simulation
 
     async def ledger(self, request: Request) -> Response:
-        """What was asked and billed. `?wait_idle=SECONDS` waits for open requests first; `?prompts=true` shows them."""
-        query = request.query_params
-        wait_s = float(query.get("wait_idle", 0) or 0)
-        if wait_s > 0:
-            with contextlib.suppress(TimeoutError):  # `in_flight` tells
-                await asyncio.wait_for(self._simulation.ledger.idle.wait(), wait_s)
+        """What was asked and billed.
+
+        `?wait_calls=N` waits until so many requests have arrived, `?wait_idle=true` until none is open, both at
+        most `?seconds=S` (10); `?prompts=true` shows what was asked.
+        """
+        query, ledger = request.query_params, self._simulation.ledger
+        with contextlib.suppress(TimeoutError):  # the reply tells how far it came
+            async with asyncio.timeout(float(query.get("seconds", 10))):
+                await ledger.arrived(int(query.get("wait_calls", 0)))
+                if query.get("wait_idle") == "true":
+                    await ledger.idle.wait()
         return JSONResponse(self._simulation.ledger.to_json(prompts=query.get("prompts") == "true"))
 
     async def faults(self, _request: Request) -> Response:

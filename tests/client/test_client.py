@@ -25,14 +25,6 @@ from ai3ray.errors import (
 from ai3ray.settings import Settings
 from deployments.inline import serve_engine
 from deployments.server import listen
-from tests.deployments.memory import MemoryEngine
-
-
-@pytest.fixture
-async def engine():
-    engine = MemoryEngine()
-    yield engine
-    await engine.aclose()
 
 
 @pytest.fixture

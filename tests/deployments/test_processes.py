@@ -7,6 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from deployments.processes import ended, kill_orphaned_group, processes
 
@@ -30,10 +33,19 @@ async def test_ended_returns_when_a_process_ends_also_while_nobody_has_collected
     await asyncio.wait_for(ended(child.pid), 5)
 
 
-def test_a_group_is_killed_only_if_a_member_names_our_folder():
-    with subprocess.Popen([sys.executable, "-c", SLEEP, "/our/folder"], start_new_session=True) as child:
-        assert not kill_orphaned_group(child.pid, "/another/folder")
-        assert child.poll() is None
-        assert kill_orphaned_group(child.pid, "/our/folder")
-        assert child.wait(5) == -signal.SIGKILL
-    assert not kill_orphaned_group(child.pid, "/our/folder")
+@pytest.mark.parametrize("how", ["named", "working folder"])
+def test_a_group_is_killed_only_if_a_member_belongs_to_one_of_our_folders(tmp_path, how):
+    # Its command line is there only once it runs: exec fills it in late.
+    named = [str(tmp_path)] if how == "named" else []
+    command = [sys.executable, "-c", "print(flush=True); " + SLEEP, *named]
+    folder = tmp_path if how == "working folder" else None
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, cwd=folder) as child:
+        try:
+            child.stdout.readline()
+            assert not kill_orphaned_group(child.pid, Path("/another/folder"))
+            assert child.poll() is None
+            assert kill_orphaned_group(child.pid, Path("/another/folder"), tmp_path)
+            assert child.wait(5) == -signal.SIGKILL
+        finally:
+            child.kill()
+    assert not kill_orphaned_group(child.pid, tmp_path)

@@ -24,6 +24,7 @@ class Boot:
         self.error = error
         self.threads: dict[str, threading.Thread] = {}
         self.temp_dir: Path | None = None
+        self.begun = threading.Event()
         self.allowed = threading.Event()
         self.allowed.set()
         self.down = threading.Event()
@@ -31,6 +32,7 @@ class Boot:
     def __call__(self, settings: Settings, *, temp_dir: Path) -> Boot:
         self.threads["boot"] = threading.current_thread()
         self.temp_dir = temp_dir
+        self.begun.set()
         self.allowed.wait(10)
         if self.error is not None:
             raise self.error
@@ -73,8 +75,7 @@ async def test_a_boot_that_is_given_up_is_not_waited_for_and_is_shut_down_later(
             pass
 
     entering = asyncio.create_task(enter())
-    while "boot" not in boot.threads:
-        await asyncio.sleep(0)
+    assert await asyncio.to_thread(boot.begun.wait, 10)
     entering.cancel()
     with pytest.raises(asyncio.CancelledError):
         await entering

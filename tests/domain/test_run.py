@@ -196,6 +196,24 @@ TestRun = Run.TestCase
 TestRun.settings = settings(max_examples=60, stateful_step_count=40)
 
 
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [
+        ([0, 2], "succeeded"),
+        ([0, 5], "failed"),
+        ([5], "failed"),
+        ([6], "skipped"),
+    ],
+)
+def test_a_terminal_task_takes_nothing_more(ending, status):
+    _, states = legal([run_events[0], run_events[3], *(task_events[place] for place in ending)])
+    assert states[-1].tasks["a"].status == status
+    assert states[-1].tasks["a"].finished_at
+    for draft in task_events[:7]:
+        with pytest.raises(IllegalTransition, match="'a'"):
+            apply(states[-1], stamped(draft, states[-1].seq + 1))
+
+
 @pytest.mark.parametrize("status", sorted(TERMINAL))
 def test_a_terminal_run_takes_its_stats_once_and_nothing_else(status):
     ending = {

@@ -189,15 +189,31 @@ def test_a_new_run_has_the_provider_tried_once_more(world):
     assert here.take("r1").model == "a/m1"
 
 
-def test_who_waits_for_another_provider_may_use_the_one_that_came_back(world):
+def test_who_waits_for_another_provider_may_use_the_one_that_is_tried_again(world):
     here = world({"a": 1, "b": 1})
     here.fail(here.take("r1"), "quota_spent")
-    assert here.take("r1").model == "b/m1"
+    busy = here.take("r1")
+    old, new = here.wish("r1"), here.wish("r2")
+    assert here.pool.lease(old) is None
+    assert here.pool.lease(new) is None
+    assert here.pool.next_expiry() == 0.0
+    (probe,) = here.pool.expire()[1].grants
+    assert (probe.request_id, probe.model) == (old.request_id, "a/m1")
+    (grant,) = here.succeed(probe).grants
+    assert (grant.request_id, grant.model) == (new.request_id, "a/m1")
+    assert busy.model == "b/m1"
+
+
+def test_who_waits_may_use_a_provider_that_came_back(world):
+    here = world({"a": 2, "b": 1})
+    here.fail(here.take("r1"), "quota_spent")
+    probe = here.take("r2")
+    busy = here.take("r1", models=("b/m1",))
     waiting = here.wish("r1")
     assert here.pool.lease(waiting) is None
-    probe = here.take("r2")
     (grant,) = here.succeed(probe).grants
     assert (grant.request_id, grant.model) == (waiting.request_id, "a/m1")
+    assert busy.model == "b/m1"
 
 
 def test_when_that_try_fails_too_those_who_waited_for_it_are_refused(world):

@@ -14,13 +14,12 @@ async def test_cancelling_closes_the_socket(adapter, sim, name, streamed):
     sim.set_faults({"fault": "stall", "after": 1})
     heard = asyncio.Event()
     async with adapter(name) as chat, httpx.AsyncClient(base_url=sim.base_url) as control:
-        await control.get("/_sim/ledger")
         send = asyncio.create_task(chat.send(asks(name=name), (lambda _: heard.set()) if streamed else None))
         await (heard.wait() if streamed else _arrived(control))
         send.cancel()
         with pytest.raises(asyncio.CancelledError):
             await send
-        told = (await control.get("/_sim/ledger", params={"wait_idle": 10})).json()
+        told = (await control.get("/_sim/ledger", params={"wait_idle": "true"})).json()
     assert told["in_flight"] == 0
     entry = told["calls"][-1]
     assert (entry["cancelled"], entry["complete"]) == (True, False)
@@ -38,6 +37,5 @@ async def test_cancelling_before_the_answer_leaves_the_adapter_usable(adapter, s
 
 
 async def _arrived(control):
-    async with asyncio.timeout(20):
-        while not (await control.get("/_sim/ledger")).json()["calls"]:
-            await asyncio.sleep(0.01)
+    told = await control.get("/_sim/ledger", params={"wait_calls": 1})
+    assert told.json()["in_flight"] == 1

@@ -142,10 +142,7 @@ async def test_an_empty_stream_is_cut(made):
 
 
 async def test_what_fails_after_the_end_of_a_stream_takes_nothing_away():
-    body = (
-        b'data: {"choices": [{"delta": {"content": "Hi"}, "finish_reason": "stop"}]}\n\n'
-        b"data: [DONE]\n\n"
-    )
+    body = b'data: {"choices": [{"delta": {"content": "Hi"}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\n"
     async with answering(head + body) as url:
         chat = OpenAIChat(provider="lab", api_key=KEY, base_url=url)

@@ -88,7 +88,7 @@ async def test_what_a_listener_raises_is_its_own(chat, name):
         raise ValueError("listener")
 
     async with chat() as model:
-        with pytest.raises(ValueError, match="^listener$"):
+        with pytest.raises(ValueError, match="listener"):
             await model.send(asks(name=name), listener)
 
 

@@ -76,6 +76,7 @@ GOOD = (
     Answer("a caveat, then a list", "I can't give a full list of that kind.\n- cod\n- herring\n- tuna", SEA),
     Answer("about rules", "As an AI policy researcher, I would say that rules help.", SEA),
     Answer("German prose", "Ich kann das Meer von hier aus nicht sehen, aber ich höre es.", SEA),
+    Answer("a German no", "Ich kann diesem Plan nicht zustimmen, denn das Meer ist zu kalt.", SEA),
     Answer("Markdown", "# Sea\n\n- wide\n- deep\n", MD),
     Answer("Markdown without a heading", "The sea is *wide*.", MD),
     Answer("Markdown with code", "Use:\n\n```python\nprint(1)\n```\n", MD),

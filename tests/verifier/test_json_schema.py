@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import socket
 import time
 
 import pytest
@@ -30,10 +31,20 @@ def test_it_can_be_sent_to_another_process():
     assert pickle.loads(pickle.dumps(function(text, schema))) == check_json("[]", {"type": "object"})
 
 
-@pytest.mark.parametrize("ref", ["http://127.0.0.1:9/schema.json", "file:///etc/passwd", "#/$defs/none"])
-def test_a_reference_is_never_fetched(ref):
+@pytest.mark.parametrize("ref", ["file:///etc/passwd", "schema.json", "#/$defs/none"])
+def test_a_reference_that_leads_nowhere_is_told_as_the_schemas_fault(ref):
     (defect,) = check_json("{}", {"$ref": ref})
     assert defect.part == "checks.json_schema"
+
+
+def test_a_reference_is_never_fetched():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        port = server.getsockname()[1]
+        (defect,) = check_json("{}", {"$ref": f"http://127.0.0.1:{port}/schema.json"})
+        assert defect.part == "checks.json_schema"
+        with pytest.raises(BlockingIOError):
+            server.accept()
 
 
 @pytest.mark.parametrize("schema", [{"type": "objekt"}, {"pattern": "("}, {"required": "a"}])
@@ -48,14 +59,18 @@ def doubling(depth: int) -> dict[str, object]:
     return {"$defs": {**steps, f"d{depth}": {"type": "object"}}, "$ref": "#/$defs/d0"}
 
 
+DRAFT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+
+
 @pytest.mark.parametrize(
     ("text", "schema"),
     [
         ("{}", doubling(60)),
-        ("{}", {"$schema": "https://json-schema.org/draft/2020-12/schema", **doubling(60)}),
+        ("{}", {**DRAFT, **doubling(60)}),
+        ('{"a":' * 60 + "1" + "}" * 60, {**DRAFT, "properties": {"a": {"allOf": [{"$ref": "#"}] * 2}}}),
         (json.dumps([{"a": n} for n in range(20_000)]), {"uniqueItems": True}),
     ],
-    ids=["doubling", "doubling with a draft", "all with all"],
+    ids=["doubling", "doubling with a draft", "doubling through the root", "all with all"],
 )
 def test_a_check_that_would_not_end_is_given_up(text, schema):
     begin = time.monotonic()

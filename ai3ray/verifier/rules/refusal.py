@@ -42,7 +42,8 @@ _OTHER_LANGUAGES = re.compile(
     r"""^[\W_]*
     (?: (?:es\ tut\ mir\ leid|leider|entschuldigung)?[\s,.;!]*(?:aber\s+)?
         (?:ich\ kann|kann\ ich)\ (?:(?:ihnen|dir|euch)\ )?(?:leider\ )?(?:(?:bei|mit)\ )?
-        (?:dieser|diese|dabei|damit|diesem|dem)\b[^.!?]{0,40}\bnicht\b
+        (?:dieser|diese|dabei|damit|diesem|dem)\b[^.!?]{0,40}\bnicht\s+
+        (?:weiter)?(?:helfen|behilflich|nachkommen|beantworten|bearbeiten|erfüllen|unterstützen)\b
       | (?:je\ suis\ )?(?:désolée?|desole)[\s,.;!]*(?:mais\s+)?
         je\ ne\ (?:peux|puis)\ pas\ (?:vous\ )?(?:aider|répondre|traiter)
       | lo\ siento[\s,.;!]*(?:pero\s+)?no\ puedo\ (?:ayudar|cumplir|responder|procesar) )

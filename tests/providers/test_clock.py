@@ -1,0 +1,43 @@
+"""A limit raises when its time is up, and only then."""
+
+import asyncio
+
+import pytest
+
+from ai3ray.errors import CallTimeout
+from ai3ray.providers.clock import Limit
+
+
+async def test_time_that_is_up_raises_with_its_message():
+    with pytest.raises(CallTimeout, match="too long") as caught:
+        async with Limit(0.01, "too long"):
+            await asyncio.sleep(60)
+    assert caught.value.maybe_paid
+
+
+async def test_no_limit_until_it_is_restarted():
+    with pytest.raises(CallTimeout, match="silent"):
+        await _restarts(Limit(None, "never said"))
+
+
+async def test_other_errors_and_cancellation_pass():
+    with pytest.raises(TimeoutError, match="other"):
+        async with Limit(60, "too long"):
+            raise TimeoutError("other")
+    task = asyncio.create_task(_waits())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def _restarts(limit):
+    async with limit:
+        await asyncio.sleep(0.02)
+        limit.restart(0.01, "silent")
+        await asyncio.sleep(60)
+
+
+async def _waits():
+    async with Limit(60, "too long"):
+        await asyncio.sleep(60)

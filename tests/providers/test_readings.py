@@ -1,0 +1,177 @@
+"""What the vendors' answers mean, from their bytes."""
+
+import json
+
+import pytest
+
+from ai3ray.errors import MalformedReply
+from ai3ray.providers.anthropic import AnthropicReading
+from ai3ray.providers.openai import OpenAIReading
+from ai3ray.providers.reading import ErrorInBody
+from ai3ray.providers.sse import Event
+from ai3ray.providers.usage import Told
+
+
+def anthropic(*events):
+    reading = AnthropicReading()
+    pieces = [reading.event(Event(name, json.dumps({"type": name, **fields}))) for name, fields in events]
+    return reading, pieces
+
+
+def openai(*chunks):
+    reading = OpenAIReading()
+    pieces = [reading.event(Event("", chunk if isinstance(chunk, str) else json.dumps(chunk))) for chunk in chunks]
+    return reading, pieces
+
+
+def chunk(delta=None, finish=None, **fields):
+    return {"choices": [{"index": 0, "delta": delta or {}, "finish_reason": finish}], **fields}
+
+
+def test_anthropic_counts_are_cumulative_and_cached_input_is_input():
+    usage = {"input_tokens": 5, "cache_read_input_tokens": 30, "cache_creation_input_tokens": 7, "output_tokens": 1}
+    reading, _ = anthropic(
+        ("message_start", {"message": {"model": "claude-x", "usage": usage}}),
+        ("message_delta", {"delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 44, "input_tokens": None}}),
+        ("message_stop", {}),
+    )
+    heard = reading.heard()
+    assert heard.told == Told(42, 30, 7, 44)
+    assert heard.model == "claude-x"
+
+
+@pytest.mark.parametrize(
+    ("reason", "finish"),
+    [
+        ("end_turn", "stop"),
+        ("stop_sequence", "stop"),
+        ("max_tokens", "length"),
+        ("model_context_window_exceeded", "length"),
+        ("refusal", "refusal"),
+        ("tool_use", "other"),
+        ("pause_turn", "other"),
+        ("of_next_year", "other"),
+        (None, "other"),
+    ],
+)
+def test_anthropic_stop_reasons(reason, finish):
+    reading, _ = anthropic(("message_delta", {"delta": {"stop_reason": reason}}), ("message_stop", {}))
+    assert reading.heard().finish == finish
+
+
+def test_anthropic_thinking_is_a_sign_of_life_but_no_text():
+    reading, pieces = anthropic(
+        ("content_block_start", {"content_block": {"type": "thinking", "thinking": ""}}),
+        ("content_block_delta", {"delta": {"type": "thinking_delta", "thinking": "hm"}}),
+        ("ping", {}),
+        ("content_block_start", {"content_block": {"type": "text", "text": ""}}),
+        ("content_block_delta", {"delta": {"type": "text_delta", "text": "Yes"}}),
+        ("an_event_of_next_year", {"delta": {"text": "no"}}),
+        ("message_stop", {}),
+    )
+    assert pieces == [None, "", None, None, "Yes", None, None]
+    assert reading.heard().text == "Yes"
+
+
+def test_anthropic_without_message_stop_is_not_complete():
+    reading, _ = anthropic(("message_delta", {"delta": {"stop_reason": "end_turn"}}))
+    assert reading.heard() is None
+
+
+@pytest.mark.parametrize("body", [{"content": None, "stop_reason": "end_turn"}, {"content": []}, {}])
+def test_anthropic_bodies_that_are_no_answer(body):
+    with pytest.raises(MalformedReply):
+        AnthropicReading().whole(body)
+
+
+@pytest.mark.parametrize(
+    ("finish", "expected"),
+    [("stop", "stop"), ("length", "length"), ("content_filter", "refusal"), ("tool_calls", "other")],
+)
+def test_openai_finish_reasons(finish, expected):
+    reading, _ = openai(chunk({"content": "Hi"}), chunk(finish=finish), "[DONE]")
+    assert reading.heard().finish == expected
+
+
+def test_openai_is_complete_only_with_reason_and_end_marker():
+    assert openai(chunk({"content": "Hi"}), chunk(finish="stop"))[0].heard() is None
+    assert openai(chunk({"content": "Hi"}), "[DONE]")[0].heard() is None
+    assert openai(chunk({"content": "Hi"}), chunk(finish="stop"), "[DONE]")[0].heard() is not None
+
+
+def test_openai_reasoning_is_a_sign_of_life_but_no_text():
+    _, pieces = openai(
+        chunk({"role": "assistant", "content": ""}), chunk({"reasoning_content": "hm"}), chunk({"content": "A"})
+    )
+    assert pieces == [None, "", "A"]
+
+
+def counts(read, written, total=None, cached=None, stored=None, reasoning=0):
+    return {
+        "prompt_tokens": read,
+        "completion_tokens": written,
+        "total_tokens": total,
+        "prompt_tokens_details": {"cached_tokens": cached, "cache_write_tokens": stored},
+        "completion_tokens_details": {"reasoning_tokens": reasoning},
+    }
+
+
+@pytest.mark.parametrize(
+    ("usage", "told"),
+    [
+        (counts(10, 30, 40, reasoning=20), Told(10, None, None, 30)),  # OpenAI: reasoning is part of the completion
+        (counts(10, 30, 60, reasoning=20), Told(10, None, None, 50)),  # xAI: it comes on top
+        (counts(10, 30, cached=4, stored=5), Told(10, 4, 5, 30)),
+        (counts(-1, 10**12), Told()),
+        (counts("10", 1.5), Told()),
+        (None, Told()),
+    ],
+)
+def test_openai_usage(usage, told):
+    reading, _ = openai(chunk({"content": "Hi"}), chunk(finish="stop"), {"choices": [], "usage": usage}, "[DONE]")
+    assert reading.heard().told == told
+
+
+@pytest.mark.parametrize(
+    ("ticks", "usd"), [(37_756_000, 0.0037756), (0, 0.0), (-5, None), (True, None), ("9", None), (None, None)]
+)
+def test_a_bill_in_ticks(ticks, usd):
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "cost_in_usd_ticks": ticks}
+    reading, _ = openai(chunk(finish="stop", usage=usage), "[DONE]")
+    assert reading.heard().cost_usd == (None if usd is None else pytest.approx(usd))
+
+
+@pytest.mark.parametrize("body", [{"choices": []}, {"choices": [{"message": {"content": "x"}}]}, {"choices": "no"}, {}])
+def test_openai_bodies_that_are_no_answer(body):
+    with pytest.raises(MalformedReply):
+        OpenAIReading().whole(body)
+
+
+@pytest.mark.parametrize("make", [AnthropicReading, OpenAIReading])
+@pytest.mark.parametrize("data", ["{", "[]", '"text"', "nothing"])
+def test_an_event_that_is_no_json_object(make, data):
+    with pytest.raises(MalformedReply):
+        make().event(Event("message_start", data))
+
+
+@pytest.mark.parametrize("make", [AnthropicReading, OpenAIReading])
+def test_an_error_event_is_an_error(make):
+    with pytest.raises(ErrorInBody):
+        make().event(Event("error", '{"type": "error", "error": {"type": "overloaded_error"}}'))
+
+
+@pytest.mark.parametrize("make", [AnthropicReading, OpenAIReading])
+@pytest.mark.parametrize("strange", [None, 3, [], [3], {"a": 1}, "text"])
+def test_strange_values_do_not_break_a_reading(make, strange):
+    reading = make()
+    for name in ("message_start", "content_block_delta", "message_delta", "chunk"):
+        body = {
+            "type": name,
+            "message": strange,
+            "delta": strange,
+            "usage": strange,
+            "choices": strange,
+            "model": strange,
+        }
+        reading.event(Event(name, json.dumps(body)))
+    reading.event(Event("", json.dumps({"choices": [{"delta": strange, "finish_reason": strange}]})))
