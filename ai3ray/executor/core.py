@@ -100,7 +100,7 @@ class Core:
         piece = asyncio.ensure_future(ring.wait(cursor))
         try:
             await asyncio.wait({tail, piece}, return_when=asyncio.FIRST_COMPLETED)
-            if not tail.done() and not ring.after(cursor, after):
+            if not tail.done() and not ring.after(cursor, after, after):
                 await tail  # a delta that belongs after an event not yet committed: wait for the event
             return self._feed(run_id, after, cursor, tail.result() if tail.done() else (), ring)
         finally:
@@ -274,7 +274,7 @@ class Core:
         """Events and deltas in their order: a delta stands behind the event it came after."""
         events = [FeedItem(type=event_type(line), seq=seq, data=line) for seq, line in enumerate(lines, after + 1)]
         last = after + len(events)
-        pieces = ring.after(cursor, last) if ring is not None else []
+        pieces = ring.after(cursor, after, last) if ring is not None else []
         order = [((event.seq or 0, 0), event) for event in events] + [((seq, 1), item) for _, seq, item in pieces]
         order.sort(key=lambda entry: entry[0])
         state = self._journal.state(run_id)

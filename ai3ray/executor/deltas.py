@@ -39,11 +39,17 @@ class DeltaRing:
         self._next += 1
         self._arrived.set()
 
-    def after(self, cursor: int, committed: int) -> list[tuple[int, int, FeedItem]]:
-        """(number, event it came after, item) of the deltas past `cursor` whose event is committed."""
+    def after(self, cursor: int, seen: int, committed: int) -> list[tuple[int, int, FeedItem]]:
+        """(number, event it came after, item) of the deltas that a reader has not had.
+
+        Args:
+            cursor: the last delta the reader had; 0 for one who has just come, or come back.
+            seen: the last event the reader had; what came before it is not brought again.
+            committed: the last event the reader gets now; what came after it has to wait.
+        """
         ready = []
         for number, seq, item in self._items:
-            if number > cursor:
+            if number > cursor and seq >= seen:
                 if seq > committed:
                     break
                 ready.append((number, seq, item))
