@@ -17,7 +17,7 @@ from ai3ray.executor.port import CoreLink
 from ai3ray.executor.runner import PlannerSettings, Runner
 from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.pool.pool import ProviderPool
-from ai3ray.providers.build import build_provider
+from ai3ray.providers.build import build_provider, import_sdks
 from ai3ray.registry.registry import Registry
 from ai3ray.settings import Settings, configured_providers
 
@@ -56,13 +56,23 @@ class RunnerParts:
         registry = Registry.load(settings)
         self._providers = LazyProviders(lambda name: build_provider(name, settings.providers[name], env))
         self._link = Link(core, runner_id)
+        self._prices = registry.prices
+        best = _best_planner(settings, registry, env)
+        first = best.partition("/")[0] if best else ""
+        names = sorted(configured_providers(settings, env), key=lambda name: name != first)
+        self._wires = [settings.providers[name].wire for name in names]
         caller = Caller(self._link, self._providers, registry.card, registry.prices, Timeouts())
         planner = PlannerSettings(
             max_output_tokens=settings.planner_maxtok,
             temperature=settings.planner_temperature,
-            best=_best_planner(settings, registry, env),
+            best=best,
         )
         self.runner = Runner(self._link, caller, isolation, planner)
+
+    async def warm_up(self) -> None:
+        """Import now, in a thread, what the first call would wait for: prices, and the SDKs of configured providers."""
+        await asyncio.to_thread(self._prices.compile)
+        await asyncio.to_thread(import_sdks, self._wires)
 
     async def flush(self) -> None:
         """Return once all that the runner reported has been sent."""

@@ -9,7 +9,7 @@ from platform import node
 
 from ai3ray.domain.call import AttemptStatus, ModelCall, Prompt, Reply, Timeouts, Usage, error_info
 from ai3ray.domain.ids import new_id
-from ai3ray.errors import KeyRefused, ProviderError, UsageError
+from ai3ray.errors import ConnectFailed, KeyRefused, ProviderError, UsageError
 from ai3ray.executor.link import Link, WishRefused
 from ai3ray.pool.faults import rule
 from ai3ray.pool.lease import Lease, LeaseRequest, Settlement
@@ -76,17 +76,20 @@ class Caller:
         wish: LeaseRequest,
         prompt: Prompt,
         *,
+        first: str | None = None,
         on_text: OnText | None = None,
         on_failure: OnFailure | None = None,
     ) -> Answer:
         """Ask until a model answers completely.
 
-        A failed call goes to the next-best model. When none is left and the failure was of a passing
-        kind, the models that failed in passing are tried again, up to MAX_FAILURES failures in all.
+        A failed call goes to the next-best model, and to another provider when it may be the provider
+        that fails. When none is left, those that failed in passing are tried again, up to MAX_FAILURES
+        failures in all.
 
         Args:
             wish: what kind of call; its `request_id` is replaced for each try.
             prompt: what to ask.
+            first: the model to ask before any other that the wish allows.
             on_text: receives the text as it is written; the call is streamed then.
             on_failure: told of each failure that is followed by another try.
 
@@ -98,16 +101,19 @@ class Caller:
         failures: list[ProviderError] = []
         waits = 0
         while True:
+            models = (first,) if first else wish.models
+            changes = {"request_id": new_id("wish"), "models": models, "exclude": tried.names()}
             try:
-                lease = await self._link.lease(
-                    wish.model_copy(update={"request_id": new_id("wish"), "exclude": tried.names()})
-                )
+                lease = await self._link.lease(wish.model_copy(update=changes))
             except WishRefused:
-                if not failures:
+                if first:
+                    first = None
+                elif not failures:
                     raise
-                if not tried.for_now or len(failures) >= MAX_FAILURES:
-                    raise failures[-1] from None
-                tried.for_now.clear()
+                elif tried.for_now:
+                    tried.for_now.clear()
+                else:
+                    raise _together(failures) from None
                 continue
             try:
                 return await self._call(lease, prompt, on_text)
@@ -116,10 +122,14 @@ class Caller:
                 if fault.freeze:  # the pool holds its provider back: no model is struck off for being busy
                     waits += 1
                 else:
+                    first = None
                     failures.append(error)
-                    (tried.for_now if fault.retry_same else tried.for_good).add(lease.model)
+                    outage = fault.breaker == "count"
+                    (tried.for_now if fault.retry_same else tried.for_good).add(
+                        lease.provider if outage else lease.model
+                    )
                 if not fault.fail_over or len(failures) >= MAX_FAILURES or waits >= MAX_WAITS:
-                    raise
+                    raise _together(failures or [error]) from error
                 if on_failure is not None:
                     await on_failure(error)
 
@@ -195,6 +205,15 @@ class Caller:
                 maybe_paid=True,
             )
         )
+
+
+def _together(failures: list[ProviderError]) -> ProviderError:
+    """The failure to report: the last one, or all hosts when none could be reached."""
+    last = failures[-1]
+    if not all(isinstance(failure, ConnectFailed) for failure in failures):
+        return last
+    words = "; ".join(dict.fromkeys(str(failure) for failure in failures))
+    return ConnectFailed(words, provider=last.provider, model=last.model)
 
 
 def _since(began: float) -> float:

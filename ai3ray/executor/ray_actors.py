@@ -66,6 +66,10 @@ class RunnerHost:
         """The process id; answers once the process is up."""
         return os.getpid()
 
+    async def warm_up(self) -> None:
+        """Import what the first call would wait for."""
+        await self._ready().warm_up()
+
     async def run_task(self, job: TaskJob, *deps: Outcome) -> Outcome:
         """Do one task; see `Runner.run_task`."""
         parts = self._ready()
@@ -226,6 +230,7 @@ class RayCrew:
     def __init__(self, settings: Settings, core: ActorHandle[Any]) -> None:
         runners: Any = ray.remote(RunnerHost).options(**ACTOR_OPTIONS)
         self._runners = [_Runner(runners.remote(f"runner-{n}", settings, core)) for n in range(settings.runners)]
+        self._warming = [runner.handle.warm_up.remote() for runner in self._runners]
         self._turn = 0
 
     def start_task(self, job: TaskJob, deps: Sequence[Ref | Outcome]) -> Ref:

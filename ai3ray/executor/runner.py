@@ -100,7 +100,6 @@ class Runner:
     async def plan(self, job: PlanJob) -> Planned:
         """Write the task graph of a run. Never raises but for cancellation."""
         bound = (job.request.planner_model,) if job.request.planner_model else job.request.models
-        best = (self._planner.best,) if self._planner.best else ()
 
         async def ask(prompt: Prompt, *, n: int) -> Reply:
             wish = _wish(
@@ -111,16 +110,10 @@ class Runner:
                 kind="reasoning",
                 tier="frontier",
                 plans=True,
-                models=bound or best,
+                models=bound,
                 **_size(prompt),
             )
-            try:
-                answer = await self._caller.ask(wish, prompt)
-            except (ProviderError, WishRefused):
-                if bound or not best:
-                    raise
-                others = wish.model_copy(update={"models": (), "exclude": best})
-                answer = await self._caller.ask(others, prompt)
+            answer = await self._caller.ask(wish, prompt, first=None if bound else self._planner.best)
             return answer.reply
 
         try:

@@ -29,7 +29,7 @@ class LeaseRequest(Frozen):
     models: tuple[str, ...] = ()
     """Only these `provider/model` names; every configured one when empty."""
     exclude: tuple[str, ...] = ()
-    """`provider/model` names not to be tried again."""
+    """Not to be tried again: `provider/model` names, and providers with all their models."""
     input_tokens: int = 0
     """Estimate of the prompt, in tokens."""
     max_output_tokens: int = 4096

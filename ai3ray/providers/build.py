@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from ai3ray.errors import MissingKey, NotBuilt, SettingsError
@@ -31,6 +32,17 @@ def is_configured(name: str, settings: ProviderSettings, env: Mapping[str, str])
         env: the environment, `.env` included.
     """
     return name in configured_providers(Settings(providers={name: settings}), env)
+
+
+SDKS = {"anthropic": "anthropic", "openai": "openai"}
+"""The package behind each wire."""
+
+
+def import_sdks(wires: Iterable[str]) -> None:
+    """Import the SDKs of these wires, in this order; takes seconds, so it is meant for a thread."""
+    for wire in dict.fromkeys(wires):
+        if wire in SDKS:
+            importlib.import_module(SDKS[wire])
 
 
 def build_provider(name: str, settings: ProviderSettings, env: Mapping[str, str]) -> ChatModel:

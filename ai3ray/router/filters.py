@@ -10,7 +10,7 @@ def exclusion(wish: Wish, card: ModelCard, conditions: Conditions) -> str | None
     """Why this model is no candidate for this wish however long one waits; None when it is one."""
     if wish.models and card.name not in wish.models:
         return "not among the models asked for"
-    if wish.exclude and card.name in wish.exclude:
+    if wish.exclude and (card.name in wish.exclude or card.provider in wish.exclude):
         return "tried already"
     return _unfit(wish, card, conditions) or conditions.out.get(card.provider)
 

@@ -32,7 +32,7 @@ class Wish(Protocol):
 
     @property
     def exclude(self) -> tuple[str, ...]:
-        """`provider/model` names that have been tried."""
+        """`provider/model` names that have been tried, and providers whose every model counts as tried."""
         ...
 
     @property

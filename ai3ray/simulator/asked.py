@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from ai3ray.simulator.settings import Account
@@ -82,7 +82,7 @@ class Written:
         return tokens(self.text) + self.reasoning_tokens
 
 
-@dataclass
+@dataclass(eq=False)
 class Refused(Exception):
     """The request is not answered."""
 
@@ -96,8 +96,6 @@ class Refused(Exception):
     """Another status than the vendor's usual one."""
     retry_after_s: float | None = None
     """Seconds to wait."""
-    headers: dict[str, str] = field(default_factory=dict)
-    """Further headers."""
 
 
 def tokens(text: str) -> int:

@@ -9,6 +9,8 @@ from ai3ray.simulator.asked import Refused
 from ai3ray.simulator.settings import Limits
 
 MINUTE_S = 60.0
+_INSTANT_S = 1e-6
+"""No wait: below it are only errors of rounding."""
 
 
 @dataclass
@@ -62,9 +64,9 @@ class Allowance:
             raise Refused("rate_limit", f"more than {self.concurrency} concurrent requests", retry_after_s=1.0)
         for bucket, need, unit in ((self.requests, 1, "requests"), (self.tokens, amount, "tokens")):
             wait_s = bucket.wait_s(need)
-            if wait_s > 0:
+            if wait_s > _INSTANT_S:
                 message = f"the limit of {bucket.per_minute} {unit} per minute is reached"
-                raise Refused("rate_limit", message, retry_after_s=math.ceil(wait_s))
+                raise Refused("rate_limit", message, retry_after_s=math.ceil(wait_s - _INSTANT_S))
         self.requests.level -= 1
         self.tokens.level -= amount
 

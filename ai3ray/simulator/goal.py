@@ -18,6 +18,13 @@ _QUESTION = re.compile(r"^(who|what|when|where|which|why|how|is|are|was|were|doe
 _TOPIC = re.compile(r"\b(?:about|on|of|for|regarding|explain|describe|compare)\s+([^.?!\n]{2,80})", re.IGNORECASE)
 _LABELS = ("the request:", "your task:")
 """Paragraphs after which ai3ray's prompts put the wish itself."""
+_CODE = re.compile(
+    r"\b(python|javascript|typescript|rust|java|sql|bash)\b[^.]*\b(function|script|code|class|program|query)\b"
+    r"|\b(function|script) that\b|\bcode (that|to)\b",
+    re.IGNORECASE,
+)
+WHOLE = "It belongs to this work:"
+"""What stands in the prompt of a simulated plan's task before the wish it comes from."""
 _SHORT_QUESTION = 20
 MOST_PARTS = 20
 
@@ -48,10 +55,16 @@ def read_goal(text: str) -> Goal:
 
 
 def topic_of(text: str) -> str:
-    """What a text is about, in at most six words."""
-    found = _TOPIC.search(text)
-    words = re.findall(r"[\w'-]+", found[1] if found else text)
+    """What a text is about, in at most six words; of a task that the simulator planned, what the whole is about."""
+    whole = text.partition(WHOLE)[2] or text
+    found = _TOPIC.search(whole)
+    words = re.findall(r"[\w'-]+", found[1] if found else whole)
     return " ".join(words[:6]) or "the subject"
+
+
+def wants_code(text: str) -> bool:
+    """Whether a program is wanted."""
+    return bool(_CODE.search(text))
 
 
 def wanted_words(text: str) -> tuple[int, int]:

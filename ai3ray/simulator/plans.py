@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ai3ray.simulator.goal import Goal, read_goal
+from ai3ray.simulator.goal import WHOLE, Goal, read_goal, wants_code
 
 _ASPECTS = (
     "What {} is",
@@ -27,6 +27,9 @@ def write_plan(user_text: str) -> dict[str, Any]:
     goal = read_goal(user_text)
     if goal.diamond:
         return _diamond(goal)
+    if wants_code(goal.text) and not goal.numbered:
+        program = _task("program", goal.topic.capitalize(), goal.text, kind="coding", output="code")
+        return {"tasks": [program], "assembly": "last"}
     if goal.parts == 1:
         answer = _task("answer", goal.topic.capitalize(), goal.text, kind="other", output="text", tier="small")
         return {"tasks": [answer], "assembly": "last"}
@@ -52,13 +55,13 @@ def broken_plan(user_text: str) -> dict[str, Any]:
 def _section(goal: Goal, index: int) -> dict[str, Any]:
     number, topic = index + 1, goal.topic
     title = _ASPECTS[index].format(topic) if index < len(_ASPECTS) else f"{topic}, part {number}"
-    prompt = f"Write part {number} of {goal.parts}, titled '{title}'. It belongs to this work: {goal.text}"
+    prompt = f"Write part {number} of {goal.parts}, titled '{title}'. {WHOLE} {goal.text}"
     return _task(f"part{number}", title[:1].upper() + title[1:], prompt)
 
 
 def _diamond(goal: Goal) -> dict[str, Any]:
     topic = goal.topic
-    outline = f"Write an outline of {topic}. It belongs to this work: {goal.text}"
+    outline = f"Write an outline of {topic}. {WHOLE} {goal.text}"
     tasks = [
         _task("a", f"Outline of {topic}", outline),
         _task("b", f"The case for {topic}", f"Write from the outline the case for {topic}.", depends_on=["a"]),

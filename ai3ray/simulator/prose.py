@@ -7,7 +7,7 @@ import random
 import re
 from typing import Any
 
-from ai3ray.simulator.goal import read_goal, topic_of, wanted_words
+from ai3ray.simulator.goal import read_goal, topic_of, wanted_words, wants_code
 
 _OPENINGS = (
     "{T} begins with a plain question: what should be easier than it is today?",
@@ -41,8 +41,7 @@ _CLOSINGS = (
     "Seen that way, {t} is less a leap than a series of reasonable steps.",
     "Whoever starts now with a small and honest trial will know more than any forecast can tell.",
 )
-_JSON_WISH = re.compile(r"\bjson\b", re.IGNORECASE)
-_CODE_WISH = re.compile(r"\b(code|function|script|program|class)\b", re.IGNORECASE)
+_JSON_WISH = re.compile(r"\b(as|in|valid|return|only|a) json\b", re.IGNORECASE)
 _MARKDOWN_WISH = re.compile(r"\b(markdown|section|heading|blog|article|part \d+)\b", re.IGNORECASE)
 _TITLE = re.compile(r"titled '([^'\n]{1,120})'")
 _DEMANDED = re.compile(r'letter for letter, ("(?:[^"\\]|\\.)*"(?:, "(?:[^"\\]|\\.)*")*)')
@@ -62,7 +61,7 @@ def write_text(prompt: str, rng: random.Random, *, defective: bool = False) -> s
     if "one JSON value" in prompt or _JSON_WISH.search(wish):
         body: dict[str, Any] = {"summary": _fill(rng.choice(_OPENINGS), topic, rng), "items": [topic], "count": 1}
         return json.dumps({**body, "note": DEFECT} if defective else body, indent=2, ensure_ascii=False)
-    if "complete code in fenced" in prompt or _CODE_WISH.search(wish):
+    if "complete code in fenced" in prompt or wants_code(wish):
         return _code(topic, defective=defective)
     return _prose(prompt, wish, rng, defective=defective)
 

@@ -60,11 +60,7 @@ class Serving:
         except Refused as refused:
             await self._refuse(refused, call, asked)
             return
-        self._simulation.busy[self._account] += 1
-        try:
-            await Answering(self, call, asked, fault).run(receive)
-        finally:
-            self._simulation.busy[self._account] -= 1
+        await Answering(self, call, asked, fault).run(receive)
 
     @property
     def simulation(self) -> Simulation:
@@ -132,6 +128,7 @@ class Answering:
 
     async def run(self, receive: Receive) -> None:
         """Answer until done or until the client is gone, whichever is first."""
+        self._serving.simulation.busy[self._asked.account] += 1
         work = asyncio.ensure_future(self._stream() if self._asked.stream else self._whole())
         gone = asyncio.ensure_future(_disconnected(receive))
         try:
@@ -149,11 +146,12 @@ class Answering:
             self._settle(complete=False)
 
     def _settle(self, *, complete: bool) -> None:
-        """Write the bill. It is written before the last byte is sent: whoever has the answer finds it."""
+        """Write the bill and give the place free. Before the last byte is sent: whoever has the answer finds both."""
         if self._call.ended is not None:
             return
         self._call.complete = complete
         simulation = self._serving.simulation
+        simulation.busy[self._asked.account] -= 1
         simulation.ledger.end(self._call, self._asked, self._billed(), self._said)
         simulation.allowance(self._asked.account).correct(-self._call.output_tokens)
 

@@ -96,7 +96,9 @@ class Simulation:
         return [model for model in self.settings.prices if model.startswith(FAMILIES[account])]
 
     def _check_model(self, asked: Asked) -> None:
-        known = asked.model in self.settings.prices or asked.model.startswith(FAMILIES[asked.account])
+        own = asked.model.startswith(FAMILIES[asked.account])
+        anyones = asked.model in self.settings.prices and not asked.model.startswith(sum(FAMILIES.values(), ()))
+        known = own or anyones
         if not known or asked.model in self.settings.retired:
             words = f"model: {asked.model}"
             if asked.account != "anthropic":

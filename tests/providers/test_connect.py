@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from ai3ray.domain.call import Timeouts
-from ai3ray.errors import CallRefused, CallTimeout, ConnectFailed, MalformedReply, ProviderError
+from ai3ray.errors import CallRefused, CallTimeout, ConnectFailed, MalformedReply, Overloaded, ProviderError, StreamCut
 from ai3ray.providers.anthropic import AnthropicChat
 from ai3ray.providers.openai import OpenAIChat
 
@@ -125,8 +125,6 @@ async def test_a_redirect_is_not_followed_with_the_key(made):
 
 
 async def test_an_error_object_of_status_200_is_that_error(made):
-    from ai3ray.errors import Overloaded
-
     body = b'{"error": {"type": "overloaded_error", "message": "Overloaded"}}'
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
     async with answering(head + body) as url:
@@ -135,8 +133,6 @@ async def test_an_error_object_of_status_200_is_that_error(made):
 
 
 async def test_an_empty_stream_is_cut(made):
-    from ai3ray.errors import StreamCut
-
     async with answering(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 0\r\n\r\n") as url:
         assert type(await failure(made, url, on_text=[].append)) is StreamCut
 

@@ -1,5 +1,6 @@
 """What every ChatModel does with a call that goes well, whoever is behind it."""
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 
@@ -7,7 +8,8 @@ import jsonschema
 import pytest
 
 from ai3ray.domain.call import Message, Usage
-from ai3ray.providers.scripted import Said, ScriptedChat
+from ai3ray.errors import CallRefused
+from ai3ray.providers.scripted import ScriptedChat
 
 from .conftest import MODELS, WIRES, asks
 
@@ -71,8 +73,6 @@ async def test_structured_output_satisfies_its_schema(chat, name, streamed):
 
 
 async def test_an_adapter_answers_many_calls_at_once(chat, name):
-    import asyncio
-
     async with chat() as model:
         replies = await asyncio.gather(*(model.send(asks(f"Write about number {n}", name)) for n in range(20)))
     assert len({reply.request_id for reply in replies}) == 20
@@ -184,8 +184,6 @@ async def test_a_connection_is_used_again_after_a_stream(adapter, sim, monkeypat
 
 
 async def test_temperature_is_sent_only_when_the_call_has_one(adapter):
-    from ai3ray.errors import CallRefused
-
     async with adapter("anthropic") as model:
         await model.send(asks())
         with pytest.raises(CallRefused, match="temperature"):
@@ -203,7 +201,3 @@ async def test_the_environment_of_the_process_changes_nothing(adapter, sim, name
     monkeypatch.setenv("OPENAI_ORG_ID", "org-of-somebody")
     async with adapter(name) as model:
         assert (await model.send(asks(name=name))).finish == "stop"
-
-
-def test_said_is_a_value():
-    assert Said("a") == Said("a")

@@ -20,6 +20,7 @@ from ai3ray.errors import (
     ServerFault,
     StreamCut,
 )
+from ai3ray.providers.build import build_provider
 from ai3ray.simulator import SimulatorSettings, running
 
 from .conftest import MODELS, TABLES, WIRES, asks
@@ -97,8 +98,6 @@ async def test_an_unknown_model_is_gone(adapter, name):
 
 @pytest.mark.parametrize("name", WIRES)
 async def test_a_prompt_that_is_too_long_overflows(name):
-    from ai3ray.providers.build import build_provider
-
     async with running(SimulatorSettings.load(context_tokens=5)) as small:
         chat = build_provider(name, TABLES[name], small.env())
         try:

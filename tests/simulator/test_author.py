@@ -66,6 +66,18 @@ def test_a_wish_without_a_number_is_split_and_combined():
     assert len(graph.tasks) == 4
 
 
+def test_a_program_is_one_coding_task():
+    (task,) = plan("Write a Python function that squares numbers").tasks
+    assert (task.kind, task.output) == ("coding", "code")
+
+
+def test_a_section_is_about_what_the_whole_is_about():
+    (first, *_) = plan("Write a 3-section blog post about AI").tasks
+    text = answer(first.prompt).text
+    assert text.startswith(f"## {first.title}\n")
+    assert "AI" in text.removeprefix(f"## {first.title}")
+
+
 @given(st.text(max_size=300))
 def test_every_wish_has_a_valid_plan(prompt):
     assert plan(prompt).tasks

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx
 import pytest
 
 from ai3ray.errors import SettingsError
@@ -41,8 +42,6 @@ def test_concurrency():
 
 
 async def test_over_the_wire_the_third_call_at_once_is_429():
-    import httpx
-
     pace = Pace(first_token_s=0.5, first_token_sigma=0)
     settings = SimulatorSettings.load(pace=pace, limits={"openai": {"concurrency": 2}})
     async with running(settings) as sim, httpx.AsyncClient(base_url=sim.base_url) as client:
