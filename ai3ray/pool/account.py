@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from ai3ray.domain.call import ErrorInfo
 from ai3ray.pool.backoff import Backoff
+from ai3ray.pool.buckets import Allowance
 from ai3ray.pool.faults import FaultRule
+from ai3ray.settings import ProviderSettings
 
 TRIP_AFTER = 5
 """Failures in a row that open the breaker."""
@@ -23,9 +25,10 @@ class Account:
     Args:
         limit: calls in flight allowed.
         key_variable: the variable that holds its key, for messages.
+        rates: what it allows per minute; no such limits when absent.
     """
 
-    def __init__(self, name: str, limit: int, key_variable: str | None = None) -> None:
+    def __init__(self, name: str, limit: int, key_variable: str | None = None, rates: Allowance | None = None) -> None:
         self.name = name
         self.limit = limit
         self.key_variable = key_variable
@@ -34,6 +37,7 @@ class Account:
         """Why it is out, or was when it is being probed."""
         self.failed_at = 0.0
         """When it was taken out."""
+        self.rates = rates or Allowance(ProviderSettings())
         self._rate = Backoff(base_s=1.0, cap_s=30.0, floor_s=0.1)
         self._outage = Backoff(base_s=5.0, cap_s=60.0)
         self._failures = 0
@@ -61,10 +65,11 @@ class Account:
             return f"rate limited, left alone for {self._rate.until - now:.1f} s"
         if self.in_flight >= self.limit:
             return f"busy with {self.in_flight} of {self.limit} calls"
-        return None
+        return self.rates.held_back(now)
 
-    def pauses(self) -> Iterator[float]:
+    def pauses(self, now: float) -> Iterator[float]:
         """When time alone lets it be called again."""
+        yield from self.rates.pauses(now)
         yield self._rate.until
         if self._open:
             yield self._outage.until

@@ -13,6 +13,7 @@ from ai3ray.domain.events import Candidate, Warned
 from ai3ray.domain.views import ModelView
 from ai3ray.pool.account import Account
 from ai3ray.pool.backoff import Backoff
+from ai3ray.pool.buckets import Allowance
 from ai3ray.pool.faults import rule
 from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settled, Settlement
 from ai3ray.pool.market import Market
@@ -34,6 +35,7 @@ class _Held:
     lease: Lease
     began: float
     probe: bool
+    input_tokens: int
 
 
 class ProviderPool:
@@ -202,7 +204,8 @@ class ProviderPool:
             candidates=ranked,
         )
         probe = self._accounts[provider].take()
-        self._leases[lease.attempt_id] = _Held(lease, now, probe)
+        self._accounts[provider].rates.reserve(request.input_tokens, now)
+        self._leases[lease.attempt_id] = _Held(lease, now, probe, request.input_tokens)
         self._in_flight[request.run_id] += 1
         self._stats(model).begin()
         return lease
@@ -213,6 +216,8 @@ class ProviderPool:
         if not models:
             return self._market.refusal(request, now)
         self._room.add(Waiter(request, models))
+        times = [at for at in (self._wake_at, self._next_change(now)) if at is not None]
+        self._wake_at = min(times, default=None)
         return None
 
     def _pump(self, now: float) -> tuple[Lease | Refusal, ...]:
@@ -222,10 +227,14 @@ class ProviderPool:
             answer = self._decide(waiter.request, now)
             if answer is not None:
                 answers.append(answer)
-        pauses = [until for account in self._accounts.values() for until in account.pauses()]
-        pauses += [hold.until for hold in self._holds.values()]
-        self._wake_at = min((until for until in pauses if until > now), default=None)
+        self._wake_at = self._next_change(now)
         return tuple(answers)
+
+    def _next_change(self, now: float) -> float | None:
+        """When time alone lets something be called that cannot be now."""
+        pauses = [until for account in self._accounts.values() for until in account.pauses(now)]
+        pauses += [hold.until for hold in self._holds.values()]
+        return min((until for until in pauses if until > now), default=None)
 
     def _ready(self, models: frozenset[str], waiter: Waiter) -> bool:
         request = waiter.request
@@ -252,6 +261,7 @@ class ProviderPool:
         if not self._in_flight[lease.run_id]:
             del self._in_flight[lease.run_id]
         account.give_back(probe=held.probe)
+        account.rates.correct(held.input_tokens, settlement.usage, now)
         self._learn(held, settlement, account, now)
         self._stale = self._stale or (account.out, account.failure is None) != before
         if account.failure is None or account.failure != settlement.error:
@@ -291,4 +301,5 @@ class ProviderPool:
 
 
 def _account(name: str, settings: Settings) -> Account:
-    return Account(name, settings.provider_limit(name), settings.providers[name].api_key_env)
+    provider = settings.providers[name]
+    return Account(name, settings.provider_limit(name), provider.api_key_env, Allowance(provider))

@@ -17,10 +17,14 @@ WEIGHTS = {"quality": 1.0, "success": 1.0, "load": 0.01}
 class World:
     """A pool in virtual time. Model `x/m1` is better than `x/m2`, provider `a` better than `b` better than `c`."""
 
-    def __init__(self, limits: dict[str, int], models: int = 1, **traits: Any) -> None:
+    def __init__(
+        self, limits: dict[str, int], models: int = 1, rates: dict[str, int] | None = None, **traits: Any
+    ) -> None:
         self.now = 1000.0
         providers = {
-            name: ProviderSettings(base_url=f"http://{name}", api_key_env=f"{name.upper()}_KEY", max_concurrency=limit)
+            name: ProviderSettings(
+                base_url=f"http://{name}", api_key_env=f"{name.upper()}_KEY", max_concurrency=limit, **(rates or {})
+            )
             for name, limit in limits.items()
         }
         ids = [f"{name}/m{n}" for n in range(1, models + 1) for name in limits]
