@@ -41,6 +41,8 @@ class Prompt(Frozen):
     """The system prompt; never holds another model's output."""
     messages: tuple[Message, ...]
     """The conversation, the user's turn last."""
+    brief: str | None = None
+    """The same in few words, for a model that is too small for system prompt and outline."""
     max_output_tokens: int = 4096
     """The cap of the answer, in tokens."""
     temperature: float | None = None

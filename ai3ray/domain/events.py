@@ -50,6 +50,8 @@ class Stats(Frozen):
     """From acceptance to the terminal event."""
     critical_path_seconds: float
     """The longest chain of dependent tasks."""
+    judge_cost_usd: float = 0.0
+    """The part of `cost_usd` that judging took."""
 
 
 class Event(Frozen):

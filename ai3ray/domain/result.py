@@ -96,6 +96,7 @@ def run_stats(state: RunState, now: str | None = None) -> Stats:
         tasks=len(state.tasks),
         seconds=seconds_between(state.created_at, state.finished_at or now) or 0.0,
         critical_path_seconds=round(critical_path(state), 3),
+        judge_cost_usd=known_cost(call for call in calls if call.role == "judge"),
     )
 
 

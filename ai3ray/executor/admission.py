@@ -64,7 +64,6 @@ def admit(request: RunRequest, settings: Settings, registry: Registry, configure
 
 def _refuse_unbuilt(request: RunRequest) -> None:
     unbuilt = {
-        "context": bool(request.context),
         "budget_usd": request.budget_usd is not None,
         "deadline_s": request.deadline_s is not None,
         "assembly": request.assembly == "synthesize",

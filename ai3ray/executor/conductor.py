@@ -18,6 +18,7 @@ from ai3ray.domain.run import TASK_TERMINAL, RunState, TaskState
 from ai3ray.errors import Ai3Error, RunError, RunnerLost
 from ai3ray.executor.port import Crew, Outcome, PlanJob, Ref, TaskJob
 from ai3ray.journal.port import Journal
+from ai3ray.planner.task_prompt import context_of
 
 log = logging.getLogger(__name__)
 
@@ -217,7 +218,9 @@ class Conductor:
         titles = {other.id: other.title for other in graph.tasks}
         # The plan repeats every prompt: a task must not carry its siblings'. Empty, not absent: a request
         # that came with nothing but a plan has to stay one that asks for something.
-        request = self._request.model_copy(update={"plan": {} if self._request.plan else None})
+        # For the same reason it carries only the texts that it reads.
+        own = {"plan": {} if self._request.plan else None, "context": context_of(task, self._request)}
+        request = self._request.model_copy(update=own)
         return TaskJob(run_id=self._run_id, epoch=self._epoch, task=task, titles=titles, request=request)
 
     def _put(self, *events: Event) -> None:

@@ -39,7 +39,8 @@ select coalesce(sum(r.cost_usd), 0) as cost_usd,
        (select count(*) from attempts) as calls,
        (select count(*) from tasks) as tasks,
        coalesce(sum(r.seconds), 0) as seconds,
-       0.0 as critical_path_seconds
+       0.0 as critical_path_seconds,
+       coalesce((select sum(cost_usd) from attempts where role = 'judge'), 0) as judge_cost_usd
 from runs r
 """
 

@@ -1,14 +1,24 @@
-"""A task, top to bottom: prompt, lease, call, verify, next-best model, commit, outcome."""
+"""A task, top to bottom: prompt, lease, call, verify, judge, repair, next-best model, commit, outcome."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from secrets import token_hex
 
 from ai3ray.domain.call import ErrorInfo, Prompt, Reply, error_info
-from ai3ray.domain.events import Event, TaskArtifact, TaskFailed, TaskRetry, TaskSkipped, TaskVerified, TextDelta
+from ai3ray.domain.events import (
+    Event,
+    TaskArtifact,
+    TaskFailed,
+    TaskRepaired,
+    TaskRetry,
+    TaskSkipped,
+    TaskVerified,
+    TextDelta,
+    Warned,
+)
 from ai3ray.domain.ids import new_id
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.verdict import Verdict
@@ -19,15 +29,17 @@ from ai3ray.executor.link import EntriesRefused, Link, WishRefused
 from ai3ray.executor.port import Entries, Outcome, PlanJob, Planned, TaskJob
 from ai3ray.journal.artifacts import artifact_id
 from ai3ray.planner.planner import make_plan
-from ai3ray.planner.task_prompt import build_task_prompt
+from ai3ray.planner.task_prompt import Repair, build_task_prompt
 from ai3ray.pool.lease import LeaseRequest
 from ai3ray.verifier.check import check, needs_isolation
 from ai3ray.verifier.clean import clean_output
+from ai3ray.verifier.judge import judge_prompt, read_verdict
+from ai3ray.verifier.repair import Seen, Try, improve
 
 log = logging.getLogger(__name__)
 
 TASK_OUTPUT_TOKENS = 4096
-"""Cap of a task's answer; doubled once when an answer was cut off."""
+"""Cap of a task's answer, in tokens; doubled once when an answer was cut off."""
 CHARS_PER_TOKEN = 4
 """Rule of thumb for English text; errs on the high side for most others."""
 
@@ -131,51 +143,53 @@ class Runner:
         return Planned(graph=made.graph, source=made.source, warnings=made.warnings)
 
     async def _answer(self, job: TaskJob, deps: Sequence[Outcome]) -> str:
-        """Ask model after model until an answer passes, and commit it."""
-        task = job.task
-        exclude: set[str] = set()
-        cap, doubled = TASK_OUTPUT_TOKENS, False
+        """Call as the policy of repair and fallback says until an answer passes, and commit it."""
+        policy = improve(job.request.repair_limit or 0)
+        step = next(policy)
         rejected: Rejected | None = None
+        seen: Seen | None = None
         while True:
-            prompt = build_task_prompt(
-                task,
-                titles=job.titles,
-                deps=[(dep.task_id, dep.text) for dep in deps],
-                request=job.request,
-                max_output_tokens=cap,
-                fence=token_hex(8),
-            )
             try:
-                answer = await self._ask(job, prompt, exclude)
-            except WishRefused:
-                if rejected is None:
+                answer = await self._try(job, deps, step)
+            except (ProviderError, WishRefused):
+                if rejected is None or seen is None:
                     raise
-                raise rejected from None
-            verdict = await self._verify(job, answer.reply)
-            if verdict.passed:
-                return await self._commit(job, answer, verdict)
-            rejected = Rejected(f"{answer.lease.model}: {_first_problem(verdict)}", verdict)
-            if answer.reply.finish == "length" and not doubled:
-                cap, doubled = 2 * cap, True
+                if step.author is None:
+                    raise rejected from None
+                seen = replace(seen, truncated=False, repairable=False)  # its author cannot mend it any more
             else:
-                exclude.add(answer.lease.model)
-            await self._put(
-                job,
-                TaskVerified(task_id=task.id, verdict=verdict),
-                TaskRetry(task_id=task.id, error=error_info(rejected), wait_s=0.0, next_model=None),
-            )
+                seen = await self._look(job, answer)
+                if seen.verdict.passed:
+                    return await self._commit(job, answer, seen.verdict)
+                rejected = Rejected(f"{seen.model}: {_first_problem(seen.verdict)}", seen.verdict)
+            try:
+                step = policy.send(seen)
+            except StopIteration:
+                await self._put(job, TaskVerified(task_id=job.task.id, verdict=seen.verdict))
+                raise rejected from None
+            await self._put(job, TaskVerified(task_id=job.task.id, verdict=seen.verdict), _next(job, step, rejected))
 
-    async def _ask(self, job: TaskJob, prompt: Prompt, exclude: set[str]) -> Answer:
+    async def _try(self, job: TaskJob, deps: Sequence[Outcome], step: Try) -> Answer:
+        """One call of the task, or of its repair."""
         task = job.task
+        prompt = build_task_prompt(
+            task,
+            titles=job.titles,
+            deps=[(dep.task_id, dep.text) for dep in deps],
+            request=job.request,
+            max_output_tokens=TASK_OUTPUT_TOKENS * step.cap_factor,
+            fence=token_hex(8),
+            repair=Repair(answer=step.answer, defects=step.defects) if step.role == "repair" else None,
+        )
         wish = _wish(
             job.run_id,
             job.request,
             task_id=task.id,
-            role="task",
+            role=step.role,
             kind=task.kind,
             tier=task.tier,
-            models=job.request.models,
-            exclude=tuple(sorted(exclude)),
+            models=(step.author,) if step.author else job.request.models,
+            exclude=tuple(sorted(step.exclude)),
             structured=prompt.json_schema is not None,
             **_size(prompt),
         )
@@ -184,12 +198,57 @@ class Runner:
             self._link.delta(TextDelta(type="task_delta", run_id=job.run_id, task_id=task.id, text=text))
 
         async def on_failure(error: ProviderError) -> None:
-            retry = TaskRetry(
-                task_id=task.id, error=error_info(error), wait_s=error.retry_after_s or 0.0, next_model=None
-            )
-            await self._put(job, retry)
+            wait_s = error.retry_after_s or 0.0
+            await self._put(job, TaskRetry(task_id=task.id, error=error_info(error), wait_s=wait_s, next_model=None))
 
         return await self._caller.ask(wish, prompt, on_text=on_text, on_failure=on_failure)
+
+    async def _look(self, job: TaskJob, answer: Answer) -> Seen:
+        """What the rules, and if they find nothing the judge, say of an answer."""
+        reply, author = answer.reply, answer.lease.model
+        verdict = await self._verify(job, reply)
+        if verdict.passed and job.request.verify is not False:
+            verdict = await self._judge(job, reply, author) or verdict
+        refused = reply.finish == "refusal" or not reply.text.strip()
+        return Seen(
+            model=author,
+            text=reply.text,
+            verdict=verdict,
+            truncated=reply.finish == "length",
+            repairable=not refused,
+        )
+
+    async def _judge(self, job: TaskJob, reply: Reply, author: str) -> Verdict | None:
+        """Another model's verdict; None, and a warning once per run, when there is none to be had."""
+        prompt = judge_prompt(job.task, clean_output(job.task, reply.text), fence=token_hex(8))
+        wish = _wish(
+            job.run_id,
+            job.request,
+            task_id=job.task.id,
+            role="judge",
+            kind="reasoning",
+            tier="small",
+            models=job.request.models,
+            exclude=(author,),
+            structured=True,
+            **_size(prompt),
+        )
+        try:
+            answer = await self._caller.ask(wish, prompt)
+            return read_verdict(answer.reply, answer.lease.model)
+        except WishRefused:
+            await self._warn_once(job, "judge_skipped", "answers are not judged: there is no model but their author")
+        except ProviderError as error:
+            await self._warn_once(
+                job, "judge_failed", f"an answer was checked by rules alone: the judge failed: {error}"
+            )
+        return None
+
+    async def _warn_once(self, job: TaskJob, code: str, message: str) -> None:
+        """A warning that a run gets once however many of its tasks have cause: the journal knows its key."""
+        warned = Warned(code=code, message=message)
+        key = f"{job.run_id}/{code}"
+        await self._link.put(Entries(run_id=job.run_id, epoch=job.epoch, key=key, events=(warned,)))
 
     async def _verify(self, job: TaskJob, reply: Reply) -> Verdict:
         """The rule checks; what is heavy or dangerous to parse is checked in another process."""
@@ -244,6 +303,13 @@ def _size(prompt: Prompt) -> dict[str, int]:
     """The estimate that the pool admits by."""
     chars = len(prompt.system) + sum(len(message.text) for message in prompt.messages)
     return {"input_tokens": chars // CHARS_PER_TOKEN + 1, "max_output_tokens": prompt.max_output_tokens}
+
+
+def _next(job: TaskJob, step: Try, rejected: Rejected) -> Event:
+    """What comes after a rejected answer, as the event that says so."""
+    if step.role == "repair":
+        return TaskRepaired(task_id=job.task.id, defects=step.defects, attempt=step.n)
+    return TaskRetry(task_id=job.task.id, error=error_info(rejected), wait_s=0.0, next_model=step.author)
 
 
 def _first_problem(verdict: Verdict) -> str:

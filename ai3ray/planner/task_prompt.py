@@ -8,11 +8,14 @@ What models and files said stands in fenced blocks of the user's turn, never in 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from ai3ray.domain.call import Message, Prompt
+from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import Checks, Task
 from ai3ray.domain.request import ContextText, RunRequest
+from ai3ray.domain.verdict import Defect
 from ai3ray.packaged import prompt_text, prompt_with
 from ai3ray.planner.portable import portable_schema
 from ai3ray.planner.text import cut, one_line, shares
@@ -25,6 +28,15 @@ MAX_TITLE = 80
 """Characters of a title in the outline."""
 
 
+class Repair(Frozen):
+    """An answer that goes back to its author."""
+
+    answer: str
+    """The answer."""
+    defects: tuple[Defect, ...]
+    """What has to be mended."""
+
+
 def build_task_prompt(
     task: Task,
     *,
@@ -33,6 +45,7 @@ def build_task_prompt(
     request: RunRequest,
     max_output_tokens: int,
     fence: str,
+    repair: Repair | None = None,
 ) -> Prompt:
     """The call of one task.
 
@@ -43,8 +56,10 @@ def build_task_prompt(
         request: the run's request, for its context.
         max_output_tokens: cap of the answer, in tokens.
         fence: a random word that no text can know; it marks where data begins and ends.
+        repair: the answer that was sent back, when there is one.
     """
-    before = "\n\n".join(part for part in _before(task, titles, deps, request, fence) if part)
+    parts = [*_before(task, titles, deps, request, fence), _sent_back(repair, fence) if repair else ""]
+    before = "\n\n".join(part for part in parts if part)
     text = prompt_with("task_prompt", before=before, prompt=task.prompt) if before else task.prompt
     schema = task.checks.json_schema if task.checks else None
     return Prompt(
@@ -77,8 +92,14 @@ def context_of(task: Task, request: RunRequest) -> tuple[ContextText, ...]:
     They are those that its prompt names. A task that names none and depends on nothing reads all of them, so
     that a text reaches somebody even when no prompt names it.
     """
-    named = tuple(text for text in request.context if text.name in task.prompt)
+    named = tuple(text for text in request.context if _names(task.prompt, text.name))
     return named or (() if task.depends_on else request.context)
+
+
+def _names(prompt: str, name: str) -> bool:
+    """Whether a prompt names a text, as planners are told its name; `log` is not named by `catalogue`."""
+    # ASCII: scripts without spaces write other letters right beside a name.
+    return re.search(rf"(?<!\w){re.escape(one_line(name))}(?!\w)", prompt, re.ASCII) is not None
 
 
 def _outline(task: Task, titles: Mapping[str, str]) -> str:
@@ -102,6 +123,12 @@ def _block(fence: str, label: str, name: str, text: str) -> str:
     inside = text.replace(fence, "")
     shown = one_line(name).replace(fence, "").replace('"', "'")
     return f'<data-{fence} {label}="{shown}">\n{inside}\n</data-{fence}>'
+
+
+def _sent_back(repair: Repair, fence: str) -> str:
+    defects = "\n".join(f"- {one_line(one.part)}: {one_line(one.problem, 400)}" for one in repair.defects)
+    answer = _block(fence, "answer", "earlier", cut(repair.answer, MAX_DEPENDENCY))
+    return prompt_with("task_repair", fence=fence, answer=answer, defects=defects)
 
 
 def _form(task: Task) -> str:

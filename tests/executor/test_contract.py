@@ -34,7 +34,9 @@ async def test_a_prompt_becomes_a_plan_runs_in_parallel_and_is_assembled(client,
     assert result.status == "succeeded"
     assert [task.status for task in result.tasks] == ["succeeded"] * 3
     assert all(task.title in result.output for task in result.tasks)
-    assert result.stats.calls == 4
+    assert result.stats.calls == 7  # the plan, three tasks, and a judge for each
+    assert {task.verdict.by for task in result.tasks} != {"rules"}
+    assert all(task.verdict.by != task.model for task in result.tasks)
 
 
 async def test_siblings_overlap_and_nothing_starts_before_its_dependencies_are_committed(client, simulator):
@@ -82,7 +84,7 @@ async def test_what_was_billed_is_what_the_run_says_it_cost(client, simulator):
 async def test_every_call_is_decided_on_with_all_terms_shown(client, simulator):
     events = await history(client, asked(DIAMOND))
     decisions = only(events, "decision")
-    assert len(decisions) == 4
+    assert Counter(decision.role for decision in decisions) == {"task": 4, "judge": 4}
     for decision in decisions:
         scores = [candidate.score for candidate in decision.candidates if candidate.excluded is None]
         assert scores == sorted(scores, reverse=True)
@@ -101,10 +103,11 @@ async def test_a_refused_key_takes_its_provider_out_with_a_warning(client, simul
     simulator.set_faults({"when": {"first": 1}, "fault": "auth"})
     result = await client.run(asked(wide(1), models=("gpt-6.1-sol", "grok-4.7")))
     assert result.status == "succeeded"
-    refused, answered = simulator.ledger.calls
+    refused, answered, *_ = simulator.ledger.calls
     assert (refused.status, answered.provider) == (401, result.tasks[0].provider)
     assert refused.provider != answered.provider
-    (warning,) = result.warnings
+    warning, skipped = result.warnings
+    assert "not judged" in skipped  # the other model is its author
     assert f"{refused.provider.upper()}_API_KEY" in warning
     assert refused.request_id in warning
 
@@ -156,7 +159,9 @@ async def test_a_truncated_answer_is_never_committed(client, simulator):
 
 
 async def test_a_plan_that_stays_invalid_becomes_one_task_and_says_so(client, simulator):
-    simulator.set_faults({"contains": "asks for a plan", "fault": "malformed"}, {"when": {"first": 2}, "fault": "empty"})
+    simulator.set_faults(
+        {"contains": "asks for a plan", "fault": "malformed"}, {"when": {"first": 2}, "fault": "empty"}
+    )
     events = await history(client, asked(prompt="Write a 3-section blog post about AI"))
     assert only(events, "plan")[-1].source == "fallback"
     assert [event.code for event in only(events, "warning")] == ["fallback_plan"]

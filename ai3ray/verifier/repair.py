@@ -1,0 +1,88 @@
+"""What follows from a verdict: the policy of repair and fallback, as a generator that decides and never acts.
+
+best model ── defect ──► the same model, defects quoted (up to the repair limit)
+    │                          └── defect ──► next-best model, once ── defect ──► the task fails
+    ├── cut off ──► the same model, twice the cap ── cut off ──► next-best model
+    └── refused or empty ──► next-best model: there is nothing to repair
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Literal
+
+from ai3ray.domain.verdict import Defect, Verdict
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An answer and what was said of it."""
+
+    model: str
+    """Its author, as `provider/model`."""
+    text: str
+    """The answer."""
+    verdict: Verdict
+    """What was said of it."""
+    truncated: bool = False
+    """It hit the cap of its length."""
+    repairable: bool = True
+    """There is an answer to work on: it is neither empty nor a refusal."""
+
+
+@dataclass(frozen=True)
+class Try:
+    """The next call of a task."""
+
+    role: Literal["task", "repair"] = "task"
+    """`repair` when the author gets its own answer back."""
+    author: str | None = None
+    """The one model to ask; any that is not excluded when None."""
+    exclude: frozenset[str] = frozenset()
+    """Models that have had their turn."""
+    cap_factor: int = 1
+    """How much longer than usual the answer may be."""
+    answer: str = ""
+    """For a repair: the answer that was sent back."""
+    defects: tuple[Defect, ...] = ()
+    """For a repair: what has to be mended."""
+    n: int = 0
+    """For a repair: which one it is, from 1."""
+
+
+TURNS = 2
+"""Models whose answers are taken seriously: the best one's, and the next-best one's."""
+MODELS = 4
+"""Models that are asked at most: those that refuse or say nothing do not use up a turn."""
+
+Policy = Generator[Try, Seen, None]
+
+
+def improve(repair_limit: int) -> Policy:
+    """Yield call after call; is sent what each of them brought; ends when one has passed or nothing is left to try.
+
+    Args:
+        repair_limit: how often a defect goes back to its author; only the first model's answer is repaired.
+    """
+    exclude: frozenset[str] = frozenset()
+    turns = 0
+    while turns < TURNS and len(exclude) < MODELS:
+        seen = yield Try(exclude=exclude)
+        if seen.truncated:
+            seen = yield Try(author=seen.model, exclude=exclude, cap_factor=2)
+        for n in range(1, 1 + (repair_limit if turns == 0 else 0)):
+            if seen.verdict.passed or seen.truncated or not seen.repairable:
+                break
+            seen = yield Try(
+                role="repair",
+                author=seen.model,
+                exclude=exclude,
+                answer=seen.text,
+                defects=seen.verdict.defects,
+                n=n,
+            )
+        if seen.verdict.passed:
+            return
+        turns += seen.repairable
+        exclude |= {seen.model}
