@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import get_args
 
 from ai3ray.assembler.concat import concat
 from ai3ray.assembler.last import last
 from ai3ray.assembler.port import Strategy
-from ai3ray.domain.plan import Assembly, TaskGraph
-from ai3ray.errors import NotBuilt, RequestError
+from ai3ray.domain.plan import TaskGraph
+from ai3ray.errors import RequestError
 
 STRATEGIES: dict[str, Strategy] = {"concat": concat, "last": last}
-"""What this version can do, by name."""
+"""What needs no model, by name; `synthesize` does."""
 
 
 def assemble(graph: TaskGraph, assembly: str, outputs: Mapping[str, str], holes: Mapping[str, str]) -> str:
@@ -25,18 +24,14 @@ def assemble(graph: TaskGraph, assembly: str, outputs: Mapping[str, str], holes:
         holes: why there is none, by id of each other task.
 
     Raises:
-        NotBuilt: this version does not have the strategy.
-        RequestError: there is no such strategy.
+        RequestError: there is no such strategy in code.
     """
     return strategy(assembly)(graph, outputs, holes)
 
 
 def strategy(name: str) -> Strategy:
-    """The strategy of that name. Raises NotBuilt or RequestError."""
+    """The strategy of that name. Raises RequestError."""
     found = STRATEGIES.get(name)
-    if found is not None:
-        return found
-    built = ", ".join(STRATEGIES)
-    if name in get_args(Assembly):
-        raise NotBuilt(f"assembly {name!r} is not in this version; use one of {built}", "assembly")
-    raise RequestError(f"there is no assembly {name!r}; use one of {built}", "assembly")
+    if found is None:
+        raise RequestError(f"no code assembles by {name!r}; it does by {', '.join(STRATEGIES)}", "assembly")
+    return found

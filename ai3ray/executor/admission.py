@@ -37,7 +37,6 @@ def admit(request: RunRequest, settings: Settings, registry: Registry, configure
     if request.plan is not None:
         graph = parse_graph(request.plan, max_tasks=max_tasks)
         refuse_bad_schemas(graph)
-        _refuse_unbuilt(request.model_copy(update={"assembly": graph.assembly}))
     if not configured:
         raise MissingKey(_no_provider(settings), "models")
     warnings: list[str] = []
@@ -66,12 +65,10 @@ def _refuse_unbuilt(request: RunRequest) -> None:
     unbuilt = {
         "budget_usd": request.budget_usd is not None,
         "deadline_s": request.deadline_s is not None,
-        "assembly": request.assembly == "synthesize",
     }
     for field, asked in unbuilt.items():
         if asked:
-            what = "assembly 'synthesize'" if field == "assembly" else field
-            raise NotBuilt(f"{what} is not built in this version", field)
+            raise NotBuilt(f"{field} is not built in this version", field)
 
 
 def _resolve(

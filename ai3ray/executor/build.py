@@ -19,7 +19,7 @@ from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.providers.build import build_provider, import_sdks
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import Settings, configured_providers
+from ai3ray.settings import Settings, configured_providers, local_model
 
 
 async def build_core(settings: Settings, env: Mapping[str, str]) -> Core:
@@ -54,12 +54,14 @@ class RunnerParts:
         self, runner_id: str, settings: Settings, env: Mapping[str, str], core: CoreLink, isolation: Isolation
     ) -> None:
         registry = Registry.load(settings)
-        self._providers = LazyProviders(lambda name: build_provider(name, settings.providers[name], env))
+        files = local_model(settings)
+        self._providers = LazyProviders(lambda name: build_provider(name, settings.providers[name], env, files))
         self._link = Link(core, runner_id)
         self._prices = registry.prices
         best = _best_planner(settings, registry, env)
         first = best.partition("/")[0] if best else ""
-        names = sorted(configured_providers(settings, env), key=lambda name: name != first)
+        unnamed = dict.fromkeys(card.provider for card in registry.unnamed(configured_providers(settings, env)))
+        names = sorted(unnamed, key=lambda name: name != first)
         self._wires = [settings.providers[name].wire for name in names]
         caller = Caller(self._link, self._providers, registry.card, registry.prices, Timeouts())
         planner = PlannerSettings(

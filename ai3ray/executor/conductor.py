@@ -10,13 +10,13 @@ from typing import Any
 
 from ai3ray.assembler.assemble import assemble
 from ai3ray.domain.call import ErrorInfo, error_info
-from ai3ray.domain.events import AssembleStart, Cancelled, Event, Final, PlanProgress, RunFailed, StatsEvent
-from ai3ray.domain.plan import Task, TaskGraph, parse_graph
+from ai3ray.domain.events import AssembleStart, Cancelled, Event, Final, PlanProgress, RunFailed, StatsEvent, Warned
+from ai3ray.domain.plan import Assembly, Task, TaskGraph, parse_graph
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import run_stats
 from ai3ray.domain.run import TASK_TERMINAL, RunState, TaskState
 from ai3ray.errors import Ai3Error, RunError, RunnerLost
-from ai3ray.executor.port import Crew, Outcome, PlanJob, Ref, TaskJob
+from ai3ray.executor.port import AssembleJob, Crew, Outcome, PlanJob, Ref, TaskJob
 from ai3ray.journal.port import Journal
 from ai3ray.planner.task_prompt import context_of
 
@@ -177,8 +177,30 @@ class Conductor:
         assembly = self._request.assembly or graph.assembly
         if self._state.status == "running":
             self._put(AssembleStart(assembly=assembly, holes=tuple(holes)))
-        output = assemble(graph, assembly, outputs, holes)
+        output = await self._one_answer(graph, assembly, outputs, holes)
         await self._end(Final(status="partial" if holes else "succeeded", output=output))
+
+    async def _one_answer(
+        self, graph: TaskGraph, assembly: Assembly, outputs: dict[str, str], holes: dict[str, str]
+    ) -> str:
+        """The outputs as one text. What a model cannot merge is joined as it is, and the reader is told."""
+        if assembly != "synthesize":
+            return assemble(graph, assembly, outputs, holes)
+        if len(graph.sinks()) > 1:  # one part alone needs no model to merge it
+            job = AssembleJob(
+                run_id=self._run_id,
+                epoch=self._epoch,
+                graph=graph,
+                request=self._lean_request(),
+                outputs={task.id: outputs[task.id] for task in graph.sinks() if task.id in outputs},
+                holes=holes,
+            )
+            assembled = await self._with_runner(lambda: self._crew.start_assembly(job))
+            if assembled.error is None:
+                return str(assembled.text)
+            message = f"the outputs are joined as they are: {assembled.error.message}"
+            self._put(Warned(code="synthesis_fallback", message=message))
+        return assemble(graph, "concat", outputs, holes)
 
     async def _end(self, *terminal: Event) -> None:
         """The terminal event and the stats, durable before anybody is told."""
@@ -216,12 +238,16 @@ class Conductor:
 
     def _task_job(self, graph: TaskGraph, task: Task) -> TaskJob:
         titles = {other.id: other.title for other in graph.tasks}
-        # The plan repeats every prompt: a task must not carry its siblings'. Empty, not absent: a request
-        # that came with nothing but a plan has to stay one that asks for something.
-        # For the same reason it carries only the texts that it reads.
-        own = {"plan": {} if self._request.plan else None, "context": context_of(task, self._request)}
-        request = self._request.model_copy(update=own)
+        # It carries only the texts that it reads.
+        request = self._lean_request().model_copy(update={"context": context_of(task, self._request)})
         return TaskJob(run_id=self._run_id, epoch=self._epoch, task=task, titles=titles, request=request)
+
+    def _lean_request(self) -> RunRequest:
+        """The request without its plan, which repeats every prompt: a task must not carry its siblings'.
+
+        Empty, not absent: a request that came with nothing but a plan has to stay one that asks for something.
+        """
+        return self._request.model_copy(update={"plan": {} if self._request.plan else None, "context": ()})
 
     def _put(self, *events: Event) -> None:
         if events:

@@ -10,7 +10,7 @@ from typing import Any
 from ai3ray.executor.build import RunnerParts, build_core
 from ai3ray.executor.core import Core
 from ai3ray.executor.isolation import ThreadIsolation
-from ai3ray.executor.port import Outcome, PlanJob, Ref, TaskJob
+from ai3ray.executor.port import AssembleJob, Outcome, PlanJob, Ref, TaskJob
 from ai3ray.executor.runner import Runner
 from ai3ray.settings import Settings
 
@@ -43,6 +43,10 @@ class InlineCrew:
     def start_plan(self, job: PlanJob) -> InlineRef:
         """Begin planning."""
         return InlineRef(self._runner.plan(job), f"{job.run_id}/plan")
+
+    def start_assembly(self, job: AssembleJob) -> InlineRef:
+        """Begin merging."""
+        return InlineRef(self._runner.assemble(job), f"{job.run_id}/assemble")
 
     def cancel(self, ref: Ref) -> None:
         """Stop it."""

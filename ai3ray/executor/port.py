@@ -70,6 +70,32 @@ class Planned(Frozen):
     """Why there is no plan: no model could be asked."""
 
 
+class AssembleJob(Frozen):
+    """Everything a runner needs to merge a run's outputs into one answer."""
+
+    run_id: str
+    """The run."""
+    epoch: int
+    """The owner's epoch."""
+    graph: TaskGraph
+    """The plan."""
+    request: RunRequest
+    """The run's prompt and settings, defaults filled in."""
+    outputs: dict[str, str]
+    """Output of each task that has one, by id."""
+    holes: dict[str, str]
+    """Why there is none, by id of each other task."""
+
+
+class Assembled(Frozen):
+    """How merging ended."""
+
+    text: str = ""
+    """The answer, when it kept every part."""
+    error: ErrorInfo | None = None
+    """Why there is none."""
+
+
 class Entries(Frozen):
     """Journal entries of one run, taken together or not at all."""
 
@@ -142,6 +168,10 @@ class Crew(Protocol):
 
     def start_plan(self, job: PlanJob) -> Ref:
         """Begin planning; the reference gives a Planned."""
+        ...
+
+    def start_assembly(self, job: AssembleJob) -> Ref:
+        """Begin merging; the reference gives an Assembled."""
         ...
 
     def cancel(self, ref: Ref) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import ray
@@ -31,7 +32,8 @@ from ai3ray.errors import Ai3Error, EngineError, RunnerLost
 from ai3ray.executor.build import RunnerParts, build_core
 from ai3ray.executor.core import Core
 from ai3ray.executor.functions import RayIsolation
-from ai3ray.executor.port import Feed, Outcome, PlanJob, Planned, Ref, Sync, Synced, TaskJob
+from ai3ray.executor.port import Assembled, AssembleJob, Feed, Outcome, PlanJob, Planned, Ref, Sync, Synced, TaskJob
+from ai3ray.executor.runner import Runner
 from ai3ray.pool.lease import Lease, Refusal
 from ai3ray.settings import Settings
 
@@ -72,18 +74,25 @@ class RunnerHost:
 
     async def run_task(self, job: TaskJob, *deps: Outcome) -> Outcome:
         """Do one task; see `Runner.run_task`."""
-        parts = self._ready()
-        try:
-            return await parts.runner.run_task(job, *deps)
-        except asyncio.CancelledError:
-            await asyncio.shield(parts.flush())  # the settlement of the call that was cut
-            raise
+        async with self._flushed() as runner:
+            return await runner.run_task(job, *deps)
 
     async def plan(self, job: PlanJob) -> Planned:
         """Plan a run; see `Runner.plan`."""
+        async with self._flushed() as runner:
+            return await runner.plan(job)
+
+    async def assemble(self, job: AssembleJob) -> Assembled:
+        """Merge a run's outputs; see `Runner.assemble`."""
+        async with self._flushed() as runner:
+            return await runner.assemble(job)
+
+    @asynccontextmanager
+    async def _flushed(self) -> AsyncIterator[Runner]:
+        """The runner; when its work is cancelled, the settlement of the call that was cut is sent before it ends."""
         parts = self._ready()
         try:
-            return await parts.runner.plan(job)
+            yield parts.runner
         except asyncio.CancelledError:
             await asyncio.shield(parts.flush())
             raise
@@ -249,10 +258,11 @@ class RayCrew:
 
     def start_plan(self, job: PlanJob) -> Ref:
         """Begin planning."""
-        runner = self._next()
-        if runner.up:
-            return RayRef(runner.handle.plan.remote(job), runner.lost)
-        return LateRef(self._late(lambda handle: handle.plan.remote(job)))
+        return self._start(lambda handle: handle.plan.remote(job))
+
+    def start_assembly(self, job: AssembleJob) -> Ref:
+        """Begin merging."""
+        return self._start(lambda handle: handle.assemble.remote(job))
 
     def cancel(self, ref: Ref) -> None:
         """Stop it; a call that waits for its dependencies never begins."""
@@ -264,6 +274,10 @@ class RayCrew:
     async def pids(self) -> list[int]:
         """Process ids of the runners, once they are up."""
         return list(await asyncio.gather(*(runner.handle.ping.remote() for runner in self._runners)))
+
+    def _start(self, call: Callable[[ActorHandle[Any]], ray.ObjectRef[Any]]) -> Ref:
+        runner = self._next()
+        return RayRef(call(runner.handle), runner.lost) if runner.up else LateRef(self._late(call))
 
     def _next(self) -> _Runner:
         """The runners in turn, those that are up first."""

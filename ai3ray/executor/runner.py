@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from secrets import token_hex
 
+from ai3ray.assembler.synthesize import lost_parts, synthesis_prompt
 from ai3ray.domain.call import ErrorInfo, Prompt, Reply, error_info
 from ai3ray.domain.events import (
     Event,
@@ -20,13 +21,14 @@ from ai3ray.domain.events import (
     Warned,
 )
 from ai3ray.domain.ids import new_id
+from ai3ray.domain.plan import Task
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.verdict import Verdict
 from ai3ray.errors import Ai3Error, ProviderError
 from ai3ray.executor.caller import Answer, Caller
 from ai3ray.executor.isolation import Isolation
 from ai3ray.executor.link import EntriesRefused, Link, WishRefused
-from ai3ray.executor.port import Entries, Outcome, PlanJob, Planned, TaskJob
+from ai3ray.executor.port import Assembled, AssembleJob, Entries, Outcome, PlanJob, Planned, TaskJob
 from ai3ray.journal.artifacts import artifact_id
 from ai3ray.planner.planner import make_plan
 from ai3ray.planner.task_prompt import Repair, build_task_prompt
@@ -141,6 +143,30 @@ class Runner:
         except Ai3Error as error:
             return Planned(error=error_info(error))
         return Planned(graph=made.graph, source=made.source, warnings=made.warnings)
+
+    async def assemble(self, job: AssembleJob) -> Assembled:
+        """Have a model merge the outputs. An answer that is cut, refused, or lost a part is no answer."""
+        prompt = synthesis_prompt(job.graph, job.request.prompt, job.outputs, job.holes, fence=token_hex(8))
+        wish = _wish(
+            job.run_id,
+            job.request,
+            role="assemble",
+            kind="writing",
+            models=job.request.models,
+            **_size(prompt),
+        )
+
+        def on_text(text: str) -> None:
+            self._link.delta(TextDelta(type="assemble_delta", run_id=job.run_id, text=text))
+
+        try:
+            reply = (await self._caller.ask(wish, prompt, on_text=on_text)).reply
+        except WishRefused as error:
+            return Assembled(error=error.info)
+        except Ai3Error as error:
+            return Assembled(error=error_info(error))
+        problem = _unusable(job, reply)
+        return Assembled(error=ErrorInfo(type="rejected", message=problem)) if problem else Assembled(text=reply.text)
 
     async def _answer(self, job: TaskJob, deps: Sequence[Outcome]) -> str:
         """Call as the policy of repair and fallback says until an answer passes, and commit it."""
@@ -310,6 +336,16 @@ def _next(job: TaskJob, step: Try, rejected: Rejected) -> Event:
     if step.role == "repair":
         return TaskRepaired(task_id=job.task.id, defects=step.defects, attempt=step.n)
     return TaskRetry(task_id=job.task.id, error=error_info(rejected), wait_s=0.0, next_model=step.author)
+
+
+def _unusable(job: AssembleJob, reply: Reply) -> str | None:
+    """Why a merged answer cannot be the run's; None when it can."""
+    whole = Task(id="answer", title="answer", prompt=job.request.prompt or "answer", output="markdown")
+    verdict = check(whole, reply, content=False)
+    if not verdict.passed:
+        return _first_problem(verdict)
+    lost = lost_parts(job.graph, job.outputs, reply.text)
+    return f"the merged answer lost {', '.join(repr(task.title) for task in lost)}" if lost else None
 
 
 def _first_problem(verdict: Verdict) -> str:

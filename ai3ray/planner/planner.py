@@ -5,13 +5,13 @@ from __future__ import annotations
 from ai3ray.domain.call import Message, Prompt, Reply
 from ai3ray.domain.events import PlanSource, Warned
 from ai3ray.domain.frozen import Frozen
-from ai3ray.domain.plan import TaskGraph, default_assembly, single_task
+from ai3ray.domain.plan import TaskGraph, single_task
 from ai3ray.domain.request import RunRequest
 from ai3ray.errors import PlanError, ProviderError, RunError
 from ai3ray.packaged import prompt_text, prompt_with
 from ai3ray.planner.port import Ask
 from ai3ray.planner.reading import read_plan
-from ai3ray.planner.schema import OFFERED_ASSEMBLIES, plan_schema
+from ai3ray.planner.schema import plan_schema
 from ai3ray.planner.text import cut, one_line
 
 MAX_SHOWN_REPLY = 24_000
@@ -73,13 +73,6 @@ async def make_plan(
         return _fallback(request, f"{wrong}; after one repair: {error}")
 
 
-def offered(graph: TaskGraph) -> TaskGraph:
-    """The graph with an assembly that planners may choose; `synthesize` becomes what needs no further call."""
-    if graph.assembly in OFFERED_ASSEMBLIES:
-        return graph
-    return graph.model_copy(update={"assembly": default_assembly(graph.tasks)})
-
-
 def _read(reply: Reply, max_tasks: int) -> TaskGraph:
     """The plan of a reply. A cut-off reply counts only when it holds a whole, valid plan. Raises PlanError."""
     if reply.finish == "refusal":
@@ -109,14 +102,14 @@ def _repair(prompt: Prompt, reply: Reply, wrong: PlanError, request: RunRequest,
 
 
 def _user(name: str, request: RunRequest, max_tasks: int, **slots: str) -> Message:
-    """The user's turn. Context is named, not shown: its content cannot steer the plan."""
-    names = ", ".join(f'"{one_line(text.name)}"' for text in request.context) or "none"
+    """The user's turn. Context is named and measured, not shown: its content cannot steer the plan."""
+    names = ", ".join(f'"{one_line(text.name)}" ({len(text.text):,} characters)' for text in request.context) or "none"
     text = prompt_with(name, prompt=request.prompt, max_tasks=str(max_tasks), context=names, **slots)
     return Message(role="user", text=text)
 
 
 def _made(graph: TaskGraph, request: RunRequest) -> PlanMade:
-    return PlanMade(graph=_as_asked(offered(graph), request), source="model")
+    return PlanMade(graph=_as_asked(graph, request), source="model")
 
 
 def _fallback(request: RunRequest, reason: str) -> PlanMade:

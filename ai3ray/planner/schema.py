@@ -12,9 +12,6 @@ from typing import Any, get_args
 
 from ai3ray.domain.plan import Assembly, Task, TaskGraph
 
-OFFERED_ASSEMBLIES: tuple[Assembly, ...] = ("concat", "last")
-"""The ways to assemble that a planner may propose."""
-
 _TASK_FIELDS = ("id", "title", "prompt", "kind", "depends_on", "output", "tier")
 
 
@@ -28,7 +25,7 @@ def plan_schema() -> dict[str, Any]:
                 "description": graph["tasks"].description,
                 "items": _object({name: _task_field(name) for name in _TASK_FIELDS}),
             },
-            "assembly": _choice(OFFERED_ASSEMBLIES, graph["assembly"].description),
+            "assembly": _choice(get_args(Assembly), graph["assembly"].description),
         }
     )
 

@@ -24,6 +24,8 @@ MAX_DEPENDENCY = 48_000
 """Characters of one dependency's output that a call carries."""
 MAX_DEPENDENCIES = 240_000
 """Characters of all of them together: half of a window of 128,000 tokens."""
+MAX_BRIEF = 6_000
+"""Characters of all data that the short form of a prompt carries."""
 MAX_TITLE = 80
 """Characters of a title in the outline."""
 
@@ -65,6 +67,7 @@ def build_task_prompt(
     return Prompt(
         system=prompt_text("task"),
         messages=(Message(role="user", text=text),),
+        brief=_brief(task, deps, request, fence),
         max_output_tokens=max_output_tokens,
         json_schema=portable_schema(schema) if schema is not None else None,
     )
@@ -84,6 +87,14 @@ def _before(
     yield _data(blocks, fence)
     yield _form(task)
     yield _demands(task.checks) if task.checks else ""
+
+
+def _brief(task: Task, deps: Sequence[tuple[str, str]], request: RunRequest, fence: str) -> str:
+    """Nothing but data and prompt: a model of very few parameters retells whatever else it is given."""
+    data = [*((text.name, text.text) for text in context_of(task, request)), *deps]
+    room = shares([len(text) for _, text in data], MAX_BRIEF, MAX_BRIEF)
+    blocks = [_block(fence, "text", name, cut(text, limit)) for (name, text), limit in zip(data, room, strict=True)]
+    return "\n\n".join([*blocks, task.prompt])
 
 
 def context_of(task: Task, request: RunRequest) -> tuple[ContextText, ...]:

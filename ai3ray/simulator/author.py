@@ -10,6 +10,7 @@ from typing import Any
 from ai3ray.simulator.asked import CHARS_PER_TOKEN, Asked, Written, tokens
 from ai3ray.simulator.faults import FaultName
 from ai3ray.simulator.instances import instance
+from ai3ray.simulator.merge import merged, parts
 from ai3ray.simulator.plans import broken_plan, write_plan
 from ai3ray.simulator.prose import DEFECT, write_text
 
@@ -41,6 +42,8 @@ def write(asked: Asked, seed: int, fault: FaultName | None) -> Written:
 
 
 def _text(asked: Asked, rng: random.Random, *, defective: bool) -> str:
+    if asked.schema is None and parts(asked.user_text):
+        return merged(asked.user_text, defective=defective)
     if asked.schema is None:
         return write_text(asked.user_text, rng, defective=defective)
     if asked.role == "plan":

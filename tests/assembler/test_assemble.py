@@ -4,7 +4,7 @@ import pytest
 
 from ai3ray.assembler.assemble import STRATEGIES, assemble, strategy
 from ai3ray.domain.plan import TaskGraph, parse_graph
-from ai3ray.errors import NotBuilt, RequestError
+from ai3ray.errors import RequestError
 
 
 def graph(*tasks: tuple[str, str] | tuple[str, str, str]) -> TaskGraph:
@@ -85,13 +85,7 @@ def test_last_names_its_hole():
     assert assemble(plan, "last", {"a": "A"}, {"b": "skipped"}) == "> [missing: B (b): skipped]"
 
 
-def test_a_strategy_of_a_later_version_is_not_built():
-    with pytest.raises(NotBuilt) as caught:
-        strategy("synthesize")
-    assert caught.value.param == "assembly"
-
-
-@pytest.mark.parametrize("name", ["", "blend", "CONCAT", "__class__"])
+@pytest.mark.parametrize("name", ["", "blend", "CONCAT", "synthesize", "__class__"])
 def test_a_strategy_that_does_not_exist_is_refused(name):
     with pytest.raises(RequestError):
         strategy(name)

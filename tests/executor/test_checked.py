@@ -88,3 +88,36 @@ async def test_judging_is_a_small_part_of_the_bill(client, simulator):
     assert 0 < result.stats.judge_cost_usd <= 0.2 * result.stats.cost_usd
     judges = await client.sql(f"select sum(cost_usd) from attempts where run_id = '{result.run_id}' and role = 'judge'")
     assert judges.rows[0][0] == pytest.approx(result.stats.judge_cost_usd)
+
+
+PARTS = wide(3) | {"assembly": "synthesize"}
+
+
+async def test_a_model_merges_the_parts_and_the_merging_is_streamed(client, simulator):
+    pieces, final, roles = "", None, []
+    async for event in client.stream(asked(PARTS, prompt="Tell me about three subjects")):
+        if event.type == "assemble_delta":
+            pieces += event.text
+        elif event.type == "decision":
+            roles.append(event.role)
+        elif event.type == "final":
+            final = event
+    assert final is not None
+    assert final.output == pieces
+    assert roles.count("assemble") == 1
+    result = await client.result(final.run_id)
+    assert all(task.output in result.output for task in result.tasks)
+
+
+async def test_when_merging_loses_a_part_the_parts_are_joined_as_they_are(client, simulator):
+    simulator.set_faults({"contains": "You make one answer from parts", "fault": "defect"})
+    result = await client.run(asked(PARTS))
+    assert result.status == "succeeded"
+    assert all(task.output in result.output for task in result.tasks)
+    assert any("joined as they are" in warning and "lost" in warning for warning in result.warnings)
+
+
+async def test_merging_one_part_needs_no_model(client, simulator):
+    simulator.reset()
+    await client.run(asked(wide(1) | {"assembly": "synthesize"}, verify=False))
+    assert len(simulator.ledger.calls) == 1

@@ -220,7 +220,6 @@ async def test_only_a_plan_costs_one_call_and_runs_no_task(client, simulator):
         ({"prompt": "x", "models": ("nope-1",)}, UnknownModel, "nope-1"),
         ({"prompt": "x", "planner_model": "nope/at-all"}, UnknownModel, "nope/at-all"),
         ({"prompt": "x", "budget_usd": 1.0}, NotBuilt, "budget"),
-        ({"prompt": "x", "assembly": "synthesize"}, NotBuilt, "synthesize"),
     ],
 )
 async def test_a_wrong_request_is_refused_before_anything_is_paid(client, simulator, fields, error, words):

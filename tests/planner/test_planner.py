@@ -222,13 +222,12 @@ async def test_when_nobody_can_be_asked_at_all_the_error_comes_out(error):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (plan(task("a"), task("b"), assembly="synthesize"), "concat"),
-        (plan(task("a"), task("b", "a"), assembly="synthesize"), "last"),
+        (plan(task("a"), task("b"), assembly="synthesize"), "synthesize"),
         (plan(task("a"), task("b"), assembly="last"), "last"),
         (plan(task("a"), task("b", "a"), assembly="concat"), "concat"),
     ],
 )
-async def test_an_assembly_that_planners_may_not_choose_becomes_one_without_a_call(text, expected):
+async def test_the_planner_chooses_the_assembly(text, expected):
     assert (await planned(Scripted(text))).graph.assembly == expected
 
 
