@@ -18,6 +18,11 @@ GRAPH = TaskGraph(
 )
 
 
+REWORDED = """Rail first: timber and paper roll through Kuopio, electrified in 1984 (25 kV). By sea, ferries leave
+Kemi until December, for the harbours freeze in January. By air, Ivalo's flights double with the aurora, on a runway
+of 2500 metres."""
+
+
 def titles(answer: str) -> list[str]:
     return [task.title for task in lost_parts(GRAPH, TEXTS, answer)]
 
@@ -41,9 +46,7 @@ def test_the_cap_leaves_room_for_all_parts():
     "answer",
     [
         "\n\n".join(TEXTS.values()),
-        "Rail first: timber and paper roll through Kuopio, electrified in 1984 (25 kV). By sea, ferries leave Kemi "
-        "until December, for the harbours freeze in January. By air, Ivalo's flights double with the aurora, on a "
-        "runway of 2500 metres.",
+        REWORDED,
     ],
 )
 def test_a_rewording_keeps_its_parts(answer):
@@ -60,8 +63,8 @@ def test_an_answer_about_something_else_lost_them_all():
 
 def test_scripts_without_spaces_are_judged_too():
     texts = {
-        "a": "北海道の冬は長く、雪が深い。札幌では毎年雪祭りが開かれる。",
-        "b": "沖縄は一年中暖かく、珊瑚礁の海が広がっている。",
+        "a": "北海道の冬は長く、雪が深い。札幌では毎年雪祭りがある。",
+        "b": "沖縄は一年中暖かく、珊瑚礁の海が広い。",
     }
     graph = TaskGraph(tasks=tuple(Task(id=n, title=n, prompt=n) for n in texts), assembly="synthesize")
     assert [task.id for task in lost_parts(graph, texts, texts["a"])] == ["b"]
