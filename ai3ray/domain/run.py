@@ -74,6 +74,13 @@ TASK_TABLE: dict[tuple[TaskStatus, str], TaskStatus] = {
     ("running", "task_repaired"): "running",
     ("running", "task_artifact"): "succeeded",
     ("running", "task_failed"): "failed",
+    # A resumed run tries again what failed in its earlier life; what is committed stays committed.
+    ("failed", "task_start"): "running",
+    ("failed", "task_failed"): "failed",
+    ("failed", "task_skipped"): "skipped",
+    ("skipped", "task_start"): "running",
+    ("skipped", "task_failed"): "failed",
+    ("skipped", "task_skipped"): "skipped",
 }
 
 
@@ -233,6 +240,8 @@ def _task(state: RunState, event: Event) -> Changes:
                 "model": event.model,
                 "attempts": task.attempts + 1,
                 "started_at": task.started_at or event.ts,
+                "finished_at": None,
+                "error": None,
             }
         case TaskVerified():
             changes["verdict"] = event.verdict

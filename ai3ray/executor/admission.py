@@ -8,8 +8,9 @@ from ai3ray.domain.events import Warned
 from ai3ray.domain.plan import parse_graph
 from ai3ray.domain.request import RunRequest
 from ai3ray.errors import MissingKey, NotBuilt
+from ai3ray.executor.roster import key_variables
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import Settings
+from ai3ray.settings import Settings, local_model
 from ai3ray.verifier.check import refuse_bad_schemas
 
 
@@ -64,7 +65,6 @@ def admit(request: RunRequest, settings: Settings, registry: Registry, configure
 def _refuse_unbuilt(request: RunRequest) -> None:
     unbuilt = {
         "budget_usd": request.budget_usd is not None,
-        "deadline_s": request.deadline_s is not None,
     }
     for field, asked in unbuilt.items():
         if asked:
@@ -83,12 +83,20 @@ def _resolve(
     warnings.extend(warning for warning in resolved.warnings if warning not in warnings)
     provider = resolved.card.provider
     if provider not in configured:
-        variable = settings.providers[provider].api_key_env if provider in settings.providers else None
-        remedy = f"set {variable}" if variable else f"configure [providers.{provider}]"
-        raise MissingKey(f"no key for {resolved.card.name}: {remedy}", field)
+        raise MissingKey(_not_configured(resolved.card.name, settings), field)
     return resolved.card.name
 
 
+def _not_configured(model: str, settings: Settings) -> str:
+    name = model.partition("/")[0]
+    provider = settings.providers.get(name)
+    if provider is not None and provider.wire == "local":
+        return f"{model} is not installed: {local_model(settings).remedy() or '`ai3 down`, then try again'}"
+    variable = provider.api_key_env if provider is not None else None
+    return f"no key for {model}: {f'set {variable}' if variable else f'configure [providers.{name}]'}"
+
+
 def _no_provider(settings: Settings) -> str:
-    names = [provider.api_key_env for provider in settings.providers.values() if provider.api_key_env]
-    return f"no provider has a key: set one of {', '.join(names)}"
+    remedy = local_model(settings).remedy()
+    other = f", or {remedy}" if remedy else ""
+    return f"no provider has a key: set one of {', '.join(key_variables(settings))}{other}"

@@ -60,8 +60,10 @@ class RunnerParts:
         self._prices = registry.prices
         best = _best_planner(settings, registry, env)
         first = best.partition("/")[0] if best else ""
-        unnamed = dict.fromkeys(card.provider for card in registry.unnamed(configured_providers(settings, env)))
-        names = sorted(unnamed, key=lambda name: name != first)
+        configured = configured_providers(settings, env)
+        usual = {card.provider for card in registry.unnamed(configured)}
+        seldom = {card.provider for card in registry.cards(configured)} - usual
+        names = sorted(set(configured) - seldom, key=lambda name: (name != first, name))
         self._wires = [settings.providers[name].wire for name in names]
         caller = Caller(self._link, self._providers, registry.card, registry.prices, Timeouts())
         planner = PlannerSettings(

@@ -10,15 +10,27 @@ from typing import Any
 
 from ai3ray.assembler.assemble import assemble
 from ai3ray.domain.call import ErrorInfo, error_info
-from ai3ray.domain.events import AssembleStart, Cancelled, Event, Final, PlanProgress, RunFailed, StatsEvent, Warned
+from ai3ray.domain.events import (
+    AssembleStart,
+    Cancelled,
+    Event,
+    Final,
+    PlanProgress,
+    RunFailed,
+    StatsEvent,
+    Warned,
+    utc_now,
+)
 from ai3ray.domain.plan import Assembly, Task, TaskGraph, parse_graph
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import run_stats
-from ai3ray.domain.run import TASK_TERMINAL, RunState, TaskState
+from ai3ray.domain.run import TASK_TERMINAL, RunState, TaskState, seconds_between
 from ai3ray.errors import Ai3Error, RunError, RunnerLost
 from ai3ray.executor.port import AssembleJob, Crew, Outcome, PlanJob, Ref, TaskJob
+from ai3ray.executor.roster import Roster
 from ai3ray.journal.port import Journal
 from ai3ray.planner.task_prompt import context_of
+from ai3ray.planner.template import template_plan
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +64,7 @@ class Conductor:
         epoch: the owner's epoch, carried by everything written for the run.
         slots: one is held while the run is active; until then it is queued.
         on_lost: told (run id, task id) when a runner died, before the work is given out again.
+        roster: the models there are.
     """
 
     def __init__(
@@ -64,6 +77,7 @@ class Conductor:
         epoch: int,
         slots: asyncio.Semaphore,
         on_lost: OnLost,
+        roster: Roster,
     ) -> None:
         self._run_id = run_id
         self._request = request
@@ -72,6 +86,7 @@ class Conductor:
         self._epoch = epoch
         self._slots = slots
         self._on_lost = on_lost
+        self._roster = roster
         self._refs: dict[str, Ref | Outcome] = {}
         self._outcomes: dict[str, asyncio.Task[Outcome]] = {}
         self.cancelled_by = "user"
@@ -80,8 +95,11 @@ class Conductor:
     async def conduct(self) -> None:
         """Bring the run to its terminal event and its stats. Cancelling it cancels the run."""
         try:
-            async with self._slots:
+            async with asyncio.timeout(self._seconds_left()), self._slots:
                 await self._to_the_end()
+        except TimeoutError:
+            await self._stop_tasks()
+            await self._end(Cancelled(by="deadline"))
         except asyncio.CancelledError:
             await self._stop_tasks()
             if not self.leave_open:
@@ -96,6 +114,12 @@ class Conductor:
             log.exception("run %s", self._run_id)
             await self._stop_tasks()
             await self._end(RunFailed(error=error_info(error)))
+
+    def _seconds_left(self) -> float | None:
+        """Until the run's deadline, which counts from its acceptance: waiting for a turn and a crash count too."""
+        if self._request.deadline_s is None:
+            return None
+        return self._request.deadline_s - (seconds_between(self._state.created_at, utc_now()) or 0.0)
 
     async def _to_the_end(self) -> None:
         if self._state.terminal:  # killed between its terminal event and its stats
@@ -117,6 +141,8 @@ class Conductor:
             graph = parse_graph(self._request.plan, max_tasks=self._request.max_tasks or 1)
             return self._planned(graph, source="file")
         self._put(PlanProgress(phase="started"))
+        if not self._roster.can_plan(self._request):
+            return self._planned(template_plan(self._request), source="template")
         planned = await self._with_runner(lambda: self._crew.start_plan(self._plan_job()))
         self._put(*planned.warnings)
         if planned.graph is None:
@@ -129,10 +155,14 @@ class Conductor:
         return graph
 
     async def _execute(self, graph: TaskGraph) -> dict[str, Outcome]:
-        """Give out every task at once; each starts when its own dependencies are there. No barrier."""
+        """Give out every task at once; each starts when its own dependencies are there. No barrier.
+
+        What is committed already is handed on by value. What failed in an earlier life of this run is tried
+        again: whoever resumes it may have mended the cause.
+        """
         for task in graph.topological():
             done = self._state.tasks[task.id]
-            if done.status in TASK_TERMINAL:
+            if done.status == "succeeded":
                 self._refs[task.id] = _journaled(done)
             else:
                 deps = [self._refs[dep] for dep in task.depends_on]
@@ -178,7 +208,7 @@ class Conductor:
         if self._state.status == "running":
             self._put(AssembleStart(assembly=assembly, holes=tuple(holes)))
         output = await self._one_answer(graph, assembly, outputs, holes)
-        await self._end(Final(status="partial" if holes else "succeeded", output=output))
+        await self._end(Final(status="partial" if holes else "succeeded", output=self._signed(output)))
 
     async def _one_answer(
         self, graph: TaskGraph, assembly: Assembly, outputs: dict[str, str], holes: dict[str, str]
@@ -201,6 +231,18 @@ class Conductor:
             message = f"the outputs are joined as they are: {assembled.error.message}"
             self._put(Warned(code="synthesis_fallback", message=message))
         return assemble(graph, "concat", outputs, holes)
+
+    def _signed(self, output: str) -> str:
+        """The answer, which says so when a demo model wrote any of it; JSON has no place for such a line."""
+        demos = self._roster.demos(self._state)
+        if not demos:
+            return output
+        warning = self._roster.warning(demos)
+        if warning.message not in self._state.warnings:
+            self._put(warning)
+        if output.lstrip()[:1] in ("{", "["):
+            return output
+        return f"{output.rstrip()}\n\n{self._roster.note(demos, self._state.plan_source)}"
 
     async def _end(self, *terminal: Event) -> None:
         """The terminal event and the stats, durable before anybody is told."""

@@ -21,6 +21,7 @@ from ai3ray.executor.deltas import DeltaRing
 from ai3ray.executor.estimate import estimate
 from ai3ray.executor.permits import Permits
 from ai3ray.executor.port import Crew, Entries, Feed, FeedItem, Sync, Synced
+from ai3ray.executor.roster import Roster
 from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.port import RunMeta
 from ai3ray.pool.lease import Lease, Refusal
@@ -74,6 +75,7 @@ class Core:
         self._journal = journal
         self._pool = pool
         self._permits = Permits(pool, journal)
+        self._roster = Roster(registry, settings, configured)
         self.crew: Crew | None = None
         self._slots = asyncio.Semaphore(settings.max_runs)
         self._conductors: dict[str, tuple[Conductor, asyncio.Task[None]]] = {}
@@ -124,6 +126,12 @@ class Core:
             conductor.cancelled_by = by
             task.cancel()
             await asyncio.wait({task})
+        return await self.result(run_id)
+
+    async def resume(self, run_id: str) -> RunResult:
+        """See to it that the run goes on if it has not ended; see `Engine.resume`."""
+        if not self._journal.state(run_id).complete and run_id not in self._conductors:
+            self._take_over(run_id)
         return await self.result(run_id)
 
     async def plan(self, request: RunRequest) -> PlanPreview:
@@ -235,6 +243,7 @@ class Core:
             epoch=self._journal.meta(run_id).epoch,
             slots=self._slots,
             on_lost=self._permits.lost,
+            roster=self._roster,
         )
         task = asyncio.create_task(self._drive(run_id, conductor), name=run_id)
         self._conductors[run_id] = (conductor, task)

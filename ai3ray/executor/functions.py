@@ -6,7 +6,6 @@ Model calls never run here: a function that waits for a model would hold a whole
 from __future__ import annotations
 
 import asyncio
-import resource
 from typing import Any
 
 import ray
@@ -15,53 +14,53 @@ from ray.exceptions import RayError
 from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect, Verdict
-from ai3ray.executor.isolation import CHECK_TIMEOUT_S, unverifiable
-from ai3ray.verifier.check import check
+from ai3ray.executor.isolation import CHECK_TIMEOUT_S, MAX_CHECKS, checked_apart, unverifiable
+from ai3ray.verifier.check import CodeJob, check
 from ai3ray.verifier.code import check_code as code_defects
-
-CPU_S = 10
-"""CPU seconds that one check may burn before the kernel ends its process."""
-MEMORY_BYTES = 2 << 30
-"""Address space that a checking process may grow by."""
+from ai3ray.verifier.sandbox import limited
 
 
-@ray.remote(num_cpus=0.1, max_retries=0, max_calls=1)
+@ray.remote(num_cpus=0.1, max_retries=0)
 def check_json(task: Task, reply: Reply) -> Verdict:
-    """All rules over an answer too large to parse beside the model calls; the process ends after it."""
-    _limit()
-    return check(task, reply, content=True)
+    """All rules over an answer too large or too dangerous to parse beside the model calls."""
+    with limited():
+        return check(task, reply, content=True)
 
 
-@ray.remote(num_cpus=0.1, max_retries=0, max_calls=1)
+@ray.remote(num_cpus=0.1, max_retries=0)
 def check_code(text: str, language: str) -> tuple[Defect, ...]:
-    """What keeps the code in an answer from compiling; it is never run. The process ends after it."""
-    _limit()
-    return code_defects(text, language)
+    """What keeps the code in an answer from compiling; it is never run."""
+    with limited():
+        return code_defects(text, language)
 
 
 class RayIsolation:
-    """Checks in Ray workers of their own."""
+    """Checks in Ray workers, which Ray uses again unless a check has killed them."""
+
+    def __init__(self) -> None:
+        self._slots = asyncio.Semaphore(MAX_CHECKS)
 
     async def check(self, task: Task, reply: Reply) -> Verdict:
-        """The verdict of all rules; an answer that kills or outlasts its checker is a defect."""
-        ref: Any = check_json.remote(task, reply)
-        try:
-            async with asyncio.timeout(CHECK_TIMEOUT_S):
-                verdict: Verdict = await ref
-                return verdict
-        except TimeoutError:
-            ray.cancel(ref, force=True)
-            return unverifiable(f"the check took longer than {CHECK_TIMEOUT_S:.0f} s")
-        except RayError as error:
-            return unverifiable(f"the check died: {type(error).__name__}")
+        """The verdict of all rules and compilers; an answer that kills or outlasts its checker is a defect."""
+        return await checked_apart(task, reply, self._rules, self._compile)
 
+    async def _rules(self, task: Task, reply: Reply) -> Verdict:
+        done = await self._elsewhere(check_json, task, reply)
+        return unverifiable(done) if isinstance(done, str) else done
 
-def _limit() -> None:
-    """Bound this process: Ray made it for this one call."""
-    used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
-    cpu = int(used) + CPU_S
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
-    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - no Path import in a hot worker
-        mapped = int(statm.read().split()[0]) * resource.getpagesize()
-    limit = mapped + MEMORY_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    async def _compile(self, job: CodeJob) -> tuple[Defect, ...]:
+        done = await self._elsewhere(check_code, job.text, job.language)
+        return unverifiable(done).defects if isinstance(done, str) else done
+
+    async def _elsewhere(self, function: Any, *args: object) -> Any:
+        """What the function returns, or in words why it did not."""
+        async with self._slots:
+            ref = function.remote(*args)
+            try:
+                async with asyncio.timeout(CHECK_TIMEOUT_S):
+                    return await ref
+            except TimeoutError:
+                ray.cancel(ref, force=True)
+                return f"the check took longer than {CHECK_TIMEOUT_S:.0f} s"
+            except RayError as error:
+                return f"the check died: {type(error).__name__}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from ai3ray.executor.build import RunnerParts, build_core
 from ai3ray.executor.core import Core
-from ai3ray.executor.isolation import ThreadIsolation
+from ai3ray.executor.isolation import ProcessIsolation
 from ai3ray.executor.port import AssembleJob, Outcome, PlanJob, Ref, TaskJob
 from ai3ray.executor.runner import Runner
 from ai3ray.settings import Settings
@@ -62,7 +62,7 @@ async def open_inline(settings: Settings, env: Mapping[str, str]) -> AsyncIterat
         JournalLocked: another process owns the home.
     """
     core = await build_core(settings, env)
-    parts = RunnerParts("inline", settings, env, core, ThreadIsolation())
+    parts = RunnerParts("inline", settings, env, core, ProcessIsolation())
     try:
         core.start(InlineCrew(parts.runner))
         yield core

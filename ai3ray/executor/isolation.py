@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Protocol
+
+from pydantic import ValidationError
 
 from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect, Verdict
-from ai3ray.verifier.check import check
+from ai3ray.verifier.check import CodeJob, check, code_to_compile, is_heavy, joined
+from ai3ray.verifier.sandbox import CheckJob
 
 CHECK_TIMEOUT_S = 20.0
 """Wall clock of one isolated check."""
+MAX_CHECKS = max(2, os.cpu_count() or 1)
+"""Isolated checks that one runner has going at a time; the clock of the others has not begun."""
 
 
 class Isolation(Protocol):
@@ -22,18 +31,70 @@ class Isolation(Protocol):
         ...
 
 
-class ThreadIsolation:
-    """Checks in a thread: the inline engine's way, without limits on CPU or memory."""
+class ProcessIsolation:
+    """Checks in processes of their own: the inline engine's way."""
+
+    def __init__(self) -> None:
+        self._slots = asyncio.Semaphore(MAX_CHECKS)
 
     async def check(self, task: Task, reply: Reply) -> Verdict:
-        """The verdict of all rules."""
-        try:
-            async with asyncio.timeout(CHECK_TIMEOUT_S):
-                return await asyncio.to_thread(check, task, reply, content=True)
-        except TimeoutError:
-            return unverifiable(f"the check took longer than {CHECK_TIMEOUT_S:.0f} s")
+        """The verdict of all rules and compilers; an answer that kills or outlasts its checker is a defect."""
+        async with self._slots:
+            return await _checked_in_process(CheckJob(task=task, reply=reply))
+
+
+async def checked_apart(
+    task: Task,
+    reply: Reply,
+    rules: Callable[[Task, Reply], Awaitable[Verdict]],
+    compile_code: Callable[[CodeJob], Awaitable[tuple[Defect, ...]]],
+) -> Verdict:
+    """The verdict of all rules and compilers, of which only the dangerous ones go elsewhere.
+
+    Args:
+        task: what was asked for.
+        reply: the answer.
+        rules: applies all rules elsewhere.
+        compile_code: compiles elsewhere.
+    """
+    if is_heavy(task, reply.text):
+        return await rules(task, reply)
+    verdict = check(task, reply, content=True)
+    job = code_to_compile(task, reply.text) if reply.finish == "stop" else None
+    return joined(verdict, await compile_code(job)) if job else verdict
 
 
 def unverifiable(problem: str) -> Verdict:
     """The verdict on an answer that could not be checked."""
     return Verdict(passed=False, score=0.0, defects=(Defect(part="answer", problem=problem),))
+
+
+def _environment() -> dict[str, str]:
+    """What Python needs to start, and to find this package; none of the caller's keys."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith(("PYTHON", "PATH", "SYSTEMROOT"))}
+    return {**kept, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+async def _checked_in_process(job: CheckJob) -> Verdict:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        "-m",
+        "ai3ray.verifier.sandbox",
+        env=_environment(),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            said, _ = await process.communicate(job.model_dump_json().encode())
+        return Verdict.model_validate_json(said)
+    except TimeoutError:
+        return unverifiable(f"the check took longer than {CHECK_TIMEOUT_S:.0f} s")
+    except ValidationError:
+        return unverifiable(f"the check died with exit status {process.returncode}")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

@@ -229,6 +229,10 @@ class Engine(Protocol):
         """Cancel the run and wait until it has ended; a finished one is left as it is."""
         ...
 
+    async def resume(self, run_id: str) -> RunResult:
+        """See to it that the run goes on if it has not ended, and tell how it stands. Raises UnknownRun."""
+        ...
+
     async def plan(self, request: RunRequest) -> PlanPreview:
         """Plan without running."""
         ...

@@ -335,6 +335,11 @@ class RayEngine:
         result: RunResult = await self._call("cancel", run_id, by)
         return result
 
+    async def resume(self, run_id: str) -> RunResult:
+        """See `Engine.resume`."""
+        result: RunResult = await self._call("resume", run_id)
+        return result
+
     async def plan(self, request: RunRequest) -> PlanPreview:
         """See `Engine.plan`."""
         preview: PlanPreview = await self._call("plan", request)

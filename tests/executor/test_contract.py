@@ -259,3 +259,13 @@ async def test_the_journal_answers_sql_about_the_run(client, simulator):
     assert {row[1] for row in table.rows} == {"succeeded"}
     depends_on = rows["bottom"][2]
     assert (json.loads(depends_on) if isinstance(depends_on, str) else depends_on) == ["left", "right"]
+
+
+async def test_a_run_past_its_deadline_is_cancelled_with_what_it_has(client, simulator):
+    simulator.set_faults({"contains": "black tea", "fault": "stall", "seconds": 60})
+    async with asyncio.timeout(30):
+        events = await history(client, asked(DIAMOND, deadline_s=5.0))
+    assert [event.by for event in only(events, "cancelled")] == ["deadline"]
+    result = await client.result(events[0].run_id)
+    assert (result.status, result.tasks[0].status, result.tasks[2].status) == ("cancelled", "succeeded", "cancelled")
+    assert 4.5 <= result.stats.seconds <= 9
