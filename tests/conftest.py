@@ -18,6 +18,13 @@ from ai3ray.settings import Settings, load_settings
 from ai3ray.simulator import Simulator, running_in_thread
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The chaos campaign takes minutes: it runs when it is asked for, `pytest tests/chaos`."""
+    if collection_path.name == "chaos" and not any("chaos" in word for word in config.args):
+        return True
+    return None
+
+
 @dataclass(frozen=True)
 class Home:
     """An AI3_HOME whose providers are the simulator."""
