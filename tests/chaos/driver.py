@@ -17,6 +17,7 @@ import signal
 import sys
 import tempfile
 import time
+from asyncio.subprocess import DEVNULL, PIPE
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -113,7 +114,7 @@ async def _start_cli(home: Home) -> asyncio.subprocess.Process:
     words = ("run", "--plan", str(plan), "--model", "grok-4.7", "--no-verify", "--stream")
     ai3 = Path(sys.executable).with_name("ai3")
     return await asyncio.create_subprocess_exec(
-        ai3, *words, env=home.env, cwd=home.path, stdin=-3, stdout=-3, stderr=-1
+        ai3, *words, env=home.env, cwd=home.path, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE
     )
 
 
@@ -194,9 +195,7 @@ async def _check(client: Client, run_id: str, moment: Moment, simulator: Simulat
     texts = {event.task_id: event.text for event in artifacts}
     _demand(all(texts[task] == text for task, text in moment.committed.items()), "a seen artifact has changed")
     _demand(result.output == texts["bottom"], "the answer is not the last task's artifact")
-    place = {
-        (event.type, event.task_id): event.seq for event in events if event.type in {"task_start", "task_artifact"}
-    }
+    place = {(event.type, event.task_id): event.seq for event in events}
     for task in PLAN["tasks"]:
         for dep in task.get("depends_on", ()):
             _demand(place["task_artifact", dep] < place["task_start", task["id"]], f"{task['id']} came before {dep}")
