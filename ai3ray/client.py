@@ -17,7 +17,7 @@ from ai3ray.domain.events import Event, Stats, parse_event
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult
 from ai3ray.domain.run import TERMINAL
-from ai3ray.domain.views import Accepted, ModelView, PlanPreview, RunRow, Table
+from ai3ray.domain.views import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
 from ai3ray.errors import (
     Ai3Error,
     HeadUnavailable,
@@ -42,6 +42,8 @@ ANSWER_S = 120.0
 """Seconds an answer may take; a head that is still booting answers when it has booted."""
 PLAN_S = 900.0
 """Seconds a plan may take: a model writes it."""
+PRUNE_S = 900.0
+"""Seconds that deleting old runs may take."""
 SILENCE_S = 60.0
 """Seconds without a byte after which a stream counts as broken; the server pings every 15."""
 PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
@@ -188,6 +190,10 @@ class Client:
         """Cancel it and wait until it has ended; a finished one is left as it is. Raises UnknownRun."""
         return RunResult.model_validate(await self._json("POST", f"/runs/{_segment(run_id)}/cancel"))
 
+    async def resume(self, run_id: str) -> RunResult:
+        """See to it that it goes on if it has not ended; the run as it stands. Raises UnknownRun."""
+        return RunResult.model_validate(await self._json("POST", f"/runs/{_segment(run_id)}/resume"))
+
     async def plan(self, request: RunRequest) -> PlanPreview:
         """Plan without running. Tried once: a second try could pay a second planner."""
         reply = await self._json("POST", "/plan", body=request, timeout_s=PLAN_S, tries=1)
@@ -227,6 +233,12 @@ class Client:
     async def keep_head(self) -> None:
         """Tell the local head to stay although nothing runs."""
         await self._json("POST", "/head/keep")
+
+    async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
+        """Delete the local head's runs that ended more than so many seconds ago; with `dry_run` only count them."""
+        body = {"older_than_s": older_than_s, "dry_run": dry_run}
+        reply = await self._json("POST", "/head/prune", body=body, timeout_s=PRUNE_S, tries=1)
+        return PruneReport.model_validate(reply)
 
     # ── the wire ─────────────────────────────────────────────────────────────────────────────────
 

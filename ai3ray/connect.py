@@ -12,7 +12,7 @@ from ai3ray import doors
 from ai3ray.client import Client
 from ai3ray.domain.events import Stats
 from ai3ray.domain.result import RunResult
-from ai3ray.domain.views import ModelView, RunRow, Table
+from ai3ray.domain.views import ModelView, PruneReport, RunRow, Table
 from ai3ray.errors import JournalLocked
 from ai3ray.headlink import Notify, ensure_head, find_head
 from ai3ray.settings import Settings
@@ -92,6 +92,31 @@ async def connect_for_reading(
             yield await stack.enter_async_context(Client(server or settings.server, key=settings.server_key))
         else:
             yield await _local_reading(stack, settings, env)
+
+
+async def prune(settings: Settings, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
+    """Delete this home's runs that ended long ago: through its head if it is up, else in the journal's file.
+
+    Args:
+        settings: name the home.
+        older_than_s: seconds since a run's end.
+        dry_run: only count.
+
+    Raises:
+        JournalLocked: another process has held the journal for 10 s; the message names it.
+    """
+    patience = _Patience()
+    while True:
+        head = find_head(settings)
+        if head is not None:
+            async with Client(socket=head.socket) as client:
+                return await client.prune(older_than_s, dry_run=dry_run)
+        from ai3ray.offline import prune_offline
+
+        try:
+            return await prune_offline(settings, older_than_s, dry_run=dry_run)
+        except JournalLocked as error:
+            await patience.wait(error)
 
 
 async def _head_client(settings: Settings, env: Mapping[str, str], notify: Notify) -> Client:

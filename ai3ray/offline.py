@@ -1,4 +1,4 @@
-"""Reading a home whose head is not up: the journal's file, opened read-only."""
+"""A home whose head is not up: its journal opened read-only for questions, for writing to prune it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ai3ray.domain.events import Stats
 from ai3ray.domain.result import RunResult
-from ai3ray.domain.views import ModelView, RunRow, Table
+from ai3ray.domain.views import ModelView, PruneReport, RunRow, Table
 from ai3ray.journal.reader import JournalReader
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry
@@ -71,6 +71,19 @@ async def open_offline(settings: Settings, env: Mapping[str, str]) -> AsyncItera
         yield Offline(reader, settings, env)
     finally:
         await reader.aclose()
+
+
+async def prune_offline(settings: Settings, older_than_s: float, *, dry_run: bool) -> PruneReport:
+    """Delete old runs in the journal's file; a home without one has none. Raises JournalLocked."""
+    from ai3ray.journal.duckdb_store import DuckDBJournal
+
+    if not settings.journal_path.exists():
+        return PruneReport(runs=0, events=0, bytes=0, dry_run=dry_run)
+    journal = await DuckDBJournal.open(settings.journal_path, open_wait_s=0.0)
+    try:
+        return await journal.prune(older_than_s, dry_run=dry_run)
+    finally:
+        await journal.aclose()
 
 
 def _view(card: ModelCard, registry: Registry, configured: bool, known: Mapping[str, Any] | None) -> ModelView:

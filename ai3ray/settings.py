@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from ai3ray.config_files import merge_tables, read_dotenv, read_toml, table_sources
 from ai3ray.domain.frozen import Frozen
 from ai3ray.errors import SettingsError
+from ai3ray.local_model import LocalModel
 from ai3ray.packaged import configs_dir
 
 Wire = Literal["anthropic", "openai", "local", "scripted"]
@@ -149,6 +150,8 @@ def load_settings(
     tables, sources = _ai3_tables(_config_file(config, variables, cwd), cwd, home)
     values = _file_values(tables, sources) | _env_values(variables) | _flag_values(flags or {})
     values["home"] = _Value(home, "AI3_HOME", explicit="AI3_HOME" in variables)
+    if isinstance(given := values.get("local_model", _Value(None, "")).value, str):  # the head works in another folder
+        values["local_model"] = values["local_model"]._replace(value=str(_absolute(given, env, cwd)))
     for name in ("models", "router"):
         merged, origins = _merged([folder / f"{name}.toml" for folder in (configs_dir(), home, cwd)])
         values[name] = _Value(merged, f"{name}.toml", explicit=_users(origins))
@@ -181,8 +184,16 @@ def provider_url(provider: ProviderSettings, env: Mapping[str, str]) -> str | No
 
 
 def configured_providers(settings: Settings, env: Mapping[str, str]) -> tuple[str, ...]:
-    """The providers that can be called: those with a key, with an address of the user's own, or in need of neither."""
-    return tuple(name for name, provider in settings.providers.items() if _is_configured(provider, env))
+    """The providers that can be called: with a key, with an address of the user's own, or in need of neither.
+
+    The embedded one can be called where its files are installed.
+    """
+    return tuple(name for name, provider in settings.providers.items() if _is_configured(provider, env, settings))
+
+
+def local_model(settings: Settings) -> LocalModel:
+    """The embedded model's files as these settings have them."""
+    return LocalModel(home=settings.home.expanduser(), given=settings.local_model)
 
 
 def settings_fingerprint(settings: Settings, env: Mapping[str, str], salt: bytes) -> dict[str, Any]:
@@ -198,6 +209,7 @@ def settings_fingerprint(settings: Settings, env: Mapping[str, str], salt: bytes
         "keys": {p.api_key_env: _secret_hash(env.get(p.api_key_env), salt) for _, p in providers if p.api_key_env},
         "base_urls": {name: _without_login(provider_url(p, env)) for name, p in providers},
         "providers": {name: p.model_dump(include=_IDENTITY) for name, p in providers},
+        "configured": list(configured_providers(settings, env)),
         "limits": {name: _limits(settings, name) for name in settings.providers},
         "settings": settings.model_dump(mode="json", include=_HEAD_FIELDS),
         "tables": _table_hash({"models": settings.models, "router": settings.router}),
@@ -358,9 +370,11 @@ def _demand(error: Any) -> str:
     return f"it has to be {kind}" if kind else str(error["msg"]).removeprefix("Value error, ")
 
 
-def _is_configured(provider: ProviderSettings, env: Mapping[str, str]) -> bool:
+def _is_configured(provider: ProviderSettings, env: Mapping[str, str], settings: Settings) -> bool:
     if provider.wire == "scripted":
         return True
+    if provider.wire == "local":
+        return local_model(settings).remedy() is None
     if provider.base_url_env and (env.get(provider.base_url_env) or "").strip():
         return True
     if provider.api_key_env:

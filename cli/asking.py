@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ai3ray.domain.plan import TaskGraph, single_task
 from ai3ray.domain.request import RunRequest, parse_request
 from ai3ray.errors import NotBuilt, UsageError
 
+from .context import context_texts
 from .plan_file import read_plan
-from .stdin import STDIN, read_text, refuse_piped_context
+from .setup import say
+from .stdin import STDIN, read_text
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a command line says of the work itself."""
+
+    prompt: str | None
+    """The PROMPT argument; `-` is stdin."""
+    plan: str | None = None
+    """The `--plan` file; `-` is stdin."""
+    no_plan: bool = False
+    """One task, the prompt itself."""
+    files: Sequence[str] = ()
+    """The `-f` files; `-` is stdin."""
 
 
 def refuse_unbuilt(flags: Mapping[str, object]) -> None:
@@ -24,38 +41,32 @@ def refuse_unbuilt(flags: Mapping[str, object]) -> None:
             raise NotBuilt(f"{flag} is not built in this version; run without it")
 
 
-def run_request(
-    prompt: str | None, plan: str | None, fields: Mapping[str, Any], *, no_plan: bool, max_tasks: int
-) -> RunRequest:
+def run_request(words: Words, fields: Mapping[str, Any], *, max_tasks: int) -> RunRequest:
     """The request of `ai3 run`.
 
     Args:
-        prompt: the PROMPT argument; `-` is stdin.
-        plan: the `--plan` file.
+        words: the work.
         fields: further fields of the request; those that are None or empty were not asked for.
-        no_plan: one task, the prompt itself.
         max_tasks: the most tasks a plan file may have.
 
     Raises:
         UsageError: a word is wrong, before anything was sent.
     """
-    if plan is not None and no_plan:
+    if words.plan is not None and words.no_plan:
         raise UsageError("--plan and --no-plan exclude each other; give one of them")
-    if prompt == STDIN and plan == STDIN:
-        raise UsageError("PROMPT and --plan cannot both come from stdin; give one of them as a file or in words")
-    if prompt is None and plan is None:
+    if words.prompt is None and words.plan is None:
         raise UsageError("what is to be done? Give a PROMPT, '-' to read it from stdin, or --plan FILE")
-    text = prompt_text(prompt)
-    if STDIN not in (prompt, plan):
-        refuse_piped_context()
-    graph = _graph(text, plan, no_plan=no_plan, max_tasks=max_tasks)
-    asked = {"prompt": text, "plan": graph.model_dump(mode="json", exclude_none=True) if graph else None, **fields}
-    return parse_request(_given(asked))
+    _refuse_two_of_stdin(words)
+    text = prompt_text(words.prompt)
+    graph = _graph(text, words.plan, no_plan=words.no_plan, max_tasks=max_tasks)
+    plan = graph.model_dump(mode="json", exclude_none=True) if graph else None
+    return parse_request(_given({"prompt": text, "context": _context(words), "plan": plan, **fields}))
 
 
-def plan_request(prompt: str, fields: Mapping[str, Any]) -> RunRequest:
+def plan_request(words: Words, fields: Mapping[str, Any]) -> RunRequest:
     """The request of `ai3 plan`; raises UsageError."""
-    return parse_request(_given({"prompt": prompt_text(prompt), **fields}))
+    _refuse_two_of_stdin(words)
+    return parse_request(_given({"prompt": prompt_text(words.prompt), "context": _context(words), **fields}))
 
 
 def prompt_text(prompt: str | None) -> str:
@@ -70,6 +81,19 @@ def prompt_text(prompt: str | None) -> str:
     if not text.strip():
         raise UsageError("the prompt is empty; say what is to be done")
     return text
+
+
+def _refuse_two_of_stdin(words: Words) -> None:
+    named = {"PROMPT": words.prompt == STDIN, "--plan": words.plan == STDIN, "-f": STDIN in words.files}
+    asking = [name for name, asks in named.items() if asks]
+    if len(asking) > 1:
+        raise UsageError(f"{' and '.join(asking)} cannot both come from stdin; give one of them as a file or in words")
+
+
+def _context(words: Words) -> list[dict[str, Any]]:
+    free = STDIN not in (words.prompt, words.plan)
+    texts = context_texts(words.files, read_stdin=free, notify=say)
+    return [text.model_dump(mode="json") for text in texts]
 
 
 def _graph(prompt: str, plan: str | None, *, no_plan: bool, max_tasks: int) -> TaskGraph | None:

@@ -13,7 +13,7 @@ from ai3ray.errors import Ai3Error
 
 from .interrupt import Interrupts
 from .progress import Progress
-from .setup import Setup
+from .setup import Setup, say
 
 if TYPE_CHECKING:
     from ai3ray.client import Client
@@ -43,6 +43,12 @@ async def run_to_end(setup: Setup, request: RunRequest, progress: Progress, *, i
             interrupts.taken()
             progress.note("cancelled before the run began")
             return None
+
+
+async def accepted(setup: Setup, request: RunRequest) -> Accepted:
+    """Hand in the request and leave its run to whoever serves."""
+    async with setup.connect(say) as client:
+        return await client.submit(setup.filled(request, client), key=new_id("key"))
 
 
 async def watch_to_end(client: Client, run_id: str, on_event: Callable[[Event], None]) -> RunResult:

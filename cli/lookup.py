@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ai3ray.domain.events import Decision, Event, parse_event
+from ai3ray.domain.run import TERMINAL
 from ai3ray.errors import UnknownRun, UsageError
 
 from .follow import watch_to_end
@@ -81,6 +82,20 @@ async def watched(setup: Setup, word: str, progress: Progress) -> RunResult:
         for event in await _history(reader, known):
             progress.event(event)
         return known
+
+
+async def resumed(setup: Setup, word: str, progress: Progress) -> RunResult:
+    """Follow the run to its end, brought back to life if its head is gone. Raises UnknownRun."""
+    async with setup.reader() as reader:
+        run_id = await run_id_of(reader, word)
+        known = await reader.result(run_id)
+        if known.status in TERMINAL:  # there is nothing to go on with, so nothing to start a head for
+            for event in await _history(reader, known):
+                progress.event(event)
+            return known
+    async with setup.connect(progress.note) as client:
+        await client.resume(run_id)
+        return await watch_to_end(client, run_id, progress.event)
 
 
 async def cancelled(setup: Setup, word: str, notify: Callable[[str], None]) -> RunResult:

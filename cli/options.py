@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from .completion import model_names, run_ids
+
 # Spelled here, not imported: help must not load the domain. A test holds it to the domain's own.
 AssemblyName = Literal["concat", "synthesize", "last"]
 
@@ -19,11 +21,22 @@ Config = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 Inline = Annotated[bool, typer.Option("--inline", help="Run in this process: no Ray, no head.")]
 PlannerModel = Annotated[
-    str | None, typer.Option("--planner-model", metavar="MODEL", help="The model that plans. [AI3_PLANNER_MODEL]")
+    str | None,
+    typer.Option(
+        "--planner-model",
+        metavar="MODEL",
+        help="The model that plans. [AI3_PLANNER_MODEL]",
+        autocompletion=model_names,
+    ),
 ]
 Models = Annotated[
     list[str] | None,
-    typer.Option("--model", metavar="MODEL", help="Call only this model, for every role; may be repeated."),
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help="Call only this model, for every role; may be repeated.",
+        autocompletion=model_names,
+    ),
 ]
 MaxConcurrency = Annotated[
     int | None,
@@ -33,4 +46,11 @@ Assembly = Annotated[
     AssemblyName | None,
     typer.Option("--assembly", metavar="concat|last", help="How the outputs become one answer; overrides the plan."),
 ]
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run id, the beginning of one, or 'last'.")]
+Files = Annotated[
+    list[str] | None,
+    typer.Option("-f", "--file", metavar="FILE", help="A text to read, up to 1 MB; may be repeated, '-' is stdin."),
+]
+RunId = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="A run id, the beginning of one, or 'last'.", autocompletion=run_ids),
+]

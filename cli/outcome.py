@@ -60,7 +60,7 @@ def shortfall(result: RunResult) -> str | None:
     if result.status not in TERMINAL:
         return f"{result.run_id} is {result.status} and nobody works on it: its head is gone"
     if result.status == "cancelled":
-        return f"cancelled {result.run_id}"
+        return one_line(f"cancelled {result.run_id}{f': {result.error.message}' if result.error else ''}")
     lost = [f"{task.id} ({task.status})" for task in result.tasks if task.status in ("failed", "skipped", "cancelled")]
     why = error_words(result.error) if result.error else ""
     missing = f"no answer for {', '.join(lost)}" if lost else ""

@@ -23,6 +23,7 @@ def plan(
     prompt: Prompt,
     as_json: options.AsJson = False,
     output: Output = None,
+    file: options.Files = None,
     planner_model: options.PlannerModel = None,
     model: options.Models = None,
     inline: options.Inline = False,
@@ -31,7 +32,8 @@ def plan(
 ) -> None:
     """Show what a run would do and cost; run no task.
 
-    With --json or -o it is the JSON that 'ai3 run --plan' reads.
+    With --json or -o it is the JSON that 'ai3 run --plan' reads. Of context, piped in or given with
+    -f, the planner sees names and sizes.
 
     Examples:
       ai3 plan "Write a report on tidal power"
@@ -39,14 +41,14 @@ def plan(
     """
     from ai3ray.domain.plan import graph_json
 
-    from .asking import plan_request
+    from .asking import Words, plan_request
     from .outcome import emit_json
     from .render_plan import preview_text
     from .setup import complete, prepared, say
     from .streams import emit
 
     setup = prepared(config, server)
-    request = plan_request(prompt, {"planner_model": planner_model, "models": model})
+    request = plan_request(Words(prompt, files=file or ()), {"planner_model": planner_model, "models": model})
     preview = complete(_preview(setup, request, inline=inline))
     for warning in preview.warnings:
         say(f"warning: {warning}")

@@ -1,4 +1,4 @@
-"""What stderr shows while a run goes on: a line per event, one line that changes, or only warnings."""
+"""What stderr shows while a run goes on: a live tree, a line per event, one line that changes, or only warnings."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from .status_line import StatusLine
 from .streams import console, note, on_terminal, one_line
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.status import Status
+
+    from ai3ray.domain.result import RunResult
 
 
 class Progress(Protocol):
@@ -29,19 +30,32 @@ class Progress(Protocol):
         """A remark of the command's own."""
         ...
 
+    def ended(self, result: RunResult) -> None:
+        """The run's end with all its figures; the last call, when there is one."""
+        ...
+
 
 @contextmanager
-def progress(*, lines: bool) -> Iterator[Progress]:
-    """What fits: lines when asked for, a spinner for a person, and next to nothing for a pipe."""
+def progress(*, full: bool) -> Iterator[Progress]:
+    """What fits: the live tree or a spinner for a person, a line per event or next to nothing for a pipe.
+
+    Args:
+        full: all that happens, not only how far the run is.
+    """
     if not on_terminal(sys.stderr):
-        yield PlainLines() if lines else Warnings()
+        yield PlainLines() if full else Warnings()
         return
     target = console(sys.stderr)
-    if lines:
-        yield ColouredLines(target)
-        return
-    with target.status("starting", spinner="dots") as status:
-        yield Spinner(status)
+    if target.is_dumb_terminal:
+        yield PlainLines() if full else Warnings()
+    elif full:
+        from .live import LiveView
+
+        with LiveView(target) as view:
+            yield view
+    else:
+        with target.status("starting", spinner="dots") as status:
+            yield Spinner(status)
 
 
 class Warnings:
@@ -55,6 +69,9 @@ class Warnings:
     def note(self, text: str) -> None:
         """Write a line."""
         note(f"ai3: {one_line(text)}")
+
+    def ended(self, result: RunResult) -> None:
+        """Nothing more is said."""
 
 
 class PlainLines:
@@ -73,23 +90,8 @@ class PlainLines:
         """Write a line."""
         note(f"ai3: {one_line(text)}")
 
-
-class ColouredLines:
-    """A line per event, cut at the terminal's edge."""
-
-    def __init__(self, target: Console) -> None:
-        self._lines = EventLines()
-        self._console = target
-
-    def event(self, event: Event) -> None:
-        """Write the event."""
-        line = self._lines.line(event)
-        if line:
-            self._console.print(line.styled(), no_wrap=True, overflow="ellipsis", crop=True)
-
-    def note(self, text: str) -> None:
-        """Write a line."""
-        self._console.print(f"ai3: {one_line(text)}", style="dim")
+    def ended(self, result: RunResult) -> None:
+        """Nothing more is said."""
 
 
 class Spinner:
@@ -108,3 +110,6 @@ class Spinner:
     def note(self, text: str) -> None:
         """Write a line above the spinner."""
         self._status.console.print(f"ai3: {one_line(text)}")
+
+    def ended(self, result: RunResult) -> None:
+        """Nothing more is said."""

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from .figures import clipped, money, seconds
+from .figures import clipped, count, money, seconds, size
 from .outcome import answer_text
 from .render_events import error_words, stats_words
 from .streams import on_terminal, one_line, rendered
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ai3ray.domain.events import Candidate, Decision
     from ai3ray.domain.result import RunResult, TaskResult
     from ai3ray.domain.verdict import Verdict
-    from ai3ray.domain.views import RunRow
+    from ai3ray.domain.views import PruneReport, RunRow
 
 
 def rows_json(rows: Sequence[RunRow]) -> str:
@@ -92,6 +92,14 @@ def decisions_table(decisions: Sequence[Decision]) -> Table:
     """Every candidate of every decision with the terms of its score; the chosen one is marked."""
     columns = (Column("task", keep=True), Column("role"), Column("model"), Column("score", right=True), Column("terms"))
     return table(columns, (cells for event in decisions for cells in _decision_cells(event)))
+
+
+def prune_words(report: PruneReport) -> str:
+    """What pruning did, in a line."""
+    done = "would delete" if report.dry_run else "deleted"
+    if not report.runs:
+        return f"{done} nothing"
+    return f"{done} {count(report.runs, 'run')}: {count(report.events, 'event')}, {size(report.bytes)}"
 
 
 def _task_cells(task: TaskResult) -> tuple[str, ...]:

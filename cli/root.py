@@ -13,7 +13,6 @@ def app() -> typer.Typer:
     """The tree's root, without commands."""
     # Plain help instead of Rich's panels: half the time, and examples can be copied as they stand.
     tree = typer.Typer(
-        add_completion=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,15 +19,16 @@ Prompt = Annotated[
     str | None,
     typer.Argument(metavar="PROMPT", help="What is to be done; '-' is stdin.", show_default=False),
 ]
-Stream = Annotated[bool, typer.Option("--stream", help="Tell on stderr what happens, a line per event.")]
+Stream = Annotated[bool, typer.Option("--stream", help="Show on stderr what happens: live, or a line per event.")]
 PlanFile = Annotated[str | None, typer.Option("--plan", metavar="FILE", help="Run this task graph; '-' is stdin.")]
 NoPlan = Annotated[bool, typer.Option("--no-plan", help="One routed, verified task: the prompt itself.")]
 NoVerify = Annotated[bool, typer.Option("--no-verify", help="No judge and no content checks.")]
-# Promised, not built: known to the parser so that they are refused by name.
-Files = Annotated[list[str] | None, typer.Option("--file", "-f", metavar="FILE", hidden=True)]
+Detach = Annotated[bool, typer.Option("--detach", help="Print the run's id and leave; the head goes on with it.")]
+Deadline = Annotated[
+    str | None, typer.Option("--deadline", metavar="S", help="Cancel the run after so many seconds; 5m and 2h do too.")
+]
+# Promised, not built: known to the parser so that it is refused by name.
 Budget = Annotated[str | None, typer.Option("--budget", metavar="USD", hidden=True)]
-Deadline = Annotated[str | None, typer.Option("--deadline", metavar="S", hidden=True)]
-Detach = Annotated[bool, typer.Option("--detach", hidden=True)]
 
 
 def run(
@@ -43,31 +45,64 @@ def run(
     inline: options.Inline = False,
     server: options.Server = None,
     config: options.Config = None,
-    file: Files = None,
-    budget: Budget = None,
-    deadline: Deadline = None,
+    file: options.Files = None,
     detach: Detach = False,
+    deadline: Deadline = None,
+    budget: Budget = None,
 ) -> None:
     """Plan the prompt, run the plan, print the answer.
 
-    The answer goes to stdout, all else to stderr. Ctrl-C cancels the run.
+    The answer goes to stdout, all else to stderr. Ctrl-C cancels the run. What is piped in is
+    context, called stdin, and so are the files of -f; a task reads those that its prompt names.
 
     Examples:
       ai3 run "Compare Rust, Go and Zig for a small CLI" > answer.md
       ai3 run "Summarize the causes of the 1929 crash" --no-plan --stream
+      ai3 run "Which of these contradict each other?" -f spec.md -f notes.txt
+      make test 2>&1 | ai3 run "What broke?"
       ai3 run - --model anthropic/claude-sonnet-5-5 < prompt.txt
-      ai3 run --plan plan.json --json | jq .stats
+      ai3 run --plan plan.json --deadline 5m --json | jq .stats
+      ai3 runs watch $(ai3 run "Write a long report on tidal power" --detach)
     """
-    from .asking import refuse_unbuilt, run_request
+    from .asking import Words, refuse_unbuilt, run_request
     from .setup import prepared
 
-    refuse_unbuilt({"-f": file, "--budget": budget, "--deadline": deadline, "--detach": detach})
-    refuse_unbuilt({"--assembly synthesize": assembly == "synthesize"})
+    refuse_unbuilt({"--budget": budget})
+    if detach:
+        _refuse_with_detach({"--inline": inline, "--stream": stream})
     setup = prepared(config, server)
-    fields = {"planner_model": planner_model, "models": model, "max_concurrency": max_concurrency}
-    fields |= {"assembly": assembly, "verify": False if no_verify else None}
-    request = run_request(prompt, plan, fields, no_plan=no_plan, max_tasks=setup.settings.max_tasks)
-    raise typer.Exit(_followed(setup, request, stream=stream, as_json=as_json, inline=inline))
+    fields: dict[str, object] = {"planner_model": planner_model, "models": model, "max_concurrency": max_concurrency}
+    fields |= {"assembly": assembly, "verify": False if no_verify else None, "deadline_s": _deadline_s(deadline)}
+    words = Words(prompt, plan, no_plan, file or ())
+    request = run_request(words, fields, max_tasks=setup.settings.max_tasks)
+    if detach:
+        _detached(setup, request, as_json=as_json)
+    else:
+        raise typer.Exit(_followed(setup, request, stream=stream, as_json=as_json, inline=inline))
+
+
+def _deadline_s(text: str | None) -> float | None:
+    from .durations import seconds_of
+
+    return None if text is None else seconds_of(text, "--deadline", bare=True)
+
+
+def _refuse_with_detach(flags: Mapping[str, bool]) -> None:
+    from ai3ray.errors import UsageError
+
+    for flag, given in flags.items():
+        if given:
+            raise UsageError(f"--detach and {flag} exclude each other: a detached run goes on in the head, unwatched")
+
+
+def _detached(setup: Setup, request: RunRequest, *, as_json: bool) -> None:
+    from .follow import accepted
+    from .outcome import emit_json
+    from .setup import complete
+    from .streams import emit
+
+    run = complete(accepted(setup, request))
+    emit_json(run.model_dump_json(indent=2)) if as_json else emit(f"{run.run_id}\n")
 
 
 def _followed(setup: Setup, request: RunRequest, *, stream: bool, as_json: bool, inline: bool) -> int:
@@ -81,8 +116,10 @@ def _followed(setup: Setup, request: RunRequest, *, stream: bool, as_json: bool,
 
     if inline:
         outlive_terminal()
-    with progress(lines=stream) as shown:
+    with progress(full=stream) as shown:
         result = complete(run_to_end(setup, request, shown, inline=inline))
+        if result is not None:
+            shown.ended(result)
     if result is None:
         return CANCELLED
     return deliver(result, as_json=as_json, summary=on_terminal(sys.stderr) and not stream)

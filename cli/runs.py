@@ -6,21 +6,32 @@ from typing import Annotated
 
 import typer
 
-from . import options, unbuilt
+from . import options
 from .mounting import mount
 
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many, the newest.")]
 Decisions = Annotated[bool, typer.Option("--decisions", help="Why each call went to the model it went to.")]
+Stream = Annotated[bool, typer.Option("--stream", help="Show on stderr what happens: live, or a line per event.")]
+Output = Annotated[
+    str, typer.Option("-o", "--output", metavar="FILE", help="A .json, .parquet or .html file.", show_default=False)
+]
+OlderThan = Annotated[
+    str, typer.Option("--older-than", metavar="AGE", help="Since a run's end: 12h, 30d, 4w.", show_default=False)
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def app() -> typer.Typer:
     """The noun with its verbs."""
-    tree = typer.Typer(help="List, show, watch and cancel runs.", rich_markup_mode=None)
+    tree = typer.Typer(help="List, show, follow, export and prune runs.", rich_markup_mode=None)
     mount(tree, "list", list_runs)
     mount(tree, "show", show)
     mount(tree, "watch", watch)
     mount(tree, "cancel", cancel)
-    unbuilt.mount_refusals(tree, unbuilt.RUNS_COMMANDS)
+    mount(tree, "resume", resume)
+    mount(tree, "export", export)
+    mount(tree, "prune", prune)
     return tree
 
 
@@ -97,8 +108,9 @@ def watch(
     from .setup import complete, prepared
 
     setup = prepared(config, server)
-    with progress(lines=True) as shown:
+    with progress(full=True) as shown:
         result = complete(watched(setup, run, shown))
+        shown.ended(result)
     raise typer.Exit(deliver(result, as_json=as_json))
 
 
@@ -122,3 +134,85 @@ def cancel(
         emit_json(result.model_dump_json(indent=2))
     else:
         say(f"{result.run_id} is {result.status}")
+
+
+def resume(
+    run: options.RunId,
+    as_json: options.AsJson = False,
+    stream: Stream = False,
+    server: options.Server = None,
+    config: options.Config = None,
+) -> None:
+    """Go on with a run that was interrupted, and follow it; print one that has ended.
+
+    What is in the journal is not paid again. Ctrl-C stops watching; the run goes on.
+
+    Examples:
+      ai3 runs resume last
+      ai3 runs resume run_01kb --json | jq .status
+    """
+    from .lookup import resumed
+    from .outcome import deliver
+    from .progress import progress
+    from .setup import complete, prepared
+
+    setup = prepared(config, server)
+    with progress(full=stream) as shown:
+        result = complete(resumed(setup, run, shown))
+        shown.ended(result)
+    raise typer.Exit(deliver(result, as_json=as_json))
+
+
+def export(
+    run: options.RunId,
+    output: Output,
+    server: options.Server = None,
+    config: options.Config = None,
+) -> None:
+    """Write a run to a file, whose suffix says how.
+
+    .json is the run with its events, attempts and decisions; .parquet its model calls, each with
+    its task; .html one page to read, print and send: graph, timeline, costs, decisions, texts.
+
+    Examples:
+      ai3 runs export last -o run.html
+      ai3 runs export last -o calls.parquet
+      ai3 runs export run_01kb -o run.json && jq .stats run.json
+    """
+    from .exports.files import writer_for
+    from .exports.record import record_of
+    from .setup import complete, prepared, say
+
+    write = writer_for(output)
+    record = complete(record_of(prepared(config, server), run))
+    write(record)
+    say(f"wrote {output}: {record.result.run_id}, {record.result.status}")
+
+
+def prune(
+    older_than: OlderThan,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: options.AsJson = False,
+    config: options.Config = None,
+) -> None:
+    """Delete runs that ended long ago, with all that is kept of them.
+
+    Runs that have not ended stay, however old. The journal's file uses the space again.
+
+    Examples:
+      ai3 runs prune --older-than 30d --dry-run
+      ai3 runs prune --older-than 12w --yes
+    """
+    from .durations import seconds_of
+    from .outcome import emit_json
+    from .pruning import pruned
+    from .render_runs import prune_words
+    from .setup import prepared, say
+
+    age_s = seconds_of(older_than, "--older-than")
+    report = pruned(prepared(config), age_s, dry_run=dry_run, ask=not yes)
+    if as_json:
+        emit_json(report.model_dump_json(indent=2))
+    else:
+        say(prune_words(report))

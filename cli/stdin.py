@@ -1,16 +1,11 @@
-"""What comes in: files named on the command line, and stdin."""
+"""Texts that come in: files named on the command line, and stdin."""
 
 from __future__ import annotations
 
-import os
-import select
-import stat
 import sys
 from pathlib import Path
 
-from ai3ray.errors import NotBuilt, UsageError
-
-from .streams import on_terminal
+from ai3ray.errors import UsageError
 
 STDIN = "-"
 
@@ -21,11 +16,31 @@ def read_text(name: str) -> str:
     Raises:
         UsageError: it cannot be read, or is not UTF-8.
     """
+    return decoded(read_bytes(name), name)
+
+
+def read_bytes(name: str, limit: int = -1) -> bytes:
+    """What stands in a file, or on stdin for `-`.
+
+    Args:
+        name: the file.
+        limit: bytes to read at most; all of them when negative.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
     try:
-        data = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
-    except (OSError, AttributeError) as error:
-        reason = getattr(error, "strerror", None) or "it is closed"
+        if name == STDIN:
+            return sys.stdin.buffer.read(limit)
+        with Path(name).open("rb") as stream:
+            return stream.read(limit)
+    except (OSError, AttributeError, ValueError) as error:  # no such file; no stdin; a name with a zero byte
+        reason = getattr(error, "strerror", None) or ("it is closed" if name == STDIN else str(error))
         raise UsageError(f"cannot read {shown(name)}: {reason}") from error
+
+
+def decoded(data: bytes, name: str) -> str:
+    """The text of these bytes, without a byte order mark. Raises UsageError."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -35,32 +50,3 @@ def read_text(name: str) -> str:
 def shown(name: str) -> str:
     """What to call a file in a message."""
     return "standard input" if name == STDIN else name
-
-
-def refuse_piped_context() -> None:
-    """Turn down text that was piped in and that no `-` asks for: it would be context.
-
-    Raises:
-        NotBuilt: there is some.
-    """
-    if _has_piped_data():
-        raise NotBuilt(
-            "piped stdin as context is not built in this version: use '-' to read the prompt from stdin, or </dev/null"
-        )
-
-
-def _has_piped_data() -> bool:
-    """Whether stdin holds a byte right now. Never waits: a pipe inherited from a service may stay silent for ever."""
-    if sys.stdin is None or sys.stdin.closed or on_terminal(sys.stdin):
-        return False
-    try:
-        number = sys.stdin.fileno()
-        mode = os.fstat(number).st_mode
-        if stat.S_ISREG(mode):
-            return os.fstat(number).st_size > os.lseek(number, 0, os.SEEK_CUR)
-        if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
-            return False
-        ready, _, _ = select.select([number], [], [], 0)
-        return bool(ready) and bool(sys.stdin.buffer.peek(1))  # type: ignore[union-attr]
-    except (OSError, ValueError):  # no descriptor behind it
-        return False

@@ -71,6 +71,7 @@ def console(stream: TextIO, *, width: int | None = None) -> Console:
     return Console(
         file=cast("IO[str]", _Surviving(stream)),
         force_terminal=terminal,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",  # Rich alone would still write bold and dim
         width=width or (None if terminal else WIDE),
         highlight=False,
         emoji=False,

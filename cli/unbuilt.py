@@ -13,13 +13,9 @@ COMMANDS = {
     "batch": "ai3 batch",
     "serve": "ai3 serve",
     "submit": "ai3 submit",
-    "doctor": "ai3 doctor",
-    "local": "ai3 local install",
     "cache": "ai3 cache",
-    "stats": "ai3 stats",
     "keys": "ai3 keys new",
 }
-RUNS_COMMANDS = {"resume": "ai3 runs resume", "export": "ai3 runs export", "prune": "ai3 runs prune"}
 
 Words = Annotated[list[str] | None, typer.Argument()]
 

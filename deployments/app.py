@@ -43,7 +43,7 @@ def build_app(
     Args:
         gate: the engine, booted or booting; requests wait for it.
         on_stop: ends the host. Only hosts whose callers are the user alone pass it: it makes
-            `POST /head/stop` exist.
+            `POST /head/stop` and `POST /head/prune` exist.
         on_keep: switches the host's idle clock off, likewise as `POST /head/keep`.
         ping_s: seconds of silence after which a stream carries a comment.
     """
@@ -55,13 +55,14 @@ def build_app(
         _route("/runs/{run_id}", GET=runs.show),
         _route("/runs/{run_id}/events", GET=runs.events),
         _route("/runs/{run_id}/cancel", POST=runs.cancel),
+        _route("/runs/{run_id}/resume", POST=runs.resume),
         _route("/plan", POST=runs.plan),
         _route("/models", GET=control.models),
         _route("/stats", GET=control.stats),
         _route("/sql", POST=control.sql),
         _route("/healthz", GET=control.healthz),
     ]
-    routes += [_route("/head/stop", POST=control.stop)] if on_stop else []
+    routes += [_route("/head/stop", POST=control.stop), _route("/head/prune", POST=control.prune)] if on_stop else []
     routes += [_route("/head/keep", POST=control.keep)] if on_keep else []
     app = Starlette(
         routes=routes,
@@ -137,6 +138,12 @@ class RunEndpoints:
         engine = await self._gate.engine()
         return answer(await engine.cancel(request.path_params["run_id"]))
 
+    async def resume(self, request: Request) -> Response:
+        """`POST /runs/{run_id}/resume`: the run as it stands, going on if it has not ended."""
+        engine = await self._gate.engine()
+        self._gate.touch()
+        return answer(await engine.resume(request.path_params["run_id"]))
+
     async def plan(self, request: Request) -> Response:
         """`POST /plan`: the graph and an estimate; no task runs."""
         wanted = parse_request(await read_json(request))
@@ -182,6 +189,11 @@ class HostEndpoints:
         sql, limit = _sql_request(await read_json(request))
         table = await (await self._gate.engine()).query(sql, max_rows=limit)
         return answer(_row_objects(table))
+
+    async def prune(self, request: Request) -> Response:
+        """`POST /head/prune`: delete runs that ended long ago, or only count them."""
+        older_than_s, dry_run = _prune_request(await read_json(request))
+        return answer(await (await self._gate.engine()).prune(older_than_s, dry_run=dry_run))
 
     async def healthz(self, _request: Request) -> Response:
         """`GET /healthz`: answered at once, also while the engine boots."""
@@ -233,6 +245,21 @@ def _sql_request(data: Any) -> tuple[str, int]:
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= 10 * MAX_ROWS:
         raise RequestError(f"limit: a whole number from 1 to {10 * MAX_ROWS} is wanted", "limit")
     return texts[0], limit
+
+
+def _prune_request(data: Any) -> tuple[float, bool]:
+    """Age in seconds and whether to count only, from `{older_than_s, dry_run?}`."""
+    if not isinstance(data, Mapping):
+        raise RequestError("the request is not a JSON object")
+    for name in data:
+        if name not in ("older_than_s", "dry_run"):
+            raise RequestError(f"{name}: there is no such field", name)
+    age, dry_run = data.get("older_than_s"), data.get("dry_run", False)
+    if isinstance(age, bool) or not isinstance(age, int | float) or age < 0:
+        raise RequestError("older_than_s: a number of seconds is wanted", "older_than_s")
+    if not isinstance(dry_run, bool):
+        raise RequestError("dry_run: true or false is wanted", "dry_run")
+    return age, dry_run
 
 
 def _row_objects(table: Table) -> dict[str, Any]:

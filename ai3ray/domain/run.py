@@ -269,7 +269,13 @@ def _error(state: RunState, event: RunFailed) -> Changes:
 
 
 def _cancelled(state: RunState, event: Cancelled) -> Changes:
-    return {"status": "cancelled", **_ended(state, event.ts)}
+    why = {"error": _deadline_error(state)} if event.by == "deadline" else {}
+    return {"status": "cancelled", **why, **_ended(state, event.ts)}
+
+
+def _deadline_error(state: RunState) -> ErrorInfo:
+    """A user knows that they cancelled; that time ran out has to be told."""
+    return ErrorInfo(type="deadline", message=f"the deadline of {state.request.get('deadline_s')} s ran out")
 
 
 def _ended(state: RunState, ts: str) -> Changes:

@@ -34,6 +34,19 @@ class RunRow(Frozen):
     """The known cost so far, in US dollars."""
 
 
+class PruneReport(Frozen):
+    """What pruning has deleted, or would delete."""
+
+    runs: int
+    """Runs, with all their rows."""
+    events: int
+    """Events of their histories."""
+    bytes: int
+    """Bytes of their events and answers, before the file compresses them."""
+    dry_run: bool
+    """True when nothing was deleted."""
+
+
 class Table(Frozen):
     """A query's answer."""
 

@@ -13,7 +13,7 @@ from ai3ray.domain.ids import new_id
 from ai3ray.domain.plan import TaskGraph, parse_graph
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult, run_result
-from ai3ray.domain.views import Accepted, ModelView, PlanPreview, RunRow, Table
+from ai3ray.domain.views import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
 from ai3ray.errors import Ai3Error, KeyReused, RunError, StaleEpoch
 from ai3ray.executor.admission import admit
 from ai3ray.executor.conductor import Conductor
@@ -160,6 +160,10 @@ class Core:
         """All runs in figures."""
         table = await self._journal.query(STATS_SQL)
         return Stats.model_validate(dict(zip(table.columns, table.rows[0], strict=True)))
+
+    async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
+        """Delete the runs that ended more than so many seconds ago; see `Engine.prune`."""
+        return await self._journal.prune(older_than_s, dry_run=dry_run)
 
     async def active(self) -> int:
         """Runs that have not ended."""

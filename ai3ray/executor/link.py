@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from ai3ray.domain.call import ErrorInfo
@@ -58,7 +59,7 @@ class Link:
         self._runner_id = runner_id
         self._gathered = _Gathered()
         self._wishes: dict[str, asyncio.Future[Lease]] = {}
-        self._puts: dict[str, asyncio.Future[None]] = {}
+        self._puts: dict[str, list[asyncio.Future[None]]] = {}  # several may put the same key, which is taken once
         self._watched: frozenset[str] = frozenset()
         self._sender: asyncio.Task[None] | None = None
         self._listener: asyncio.Task[None] | None = None
@@ -97,13 +98,15 @@ class Link:
             EngineError: the core is gone.
         """
         placed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._puts[entries.key] = placed
+        self._puts.setdefault(entries.key, []).append(placed)
         self._gathered.entries.append(entries)
         self._wake()
         try:
             await placed
         finally:
-            self._puts.pop(entries.key, None)
+            self._puts[entries.key].remove(placed)
+            if not self._puts[entries.key]:
+                del self._puts[entries.key]
 
     def delta(self, delta: TextDelta) -> None:
         """Pass on a piece of text, if anybody watches the run; pieces of one task are joined."""
@@ -157,13 +160,13 @@ class Link:
             self._granted(synced.grants)
 
     def _placed(self, key: str, refused: ErrorInfo | None) -> None:
-        placed = self._puts.get(key)
-        if placed is None or placed.done():
-            return
-        if refused is None:
-            placed.set_result(None)
-        else:
-            placed.set_exception(EntriesRefused(refused.message))
+        for placed in self._puts.get(key, ()):
+            if placed.done():
+                continue
+            if refused is None:
+                placed.set_result(None)
+            else:
+                placed.set_exception(EntriesRefused(refused.message))
 
     def _granted(self, grants: Iterable[Lease | Refusal]) -> None:
         for grant in grants:
@@ -192,7 +195,7 @@ class Link:
 
     def _fail(self, error: Ai3Error) -> None:
         """The core cannot be reached: everybody who waits is told so."""
-        waiting: list[asyncio.Future[Any]] = [*self._wishes.values(), *self._puts.values()]
+        waiting: list[asyncio.Future[Any]] = [*self._wishes.values(), *chain.from_iterable(self._puts.values())]
         self._wishes.clear()
         for future in waiting:
             if not future.done():

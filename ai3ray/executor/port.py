@@ -14,7 +14,7 @@ from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import Task, TaskGraph
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult
-from ai3ray.domain.views import Accepted, ModelView, PlanPreview, RunRow, Table
+from ai3ray.domain.views import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
 from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settlement
 
 
@@ -247,6 +247,10 @@ class Engine(Protocol):
 
     async def stats(self) -> Stats:
         """All runs in figures."""
+        ...
+
+    async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
+        """Delete the runs that ended more than so many seconds ago, or only count them."""
         ...
 
     async def active(self) -> int:

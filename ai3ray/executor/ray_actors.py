@@ -27,7 +27,7 @@ from ray.exceptions import (
 from ai3ray.domain.events import Stats
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult
-from ai3ray.domain.views import Accepted, ModelView, PlanPreview, RunRow, Table
+from ai3ray.domain.views import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
 from ai3ray.errors import Ai3Error, EngineError, RunnerLost
 from ai3ray.executor.build import RunnerParts, build_core
 from ai3ray.executor.core import Core
@@ -359,6 +359,11 @@ class RayEngine:
         """See `Engine.stats`."""
         stats: Stats = await self._call("stats")
         return stats
+
+    async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
+        """See `Engine.prune`."""
+        report: PruneReport = await self._call("prune", older_than_s, dry_run=dry_run)
+        return report
 
     async def active(self) -> int:
         """See `Engine.active`."""

@@ -284,20 +284,21 @@ class Runner:
         return check(job.task, reply, content=content)
 
     async def _commit(self, job: TaskJob, answer: Answer, verdict: Verdict) -> str:
-        """Verdict and artifact take their place together; the artifact is the task's only one."""
+        """Verdict and artifact take their place together; the artifact is the task's only one.
+
+        Where nobody asked for verification there is no verdict: that an answer is complete is no praise.
+        """
         text = clean_output(job.task, answer.reply.text)
-        await self._put(
-            job,
-            TaskVerified(task_id=job.task.id, verdict=verdict),
-            TaskArtifact(
-                task_id=job.task.id,
-                artifact=artifact_id(text),
-                text=text,
-                model=answer.lease.model,
-                usage=answer.reply.usage,
-                cost_usd=answer.cost_usd,
-            ),
+        artifact = TaskArtifact(
+            task_id=job.task.id,
+            artifact=artifact_id(text),
+            text=text,
+            model=answer.lease.model,
+            usage=answer.reply.usage,
+            cost_usd=answer.cost_usd,
         )
+        verified = [TaskVerified(task_id=job.task.id, verdict=verdict)] if job.request.verify is not False else []
+        await self._put(job, *verified, artifact)
         return text
 
     async def _failed(self, job: TaskJob, info: ErrorInfo) -> Outcome:

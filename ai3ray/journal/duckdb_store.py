@@ -15,14 +15,19 @@ from duckdb import DuckDBPyConnection
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event, utc_now
 from ai3ray.domain.run import RunState
-from ai3ray.domain.views import RunRow, Table
+from ai3ray.domain.views import PruneReport, RunRow, Table
+from ai3ray.errors import JournalError
 from ai3ray.journal.connection import connect, one_line
 from ai3ray.journal.port import RunMeta
+from ai3ray.journal.pruning import cutoff, report_of
 from ai3ray.journal.rows import batch_of
 from ai3ray.journal.sequencer import Barrier, Entry, Queued, Sequencer
 from ai3ray.journal.sql_console import SqlConsole
 from ai3ray.journal.tables import Tables
 from ai3ray.journal.writer import Writer
+
+_DELETED_AT_ONCE = 200
+"""Runs that one transaction deletes: commits of runs that are going wait for it."""
 
 
 class DuckDBJournal:
@@ -38,6 +43,7 @@ class DuckDBJournal:
 
     def __init__(self, connection: DuckDBPyConnection, clock: Callable[[], str] = utc_now) -> None:
         self._connection = connection
+        self._clock = clock
         self._tables = Tables(connection)
         self._console = SqlConsole(connection)
         self._writer = Writer(connection.cursor())
@@ -52,6 +58,7 @@ class DuckDBJournal:
         self._barrier = Barrier()
         self._barrier.fall()
         self._drainer: asyncio.Task[None] | None = None
+        self._deletions: set[asyncio.Task[None]] = set()
         self._closed = False
 
     @classmethod
@@ -116,14 +123,26 @@ class DuckDBJournal:
         """Run one SELECT over what is committed; see `SqlSource.query`."""
         return await self._console.query(sql, max_rows=max_rows, timeout_s=timeout_s)
 
+    async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
+        """Delete the runs that ended longer ago than this; see `Journal.prune`. The file's space is used again."""
+        doomed = await asyncio.to_thread(self._tables.prunable, cutoff(self._clock(), older_than_s))
+        if not dry_run:
+            gone = self._sequencer.hide(run.run_id for run in doomed)
+            doomed = [run for run in doomed if run.run_id in gone]
+            deletion = asyncio.create_task(self._delete([run.run_id for run in doomed]), name="journal-prune")
+            self._deletions.add(deletion)
+            deletion.add_done_callback(self._deletions.discard)
+            await asyncio.shield(deletion)  # whoever asked may leave; a deletion that has begun is ended
+        return report_of(doomed, dry_run=dry_run)
+
     async def aclose(self) -> None:
         """Commit what is queued and release the file; further puts are refused. A second time does nothing."""
         if self._closed:
             return
         self._closed = True
         self._sequencer.refuse("the journal is closed")
-        if self._drainer is not None:
-            await asyncio.wait([self._drainer])
+        if ending := [task for task in (self._drainer, *self._deletions) if task is not None]:
+            await asyncio.wait(ending)
         self._sequencer.stop("the journal is closed")
         await self._console.aclose()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._release)
@@ -146,6 +165,31 @@ class DuckDBJournal:
                 return
             self._sequencer.commit(entries)
             barrier.fall()
+
+    async def _delete(self, run_ids: Sequence[str]) -> None:
+        """Delete hidden runs, in transactions that leave room for commits between them."""
+        try:
+            for first in range(0, len(run_ids), _DELETED_AT_ONCE):
+                some = run_ids[first : first + _DELETED_AT_ONCE]
+                await self._in_writer(self._writer.delete, some)
+                self._sequencer.forget(some)
+            if run_ids:
+                await self._in_writer(self._reclaim)
+        finally:
+            self._sequencer.reveal(run_ids)
+
+    async def _in_writer(self, work: Callable[..., None], *args: object) -> None:
+        """Do it in the writer's thread, between two commits. Raises JournalError."""
+        if self._closed:
+            raise JournalError("the journal is closed")
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+        except duckdb.Error as error:
+            raise JournalError(f"the journal cannot delete: {one_line(error)}") from error
+
+    def _reclaim(self) -> None:
+        with contextlib.suppress(duckdb.TransactionException):  # somebody reads: the next checkpoint does it
+            self._writer.checkpoint()
 
     def _commit(self, entries: Sequence[Entry]) -> None:
         batch = batch_of(entries)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event, utc_now
 from ai3ray.domain.result import known_cost
 from ai3ray.domain.run import RunState, seconds_between
-from ai3ray.domain.views import RunRow
+from ai3ray.domain.views import PruneReport, RunRow
 from ai3ray.journal.port import RunMeta
+from ai3ray.journal.pruning import Doomed, cutoff, report_of
 from ai3ray.journal.sequencer import Barrier, Queued, RunRecord, Sequencer
 
 _FOR_EVER = 1 << 62
@@ -33,6 +35,7 @@ class MemoryJournal:
     """
 
     def __init__(self, clock: Callable[[], str] = utc_now) -> None:
+        self._clock = clock
         self._sequencer = Sequencer(_Nothing(), clock=clock, finished_kept=_FOR_EVER)
 
     def put(
@@ -80,6 +83,14 @@ class MemoryJournal:
         """Ids of runs whose last event is not in, oldest first."""
         return self._sequencer.open_runs()
 
+    async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
+        """Forget the runs that ended longer ago than this; see `Journal.prune`."""
+        moment = cutoff(self._clock(), older_than_s)
+        doomed = [_doomed(record) for record in self._sequencer.runs() if _ended_by(record, moment)]
+        if not dry_run:
+            self._sequencer.forget(self._sequencer.hide(run.run_id for run in doomed))
+        return report_of(doomed, dry_run=dry_run)
+
     async def aclose(self) -> None:
         """Take no more entries; readers that wait get a JournalError."""
         self._sequencer.stop("the journal is closed")
@@ -87,6 +98,17 @@ class MemoryJournal:
 
 def _age(row: RunRow) -> tuple[str, str]:
     return row.started_at, row.run_id
+
+
+def _ended_by(record: RunRecord, moment: datetime) -> bool:
+    state = record.state
+    return state.complete and state.finished_at is not None and cutoff(state.finished_at, 0) <= moment
+
+
+def _doomed(record: RunRecord) -> Doomed:
+    answers = [task.output.encode() for task in record.state.tasks.values() if task.output is not None]
+    lines = [line.encode() for line in record.lines]
+    return Doomed(record.state.run_id, len(lines), sum(map(len, (*lines, *answers))))
 
 
 def _row(record: RunRecord) -> RunRow:

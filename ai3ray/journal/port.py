@@ -9,7 +9,7 @@ from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event
 from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.run import RunState
-from ai3ray.domain.views import RunRow, Table
+from ai3ray.domain.views import PruneReport, RunRow, Table
 
 
 class RunMeta(Frozen):
@@ -101,6 +101,18 @@ class Journal(Protocol):
 
     def open_runs(self) -> Sequence[str]:
         """Ids of runs whose last event is not in, oldest first."""
+        ...
+
+    async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
+        """Delete the runs that ended longer ago than this with all that is kept of them; never an unfinished one.
+
+        Args:
+            older_than_s: seconds since a run's terminal event.
+            dry_run: only count.
+
+        Raises:
+            JournalError: the journal is closed or cannot write.
+        """
         ...
 
     async def aclose(self) -> None:

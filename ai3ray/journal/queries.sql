@@ -19,6 +19,15 @@ FROM attempts WHERE run_id = $run_id ORDER BY started_at, attempt_id;
 -- name: run_puts
 SELECT key, first_seq, last_seq FROM puts WHERE run_id = $run_id;
 
+-- name: prunable_runs
+SELECT run_id,
+       (SELECT count(*) FROM events WHERE events.run_id = runs.run_id),
+       (SELECT coalesce(sum(strlen(body::VARCHAR)), 0)::BIGINT FROM events WHERE events.run_id = runs.run_id)
+       + (SELECT coalesce(sum(bytes), 0)::BIGINT FROM artifacts WHERE artifacts.run_id = runs.run_id)
+FROM runs
+WHERE complete AND finished_at <= $before
+ORDER BY finished_at, run_id;
+
 -- name: run_rows
 SELECT run_id, status, prompt, created_at, seconds, cost_usd
 FROM runs

@@ -135,6 +135,7 @@ class Sequencer:
         self._finished_kept = finished_kept
         self._live: dict[str, RunRecord] = {}
         self._finished: OrderedDict[str, RunRecord] = OrderedDict()
+        self._hidden: set[str] = set()
         self._refusal: str | None = None
         self._stopped: str | None = None
 
@@ -175,7 +176,8 @@ class Sequencer:
 
     def find_by_key(self, request_key: str) -> tuple[str, str | None] | None:
         """Run id and body hash of the run that came with this Idempotency-Key."""
-        return self._request_keys.get(request_key)
+        known = self._request_keys.get(request_key)
+        return None if known is None or known[0] in self._hidden else known
 
     def open_runs(self) -> tuple[str, ...]:
         """Ids of runs whose last event is not sequenced, oldest first."""
@@ -215,6 +217,27 @@ class Sequencer:
             if record.state.complete and not record.pending:
                 self._retire(run_id, record)
 
+    def hide(self, run_ids: Iterable[str]) -> frozenset[str]:
+        """Those of these runs that have ended and have nothing on its way to the disk.
+
+        From now on nobody finds them, so that nothing is added to a run while it is being deleted.
+        """
+        idle = frozenset(run_ids).difference(self._live, self._open, self._hidden)
+        self._hidden |= idle
+        return idle
+
+    def reveal(self, run_ids: Iterable[str]) -> None:
+        """They were not deleted after all."""
+        self._hidden -= frozenset(run_ids)
+
+    def forget(self, run_ids: Iterable[str]) -> None:
+        """They are gone from the disk: drop what memory holds of them."""
+        gone = frozenset(run_ids)
+        for run_id in gone:
+            self._finished.pop(run_id, None)
+        self._request_keys = {key: known for key, known in self._request_keys.items() if known[0] not in gone}
+        self._hidden -= gone
+
     def refuse(self, reason: str) -> None:
         """Take no more entries."""
         self._refusal = self._refusal or reason
@@ -233,6 +256,8 @@ class Sequencer:
         return record
 
     def _find(self, run_id: str) -> RunRecord | None:
+        if run_id in self._hidden:
+            return None
         record = self._live.get(run_id) or self._finished.get(run_id)
         if record is None:
             record = self._stored.load(run_id)
@@ -243,7 +268,7 @@ class Sequencer:
         return record
 
     def _check_request_key(self, run_id: str, meta: RunMeta | None) -> None:
-        known = self._request_keys.get(meta.request_key) if meta and meta.request_key is not None else None
+        known = self.find_by_key(meta.request_key) if meta and meta.request_key is not None else None
         if known is not None and known[0] != run_id:
             raise KeyReused("this Idempotency-Key already stands for another run")
 

@@ -16,6 +16,7 @@ from ai3ray.domain.views import RunRow
 from ai3ray.errors import JournalError
 from ai3ray.journal.connection import one_line
 from ai3ray.journal.port import RunMeta
+from ai3ray.journal.pruning import Doomed
 from ai3ray.journal.sequencer import RunRecord, Span
 from ai3ray.journal.sql_files import named_queries
 
@@ -69,6 +70,10 @@ class Tables:
         """Ids of runs whose last event is not in, oldest first."""
         return [run_id for (run_id,) in self._fetch("open_runs")]
 
+    def prunable(self, before: datetime) -> list[Doomed]:
+        """Runs that are over and ended at this moment (UTC, no zone) or earlier, oldest first."""
+        return [Doomed(*row) for row in self._fetch("prunable_runs", before=before)]
+
     def request_keys(self) -> dict[str, tuple[str, str | None]]:
         """Run id and body hash by Idempotency-Key."""
         return {key: (run_id, body_hash) for key, run_id, body_hash in self._fetch("request_keys")}
@@ -81,7 +86,7 @@ class Tables:
             attempts.append(Attempt(**{**fields, "started_at": iso(started_at) if started_at else ""}))
         return attempts
 
-    def _fetch(self, query: str, **values: str | int | None) -> list[tuple[Any, ...]]:
+    def _fetch(self, query: str, **values: str | int | datetime | None) -> list[tuple[Any, ...]]:
         try:
             # A cursor is a connection of its own: several threads may read while one writes.
             with self._connection.cursor() as cursor:

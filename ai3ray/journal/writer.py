@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
 from ai3ray.journal.rows import KEYS, Batch, Row
+
+_OF_A_RUN = ("runs", "tasks", "attempts", "decisions", "events", "artifacts", "puts")
 
 Action = Literal["insert", "upsert"]
 
@@ -26,8 +29,7 @@ class Writer:
 
     def write(self, batch: Batch) -> None:
         """Commit these rows, all or none. Raises duckdb.Error."""
-        self._connection.begin()
-        try:
+        with self._transaction():
             for table, rows in batch.new.items():
                 self._append(table, rows, "insert")
             for table, rows in batch.changed.items():
@@ -35,12 +37,17 @@ class Writer:
                     self._update(table, rows)
                 else:
                     self._append(table, rows, "upsert")
-            self._connection.commit()
-        except BaseException:
-            self._appenders.clear()  # they may hold rows of this batch
-            with contextlib.suppress(duckdb.Error):  # a failed commit has rolled back already
-                self._connection.rollback()
-            raise
+
+    def delete(self, run_ids: Sequence[str]) -> None:
+        """Delete these runs from every table, all or none. Raises duckdb.Error."""
+        chosen = "WHERE run_id IN (SELECT unnest($1))"
+        with self._transaction():
+            # A checkpoint rewrites the columns that changed, but leaves deleted rows where they are until
+            # something is added beside them. So the long texts are emptied first: their blocks become free.
+            self._connection.execute(f"UPDATE events SET body = '{{}}' {chosen}", [run_ids])  # noqa: S608 (our names)
+            self._connection.execute(f"UPDATE artifacts SET text = '' {chosen}", [run_ids])  # noqa: S608 (our names)
+            for table in _OF_A_RUN:
+                self._connection.execute(f"DELETE FROM {table} {chosen}", [run_ids])  # noqa: S608 (our names)
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file. Raises duckdb.Error."""
@@ -50,6 +57,18 @@ class Writer:
         """Release the connection."""
         self._appenders.clear()
         self._connection.close()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.begin()
+        try:
+            yield
+            self._connection.commit()
+        except BaseException:
+            self._appenders.clear()  # they may hold rows of this batch
+            with contextlib.suppress(duckdb.Error):  # a failed commit has rolled back already
+                self._connection.rollback()
+            raise
 
     def _append(self, table: str, rows: list[Row], action: Action) -> None:
         appender = self._appenders.get((table, action))

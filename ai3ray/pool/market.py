@@ -49,6 +49,7 @@ class Market:
         self._live = live
         self._holds = holds
         self._cards = registry.cards(accounts)
+        self._unnamed = registry.unnamed(accounts)
         self._names = frozenset(card.name for card in self._cards)
         self._passed: dict[str, ModelCard] = {}
 
@@ -120,9 +121,9 @@ class Market:
         return {card.name: self._registry.prices.list_price(card.provider, card.id) for card in self._cards}
 
     def _cards_for(self, request: LeaseRequest) -> tuple[ModelCard, ...]:
-        """All models, and those that only this wish names."""
+        """All models but unnamed demos, and those that only this wish names."""
         if not request.models:
-            return self._cards
+            return self._unnamed
         passed = (self._pass(name) for name in request.models if name not in self._names)
         return (*self._cards, *(card for card in passed if card is not None))
 

@@ -6,12 +6,14 @@ import importlib
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from ai3ray.errors import MissingKey, NotBuilt, SettingsError
+from ai3ray.errors import MissingKey, SettingsError
+from ai3ray.local_model import LocalModel
 from ai3ray.providers.anthropic import AnthropicChat
+from ai3ray.providers.embedded import EmbeddedChat
 from ai3ray.providers.openai import OpenAIChat
 from ai3ray.providers.port import ChatModel
 from ai3ray.providers.scripted import ScriptedChat
-from ai3ray.settings import ProviderSettings, Settings, configured_providers, provider_url
+from ai3ray.settings import ProviderSettings, Settings, configured_providers, local_model, provider_url
 
 NO_KEY = "no-key"
 """Sent where an address was set and no key: the SDKs insist on one, such servers do not."""
@@ -34,7 +36,7 @@ def is_configured(name: str, settings: ProviderSettings, env: Mapping[str, str])
     return name in configured_providers(Settings(providers={name: settings}), env)
 
 
-SDKS = {"anthropic": "anthropic", "openai": "openai"}
+SDKS = {"anthropic": "anthropic", "openai": "openai", "local": "openai"}
 """The package behind each wire."""
 
 
@@ -45,18 +47,25 @@ def import_sdks(wires: Iterable[str]) -> None:
             importlib.import_module(SDKS[wire])
 
 
-def build_provider(name: str, settings: ProviderSettings, env: Mapping[str, str]) -> ChatModel:
-    """The adapter for a provider. Makes no connection and imports no SDK yet.
+def build_provider(
+    name: str, settings: ProviderSettings, env: Mapping[str, str], files: LocalModel | None = None
+) -> ChatModel:
+    """The adapter for a provider. Makes no connection, starts no process and imports no SDK yet.
+
+    Args:
+        name: the provider's name in the configuration.
+        settings: its table.
+        env: the environment, `.env` included.
+        files: the embedded model's; only the `local` wire needs them.
 
     Raises:
         MissingKey: neither its key nor its base URL is set; names the variable.
         SettingsError: key or base URL cannot be used.
-        NotBuilt: nothing here speaks its wire.
     """
     if settings.wire == "scripted":
         return ScriptedChat(provider=name)
     if settings.wire == "local":
-        raise NotBuilt(f"provider {name!r}: this version does not serve the embedded model", "providers")
+        return EmbeddedChat(provider=name, files=files or local_model(Settings()))
     if not is_configured(name, settings, env) and settings.api_key_env:
         raise MissingKey(f"provider {name!r} has no key: set {settings.api_key_env}", settings.api_key_env)
     key, url = _key(settings, env), _url(name, settings, env)

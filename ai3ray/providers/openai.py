@@ -31,10 +31,12 @@ class OpenAIChat:
         provider: its name in the configuration.
         api_key: the key; sent as bearer token.
         base_url: where it listens, `/v1` included where the server has it.
+        extra: fields beyond OpenAI's own that the server wants in every request.
     """
 
-    def __init__(self, *, provider: str, api_key: str, base_url: str) -> None:
+    def __init__(self, *, provider: str, api_key: str, base_url: str, extra: Mapping[str, Any] | None = None) -> None:
         self._line = Line.to(provider, base_url, api_key)
+        self._extra = extra
         self._client = Late(lambda: _client(api_key, base_url))
 
     def __repr__(self) -> str:
@@ -44,6 +46,8 @@ class OpenAIChat:
         """Make one call; see ChatModel."""
         client = await self._client.get()
         request = _request(call, stream=on_text is not None)
+        if self._extra is not None:
+            request["extra_body"] = self._extra
         exchange = Exchange(self._line, call, OpenAIReading(), on_text)
         return await exchange.run(lambda: client.chat.completions.with_streaming_response.create(**request))
 

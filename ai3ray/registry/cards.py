@@ -38,6 +38,9 @@ class ModelCard(Frozen):
     """From this day on it is not called."""
     successor: str | None = None
     """The id to use instead."""
+    demo: str | None = None
+    """What people call it, if it is a demo model: called only when it is named or nothing else is configured, and
+    said to be one wherever it wrote something."""
     listed: bool = True
     """False for a passed-through `provider/anything`, about which nothing is known."""
 

@@ -56,6 +56,16 @@ class Registry:
         """The models of these providers, of all when absent, in the order of `models.toml`."""
         return tuple(card for card in self._cards.values() if providers is None or card.provider in providers)
 
+    def unnamed(self, configured: Collection[str]) -> tuple[ModelCard, ...]:
+        """The models for calls that name none: of the configured providers, without demo models if there are others.
+
+        Args:
+            configured: the providers that can be called.
+        """
+        cards = self.cards(configured)
+        demos = {card.provider for card in cards if card.demo}
+        return tuple(card for card in cards if card.demo is None) if set(configured) - demos else cards
+
     def card(self, name: str) -> ModelCard:
         """The card of a `provider/model`, a blank one for a passed-through id. Raises UnknownModel."""
         return self._cards.get(name) or self.resolve(name).card

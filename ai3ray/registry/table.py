@@ -12,7 +12,10 @@ from ai3ray.domain.plan import KINDS
 from ai3ray.errors import SettingsError
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import Rates
-from ai3ray.settings import Settings
+from ai3ray.settings import Settings, local_model
+
+FREE = Rates(input=0, output=0)
+"""What a model costs that runs on this computer."""
 
 _TABLES: dict[str, type] = {"models": dict, "aliases": dict, "planners": list, "prices": dict}
 _NAMES: dict[type, str] = {dict: "table", list: "list"}
@@ -43,7 +46,7 @@ def read_table(settings: Settings) -> ModelTable:
             raise SettingsError(f"{_source(settings, key)}: there is no table {key!r}")
         if not isinstance(value, _TABLES[key]):
             raise SettingsError(f"{_source(settings, key)}: {key} has to be a {_NAMES[_TABLES[key]]}")
-    known = tuple(_card(settings, name, table) for name, table in _tables(settings, "models"))
+    known = tuple(_as_installed(_card(settings, name, table), settings) for name, table in _tables(settings, "models"))
     cards = (*(card for card in known if _served(card, settings)), *_own_models(known, settings))
     names = {card.name for card in known}
     prices = {_target(known, name): _rates(settings, name, table) for name, table in _tables(settings, "prices")}
@@ -51,7 +54,7 @@ def read_table(settings: Settings) -> ModelTable:
         cards=cards,
         aliases={old: _known(settings, names, f"aliases.{old}", new) for old, new in data.get("aliases", {}).items()},
         planners=tuple(_known(settings, names, "planners", name) for name in data.get("planners", ())),
-        prices=prices,
+        prices={card.name: FREE for card in cards if _is_local(card, settings)} | prices,
     )
 
 
@@ -78,6 +81,18 @@ def _card(settings: Settings, name: str, table: Mapping[str, Any]) -> ModelCard:
         if first["type"] == "extra_forbidden":
             raise SettingsError(f"{where} knows no {field!r}") from error
         raise SettingsError(f"{where}: {field} is {first['input']!r}: {first['msg']}") from error
+
+
+def _is_local(card: ModelCard, settings: Settings) -> bool:
+    return settings.providers[card.provider].wire == "local"
+
+
+def _as_installed(card: ModelCard, settings: Settings) -> ModelCard:
+    """The embedded model's card, under the name of the file that takes the model's place where one is given."""
+    if settings.local_model is None or not _is_local(card, settings):
+        return card
+    name = local_model(settings).model_id
+    return card.model_copy(update={"id": name, "demo": name})
 
 
 def _quality(table: object, where: str) -> dict[str, float]:

@@ -9,20 +9,54 @@ from ai3ray.domain.plan import Task, TaskGraph
 from ai3ray.domain.verdict import Defect, Verdict
 from ai3ray.errors import PlanError
 from ai3ray.verifier.clean import clean_output, wants_json
+from ai3ray.verifier.code import check_code
+from ai3ray.verifier.compiling import CodeJob, code_to_compile
 from ai3ray.verifier.port import Rule
+from ai3ray.verifier.rules.chat import chat
 from ai3ray.verifier.rules.complete import complete
+from ai3ray.verifier.rules.cut_off import cut_off
 from ai3ray.verifier.rules.form import form
 from ai3ray.verifier.rules.json_schema import json_schema, risky, schema_problem
+from ai3ray.verifier.rules.language import language
+from ai3ray.verifier.rules.leak import leak
 from ai3ray.verifier.rules.length import length
 from ai3ray.verifier.rules.must_include import must_include
 from ai3ray.verifier.rules.non_empty import non_empty
+from ai3ray.verifier.rules.parts import parts
+from ai3ray.verifier.rules.placeholder import placeholder
 from ai3ray.verifier.rules.refusal import refusal
+from ai3ray.verifier.rules.repetition import repetition
 
-__all__ = ["ALWAYS", "CONTENT", "check", "clean_output", "needs_isolation", "refuse_bad_schemas"]
+__all__ = [
+    "ALWAYS",
+    "CONTENT",
+    "CodeJob",
+    "check",
+    "check_with_code",
+    "clean_output",
+    "code_to_compile",
+    "is_heavy",
+    "joined",
+    "needs_isolation",
+    "refuse_bad_schemas",
+]
 
 ALWAYS: tuple[Rule, ...] = (complete, non_empty)
 """Asked of every answer, even with `verify: false`."""
-CONTENT: tuple[Rule, ...] = (refusal, form, json_schema, must_include, length)
+CONTENT: tuple[Rule, ...] = (
+    refusal,
+    form,
+    json_schema,
+    must_include,
+    length,
+    parts,
+    language,
+    repetition,
+    placeholder,
+    leak,
+    chat,
+    cut_off,
+)
 """Asked of whole answers, unless the request drops the content checks."""
 
 MAX_JSON_HERE = 64 * 1024
@@ -44,8 +78,30 @@ def check(task: Task, reply: Reply, *, content: bool) -> Verdict:
     return Verdict(passed=not defects, score=0.0 if defects else 1.0, defects=defects)
 
 
+def check_with_code(task: Task, reply: Reply) -> Verdict:
+    """All rules and the compilers. For a process that may be lost: a compiler can be fed until it eats all memory."""
+    verdict = check(task, reply, content=True)
+    job = code_to_compile(task, reply.text)
+    return joined(verdict, check_code(*job)) if job else verdict
+
+
+def joined(verdict: Verdict, defects: Sequence[Defect]) -> Verdict:
+    """The verdict with more defects."""
+    if not defects:
+        return verdict
+    return verdict.model_copy(update={"passed": False, "score": 0.0, "defects": (*verdict.defects, *defects)})
+
+
 def needs_isolation(task: Task, text: str) -> bool:
-    """Whether `check` of this answer belongs into another process.
+    """Whether an answer's checks belong, wholly or in part, into another process.
+
+    True for what `is_heavy`, and for code that has to compile.
+    """
+    return is_heavy(task, text) or code_to_compile(task, text) is not None
+
+
+def is_heavy(task: Task, text: str) -> bool:
+    """Whether the rules themselves may take long.
 
     True for JSON over 64 KB, and for schemas with regular expressions: one of those can run for ever.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ai3ray.domain.plan import Task
+from ai3ray.verifier.chatter import without_chatter
 from ai3ray.verifier.fences import fenced_blocks, unwrapped
 
 _MARKDOWN = frozenset({"markdown", "md"})
@@ -17,14 +18,14 @@ def wants_json(task: Task) -> bool:
 def clean_output(task: Task, text: str) -> str:
     """The answer as it is committed.
 
-    JSON: out of its fence, even when the model wrote a remark around it. Code: out of its fence when the
-    fence is all there is. Markdown: out of a fence that calls the whole answer Markdown. Anything else, and
+    JSON: out of its fence, even when the model wrote a remark around it. Code: without the remarks of a chat,
+    out of its fence when the fence is all there is. Markdown: out of a fence that calls the whole answer Markdown. Anything else, and
     answers of several blocks, stay as they are.
     """
     if wants_json(task):
         return _json(text)
     if task.output == "code":
-        return unwrapped(text)
+        return unwrapped(without_chatter(text))
     return unwrapped(text, _MARKDOWN) if task.output == "markdown" else text
 
 

@@ -31,13 +31,23 @@ def check_code(text: str, language: str = "") -> tuple[Defect, ...]:
     blocks = fenced_blocks(text) or (("", text),)
     defects = []
     for number, (tag, body) in enumerate(blocks, 1):
-        name = tag or language.lower()
-        compiler = _COMPILERS.get(_ALIASES.get(name, name))
+        compiler = compiler_of(tag, language)
         problem = compiler(body) if compiler else None
         if problem:
             part = f"code block {number}" if len(blocks) > 1 else "code"
             defects.append(Defect(part=part, problem=problem))
     return tuple(defects)
+
+
+def compiler_of(tag: str, language: str = "") -> Callable[[str], str | None] | None:
+    """What tells why a block does not compile, or None when its language is not known here.
+
+    Args:
+        tag: the language that the block's fence names; may be empty.
+        language: the language when it names none.
+    """
+    name = (tag or language).lower()
+    return _COMPILERS.get(_ALIASES.get(name, name))
 
 
 def _python(source: str) -> str | None:

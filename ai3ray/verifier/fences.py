@@ -27,15 +27,35 @@ class _Mark(NamedTuple):
 def fenced_blocks(text: str) -> tuple[Block, ...]:
     """The closed blocks (CommonMark: closed by as many marks or more, without a tag)."""
     lines = text.split("\n")
-    blocks: list[Block] = []
-    opened: _Mark | None = None
-    for mark in _marks(lines):
-        if opened is None:
-            opened = mark
-        elif mark.ticks.startswith(opened.ticks) and not mark.tag:
-            blocks.append(Block(opened.tag, "\n".join(lines[opened.line + 1 : mark.line])))
-            opened = None
-    return tuple(blocks)
+    return tuple(
+        Block(first.tag, "\n".join(lines[first.line + 1 : last.line])) for first, last in _pairs(_marks(lines))
+    )
+
+
+def outside(text: str, instead: str = "") -> str:
+    """The text around its closed blocks.
+
+    Args:
+        text: an answer.
+        instead: a line that stands for each block.
+    """
+    lines = text.split("\n")
+    kept: list[str] = []
+    begin = 0
+    for first, last in _pairs(_marks(lines)):
+        kept += [*lines[begin : first.line], instead]
+        begin = last.line + 1
+    return "\n".join(kept + lines[begin:])
+
+
+def around(text: str) -> tuple[str, str, str] | None:
+    """What stands before the first closed block, the blocks and all between them, and what follows; or None."""
+    lines = text.split("\n")
+    pairs = list(_pairs(_marks(lines)))
+    if not pairs:
+        return None
+    begin, end = pairs[0][0].line, pairs[-1][1].line + 1
+    return "\n".join(lines[:begin]), "\n".join(lines[begin:end]), "\n".join(lines[end:])
 
 
 def unclosed(text: str) -> bool:
@@ -74,6 +94,17 @@ def unwrapped(text: str, tags: frozenset[str] = frozenset()) -> str:
         return text
     inside = "\n".join(lines[1:-1])
     return text if _leaves(marks[1:-1], first) else inside
+
+
+def _pairs(marks: Iterator[_Mark]) -> Iterator[tuple[_Mark, _Mark]]:
+    """The first and the last line of each closed block."""
+    opened: _Mark | None = None
+    for mark in marks:
+        if opened is None:
+            opened = mark
+        elif mark.ticks.startswith(opened.ticks) and not mark.tag:
+            yield opened, mark
+            opened = None
 
 
 def _leaves(marks: list[_Mark], outer: _Mark) -> bool:

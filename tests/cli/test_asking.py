@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from ai3ray.errors import NotBuilt, RequestError, UsageError
-from cli.asking import plan_request, refuse_unbuilt, run_request
+from cli.asking import Words, plan_request, refuse_unbuilt, run_request
 
 
 @pytest.fixture
@@ -19,8 +19,8 @@ def stdin(monkeypatch):
     return pipe
 
 
-def asked(prompt=None, plan=None, *, no_plan=False, **fields):
-    return run_request(prompt, plan, fields, no_plan=no_plan, max_tasks=5)
+def asked(prompt=None, plan=None, *, no_plan=False, files=(), **fields):
+    return run_request(Words(prompt, plan, no_plan, files), fields, max_tasks=5)
 
 
 @pytest.fixture
@@ -60,8 +60,17 @@ def test_prompt_and_plan_can_come_from_stdin_but_not_both(stdin):
     assert asked("-").prompt == "from stdin\n"
     stdin('{"tasks": [{"id": "z", "prompt": "p"}]}')
     assert asked("hello", "-").plan["tasks"][0]["id"] == "z"
-    with pytest.raises(UsageError, match="both"):
+    with pytest.raises(UsageError, match="PROMPT and --plan cannot both"):
         asked("-", "-")
+    with pytest.raises(UsageError, match="PROMPT and -f cannot both"):
+        asked("-", files=["-"])
+
+
+def test_files_become_context_of_runs_and_plans(stdin, tmp_path):
+    file = tmp_path / "notes.txt"
+    file.write_text("Alpha")
+    for request in (asked("hello", files=[str(file)]), plan_request(Words("hello", files=[str(file)]), {})):
+        assert [(text.name, text.text) for text in request.context] == [("notes.txt", "Alpha")]
 
 
 @pytest.mark.parametrize("prompt", ["", "  \n"])
@@ -72,7 +81,7 @@ def test_an_empty_prompt_is_refused(stdin, prompt):
     with pytest.raises(UsageError, match="empty"):
         asked("-")
     with pytest.raises(UsageError, match="empty"):
-        plan_request(prompt, {})
+        plan_request(Words(prompt), {})
 
 
 def test_nothing_to_do_is_refused(stdin):
@@ -91,6 +100,6 @@ def test_a_field_out_of_bounds_is_named(stdin):
 
 
 def test_flags_that_are_not_built_are_refused_by_name():
-    refuse_unbuilt({"-f": None, "--detach": False})
+    refuse_unbuilt({"--deadline": None, "--budget": None})
     with pytest.raises(NotBuilt, match="--budget"):
-        refuse_unbuilt({"-f": [], "--budget": "3"})
+        refuse_unbuilt({"--deadline": None, "--budget": "3"})

@@ -1,14 +1,18 @@
 """Whole commands over the real engine in this process, with a provider that echoes."""
 
 import csv
+import fcntl
 import io
 import json
 import os
 import pty
+import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -153,12 +157,13 @@ def test_a_run_in_this_process_goes_on_when_its_terminal_dies(ai3):
     assert [row["status"] for row in json.loads(ai3("runs", "list", "--json")[1])] == ["succeeded"]
 
 
-def test_a_terminal_gets_a_spinner_and_markdown_and_no_escape_of_a_model(home):
+def on_terminal(*words):
+    """What a run on a terminal of 80 columns writes there."""
     ours, theirs = pty.openpty()
-    words = ["run", "# Title\n\n**bold** \x1b]0;owned\x07", "--no-plan", "--inline", "--no-verify"]
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    shown = b""
     with process(*words, stdin=theirs, stdout=theirs, stderr=theirs) as run:
         os.close(theirs)
-        shown = b""
         while True:
             try:
                 piece = os.read(ours, 65536)
@@ -169,7 +174,38 @@ def test_a_terminal_gets_a_spinner_and_markdown_and_no_escape_of_a_model(home):
             shown += piece
         assert run.wait(timeout=60) == 0
     os.close(ours)
-    text = shown.decode()
+    return shown.decode()
+
+
+def test_context_reaches_the_task(ai3, tmp_path):
+    (tmp_path / "notes.txt").write_text("Alpha and Omega")
+    code, out, _ = ai3("run", "Sum up.", "--no-plan", "--inline", "--no-verify", "-f", "notes.txt")
+    assert (code, "Alpha and Omega" in out) == (0, True)
+
+
+def test_a_stream_on_a_terminal_is_a_tree_that_stays_above_the_answer(home, monkeypatch):
+    for name, value in (("TERM", "xterm"), ("NO_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+    text = on_terminal("run", "one", "--plan", "plan.json", "--inline", "--no-verify", "--stream")
+    assert not re.findall(r"\x1b\[[0-9;]*m", text)
+    last = text[text.rindex("\x1b[?25l") : text.rindex("\x1b[?25h")]
+    rows = [" ".join(re.sub(r"\x1b\[\??[0-9]*[A-Za-z]", "", row).split()) for row in last.split("\n")]
+    assert rows[0].endswith("succeeded plan from file, concat")
+    assert [row.split()[:3] for row in rows[1:4]] == [["├", "✔", "a"], ["│", "└", "✔"], ["└", "✔", "c"]]
+    assert "3/3 tasks" in rows[4]
+    assert "say bye" in text[text.rindex("\x1b[?25h") :]
+
+
+def test_a_dumb_terminal_gets_lines(home, monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    text = on_terminal("run", "one", "--no-plan", "--inline", "--no-verify", "--stream")
+    assert "\x1b" not in text
+    assert "task_artifact" in text
+
+
+def test_a_terminal_gets_a_spinner_and_markdown_and_no_escape_of_a_model(home):
+    prompt = "# Title\n\n**bold** \x1b]0;owned\x07"
+    text = on_terminal("run", prompt, "--no-plan", "--inline", "--no-verify")
     assert "**bold**" not in text
     assert "\x1b]0;" not in text
     assert "␛]0;owned␇" in text

@@ -11,7 +11,7 @@ from ai3ray.domain.request import RunRequest
 from ai3ray.domain.views import Accepted
 from ai3ray.errors import HeadUnavailable
 from cli import follow
-from cli.follow import run_to_end
+from cli.follow import accepted, run_to_end
 
 from .recorded import EVENTS, RUN, run_result
 
@@ -143,3 +143,10 @@ async def test_a_server_that_goes_away_is_an_error_and_no_cancellation():
     with pytest.raises(HeadUnavailable):
         await followed(client)
     assert client.cancelled == []
+
+
+async def test_a_detached_run_is_handed_in_once_and_not_followed(capsys):
+    client = ScriptedClient()
+    run = await accepted(ScriptedSetup(client), REQUEST)
+    assert (run.run_id, len(client.keys), client.cancelled) == (RUN, 1, [])
+    assert capsys.readouterr() == ("", "ai3: connecting\n")

@@ -64,8 +64,9 @@ async def test_three_defects_fail_the_task_and_its_siblings_finish(client, simul
 async def test_without_verification_there_is_no_judge_and_no_repair(client, simulator):
     simulator.set_faults({"contains": "subject 0", "fault": "defect"})
     events = await history(client, asked(wide(1), models=TWO, verify=False))
-    assert told(events) == ["task_start", "task_verified", "task_artifact"]
+    assert told(events) == ["task_start", "task_artifact"]
     assert len(simulator.ledger.calls) == 1
+    assert (await client.result(events[0].run_id)).tasks[0].verdict is None
 
 
 async def test_with_one_model_there_is_no_judge_and_the_run_says_so_once(client, simulator):

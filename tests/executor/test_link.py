@@ -124,6 +124,14 @@ async def test_entries_that_the_run_does_not_take_are_told_to_their_writer_alone
     await link.aclose()
 
 
+async def test_the_same_key_put_twice_at_once_answers_both_writers():
+    link = Link(Desk(), "runner")
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        for _ in range(2):
+            group.create_task(link.put(Entries(run_id="r", epoch=1, key="run/once")))
+    await link.aclose()
+
+
 async def test_deltas_are_sent_only_for_watched_runs_and_joined_per_task():
     desk = Desk()
     desk.watched = ("seen",)

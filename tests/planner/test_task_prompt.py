@@ -184,6 +184,8 @@ B = ContextText(name="b.txt", text="Beta")
         ("Compare a.txt and b.txt.", (), (A, B)),
         ("Sum up.", (), (A, B)),
         ("Sum up.", ("d",), ()),
+        ("Sum up data.txt.", ("d",), ()),
+        ("请总结a.txt的内容", ("d",), (A,)),
     ],
 )
 def test_a_task_reads_the_texts_it_names_and_a_first_task_that_names_none_reads_all(prompt, depends_on, reads):

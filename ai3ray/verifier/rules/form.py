@@ -3,51 +3,96 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
 from ai3ray.verifier.clean import wants_json
-from ai3ray.verifier.fences import fenced_blocks, unclosed
+from ai3ray.verifier.fences import fenced_blocks, outside, unclosed, unwrapped
 from ai3ray.verifier.rules.json_schema import parse_json
+from ai3ray.verifier.words import shortened
 
 _CODE_SIGNS = re.compile(r"[{}<>;=\\|\[\]$@^~]|\w\(|->|::|^\s*(?:[#/*\-+%!.]|\w+:\s*$)")
 _SENTENCE = re.compile(r"^\s*[^\W\d_].*[.!?:][\"')]?\s*$")
+_DATA_ASKED = re.compile(
+    r"json|yaml|api\b|payload|schema|object|dictionar|data (?:structure|format)|manifest|config|machine.readable"
+    r"|key.value|array|\{|serial",
+    re.IGNORECASE,
+)
+_PAGE = re.compile(r"\s*(?:<!doctype html|<html[\s>])", re.IGNORECASE)
+_PAGE_ASKED = re.compile(r"html|web ?page|web ?site|landing page|markup|<", re.IGNORECASE)
+_PLAIN_ASKED = re.compile(
+    r"\bno markdown|\bplain[- ]text\b|without (?:any )?(?:markdown|formatting)|(?:not|n't) use markdown|ohne markdown"
+    r"|no formatting",
+    re.IGNORECASE,
+)
+_MARKUP = re.compile(r"^#{1,6} \S|^\|.*\|\s*$|\*\*[^*\n]+\*\*|^```", re.MULTILINE)
 MIN_SENTENCE_WORDS = 5
 """A shorter line may be anything."""
+MIN_MARKUP = 2
+"""So many marks are Markdown; one may be chance."""
 
 
 def form(task: Task, reply: Reply) -> Iterator[Defect]:
-    """JSON parses, code is not a text about code, Markdown closes its fences."""
-    problem = _FORMS["json" if wants_json(task) else task.output](reply.text)
+    """JSON parses, code is not a text about code, Markdown closes its fences, text is no data structure."""
+    if wants_json(task):
+        problem = _json(reply.text)
+    elif task.output == "code":
+        problem = _code(reply.text)
+    else:
+        problem = _written(task, reply.text)
     if problem:
         yield Defect(part="answer", problem=problem)
 
 
-def _text(text: str) -> str | None:  # noqa: ARG001 - anything is text
+def _written(task: Task, text: str) -> str | None:
+    """Text or Markdown."""
+    form_asked = "Markdown" if task.output == "markdown" else "running text"
+    if task.output == "markdown" and unclosed(text):
+        return "a code fence is opened and never closed"
+    if not _DATA_ASKED.search(task.prompt) and task.kind not in {"extraction", "coding"} and _is_data(text):
+        return f"it is JSON; answer in {form_asked}"
+    if _PAGE.match(text) and task.kind != "coding" and not _PAGE_ASKED.search(task.prompt):
+        return f"it is an HTML page; answer in {form_asked}"
+    if task.output == "text" and _PLAIN_ASKED.search(task.prompt) and len(_MARKUP.findall(text)) >= MIN_MARKUP:
+        return "it is formatted as Markdown; answer in plain text"
     return None
+
+
+def _is_data(text: str) -> bool:
+    """Whether the whole text is a JSON object, or a list of something else than plain values."""
+    inside = unwrapped(text).strip()
+    if not inside.startswith(("{", "[")):
+        return False
+    value, problem = parse_json(inside)
+    return problem is None and (isinstance(value, dict) or (isinstance(value, list) and _nested(value)))
+
+
+def _nested(value: list[object]) -> bool:
+    return any(isinstance(part, dict | list) for part in value)
 
 
 def _json(text: str) -> str | None:
     _, problem = parse_json(text)
+    if problem is None:
+        return None
+    shown = text.strip()
+    if "line" not in problem or shown.startswith(('"', "-")) or shown[:1].isdigit():
+        return problem
+    if not shown.startswith(("{", "[")):
+        return f"{problem}; begin with the JSON value itself, not with {shortened(shown, 30)!r}"
+    if "Extra data" in problem:
+        return f"{problem}; end with the JSON value and write nothing after it"
+    if not shown.endswith(("}", "]")):
+        return f"{problem}; the JSON stops in line {text.rstrip().count(chr(10)) + 1} before it is complete"
     return problem
-
-
-def _markdown(text: str) -> str | None:
-    """A fence that is opened is closed, and the answer is not a JSON object around the text."""
-    if unclosed(text):
-        return "a code fence is opened and never closed"
-    value, problem = parse_json(text)
-    if problem is None and isinstance(value, dict | list):
-        return "it is JSON; answer in Markdown"
-    return None
 
 
 def _code(text: str) -> str | None:
     """Some of it is code: a fenced block, or a line that no sentence looks like."""
     if any(body.strip() for _, body in fenced_blocks(text)):
-        return None
+        return "a code fence is opened and never closed" if unclosed(outside(text)) else None
     if unclosed(text):
         return "a code fence is opened and never closed"
     lines = [line for line in text.splitlines() if line.strip()]
@@ -59,6 +104,3 @@ def _code(text: str) -> str | None:
 
 def _is_sentence(line: str) -> bool:
     return bool(_SENTENCE.match(line)) and len(line.split()) >= MIN_SENTENCE_WORDS
-
-
-_FORMS: dict[str, Callable[[str], str | None]] = {"text": _text, "json": _json, "markdown": _markdown, "code": _code}

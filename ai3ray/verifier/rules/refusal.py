@@ -4,6 +4,7 @@ Providers end most refusals with a finish reason of their own. This rule finds t
 plain ones: short, beginning with the refusal, and not about refusing. What it misses is the judge's.
 """
 
+# ruff: noqa: RUF001 - letters of other alphabets are meant
 from __future__ import annotations
 
 import re
@@ -38,15 +39,32 @@ _OPENING = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_NO_MEANS = re.compile(
+    r"""^[\W_]*
+    (?: as\ an?\ (?:ai|(?:large\ )?language\ model)[^.!?]{0,60}?,\s* )?
+    (?: (?:i'?m|i\ am)\ (?:very\ |so\ )?sorry | (?:my\ )?apologies | sorry | unfortunately )?
+    [\s,.;:!-]* (?:but\s+|however,?\s+)?
+    i\ (?:do\ not|don't)\ have\ (?:the\ )?(?:access|ability|capability|means|(?:enough\ )?information)\b
+    [^.!?]{0,80}\b(?:complete|fulfil+|perform|request(?:ed)?|task|question|assist|help)\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
 _OTHER_LANGUAGES = re.compile(
     r"""^[\W_]*
     (?: (?:es\ tut\ mir\ leid|leider|entschuldigung)?[\s,.;!]*(?:aber\s+)?
         (?:ich\ kann|kann\ ich)\ (?:(?:ihnen|dir|euch)\ )?(?:leider\ )?(?:(?:bei|mit)\ )?
         (?:dieser|diese|dabei|damit|diesem|dem)\b[^.!?]{0,40}\bnicht\s+
         (?:weiter)?(?:helfen|behilflich|nachkommen|beantworten|bearbeiten|erfüllen|unterstützen)\b
-      | (?:je\ suis\ )?(?:désolée?|desole)[\s,.;!]*(?:mais\s+)?
-        je\ ne\ (?:peux|puis)\ pas\ (?:vous\ )?(?:aider|répondre|traiter)
-      | lo\ siento[\s,.;!]*(?:pero\s+)?no\ puedo\ (?:ayudar|cumplir|responder|procesar) )
+      | (?:je\ suis\ )?(?:vraiment\ )?(?:désolée?|desole)[\s,.;!]*(?:mais\s+)?
+        je\ ne\ (?:peux|puis)\ pas\ (?:vous\ )?(?:aider|répondre|traiter|fournir\ ce)
+      | lo\ siento[\s,.;!]*(?:pero\s+)?no\ puedo\ (?:ayudar|cumplir|responder|procesar|atender)
+      | mi\ dispiace[\s,.;!]*(?:ma\s+)?non\ posso\ (?:aiutar|risponder|soddisfar|completar)
+      | (?:desculpe|sinto\ muito|lamento)[\s,.;!]*(?:mas\s+)?(?:eu\s+)?não\ posso\ (?:ajudar|atender|responder|cumprir)
+      | (?:sorry|het\ spijt\ me)[\s,.;!]*(?:maar\s+)?(?:ik\ kan|kan\ ik)\b[^.!?]{0,40}\bniet\ (?:helpen|voldoen|beantwoorden)
+      | (?:извините|простите|к\ сожалению)[\s,.;!]*(?:но\s+)?я\ не\ могу\ (?:(?:вам\ )?помочь|выполнить|ответить)
+      | (?:很|非常)?(?:抱歉|遗憾|对不起)[，,。！\s]*(?:但)?我?(?:无法|不能|没有办法)(?:为您|帮您)?(?:完成|提供|协助|帮助|回答|满足|处理)[^。！？]{0,12}[。！]?
+      | 申し訳(?:ございません|ありません)[がけれど、。]*[^。]{0,30}(?:でき|いたしかね|お応えし)
+    )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -56,17 +74,24 @@ _GOES_ON = re.compile(
 )
 _ABOUT_REFUSING = re.compile(
     r"refus|declin|apolog|sorry|reject|excuse|turn(?:ing|s|ed)? down|say(?:ing|s)? no|can(?:no|')t help|unable to help"
-    r"|dialog|script|role.?play|customer (?:service|support)|translat|ablehn|absage|repeat|verbatim|quot(?:e|ing)",
+    r"|dialog|script|role.?play|customer (?:service|support)|ablehn|absage|repeat|verbatim|quot(?:e|ing)",
     re.IGNORECASE,
 )
+
+
+_SOURCE = re.compile(r"[:\"\u201c\u201e\u00ab\n]")
+"""A prompt to translate that brings its text along: then the text may be what refuses."""
 
 
 def refusal(task: Task, reply: Reply) -> Iterator[Defect]:
     """A short answer does not begin with a refusal, unless the task is about one."""
     text = reply.text.strip().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    if wants_json(task) or task.output == "code" or task.kind == "translation" or len(text) > MAX_CHARS:
+    if wants_json(task) or task.output == "code" or len(text) > MAX_CHARS:
+        return
+    translates = task.kind == "translation" or "translat" in task.prompt.lower()
+    if translates and _SOURCE.search(task.prompt):
         return
     if _ABOUT_REFUSING.search(task.prompt) or _GOES_ON.search(text):
         return
-    if _OPENING.match(text) or _OTHER_LANGUAGES.match(text):
+    if _OPENING.match(text) or _NO_MEANS.match(text) or _OTHER_LANGUAGES.match(text):
         yield Defect(part="answer", problem="it refuses instead of doing the task; do the part of it that can be done")

@@ -1,0 +1,154 @@
+"""The process that runs the embedded model: started when first needed, started again when it has died."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import secrets
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ai3ray import doors
+from ai3ray.errors import ConnectFailed, ModelGone, ProviderError, SettingsError
+from ai3ray.local_model import LocalModel
+
+START_S = 60.0
+"""Seconds the process gets to load the model; it takes one on an idle machine."""
+STOP_S = 2.0
+MAX_THREADS = 8
+"""More of them spend their time waiting for each other: the model is small."""
+LOG = "local-model.log"
+
+_SCRIPT = Path(__file__).with_name("embedded_server.py")
+_SECRET = ("_KEY", "_KEYS", "_TOKEN", "_SECRET", "_PASSWORD")
+
+
+class ServerProcess:
+    """The running model of one LocalModel.
+
+    Args:
+        files: its weights and runtime.
+    """
+
+    def __init__(self, files: LocalModel) -> None:
+        self._files = files
+        self._process: Process | None = None
+        self.key = secrets.token_hex(16)
+        """What its callers have to show."""
+        self.url = ""
+        """Where it listens."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self) -> None:
+        """Start the process; returns when it listens.
+
+        Raises:
+            ModelGone: a file, a library or the processor is not what it has to be; the message has the remedy.
+            ConnectFailed: it did not start for a reason that may pass.
+        """
+        await self.stop()
+        try:
+            weights, runtime = await asyncio.to_thread(self._look)
+        except (SettingsError, OSError) as error:
+            raise ModelGone(str(error)) from error
+        self._process = await self._spawn(weights, runtime)
+        try:
+            async with asyncio.timeout(START_S):
+                self.url = await self._first_word(self._process)
+        except TimeoutError as error:
+            await self.stop()
+            raise ConnectFailed(f"the embedded model did not load within {START_S:.0f} s") from error
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End the process; returns when it has."""
+        process, self._process = self._process, None
+        if process is None or process.returncode is not None:
+            return
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    def _look(self) -> tuple[Path, Path]:
+        runtime = self._files.runtime()
+        if runtime is None:
+            raise SettingsError(f"the embedded model is not installed: {self._files.remedy()}", "local_model")
+        return self._files.weights(), runtime
+
+    async def _spawn(self, weights: Path, runtime: Path) -> Process:
+        """Its key goes through the pipe: arguments and environment can be read by others."""
+        self._files.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        threads = max(1, usable_cores() - 1)
+        with (self._files.home / LOG).open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                # -P: the folder of the script holds modules named as the vendors' SDKs.
+                *(sys.executable, "-P", str(_SCRIPT), str(weights), str(runtime), str(min(threads, MAX_THREADS))),
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=log,
+                env=_environment(os.environ),
+            )
+        assert process.stdin is not None
+        process.stdin.write(f"{self.key}\n".encode())
+        return process
+
+    async def _first_word(self, process: Process) -> str:
+        """The URL it listens on, or the error that it tells of."""
+        assert process.stdout is not None
+        async for line in process.stdout:
+            words = _json(line)
+            if "error" in words:
+                raise ModelGone(f"the embedded model cannot run: {words['error']}")
+            if "url" in words:
+                return f"{words['url']}/v1"
+        raise _died(await process.wait(), self._files.home / LOG)
+
+
+def usable_cores() -> int:
+    """Processors that this process may use: those it is bound to, and no more than its container's quota."""
+    bound = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        return max(1, min(bound, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no control groups, or `max`: no quota
+        return bound
+
+
+def _environment(env: Mapping[str, str]) -> dict[str, str]:
+    """Ours without keys. A thread that waits must not spin: the one it waits for may need its processor."""
+    return {name: value for name, value in env.items() if not name.upper().endswith(_SECRET)} | {"GOMP_SPINCOUNT": "0"}
+
+
+def _json(line: bytes) -> dict[str, Any]:
+    try:
+        words = json.loads(line)
+    except ValueError:
+        return {}
+    return words if isinstance(words, dict) else {}
+
+
+def _died(code: int, log: Path) -> ProviderError:
+    """What it means that the process ended before it said a word."""
+    if code == -signal.SIGILL:
+        return ModelGone("the embedded model cannot run on this processor: it lacks AVX2")
+    reason = f"ended by signal {-code}" if code < 0 else f"ended with code {code}"
+    return ConnectFailed(f"the embedded model did not start: {reason} (see {log})")

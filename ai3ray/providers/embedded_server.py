@@ -1,0 +1,87 @@
+"""The embedded model's own process: `python -P embedded_server.py WEIGHTS RUNTIME THREADS`.
+
+A process of its own, because a fault in native code would otherwise take the engine along. It reads its key
+from the first line of stdin, writes one line of JSON to stdout, `{"url"}` or `{"error"}`, and serves until
+stdin ends, which it does however the parent dies. It needs nothing of ai3ray.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from typing import Any, NoReturn
+
+CONTEXT = 4096
+"""Tokens that the prompts and answers in flight share."""
+PARALLEL = 2
+"""Calls at a time. More gain nothing: they share the processor."""
+CACHE_MIB = 256
+"""Memory for the prompts of earlier calls."""
+ALIAS = "ai3"
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> NoReturn:
+    """Serve until the parent lets go of stdin; ends the process."""
+    model, runtime, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    sys.path.append(runtime)
+    die_with_parent()
+    key = sys.stdin.readline().strip()
+    server = None
+    try:
+        server = start(model, threads, key)
+        tell(url=server.listening_address)
+    except Exception as error:  # noqa: BLE001 - the edge of the process
+        tell(error=explain(error, model))
+    while server is not None and sys.stdin.read(4096):
+        pass
+    os._exit(0)  # the server's own end would wait for calls in flight
+
+
+def start(model: str, threads: int, key: str) -> Any:
+    """The server, listening on a free port of the loopback address."""
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = model
+    params.model_alias = {ALIAS}
+    params.n_ctx, params.n_parallel, params.kv_unified = CONTEXT, PARALLEL, True
+    params.cache_ram_mib = CACHE_MIB
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    params.hostnames, params.port = ["127.0.0.1"], 0
+    params.api_keys = [key]  # without one, any web page that the user opens could talk to it
+    params.ui, params.verbosity = False, 0
+    return xllamacpp.Server(params)
+
+
+def explain(error: Exception, model: str) -> str:
+    """Why there is no server, and the remedy, in one line."""
+    if isinstance(error, ImportError):
+        if "libgomp" in str(error):
+            return "the system library libgomp.so.1 is missing: run `apt-get install -y libgomp1`"
+        return f"its runtime cannot be imported ({error}): run `ai3 local install`"
+    if isinstance(error, RuntimeError):
+        return f"{model} cannot be loaded as a model: {error}"
+    return f"its process failed: {type(error).__name__}: {error}"
+
+
+def die_with_parent() -> None:
+    """Have the kernel end this process with its parent, where there is such a thing; stdin's end does the rest."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def tell(**words: str) -> None:
+    """The one line that the parent waits for; later output goes to the log."""
+    sys.stdout.write(f"{json.dumps(words)}\n")
+    sys.stdout.flush()
+    os.dup2(2, 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Which code of an answer has to compile. Deciding it is cheap and pure; compiling belongs into another process."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from ai3ray.domain.plan import Task
+from ai3ray.verifier.clean import wants_json
+from ai3ray.verifier.code import compiler_of
+from ai3ray.verifier.fences import Block, fenced_blocks
+
+MIN_SNIPPET_LINES = 3
+"""In a text about code a shorter block may be a signature or a fragment; in code it may not."""
+
+_PYTHON = re.compile(r"\bpython\b(?! ?2)|\bpytest\b|\bdjango\b|\bflask\b|\bpandas\b|\bnumpy\b", re.IGNORECASE)
+_OTHERS = re.compile(
+    r"\b(?:bash|shell|docker\w*|sql|html|css|javascript|typescript|react|node|java|kotlin|swift|rust|golang|ruby|php|perl"
+    r"|haskell|scala|lua|yaml|toml|makefile|powershell|julia|matlab|latex|regex|cython|jinja\w*|pseudo.?code|mermaid)\b"
+    r"|\bc\+\+|\bc#|\bin (?:c|r|go)\b",
+    re.IGNORECASE,
+)
+_BROKEN_ON_PURPOSE = re.compile(
+    r"python ?2|syntax ?error|does(?:n't| not) (?:compile|parse|run)|broken|invalid|malformed|incorrect|buggy|wrong code"
+    r"|before (?:and|/) after|pseudo.?code|diff\b|snippet with (?:a )?mistake|fill in the blanks?|jinja|cookiecutter"
+    r"|template",
+    re.IGNORECASE,
+)
+_ELLIPSIS = re.compile(r"\.\.\.|…|^\s*(?://|/\*)|<[a-z][\w -]*>", re.MULTILINE)
+
+
+class CodeJob(NamedTuple):
+    """What `check_code` is to be given."""
+
+    text: str
+    """Fenced blocks, or code alone."""
+    language: str
+    """The language of what names none; may be empty."""
+
+
+def code_to_compile(task: Task, text: str) -> CodeJob | None:
+    """The code that has to compile, or None when there is none that we can compile.
+
+    Code as output has to compile as a whole; in a text about code only blocks of some length have to, and none
+    that leave something out.
+
+    Args:
+        task: what was asked for.
+        text: the answer as the model gave it, with its fences.
+    """
+    if wants_json(task) or (task.output != "code" and task.kind != "coding"):
+        return None
+    if _BROKEN_ON_PURPOSE.search(task.prompt):
+        return None
+    language = "python" if _PYTHON.search(task.prompt) and not _OTHERS.search(task.prompt) else ""
+    blocks = fenced_blocks(text)
+    if not blocks:
+        return CodeJob(text, language) if task.output == "code" and language and "```" not in text else None
+    whole = task.output == "code"
+    kept = [block if whole or _stands_alone(block) else block._replace(tag="text") for block in blocks]
+    if not any(compiler_of(block.tag, language if whole else "") for block in kept):
+        return None
+    return CodeJob("\n".join(map(_fenced, kept)), language if whole else "")
+
+
+def _stands_alone(block: Block) -> bool:
+    return block.body.count("\n") + 1 >= MIN_SNIPPET_LINES and not _ELLIPSIS.search(block.body)
+
+
+def _fenced(block: Block) -> str:
+    longest = max((len(run) for run in re.findall(r"`{3,}", block.body)), default=2)
+    ticks = "`" * (longest + 1)
+    return f"{ticks}{block.tag}\n{block.body}\n{ticks}"

@@ -1,0 +1,118 @@
+"""Which language a text is in: by its script, and within a script by its most frequent short words.
+
+Counting function words is the oldest reliable way to tell European languages apart (the small-word technique
+of Grefenstette, 1995). It needs some twenty words, and says how sure it is.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from ai3ray.verifier.words import words
+
+_SCRIPTS = {
+    "latin": re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]"),
+    "cyrillic": re.compile(r"[\u0400-\u052f]"),
+    "greek": re.compile(r"[\u0370-\u03ff\u1f00-\u1fff]"),
+    "han": re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"),
+    "kana": re.compile(r"[\u3040-\u30ff]"),
+    "hangul": re.compile(r"[\uac00-\ud7af\u1100-\u11ff]"),
+    "arabic": re.compile(r"[\u0600-\u06ff]"),
+    "hebrew": re.compile(r"[\u0590-\u05ff]"),
+    "devanagari": re.compile(r"[\u0900-\u097f]"),
+    "thai": re.compile(r"[\u0e00-\u0e7f]"),
+}
+MIN_DENSITY = 0.15
+"""Share of function words that running text has in its own language; other languages stay well below."""
+MIN_HITS = 5
+"""Fewer function words may be chance."""
+TRACE = 0.5
+"""A language with this part of the leading one's share is in the text too."""
+
+
+class Language(NamedTuple):
+    """A language that the rules know."""
+
+    code: str
+    """Its ISO 639-1 code."""
+    name: str
+    """Its English name."""
+    names: tuple[str, ...]
+    """What prompts call it, in lower case."""
+    script: str
+    """What it is written in."""
+    words: frozenset[str]
+    """Its function words; none when its script tells it."""
+
+
+class Reading(NamedTuple):
+    """The languages of one text."""
+
+    words: int
+    """Words counted."""
+    leading: str | None
+    """Code of the language that the text is in; None when that is not sure."""
+    present: frozenset[str]
+    """Codes of all languages that may be in it, close relatives of the leading one included."""
+
+
+@cache
+def languages() -> dict[str, Language]:
+    """The languages of `languages.toml` by code."""
+    data = tomllib.loads((Path(__file__).parent / "languages.toml").read_text(encoding="utf-8"))
+    return {
+        code: Language(code, table["name"], tuple(table["names"]), table["script"], frozenset(table["words"].split()))
+        for code, table in data.items()
+    }
+
+
+def read_language(text: str) -> Reading:
+    """What language a text is in, and which others it holds.
+
+    Args:
+        text: prose; code, tables and addresses would blur the picture.
+    """
+    found = words(text)
+    letters = _letters(text)
+    total = sum(letters.values())
+    if not total or not found:
+        return Reading(len(found), None, frozenset())
+    counts = Counter(found)
+    shares: dict[str, float] = {}
+    leaders: list[str] = []
+    for language in languages().values():
+        if language.words:
+            hits = language.words & counts.keys()
+            number = sum(counts[word] for word in hits)
+            shares[language.code] = sum(counts[word] * _weights()[word] for word in hits) / len(found)
+            sure = number >= MIN_HITS and number >= MIN_DENSITY * len(found)
+        else:
+            shares[language.code] = letters.get(language.script, 0) / total
+            sure = shares[language.code] > 1 / 2
+        if sure:
+            leaders.append(language.code)
+    leading = max(leaders, key=shares.__getitem__, default=None)
+    floor = TRACE * (shares[leading] if leading else MIN_DENSITY)
+    return Reading(len(found), leading, frozenset(code for code, share in shares.items() if share >= floor))
+
+
+@cache
+def _weights() -> dict[str, float]:
+    """What a function word counts for: the less, the more languages have it."""
+    owners = Counter(word for language in languages().values() for word in language.words)
+    return {word: 1 / number for word, number in owners.items()}
+
+
+def _letters(text: str) -> dict[str, int]:
+    """How many letters of each script the text has."""
+    if text.isascii():
+        return {"latin": sum(map(str.isalpha, text))}
+    letters = {script: count for script, sign in _SCRIPTS.items() if (count := len(sign.findall(text)))}
+    if letters.get("kana", 0) * 10 > sum(letters.values()):  # Japanese mixes kana with Chinese characters
+        letters["kana"] += letters.pop("han", 0)
+    return letters

@@ -1,0 +1,95 @@
+"""The visible structure of an answer: headings, labels, list items, rows, paragraphs."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import NamedTuple
+
+from ai3ray.verifier.fences import outside
+from ai3ray.verifier.words import HEADING, ITEM, excerpt
+
+_BOLD_LINE = re.compile(r"^\s*(?:\d{1,2}[.)]\s*)?(\*\*|__)([^*_\n]{2,90})\1:?\s*$")
+_LABEL = re.compile(
+    r"^\s*(?:[-*•]\s+|\d{1,2}[.)]\s*)?(?:\*\*|__)?([^\W\d_][^:.!?*|\n]{1,60})(?:(?:\*\*|__):|:(?:\*\*|__)?)(?:\s|$)"
+)
+_NUMBERED_PART = re.compile(
+    r"^\W*(?:section|part|chapter|step|abschnitt|kapitel|teil|partie|sección)\s+\w+\b", re.IGNORECASE
+)
+_BOLD_LEVEL, _NUMBERED_LEVEL = 7, 8
+_NUMBER = re.compile(r"^\s*\(?(\d{1,3})[.)]")
+_RULE = re.compile(r"^\s*\|?[\s|:=-]+\|?\s*$")
+MAX_TITLE_WORDS = 15
+"""A longer line is no title."""
+
+
+class Outline(NamedTuple):
+    """What a reader sees of a text's structure."""
+
+    title: str
+    """The first line, when it stands over the text like a title; else empty."""
+    sections: int
+    """Headings of the level that has the most, a title over all of them not counted."""
+    headings: tuple[str, ...]
+    """Texts of all headings and of bold lines that stand alone."""
+    labels: tuple[str, ...]
+    """Words before a colon at the beginning of a line."""
+    items: int
+    """List items, or table rows, at any depth."""
+    numbered: bool
+    """Whether the items are numbered from 1 on without a gap."""
+    lines: int
+    """Lines with text."""
+    paragraphs: int
+    """Blocks between blank lines, headings not counted."""
+
+
+def read_outline(text: str) -> Outline:
+    """The structure of an answer."""
+    text = outside(excerpt(text), "code")
+    lines = [line for line in text.splitlines() if line.strip()]
+    title = _title(lines)
+    headings = [found for line in lines if (found := _heading(line))]
+    rows = [line for line in lines if line.lstrip().startswith("|") and not _RULE.match(line)]
+    labels = [match[1].strip(" *_") for line in lines if (match := _LABEL.match(line))]
+    blocks = [block for block in re.split(r"\n\s*\n", text) if block.strip() and not HEADING.match(block.strip())]
+    items = [line for line in lines if ITEM.match(line) and not _heading(line)]
+    numbers = [int(match[1]) for line in items if (match := _NUMBER.match(line))]
+    return Outline(
+        title=title,
+        sections=_sections(headings, title),
+        headings=tuple(name for _, name in headings),
+        labels=tuple(labels),
+        items=max(len(items), len(rows) - 1),
+        numbered=len(items) > 1 and numbers == list(range(1, len(items) + 1)),
+        lines=len(lines),
+        paragraphs=len(blocks),
+    )
+
+
+def _heading(line: str) -> tuple[int, str] | None:
+    """Level and text of a heading; bold lines and lines such as 'Section 2' are levels of their own."""
+    found = HEADING.match(line)
+    if found:
+        return len(found[1]), found[2].strip(" *_:")
+    bold = _BOLD_LINE.match(line)
+    if bold:
+        return _BOLD_LEVEL, bold[2].strip(" :")
+    numbered = _NUMBERED_PART.match(line) and len(line.split()) <= MAX_TITLE_WORDS
+    return (_NUMBERED_LEVEL, line.strip()) if numbered else None
+
+
+def _sections(headings: list[tuple[int, str]], title: str) -> int:
+    """Headings of the most frequent level, without a title that stands alone on its level."""
+    levels = Counter(level for level, _ in headings)
+    if len(headings) > 1 and headings[0][1] in title and levels[headings[0][0]] == 1:
+        del levels[headings[0][0]]
+    return max(levels.values(), default=0)
+
+
+def _title(lines: list[str]) -> str:
+    first = lines[0].strip() if lines else ""
+    if HEADING.match(first) or _BOLD_LINE.match(first) or re.match(r"\W*title\s*:", first, re.IGNORECASE):
+        return first
+    short = len(lines) > 1 and len(first.split()) <= MAX_TITLE_WORDS and not re.search(r"[.,;:!]$", first)
+    return first if short and not ITEM.match(first) else ""

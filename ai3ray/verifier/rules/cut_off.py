@@ -1,0 +1,91 @@
+"""The answer has an end, even when the provider says that it stopped by itself."""
+
+# ruff: noqa: RUF001 - letters of other alphabets are meant
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ai3ray.domain.call import Reply
+from ai3ray.domain.plan import Task
+from ai3ray.domain.verdict import Defect
+from ai3ray.verifier.clean import wants_json
+from ai3ray.verifier.fences import outside, unclosed
+from ai3ray.verifier.words import HEADING, ITEM, excerpt, words
+
+MIN_WORDS = 40
+"""A shorter text may end as it likes."""
+MIN_LINE_WORDS = 12
+"""A last line this long is a sentence, no signature and no title."""
+MIN_HANGING_WORDS = 5
+"""The same for a line that ends on a word which needs another one."""
+MIN_ENDED = 3
+"""So many other lines or sentences have to end in order, or the author does not use full stops."""
+
+_ENDS = re.compile(r"[.!?…。！？;:：；)\]}）】」』»\"'\u201d\u2019\u201c*_`~>|=†‡♪♥\d%€$£#/\\-]$|[^\w\s,，、]$")
+_COMMA = re.compile(r"[,，、]$")
+_HANGING = re.compile(
+    r"\b(?:the|a|an|of|and|or|to|with|for|from|by|that|which|because|is|are|was|were|as|at|than|their|its|into|this|these"
+    r"|der|die|das|den|dem|des|und|oder|mit|für|von|zu|dass|weil|ist|sind|ein|eine|einer|einem|einen|durch|sowie"
+    r"|le|la|les|un|une|des|du|et|ou|avec|pour|que|qui|dans|sur|est|sont|el|los|las|una|y|con|para|por|del|il|lo|gli"
+    r"|che|di|e|per|è|и|в|на|с|что|для|или|не|от|к)$",
+    re.IGNORECASE,
+)
+_MEANT = re.compile(
+    r"unfinished|incomplete|cliff.?hanger|mid.?sentence|fragment|trail(?:s|ing)? off|cut (?:off|short)|breaks? off|poem"
+    r"|poetry|haiku|song|lyric|verse|stanza|opening|first (?:half|line|part|sentence)|to be continued|interrupt"
+    r"|complete (?:the|this|my) sentence|sentence starter|headline|no (?:full stops|periods|punctuation)"
+    r"|without (?:full stops|periods|punctuation)|keywords?|hashtag|stream.of.consciousness|unvollendet|abbrechen|gedicht",
+    re.IGNORECASE,
+)
+_SPACELESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_LABEL = re.compile(r"^[^\s.!?:]+(?:\s[^\s.!?:]+){0,3}:\s")
+
+
+def cut_off(task: Task, reply: Reply) -> Iterator[Defect]:
+    """Prose of some length does not stop in the middle of a sentence or of a fenced block."""
+    if wants_json(task) or task.output == "code" or task.kind == "extraction" or _MEANT.search(task.prompt):
+        return
+    if task.output == "text" and unclosed(reply.text):
+        yield Defect(part="end of the answer", problem="a code fence is opened and never closed; finish the block")
+        return
+    text = outside(excerpt(reply.text), "```")
+    last = _last_line(text)
+    if last and len(words(text)) >= MIN_WORDS and _stops_short(last, text) and not _demanded(task, last):
+        said = " ".join(last.split()[-6:]) if not _SPACELESS.search(last) else last[-15:]
+        problem = f"it stops in the middle of a sentence, after {said!r}; finish it"
+        yield Defect(part="end of the answer", problem=problem)
+
+
+def _last_line(text: str) -> str:
+    """The last line, when it is running text; empty otherwise."""
+    last = excerpt(text.rstrip(), 4_000).rpartition("\n")[2].strip()
+    final = last.rpartition(" ")[2]
+    address = "://" in final or "@" in final or "." in final
+    return "" if address or HEADING.match(last) or last.startswith(("#", "|", ">", "@")) else last
+
+
+def _stops_short(last: str, text: str) -> bool:
+    if _ENDS.search(last):
+        return False
+    others = text.rstrip()[: -len(last)] + "\n".join(re.findall(r".*[.!?。！？](?=\s|\S)", last))
+    if len(re.findall(r"\w{2}[.!?…。！？][\"'\u201d\u2019\u00bb)*_]*(?=\s|$|[^\W\d_])", others)) < MIN_ENDED:
+        return False
+    hanging = bool(_HANGING.search(last) or _COMMA.search(last))
+    size = len(words(last))
+    if ITEM.match(last) or _LABEL.match(last):
+        return hanging and size >= MIN_HANGING_WORDS and bool(_HANGING.search(last))
+    return size >= (MIN_HANGING_WORDS if hanging else MIN_LINE_WORDS) and _others_end(others)
+
+
+def _others_end(text: str) -> bool:
+    """Whether the long lines before the last one end in order; verse and lists do not."""
+    lines = [line.strip() for line in excerpt(text, 8_000).splitlines()]
+    long = [line for line in lines if len(words(line)) >= MIN_LINE_WORDS]
+    return sum(bool(_ENDS.search(line)) for line in long) >= 0.9 * len(long)
+
+
+def _demanded(task: Task, last: str) -> bool:
+    """Whether the last line is there because the plan demands those words."""
+    wanted = task.checks.must_include if task.checks else ()
+    return any(last.casefold().endswith(text.strip().casefold()) for text in wanted if text.strip())

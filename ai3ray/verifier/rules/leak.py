@@ -1,0 +1,66 @@
+"""The answer shows nothing of the machinery: no marks of the prompt's data, no chat template, no instructions."""
+
+# ruff: noqa: RUF001 - letters of other alphabets are meant
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from ai3ray.domain.call import Reply
+from ai3ray.domain.plan import Task
+from ai3ray.domain.verdict import Defect
+from ai3ray.packaged import prompt_text
+from ai3ray.verifier.words import excerpt, shortened, words
+
+RUN = 9
+"""So many words of the instructions in a row are no chance."""
+
+_FENCE = re.compile(r"</?data-[0-9a-f]{8,}\b[^>\n]{0,120}>?|\bdata-[0-9a-f]{16}\b")
+_CHAT = re.compile(
+    r"<\|(?:im_start|im_end|im_sep|endoftext|eot_id|start_header_id|end_header_id|begin_of_text|end_of_text|system|user"
+    r"|assistant|end|eom_id|fim_prefix|channel|message|return)\|>"
+    r"|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<｜(?:begin|end)▁of▁sentence｜>|</?think>"
+    r"|^\s*(?:###\s*(?:System|Instruction|Human|Assistant|Response)\s*:|Human\s*:\s*\S[^\n]*\n+\s*Assistant\s*:)",
+    re.MULTILINE,
+)
+_ABOUT_PROMPTS = re.compile(
+    r"chat ?template|chatml|llama|special token|tokeni[sz]|prompt (?:format|template|engineer|inject)|im_start|<\||\[inst\]"
+    r"|system prompt|fine.?tun|</?think",
+    re.IGNORECASE,
+)
+
+
+def leak(task: Task, reply: Reply) -> Iterator[Defect]:
+    """What stands around a task in its call is not repeated in the answer."""
+    text = excerpt(reply.text)
+    fence = _FENCE.search(text)
+    if fence and fence[0] not in task.prompt:
+        yield _defect(fence[0], "a tag of the data that you were given; leave such tags out")
+    if _ABOUT_PROMPTS.search(task.prompt):
+        return
+    token = _CHAT.search(text)
+    if token:
+        yield _defect(token[0], "a mark of the chat's own format; give the answer alone, and end there")
+    repeated = _instructions(text)
+    if repeated and repeated not in " ".join(words(task.prompt)):
+        yield _defect(repeated, "a part of your instructions; give the answer alone")
+
+
+def _instructions(text: str) -> str | None:
+    """Words in a row that are the system prompt's."""
+    found = words(text)
+    grams = list(zip(*(found[shift:] for shift in range(RUN)), strict=False))
+    if _system_grams().isdisjoint(grams):
+        return None
+    return " ".join(next(gram for gram in grams if gram in _system_grams()))
+
+
+@cache
+def _system_grams() -> frozenset[tuple[str, ...]]:
+    found = words(prompt_text("task"))
+    return frozenset(zip(*(found[shift:] for shift in range(RUN)), strict=False))
+
+
+def _defect(said: str, what: str) -> Defect:
+    return Defect(part="answer", problem=f"it holds {shortened(said.strip())!r}, {what}")

@@ -1,0 +1,132 @@
+"""The answer has the parts that the task asks for by number or by name.
+
+Only structure that is there is measured against the demand: who writes two headings of three has forgotten
+one, who writes none may have told everything in running text, and that is for a judge to say.
+"""
+
+# ruff: noqa: RUF001 - letters of other alphabets are meant
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from ai3ray.domain.call import Reply
+from ai3ray.domain.plan import Task
+from ai3ray.domain.verdict import Defect
+from ai3ray.verifier.clean import wants_json
+from ai3ray.verifier.demands import Count, array_length, read_demands
+from ai3ray.verifier.outline import Outline, read_outline
+from ai3ray.verifier.rules.json_schema import parse_json
+from ai3ray.verifier.words import words
+
+_SYNONYMS = (
+    {"introduction", "intro", "einleitung", "einführung", "introducción", "overview", "opening", "background"},
+    {"conclusion", "conclusions", "summary", "closing", "fazit", "schluss", "conclusión", "outlook", "takeaways",
+     "takeaway", "wrap", "final", "zusammenfassung", "bottom", "epilogue", "verdict"},
+    {"risks", "risk", "risiken", "dangers", "threats"},
+    {"references", "sources", "bibliography", "literature", "reading"},
+    {"recommendations", "recommendation", "advice", "suggestions"},
+)  # fmt: skip
+_CLOSING = re.compile(
+    r"(?:^|\n)[\W_]*(?:in (?:conclusion|summary|short|the end|closing|sum)|to (?:conclude|sum up|summari[sz]e|close)|overall"
+    r"|ultimately|finally|all in all|taken together|therefore|thus|so,|as (?:we have seen|a result))\b",
+    re.IGNORECASE,
+)
+_OPEN_PARTS = frozenset({"body", "main part", "main section"})
+"""Parts that carry no name in the answer."""
+
+
+def parts(task: Task, reply: Reply) -> Iterator[Defect]:
+    """As many sections or items as demanded, and each named section."""
+    if wants_json(task):
+        yield from _array(task, reply.text)
+        return
+    if task.output == "code" or task.kind in {"extraction", "translation"}:
+        return
+    demands = read_demands(task.prompt)
+    if not demands.counts and not demands.names:
+        return
+    outline = read_outline(reply.text)
+    for count in demands.counts:
+        yield from _counted(count, outline, reply.text)
+    yield from _named(demands.names, outline, reply.text)
+
+
+def _array(task: Task, text: str) -> Iterator[Defect]:
+    """A JSON array whose length the prompt names; with a schema, the schema says it."""
+    number = array_length(task.prompt)
+    if not number or (task.checks and task.checks.json_schema):
+        return
+    value, problem = parse_json(text)
+    if problem is None and isinstance(value, list) and 0 < len(value) < number:
+        yield Defect(part="answer", problem=f"the array has {len(value)} of {number} elements; add the missing ones")
+
+
+def _counted(count: Count, outline: Outline, text: str) -> Iterator[Defect]:
+    if count.unit == "sections":
+        found = most = outline.sections if outline.sections > 1 else count.number
+    else:
+        found = outline.items
+        loose = outline.lines - bool(outline.title) if found == 1 else 0
+        blocks = 0 if outline.numbered else outline.paragraphs
+        most = max(found, len(outline.headings), len(outline.labels), loose, blocks, _in_line(text))
+    if not found or most >= count.number:
+        return
+    yield Defect(part="answer", problem=f"it has {found} of the {count.number} {count.noun} asked for; add the others")
+
+
+def _in_line(text: str) -> int:
+    """Pieces between commas, when all of them are short: a list within a line."""
+    pieces = [piece.split() for piece in re.split(r"[,;\n]|\band\b", text) if piece.strip()]
+    return len(pieces) if pieces and sum(map(len, pieces)) <= 4 * len(pieces) else 0
+
+
+def _named(names: tuple[str, ...], outline: Outline, text: str) -> Iterator[Defect]:
+    """Named parts that are no heading, when others are: then the author goes by those names."""
+    visible = [_stems(heading) for heading in (*outline.headings, *outline.labels)]
+    wanted = [name for name in names if name not in _OPEN_PARTS and not _is_title(name)]
+    there = [name for name in wanted if _among(name, visible)]
+    if any(_is_title(name) for name in names) and not outline.title and (there or len(outline.headings) > 1):
+        yield Defect(part="title", problem="the title is missing; put one over the text")
+    if not there and len(outline.headings) < 2:
+        return
+    for name in wanted:
+        if name not in there and not _told(name, text, outline, among_others=2 * len(there) >= len(wanted) - 1):
+            number = names.index(name) + 1
+            yield Defect(part=f"section {number}", problem=f"section {number} {name!r} is missing; write it")
+
+
+def _told(name: str, text: str, outline: Outline, *, among_others: bool) -> bool:
+    """Whether a part is there under no name of its own."""
+    stems = _stems(name)
+    if stems & _stems("introduction"):  # text before the first heading below the title
+        before = text.partition(outline.headings[1])[0] if len(outline.headings) > 1 else text
+        return len(words(before)) >= len(words(outline.title)) + 10
+    if stems & _stems("conclusion summary") and _CLOSING.search(text[-1_500:]):
+        return True
+    return not among_others and stems <= _stems(text)
+
+
+def _is_title(name: str) -> bool:
+    return name.lower() in {"title", "heading", "headline", "titel", "titre", "título"}
+
+
+def _among(name: str, visible: list[frozenset[str]]) -> bool:
+    stems = _stems(name)
+    return any(stems <= have or (len(stems) == 1 and _related(stems, have)) for have in visible)
+
+
+def _related(stems: frozenset[str], have: frozenset[str]) -> bool:
+    return any(stems & group and have & group for group in _stem_groups())
+
+
+@cache
+def _stem_groups() -> tuple[frozenset[str], ...]:
+    return tuple(_stems(" ".join(group)) for group in _SYNONYMS)
+
+
+def _stems(text: str) -> frozenset[str]:
+    """Words without their endings, the short ones left out unless there are no others."""
+    found = words(text)
+    return frozenset(word[:6] for word in found if len(word) > 3) or frozenset(found)

@@ -1,0 +1,66 @@
+"""The answer is finished: nothing in it stands for text or code that is still to be written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ai3ray.domain.call import Reply
+from ai3ray.domain.plan import Task
+from ai3ray.domain.verdict import Defect
+from ai3ray.verifier.words import excerpt, shortened
+
+_PIECE = r"(?:section|passage|part|paragraph|chapter|text|answer|page|function|method|class|block|list|table|field|item|entry)"
+_UNFINISHED = (
+    r"(?:unfinished|incomplete|(?:left|kept) (?:blank|empty|open|out|unfinished|incomplete)|under construction|a stub"
+    r"|(?:to be |yet to be |still to be )(?:written|completed|added|done|determined|filled|decided|expanded|defined)"
+    r"|(?:be )?(?:written|completed|added|filled in|expanded|implemented|provided) (?:later|soon|here|separately))"
+)
+_BRACKETED = re.compile(
+    r"[\[{<(]{1,2}\s*(?:"
+    r"(?:please )?(?:insert|add|enter|fill in|put|place|include|describe|provide|specify|list|continue|write|your)\b"
+    r"[^\[\]{}<>()\n]{0,80}\bhere\b[^\[\]{}<>()\n]{0,20}"
+    r"|(?:insert|fill in|to be (?:added|completed|inserted|determined|filled|written))\b[^\[\]{}<>()\n]{0,80}"
+    r"|hier (?:bitte )?[^\[\]{}<>()\n]{0,40}(?:einfügen|ergänzen|eintragen)|[^\[\]{}<>()\n]{0,40}einfügen"
+    r"|(?:insérer|insérez|insertar|inserte|inserire)\b[^\[\]{}<>()\n]{0,60}"
+    r"|(?-i:TODO)\b[^\[\]{}<>()\n]{0,80}|(?-i:TBD|TBC)|PLACEHOLDER|placeholder(?: text)?|citation needed|source needed"
+    r")\s*[\]}>)]{1,2}",
+    re.IGNORECASE,
+)
+_MARKED = re.compile(r"^[\W_]{0,10}(?:TODO|FIXME|TBD)\b(?:\s*:\s*\S|\s*$|\s*\([\w ]+\))", re.MULTILINE)
+_COMMENT = re.compile(
+    r"(?:#|//|/\*|--|<!--|;|%)(?-i: *(?:TODO|FIXME)| +XXX)\b"
+    r"|(?:#|//|/\*|<!--)\s*(?:\.{3}|…)?\s*(?:(?:your|rest of (?:the|your)|remaining|existing|actual|more|other|add your"
+    r"|insert|add|put|write|implement)\s+(?:\w+\s+){0,3}?(?:code|logic|implementation|methods|functions)"
+    r"(?:\s+(?:goes|go|remains?|stays?|is|are|as before|unchanged|here|omitted|below|continues)\b|\s*(?:\.{3}|…|$|-->|\*/))"
+    r"|implement(?:ation)?\s+(?:this|me|here|goes here|omitted|left as an exercise|later))",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SAID = re.compile(
+    rf"(?:^|[\"\n#/>*:(]\s*|[.!?]\s+)(?:[A-Z]{{3,12}}:\s*)?(?:this|the (?:rest|remainder) of (?:this|the)|diese[rs]?)"
+    rf"\s+{_PIECE}\s+(?:is|was|has been|will|remains|still needs|needs|must|should)\s+(?:be |to )?(?:\w+ )?{_UNFINISHED}"
+    r"|(?:^|\n)[\W_]*(?:content|text|details?|description) (?:goes|to be added|to come|will be added) (?:here|later|soon)"
+    r"|(?:^|\n)[\W_]*(?:to be continued|coming soon|more to come|work in progress)[.…!]*[\W_]*$",
+    re.IGNORECASE,
+)
+_LATIN = re.compile(r"lorem ipsum dolor", re.IGNORECASE)
+_MEANT = re.compile(
+    r"template|placeholder|skeleton|scaffold|boilerplate|\bstubs?\b|exercise|fill.?in|lorem|ipsum|filler|dummy|mock.?up"
+    r"|wireframe|to.?do\b|\btbd\b|fixme|unfinished|incomplete|draft form|blank form|cloze|vorlage|platzhalter|lückentext"
+    r"|modèle|plantilla|serial|cliffhanger|to be continued|code review|linter|fan ?fiction chapter|mad libs",
+    re.IGNORECASE,
+)
+
+
+def placeholder(task: Task, reply: Reply) -> Iterator[Defect]:
+    """No mark of unfinished work, unless the task is about such marks."""
+    if _MEANT.search(task.prompt):
+        return
+    text = excerpt(reply.text)
+    for sign in (_BRACKETED, _MARKED, _COMMENT, _SAID, _LATIN):
+        found = sign.search(text)
+        if found:
+            line = text.count("\n", 0, found.start()) + 1
+            said = shortened(found[0].strip(" \n\"'"))
+            yield Defect(part="answer", problem=f"line {line} is unfinished ({said!r}): write out what belongs there")
+            return

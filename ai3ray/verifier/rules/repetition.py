@@ -1,0 +1,131 @@
+"""The answer does not go round in circles.
+
+A model that has lost its thread repeats itself word for word, so only exact repeats count: a list of similar
+lines, a refrain, a table of equal cells and a formula at the head of each paragraph are none.
+"""
+
+# ruff: noqa: RUF001 - letters of other alphabets are meant
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import groupby, pairwise
+
+from ai3ray.domain.call import Reply
+from ai3ray.domain.plan import Task
+from ai3ray.domain.verdict import Defect
+from ai3ray.verifier.clean import wants_json
+from ai3ray.verifier.words import ITEM, excerpt, prose, sentences, shortened, words
+
+GRAM = 8
+"""Words by which a loop is found."""
+MIN_ROUNDS = 4
+"""Equal rounds in a row that make a loop."""
+MIN_LOOP_WORDS = 24
+"""Words of all rounds together; shorter ones may be meant: no, no, no."""
+MIN_SENTENCE_WORDS = 5
+"""A shorter sentence may well occur twice."""
+MAX_REPEATED = 0.4
+"""Share of the words that may stand in sentences said before."""
+MIN_SHARE = 0.15
+"""A smaller part of the text may be said again: in a long reference it is a formula."""
+MIN_PARAGRAPH_WORDS = 40
+"""A paragraph of this length occurs once."""
+MIN_EQUAL_LINES = 20
+"""Equal lines in a row that no table, drawing or program needs."""
+VERSE = 3
+"""Verse may repeat itself so many times more."""
+
+_ASKED = re.compile(
+    r"\b(?:repeat|repetit|\w+ times\b|copies|wiederhol|mal hintereinander|répét|répèt|fois\b|repit|veces\b|ripet"
+    r"|over and over|again and again|boilerplate|palindrom|test data|sample data|filler)"
+    r"|\d ?[x×]\b|重复|повтор",
+    re.IGNORECASE,
+)
+_VERSE = re.compile(
+    r"\b(?:poem|poetry|song|lyric|chorus|refrain|rhyme|ballad|villanelle|haiku|chant|mantra|prayer|litany|hymn|rap\b"
+    r"|lullaby|verse|stanza|slogan|gedicht|lied\b|liedtext|strophe|poème|chanson|poema|canción|poesia|canzone)"
+    r"|стих|песн|诗|歌",
+    re.IGNORECASE,
+)
+
+
+def repetition(task: Task, reply: Reply) -> Iterator[Defect]:
+    """No loop, no text that mostly says again what it has said, no paragraph twice, no endless equal lines."""
+    if wants_json(task) or _ASKED.search(task.prompt):
+        return
+    text = excerpt(reply.text)
+    found = _equal_lines(text)
+    if not found and task.output != "code":
+        patience = VERSE if _VERSE.search(task.prompt) else 1
+        found = _in_prose(prose(text), patience, verbatim=task.kind in {"extraction", "translation"})
+    if found:
+        said, times = found
+        problem = f"it repeats itself: {shortened(said)!r} comes {times} times; say it once, go on, and end when done"
+        yield Defect(part="answer", problem=problem)
+
+
+def _in_prose(text: str, patience: int, *, verbatim: bool) -> tuple[str, int] | None:
+    """What is repeated, and how often; None when nothing is.
+
+    Args:
+        text: prose.
+        patience: 1, or more where repeating is an art.
+        verbatim: the source may say things twice.
+    """
+    found = _loop(words(text), patience)
+    if found or patience > 1:
+        return found
+    return _said_again(text) or (None if verbatim else _paragraph_twice(text))
+
+
+def _loop(found: list[str], patience: int) -> tuple[str, int] | None:
+    """The longest run of equal rounds, looked for at the most frequent words in a row."""
+    grams = Counter(zip(*(found[shift:] for shift in range(GRAM)), strict=False))
+    for gram, count in grams.most_common(2):
+        if count < MIN_ROUNDS - 1:
+            break
+        places = [place for place in range(len(found) - GRAM + 1) if tuple(found[place : place + GRAM]) == gram]
+        rounds = [tuple(found[begin:end]) for begin, end in pairwise(places)]
+        for said, equal in groupby(rounds):
+            times = len(list(equal)) + 1
+            least = max(MIN_LOOP_WORDS * patience, MIN_SHARE * len(found))
+            if times >= MIN_ROUNDS * patience and times * len(said) >= least:
+                return " ".join(said), times
+    return None
+
+
+def _said_again(text: str) -> tuple[str, int] | None:
+    """The sentence said most often, when much of the text is sentences that were said before."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    total = 0
+    for sentence in sentences(text):
+        said = tuple(words(ITEM.sub("", sentence)))
+        total += len(said)
+        if len(said) >= MIN_SENTENCE_WORDS:
+            counts[said] += 1
+    again = sum((times - 1) * len(said) for said, times in counts.items())
+    if not counts or again <= MAX_REPEATED * total:
+        return None
+    said, times = counts.most_common(1)[0]
+    return (" ".join(said), times) if times >= MIN_ROUNDS else None
+
+
+def _paragraph_twice(text: str) -> tuple[str, int] | None:
+    counts = Counter(tuple(words(block)) for block in re.split(r"\n\s*\n", text))
+    total = sum(times * len(said) for said, times in counts.items())
+    for said, times in counts.items():
+        if times > 1 and len(said) >= MIN_PARAGRAPH_WORDS and times * len(said) >= MIN_SHARE * total:
+            return " ".join(said), times
+    return None
+
+
+def _equal_lines(text: str) -> tuple[str, int] | None:
+    """A line that fills most of the text in one go."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for line, equal in groupby(lines):
+        times = len(list(equal))
+        if times >= MIN_EQUAL_LINES and 2 * times >= len(lines) and any(map(str.isalnum, line)):
+            return line, times
+    return None

@@ -1,0 +1,52 @@
+"""Answers as words, sentences and lines: what several rules read, each in linear time."""
+
+from __future__ import annotations
+
+import re
+
+from ai3ray.verifier.fences import outside
+
+MAX_CHARS = 60_000
+"""What a rule reads of a text at most: half of it from the beginning, half from the end."""
+
+# Where no spaces stand between words, a character counts as a word.
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\W_]+(?:['\u2019-][^\W_]+)*")
+_SENTENCE_END = re.compile(r"(?<=[.!?\u2026])[\"'\u201d\u2019\u00bb)*_]*\s+|(?<=[\u3002\uff01\uff1f])|\n+")
+_NOT_PROSE = re.compile(r"`[^`\n]{1,300}`|<[^<>\n]{1,300}>|https?://\S+")
+_COMMENT = re.compile(r"<!--.{0,2000}?-->", re.DOTALL)
+_TABLE_ROW = re.compile(r"^\s*\|.*\|\s*$|^[\s|:+-]*[|+][\s|:+-]*$", re.MULTILINE)
+ITEM = re.compile(
+    r"^(\s*)(?:[-*+\u2022\u2013\u2043]|\(?\d{1,3}[.)]|\d{1,3}\ufe0f?\u20e3|[\d一二三四五六七八九十]+、)\s*(?=\S)"
+)
+"""The mark of a list item; its group is the indentation."""
+HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.*?)[\s#]*$")
+"""A heading; its groups are the marks and the text."""
+
+
+def excerpt(text: str, limit: int = MAX_CHARS) -> str:
+    """The text, or the first and the last half of so many characters."""
+    return text if len(text) <= limit else f"{text[: limit // 2]}\n{text[-(limit // 2) :]}"
+
+
+def prose(text: str) -> str:
+    """What is written for people: without code, tables, addresses and tags."""
+    text = _COMMENT.sub("", outside(excerpt(text)))
+    if "|" in text or "+" in text:
+        text = _TABLE_ROW.sub("", text)
+    return _NOT_PROSE.sub(" ", text)
+
+
+def words(text: str) -> list[str]:
+    """The words in lower case."""
+    return _WORD.findall(text.lower())
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences; a line break ends one too."""
+    return [sentence for part in _SENTENCE_END.split(text) if (sentence := part.strip())]
+
+
+def shortened(text: str, limit: int = 60) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[:limit].rstrip()}…"

@@ -1,0 +1,58 @@
+"""The embedded model: its weights and what runs them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ai3ray.errors import SettingsError
+from ai3ray.local_model import RUNTIME
+from ai3ray.settings import local_model
+
+from .finding import Finding
+
+if TYPE_CHECKING:
+    from ai3ray.settings import Settings
+
+IMPORT_S = 8.0
+"""Seconds that loading the runtime may take."""
+
+
+def embedded(settings: Settings) -> Finding:
+    """Whether the model that needs no key can be called. Its absence is no failure: other models do without."""
+    model = local_model(settings)
+    remedy = model.remedy()
+    if remedy is not None:
+        return Finding("local model", "warn", "not installed; without a key there is no other", remedy)
+    try:
+        weights = model.weights()
+    except SettingsError as error:
+        return Finding("local model", "warn", str(error), "ai3 local install")
+    runtime = model.runtime()
+    reason = _cannot_import(runtime) if runtime else f"{RUNTIME} is gone"
+    if reason is not None:
+        # What it lacks on a slim system is nearly always this library.
+        return Finding("local model", "warn", f"{RUNTIME} does not load: {reason}", "apt-get install -y libgomp1")
+    return Finding("local model", "ok", f"{weights.name}, run by {RUNTIME}")
+
+
+def _cannot_import(folder: Path) -> str | None:
+    """Why the runtime does not load; None when it does. In a process of its own: it may crash."""
+    search = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(folder))))
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter
+            [sys.executable, "-P", "-c", f"import {RUNTIME}"],
+            capture_output=True,
+            text=True,
+            timeout=IMPORT_S,
+            check=False,
+            env={**os.environ, "PYTHONPATH": search},
+        )
+    except subprocess.TimeoutExpired:
+        return f"not within {IMPORT_S:g} s"
+    if done.returncode == 0:
+        return None
+    return next(iter(done.stderr.strip().splitlines()[-1:]), f"it ended with status {done.returncode}")

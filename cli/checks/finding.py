@@ -1,0 +1,28 @@
+"""What a check found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the diagnosis."""
+
+    name: str
+    """What was looked at."""
+    status: State
+    """`fail` keeps runs from working, `warn` may, `ok` does not."""
+    message: str
+    """What was found; never a key."""
+    remedy: str | None = None
+    """What to do about it."""
+
+
+def healthy(findings: Iterable[Finding]) -> bool:
+    """Whether nothing has failed."""
+    return all(finding.status != "fail" for finding in findings)

@@ -1,0 +1,108 @@
+"""AI3_HOME: its disk, its journal, its head."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ai3ray import doors
+from ai3ray.errors import Ai3Error, JournalLocked
+from ai3ray.headlink import NOTE, HeadAddress, answers, head_status, read_note
+
+from ..figures import count
+from .finding import Finding, State
+
+if TYPE_CHECKING:
+    from ..setup import Setup
+
+LEAST_MB, LITTLE_MB = 100, 1000
+ANSWER_S = 3.0
+"""Seconds the head gets to tell how it is."""
+
+
+async def home(setup: Setup) -> AsyncIterator[Finding]:
+    """What stands in the home, and who works there."""
+    for finding in _folder(setup.settings.home):
+        yield finding
+    yield _sockets(setup.settings.home)
+    note = read_note(setup.settings.home)
+    head = note if note is not None and await asyncio.to_thread(answers, note.socket) else None
+    yield await _head(setup, note, head)
+    yield await _journal(setup, head)
+
+
+def _folder(path: Path) -> Iterator[Finding]:
+    existing = next(folder for folder in (path, *path.parents) if folder.exists())
+    if not _writable(existing):
+        remedy = f"chown or chmod {existing}, or set AI3_HOME to a folder of yours"
+        yield Finding("home", "fail", f"{path} cannot be written to", remedy)
+    else:
+        yield Finding("home", "ok", f"{path}{'' if existing == path else ' (made by the first run)'}")
+    free = shutil.disk_usage(existing).free >> 20
+    status: State = "fail" if free < LEAST_MB else "warn" if free < LITTLE_MB else "ok"
+    advice = None if status == "ok" else "free some space, or set AI3_HOME to another disk"
+    yield Finding("disk", status, f"{free:,} MB free", advice)
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _sockets(path: Path) -> Finding:
+    try:
+        place = doors.load("deployments.place").place_of(path)
+    except (Ai3Error, OSError) as error:
+        return Finding("socket", "fail", str(error), "remove that folder, or choose a shorter AI3_HOME")
+    return Finding("socket", "ok", str(place.socket))
+
+
+async def _head(setup: Setup, note: HeadAddress | None, head: HeadAddress | None) -> Finding:
+    if head is None:
+        if note is not None or (setup.settings.home / NOTE).exists():
+            return Finding(
+                "head", "warn", f"stale {NOTE}: no head answers", "none needed: the next run starts a new one"
+            )
+        return Finding("head", "ok", "none is running; the next run starts one")
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            found = await head_status(setup.settings)
+    except (TimeoutError, Ai3Error) as error:
+        reason = str(error) or f"no answer within {ANSWER_S:g} s"
+        return Finding("head", "fail", f"pid {head.pid}: {reason}", f"ai3 down; if that hangs, kill {head.pid}")
+    if found is None or found.status == "failed":
+        log = setup.settings.home / "head.log"
+        return Finding("head", "fail", f"pid {head.pid} could not start its engine", f"see {log}, then ai3 down")
+    state = f"pid {head.pid} is {found.status}, {count(found.runs_active, 'active run')}"
+    difference = head.differs(setup.settings, setup.env)
+    if difference is not None:
+        return Finding(
+            "head", "warn", f"{state}; it {difference}", "none needed: it is replaced when idle; or ai3 down"
+        )
+    return Finding("head", "ok", state)
+
+
+async def _journal(setup: Setup, head: HeadAddress | None) -> Finding:
+    path = setup.settings.journal_path
+    if head is not None:
+        return Finding("journal", "ok", f"{path}, held by the local head (pid {head.pid})")
+    if not path.exists():
+        return Finding("journal", "ok", f"{path} (made by the first run)")
+    from ai3ray.journal.reader import JournalReader
+
+    try:
+        reader = await JournalReader.open(path)
+    except JournalLocked as error:
+        holder = f"process {error.pid}" if error.pid else "another process"
+        return Finding("journal", "warn", f"{path} is held by {holder}", "wait until it ends, or stop it")
+    except Ai3Error as error:
+        return Finding("journal", "fail", str(error), f"move {path} away; the next run makes a new one")
+    await reader.aclose()
+    return Finding("journal", "ok", f"{path}, held by nobody")

@@ -1,0 +1,118 @@
+"""The providers: is there a key, and does the provider take it? Asked with a call that costs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ai3ray.errors import Ai3Error, MissingKey
+from ai3ray.settings import ProviderSettings, configured_providers, provider_url
+
+from .finding import Finding
+from .resolving import resolvable
+
+if TYPE_CHECKING:
+    import httpx
+
+    from ..setup import Setup
+
+ANSWER_S = 5.0
+"""Seconds a provider or server gets to answer."""
+_ANTHROPIC_VERSION = "2023-06-01"
+
+
+async def providers(setup: Setup) -> list[Finding]:
+    """A finding per provider, asked all at once; for a server, only whether it answers."""
+    if setup.server or setup.settings.server:
+        return [await _server(setup)]
+    import httpx
+
+    tables = {name: table for name, table in setup.settings.providers.items() if table.wire in ("anthropic", "openai")}
+    async with httpx.AsyncClient(timeout=ANSWER_S) as http:
+        return list(await asyncio.gather(*(_provider(http, name, table, setup.env) for name, table in tables.items())))
+
+
+def callable_providers(setup: Setup) -> Finding:
+    """Whether there is anybody to ask at all."""
+    tables = setup.settings.providers
+    names = configured_providers(setup.settings, setup.env)
+    remedy = f"set one of {', '.join(table.api_key_env for table in tables.values() if table.api_key_env)}"
+    if not names:
+        return Finding("models from", "fail", "no provider has a key", remedy)
+    if all(tables[name].wire == "local" for name in names):
+        return Finding("models from", "warn", "only the embedded demo model", f"for real answers {remedy}")
+    return Finding("models from", "ok", ", ".join(names))
+
+
+async def _provider(http: httpx.AsyncClient, name: str, table: ProviderSettings, env: Mapping[str, str]) -> Finding:
+    from ai3ray.providers.build import build_provider
+
+    try:
+        build_provider(name, table, env)  # connects to nobody; refuses what cannot be used
+    except MissingKey:
+        return Finding(name, "warn", f"no key: {table.api_key_env} is not set", f"export {table.api_key_env}=…")
+    except Ai3Error as error:
+        return Finding(name, "fail", str(error), f"correct {table.api_key_env or f'[providers.{name}]'}")
+    url, headers = _question(table, env)
+    return await _answer(http, name, table, url, headers)
+
+
+def _question(table: ProviderSettings, env: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """The list of models, asked for as the adapter of this wire would."""
+    from ai3ray.providers.build import NO_KEY, VENDOR_URL
+
+    key = env.get(table.api_key_env or "", "").strip() or NO_KEY
+    base = (provider_url(table, env) or VENDOR_URL[table.wire]).rstrip("/")
+    headers = {"authorization": f"Bearer {key}"}
+    if table.wire == "anthropic":
+        headers["anthropic-version"] = _ANTHROPIC_VERSION
+        base = f"{base.removesuffix('/v1')}/v1"
+    return f"{base}/models", headers
+
+
+async def _answer(
+    http: httpx.AsyncClient, name: str, table: ProviderSettings, url: str, headers: Mapping[str, str]
+) -> Finding:
+    import httpx
+
+    host = urlsplit(url).netloc
+    remedy = f"check the network, or correct {table.base_url_env or f'base_url of [providers.{name}]'}"
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            await resolvable(url)
+            response = await http.get(url, headers=headers)
+    except (httpx.TimeoutException, TimeoutError):
+        return Finding(name, "fail", f"{host} does not answer within {ANSWER_S:g} s", remedy)
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return Finding(name, "fail", f"{host} cannot be reached: {reason}", remedy)
+    return _judged(name, table, host, response)
+
+
+def _judged(name: str, table: ProviderSettings, host: str, response: httpx.Response) -> Finding:
+    status, variable = response.status_code, table.api_key_env or "the key"
+    if status in (401, 403):
+        return Finding(
+            name, "fail", f"{host} refuses the key in {variable} ({status})", f"set {variable} to a valid key"
+        )
+    if status == 429 or status >= 500:
+        return Finding(name, "warn", f"{host} answers with status {status} at the moment", "try again later")
+    if status >= 300:
+        message = f"{host} is there, but has no list of models (status {status})"
+        return Finding(name, "warn", message, f"when runs fail there, correct {table.base_url_env or 'its base_url'}")
+    return Finding(name, "ok", f"{host} answers{f' and takes the key in {variable}' if table.api_key_env else ''}")
+
+
+async def _server(setup: Setup) -> Finding:
+    from ai3ray.client import Client
+
+    url = setup.server or setup.settings.server
+    try:
+        async with Client(url, key=setup.settings.server_key) as client, asyncio.timeout(ANSWER_S):
+            health = await client.health()
+    except (TimeoutError, Ai3Error) as error:
+        reason = str(error) or f"no answer within {ANSWER_S:g} s"
+        return Finding("server", "fail", f"{url}: {reason}", "correct --server or AI3_SERVER, or start ai3 serve there")
+    return Finding("server", "ok", f"{url} is {health.get('status')}, version {health.get('version')}")

@@ -1,0 +1,73 @@
+"""Writing an export: what the suffix asks for, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from ai3ray.errors import UsageError
+
+from .record import RunRecord
+
+Write = Callable[[RunRecord], None]
+
+
+def writer_for(name: str) -> Write:
+    """What writes a record to this file.
+
+    Raises:
+        UsageError: the suffix is none we know, or there is no such folder.
+    """
+    path = Path(name)
+    writers: dict[str, Callable[[Path, RunRecord], None]] = {
+        ".json": write_json,
+        ".parquet": write_parquet,
+        ".html": write_html,
+    }
+    write = writers.get(path.suffix.lower())
+    if write is None:
+        raise UsageError(f"{name!r} does not end in {', '.join(writers)}, which says what to write", "--output")
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no folder {str(path.parent)!r} to write to", "--output")
+    return partial(write, path)
+
+
+def write_json(path: Path, record: RunRecord) -> None:
+    """The run's JSON with `events`, `attempts` and `decisions` beside it."""
+    data = record.result.model_dump(mode="json")
+    data["events"] = list(record.events)
+    data["attempts"] = [attempt.model_dump(mode="json") for attempt in record.attempts]
+    data["decisions"] = [decision.model_dump(mode="json") for decision in record.decisions]
+    with _replacing(path) as draft:
+        draft.write_text(f"{json.dumps(data, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
+
+
+def write_parquet(path: Path, record: RunRecord) -> None:
+    """The run's model calls, a row each."""
+    from .calls import write_calls
+
+    with _replacing(path) as draft:
+        write_calls(draft, record)
+
+
+def write_html(path: Path, record: RunRecord) -> None:
+    """The run as one page."""
+    from .page import page
+
+    with _replacing(path) as draft:
+        draft.write_text(page(record), encoding="utf-8", errors="replace")
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A file beside the one that is wanted, which takes its place once it is whole."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

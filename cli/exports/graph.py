@@ -1,0 +1,98 @@
+"""The task graph as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from ..figures import clipped, money, seconds
+from ..streams import one_line
+from .layers import NODE_H, NODE_W, Drawing, Point, layout
+from .markup import Markup, joined, tag
+
+if TYPE_CHECKING:
+    from ai3ray.domain.result import TaskResult
+
+MOST_TASKS = 300
+"""A larger graph is no picture any more."""
+SIGNS = {"succeeded": "✓", "failed": "✗", "skipped": "○", "cancelled": "■", "running": "▸", "pending": "·"}
+_MARGIN = 3.0
+_ROOMY = 640.0
+_TITLE_CHARS, _DETAIL_CHARS = 22, 28
+_LINE_H = 15.0
+
+
+def graph_picture(tasks: Sequence[TaskResult]) -> Markup:
+    """The tasks as boxes that link to their texts, an arrow from each dependency."""
+    if not tasks:
+        return tag("p", "There is no plan.", class_="note")
+    if len(tasks) > MOST_TASKS:
+        return tag("p", f"{len(tasks)} tasks are too many for a picture; the table below has them all.", class_="note")
+    known = {task.id for task in tasks}
+    drawing = layout({task.id: [dep for dep in task.depends_on if dep in known] for task in tasks})
+    boxes = joined(*(_box(task, drawing.nodes[task.id]) for task in tasks))
+    return picture("Task graph", drawing.width, drawing.height, _arrowhead(), _arrows(drawing), boxes)
+
+
+def picture(label: str, width: float, height: float, *content: Markup) -> Markup:
+    """An SVG that is never larger than life; a wide one scrolls where it would become too small."""
+    box = f"{-_MARGIN:g} {-_MARGIN:g} {width + 2 * _MARGIN:g} {height + 2 * _MARGIN:g}"
+    size = {"width": width + 2 * _MARGIN, "height": height + 2 * _MARGIN}
+    kind = "wide" if width > _ROOMY else None
+    drawn = tag("svg", *content, viewBox=box, role="img", aria_label=label, class_=kind, **size)
+    return tag("div", drawn, class_="picture")
+
+
+def _arrowhead() -> Markup:
+    head = tag("path", d="M0 0 8 4 0 8z", class_="head")
+    places: dict[str, float] = {"refX": 7, "refY": 4, "markerWidth": 7, "markerHeight": 7}
+    return tag("defs", tag("marker", head, id="arrow", viewBox="0 0 8 8", orient="auto", **places))
+
+
+def _arrows(drawing: Drawing) -> Markup:
+    paths = (tag("path", d=_curve(points, down=drawing.down), marker_end="url(#arrow)") for points in drawing.edges)
+    return tag("g", *paths, class_="edges")
+
+
+def _curve(points: Sequence[Point], *, down: bool) -> str:
+    """A curve through the points that leaves and reaches each of them in the direction of the layers."""
+    start = points[0]
+    pieces = [f"M{start.x:.1f} {start.y:.1f}"]
+    for a, b in pairwise(points):
+        half = Point((a.x + b.x) / 2, (a.y + b.y) / 2)
+        first, second = (Point(a.x, half.y), Point(b.x, half.y)) if down else (Point(half.x, a.y), Point(half.x, b.y))
+        pieces.append(f"C{first.x:.1f} {first.y:.1f} {second.x:.1f} {second.y:.1f} {b.x:.1f} {b.y:.1f}")
+    return "".join(pieces)
+
+
+def _box(task: TaskResult, centre: Point) -> Markup:
+    x, y = centre.x - NODE_W / 2, centre.y - NODE_H / 2
+    lines = wrap(one_line(task.title), _TITLE_CHARS, max_lines=2, placeholder="…") or [task.id]
+    detail = f"{SIGNS.get(task.status, '?')} {clipped(_detail(task), _DETAIL_CHARS)}"
+    first = (NODE_H - len(lines) * _LINE_H) / 2 + 4  # of the baselines, the block in the middle of the box
+    words = [tag("text", line, x=12, y=first + at * _LINE_H, class_="title") for at, line in enumerate(lines)]
+    words.append(tag("text", detail, x=12, y=first + len(lines) * _LINE_H, class_="detail"))
+    shapes = joined(
+        tag("title", _hint(task)),
+        tag("rect", x=x, y=y, width=NODE_W, height=NODE_H, rx=6, class_="card"),
+        tag("rect", x=x, y=y + 6, width=4, height=NODE_H - 12, rx=2, class_="mark"),
+        tag("svg", *words, x=x, y=y, width=NODE_W - 4, height=NODE_H),  # cuts what a wide font makes too long
+    )
+    return tag("a", tag("g", shapes, class_=f"node {task.status}"), href=f"#{anchor(task.id)}")
+
+
+def anchor(task_id: str) -> str:
+    """The id of a task's text on the page."""
+    return f"task-{task_id}"
+
+
+def _detail(task: TaskResult) -> str:
+    if task.status == "skipped" or not task.model:
+        return task.status
+    return f"{seconds(task.seconds)} · {task.model.partition('/')[2]}"
+
+
+def _hint(task: TaskResult) -> str:
+    return one_line(f"{task.id}: {task.title} ({task.status}, {task.kind}), {task.model}, {money(task.cost_usd)}")

@@ -1,0 +1,62 @@
+"""A run as one page: no scripts, nothing fetched, every text escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..figures import clipped
+from ..streams import one_line
+from . import sections
+from .graph import graph_picture
+from .markup import Markup, joined, tag
+from .timeline import timeline_picture
+
+if TYPE_CHECKING:
+    from .record import RunRecord
+
+_STYLE = Path(__file__).with_name("page.css")
+
+
+def page(record: RunRecord) -> str:
+    """The whole document."""
+    result = record.result
+    parts = {
+        "Task graph": graph_picture(result.tasks),
+        "Timeline": timeline_picture(record),
+        "Tasks": sections.tasks_table(result.tasks),
+        "Costs": sections.costs(record.attempts),
+        "Answer": sections.answer(result),
+        "Texts of the tasks": sections.texts(record),
+        "Decisions": sections.decisions_table(record.decisions),
+    }
+    links = tag("nav", *(tag("a", name, href=f"#{_anchor(name)}") for name in parts))
+    body = (tag("section", tag("h2", name), content, id=_anchor(name)) for name, content in parts.items())
+    title = clipped(one_line(result.prompt) or result.run_id, 80)
+    return f"<!DOCTYPE html>\n{_document(title, joined(sections.head(record), links, *body))}\n"
+
+
+def _document(title: str, body: Markup) -> Markup:
+    style = _STYLE.read_text(encoding="utf-8")
+    heading = joined(
+        Markup('<meta charset="utf-8">'),
+        Markup(f'<meta http-equiv="Content-Security-Policy" content="{_policy(style)}">'),
+        Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
+        Markup('<meta name="color-scheme" content="light dark">'),
+        Markup('<meta name="referrer" content="no-referrer">'),
+        tag("title", title),
+        tag("style", Markup(style)),
+    )
+    return tag("html", tag("head", heading), tag("body", tag("main", body)), lang="en")
+
+
+def _policy(style: str) -> str:
+    """Nothing is loaded, nothing runs; of styles only this very sheet counts."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+def _anchor(name: str) -> str:
+    return name.lower().replace(" ", "-")

@@ -1,0 +1,84 @@
+"""All that is kept of a run, as an export needs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ai3ray.domain.call import Attempt
+from ai3ray.domain.events import Decision, parse_event
+
+from ..lookup import run_id_of
+
+if TYPE_CHECKING:
+    from ai3ray.connect import Reading
+    from ai3ray.domain.result import RunResult
+
+    from ..setup import Setup
+
+PAGE = 2_000  # events of one question: an answer has to be there within seconds
+
+_EVENTS = "SELECT seq, body FROM events WHERE run_id = '{}' AND seq > {} ORDER BY seq LIMIT {}"
+_ATTEMPTS = "SELECT {} FROM attempts WHERE run_id = '{}' ORDER BY started_at, attempt_id"
+_MOST_ATTEMPTS = 100_000
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run with its history."""
+
+    result: RunResult
+    """The run as its JSON shows it."""
+    events: Sequence[Mapping[str, Any]]
+    """The journaled events' envelopes, in order."""
+    attempts: Sequence[Attempt]
+    """Every model call, in the order of their start."""
+
+    @property
+    def decisions(self) -> Sequence[Decision]:
+        """The routing decisions, in order."""
+        parsed = (parse_event(json.dumps(event)) for event in self.events if event["type"] == "decision")
+        return [event for event in parsed if isinstance(event, Decision)]
+
+    @property
+    def plan(self) -> Mapping[str, Any]:
+        """The task graph as planned; empty while there is none."""
+        plans = [event["plan"] for event in self.events if event["type"] == "plan" and event.get("plan")]
+        return plans[-1] if plans else {}
+
+    @property
+    def started_at(self) -> str:
+        """When the run was accepted."""
+        return str(self.events[0]["ts"]) if self.events else ""
+
+
+async def record_of(setup: Setup, word: str) -> RunRecord:
+    """The run that a word means, with its history so far. Raises UnknownRun."""
+    async with setup.reader() as reader:
+        run_id = await run_id_of(reader, word)
+        result = await reader.result(run_id)
+        return RunRecord(result, await _events(reader, result.run_id), await _attempts(reader, result.run_id))
+
+
+async def _events(reader: Reading, run_id: str) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = []
+    seq = 0
+    while True:
+        table = await reader.sql(_EVENTS.format(_quoted(run_id), seq, PAGE), max_rows=PAGE)
+        found += [json.loads(body) if isinstance(body, str) else body for _, body in table.rows]
+        if len(table.rows) < PAGE:
+            return found
+        seq = table.rows[-1][0]
+
+
+async def _attempts(reader: Reading, run_id: str) -> list[Attempt]:
+    names = tuple(Attempt.model_fields)
+    table = await reader.sql(_ATTEMPTS.format(", ".join(names), _quoted(run_id)), max_rows=_MOST_ATTEMPTS)
+    rows = (dict(zip(table.columns, row, strict=True)) for row in table.rows)
+    return [Attempt.model_validate({**row, "started_at": row["started_at"] or ""}) for row in rows]
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")

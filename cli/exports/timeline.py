@@ -1,0 +1,150 @@
+"""The model calls over time: a Gantt chart, a line per task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ai3ray.domain.run import seconds_between
+
+from ..figures import clipped, money, seconds
+from ..streams import one_line
+from .graph import picture
+from .markup import Markup, joined, tag
+
+if TYPE_CHECKING:
+    from ai3ray.domain.call import Attempt
+
+    from .record import RunRecord
+
+ROLES = ("plan", "task", "judge", "repair", "assemble")
+NAMES_W, CHART_W, END_W = 240.0, 730.0, 50.0
+LINE_H, BAR_H, AXIS_H = 24.0, 14.0, 22.0
+SLIVER_W = 2.0  # a call that took no time is still seen
+_NAME_CHARS = 31
+_TICKS = 8
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One call."""
+
+    call: Attempt
+    """What it was."""
+    start: float
+    """Seconds since the run was accepted."""
+    end: float
+    """The same of its end; as far as is known, when it has none."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """The calls for one task, or those of the planner or the assembler."""
+
+    name: str
+    """What stands at its beginning."""
+    bars: Sequence[Bar]
+    """Its calls."""
+
+
+def timeline_picture(record: RunRecord) -> Markup:
+    """Every call as a bar, and what the colours mean."""
+    lines = lines_of(record)
+    if not lines:
+        return tag("p", "No model was called.", class_="note")
+    span = max(bar.end for line in lines for bar in line.bars) or 1.0
+    scale = CHART_W / span
+    height = AXIS_H + len(lines) * LINE_H
+    rows = (_row(line, AXIS_H + at * LINE_H, scale) for at, line in enumerate(lines))
+    content = joined(_grid(span, scale, height), *rows)
+    return joined(_legend(record.attempts), picture("Calls over time", NAMES_W + CHART_W + END_W, height, content))
+
+
+def lines_of(record: RunRecord) -> list[Line]:
+    """The calls by task: the planner's first, the assembler's last, between them in the order of their start."""
+    titles = {task.id: task.title for task in record.result.tasks}
+    calls: dict[tuple[int, str], list[Bar]] = {}
+    for bar in _bars(record):
+        call = bar.call
+        key = (1, call.task_id) if call.task_id else (0, "plan") if call.role == "plan" else (2, call.role)
+        calls.setdefault(key, []).append(bar)
+    order = sorted(calls.items(), key=lambda item: (item[0][0], item[1][0].start))
+    return [Line(titles.get(name, name) if group == 1 else name, bars) for (group, name), bars in order]
+
+
+def _bars(record: RunRecord) -> Iterator[Bar]:
+    end_of_run = record.result.stats.seconds
+    for call in record.attempts:
+        start = seconds_between(record.started_at, call.started_at)
+        if start is not None:
+            end = start + call.seconds if call.seconds is not None else max(start, end_of_run)
+            yield Bar(call, start, end)
+
+
+def _row(line: Line, y: float, scale: float) -> Markup:
+    name = clipped(one_line(line.name), _NAME_CHARS)
+    bars = joined(*(_bar(bar, y + (LINE_H - BAR_H) / 2, scale) for bar in line.bars))
+    last = max(bar.end for bar in line.bars)
+    worked = seconds(last - line.bars[0].start)
+    return joined(
+        tag("text", name, tag("title", one_line(line.name)), x=NAMES_W - 10, y=y + 16, class_="name"),
+        bars,
+        tag("text", worked, x=NAMES_W + last * scale + 6, y=y + 16, class_="worked"),
+    )
+
+
+def _bar(bar: Bar, y: float, scale: float) -> Markup:
+    call = bar.call
+    width = max((bar.end - bar.start) * scale, SLIVER_W)
+    x = NAMES_W + bar.start * scale
+    kind = f"bar {call.role}{'' if call.status == 'succeeded' else ' unsuccessful'}"
+    return tag("rect", tag("title", _hint(call)), x=x, y=y, width=width, height=BAR_H, rx=2, class_=kind)
+
+
+def _hint(call: Attempt) -> str:
+    ended = call.status if call.error_type is None else f"{call.status}: {call.error_type}"
+    return f"{call.role} {call.n}, {call.model}, {ended}, {seconds(call.seconds)}, {money(call.cost_usd)}"
+
+
+def _grid(span: float, scale: float, height: float) -> Markup:
+    step = _step(span)
+    marks = [step * n for n in range(math.floor(span / step + 1e-9) + 1)]
+    return tag("g", *(_mark(at, NAMES_W + at * scale, height) for at in marks), class_="grid")
+
+
+def _mark(at: float, x: float, height: float) -> Markup:
+    return joined(
+        tag("line", x1=x, x2=x, y1=AXIS_H - 4, y2=height), tag("text", _clock(at), x=x, y=AXIS_H - 10, class_="tick")
+    )
+
+
+def _step(span: float) -> float:
+    """A round number of seconds that makes at most `_TICKS` marks."""
+    rough = span / _TICKS
+    for unit in (1.0, 60.0, 3600.0):
+        for number in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30) if unit == 1 else (1, 2, 5, 10, 15, 30):
+            if number * unit >= rough:
+                return number * unit
+    return math.ceil(rough / 3600) * 3600.0
+
+
+def _clock(at: float) -> str:
+    if at < 60:
+        return f"{at:g} s"
+    minutes, rest = divmod(round(at), 60)
+    return f"{minutes}:{rest:02} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02} h"
+
+
+def _legend(calls: Sequence[Attempt]) -> Markup:
+    seen = {call.role for call in calls}
+    items = [_key(role, f"bar {role}") for role in ROLES if role in seen]
+    if any(call.status != "succeeded" for call in calls):
+        items.append(_key("did not succeed", "bar task unsuccessful"))
+    return tag("p", *items, class_="legend")
+
+
+def _key(name: str, kind: str) -> Markup:
+    swatch = tag("svg", tag("rect", width=14, height=10, rx=2, class_=kind), width=14, height=10, aria_hidden="true")
+    return tag("span", swatch, f" {name}")
