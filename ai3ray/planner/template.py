@@ -153,8 +153,11 @@ _NOT_THE_DOCUMENT = re.compile(
     r"|conclusion|headline|headlines|summary|review|one|single|\d+-word)\b",
     re.IGNORECASE,
 )
-_FEW_WORDS = re.compile(r"\b(?:([1-9]\d?|1\d\d|2[0-4]\d)[\s-]+words?|one paragraph|a paragraph|one page"
-    r"|(?:1|one|single)[\s-]+(?:section|part|chapter))\b", re.IGNORECASE)
+_FEW_WORDS = re.compile(
+    r"\b(?:([1-9]\d?|1\d\d|2[0-4]\d)[\s-]+words?|one paragraph|a paragraph|one page"
+    r"|(?:1|one|single)[\s-]+(?:section|part|chapter))\b",
+    re.IGNORECASE,
+)
 _HOW_TO = re.compile(
     r"^(?:.*?\b(?:guide|tutorial|instructions|manual|steps?|explain|describe|show me|article|post)\b.{0,40}?\b)?"
     r"(?:how to|on how one can|for how to)\s+(.+)",
@@ -324,7 +327,9 @@ def _name(name: str) -> dict[str, str]:
 
 
 def _fill(template: Mapping[str, Any], slots: Mapping[str, str]) -> Part:
-    title, prompt = (re.sub(r"\{\{(\w+)\}\}", lambda slot: slots[slot[1]], template[key]) for key in ("title", "prompt"))
+    title, prompt = (
+        re.sub(r"\{\{(\w+)\}\}", lambda slot: slots[slot[1]], template[key]) for key in ("title", "prompt")
+    )
     return Part(title, prompt)
 
 
@@ -338,7 +343,10 @@ def _templates() -> dict[str, Any]:
 _KINDS: tuple[tuple[str, Kind], ...] = (
     (r"\btranslat|\bin (?:french|german|spanish|italian|portuguese|dutch|japanese|chinese)\b", "translation"),
     (r"\bsummari[sz]|\btl;?dr\b|\bin one sentence\b|\bshorten\b", "summarization"),
-    (r"\b(?:python|javascript|typescript|java|rust|sql|regex|bash|html|css|code|function|script|program|bug)\b", "coding"),
+    (
+        r"\b(?:python|javascript|typescript|java|rust|sql|regex|bash|html|css|code|function|script|program|bug)\b",
+        "coding",
+    ),
     (r"\bextract\b|\bfind all\b|\bclassify\b", "extraction"),
     (r"\b(?:compare|analy[sz]e|pros and cons|evaluate)\b", "analysis"),
     (r"\b(?:calculate|solve|prove|how many|how much|puzzle)\b|\d\s*[-+*/x]\s*\d", "reasoning"),

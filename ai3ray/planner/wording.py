@@ -7,8 +7,27 @@ import re
 NUMBERS = {
     word: number
     for number, word in enumerate(
-        "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-        " eighteen nineteen twenty".split(),
+        [
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+            "twenty",
+        ],
         2,
     )
 }
@@ -44,7 +63,9 @@ _ABOUT = re.compile(
     re.IGNORECASE,
 )
 _HISTORY = re.compile(r"^(?:(?:a|the)\s+)?(?:short\s+|brief\s+)?history\s+of\s+", re.IGNORECASE)
-_EXPLAIN = re.compile(r"^(?:please\s+)?(?:explain|describe|discuss|introduce|present|outline)\s+(?:to me\s+)?", re.IGNORECASE)
+_EXPLAIN = re.compile(
+    r"^(?:please\s+)?(?:explain|describe|discuss|introduce|present|outline)\s+(?:to me\s+)?", re.IGNORECASE
+)
 _HOW_OR_WHY = re.compile(r"\b(?=(?:how to|why)\s)", re.IGNORECASE)
 _COMMAS = re.compile(r"\s*[,;]\s*(?:(?:and|or)\s+)?", re.IGNORECASE)
 _OXFORD = re.compile(r"[,;]\s*(?:and|or)\s", re.IGNORECASE)

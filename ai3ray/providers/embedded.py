@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from ai3ray.domain.call import Message, ModelCall, Prompt, Reply
-from ai3ray.errors import ModelGone, ProviderError
+from ai3ray.errors import ConnectFailed, ModelGone, ProviderError, StreamCut
 from ai3ray.local_model import LocalModel
 from ai3ray.providers.embedded_process import ServerProcess
 from ai3ray.providers.openai import OpenAIChat
@@ -58,7 +58,11 @@ class EmbeddedChat:
             error.provider, error.model = self._provider, call.model
             raise
         prompt = fitting(call.prompt)
-        reply = await chat.send(call.model_copy(update={"prompt": prompt}), on_text or _unheard)
+        try:
+            reply = await chat.send(call.model_copy(update={"prompt": prompt}), on_text or _unheard)
+        except (ConnectFailed, StreamCut):
+            await self._process.see_death()
+            raise
         if reply.finish == "length" and prompt.max_output_tokens < call.prompt.max_output_tokens:
             reply = reply.model_copy(update={"text": whole_sentences(reply.text), "finish": "stop"})
         return reply.model_copy(update={"model": call.model, "cost_usd": 0.0})

@@ -15,13 +15,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ai3ray import doors
 from ai3ray.errors import ConnectFailed, ModelGone, ProviderError, SettingsError
 from ai3ray.local_model import LocalModel
 
 START_S = 60.0
 """Seconds the process gets to load the model; it takes one on an idle machine."""
 STOP_S = 2.0
+NEWS_S = 0.5
 MAX_THREADS = 8
 """More of them spend their time waiting for each other: the model is small."""
 LOG = "local-model.log"
@@ -72,6 +72,13 @@ class ServerProcess:
         except BaseException:
             await self.stop()
             raise
+
+    async def see_death(self) -> None:
+        """A connection broke: give the news that the process has died a moment to arrive."""
+        if self._process is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(NEWS_S):
+                    await self._process.wait()
 
     async def stop(self) -> None:
         """End the process; returns when it has."""

@@ -64,7 +64,7 @@ def explain(error: Exception, model: str) -> str:
             return "the system library libgomp.so.1 is missing: run `apt-get install -y libgomp1`"
         return f"its runtime cannot be imported ({error}): run `ai3 local install`"
     if isinstance(error, RuntimeError):
-        return f"{model} cannot be loaded as a model: {error}"
+        return f"{model} cannot be loaded: it has to be a whole GGUF file of a text model ({error})"
     return f"its process failed: {type(error).__name__}: {error}"
 
 

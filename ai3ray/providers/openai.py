@@ -31,13 +31,13 @@ class OpenAIChat:
         provider: its name in the configuration.
         api_key: the key; sent as bearer token.
         base_url: where it listens, `/v1` included where the server has it.
-        extra: fields beyond OpenAI's own that the server wants in every request.
+        extra: fields beyond OpenAI's own, for a server that we run on this computer; it is reached without a proxy.
     """
 
     def __init__(self, *, provider: str, api_key: str, base_url: str, extra: Mapping[str, Any] | None = None) -> None:
         self._line = Line.to(provider, base_url, api_key)
         self._extra = extra
-        self._client = Late(lambda: _client(api_key, base_url))
+        self._client = Late(lambda: _client(api_key, base_url, ours=extra is not None))
 
     def __repr__(self) -> str:
         return f"OpenAIChat({self._line.provider!r}, {self._line.host!r})"
@@ -156,14 +156,16 @@ def _request(call: ModelCall, *, stream: bool) -> dict[str, Any]:
     return request
 
 
-def _client(api_key: str, base_url: str) -> AsyncOpenAI:
+def _client(api_key: str, base_url: str, *, ours: bool) -> AsyncOpenAI:
     from openai import AsyncOpenAI, DefaultAioHttpClient
 
     client = AsyncOpenAI(
         api_key=api_key,
         base_url=base_url,
         max_retries=0,
-        http_client=DefaultAioHttpClient(limits=connection_limits(), follow_redirects=False),
+        http_client=DefaultAioHttpClient(
+            limits=connection_limits(reused=not ours), follow_redirects=False, trust_env=not ours
+        ),
     )
     # The constructor takes these from OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS; the first two
     # would also be told to servers that are not OpenAI's.

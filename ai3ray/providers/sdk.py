@@ -38,12 +38,18 @@ class Late(Generic[Client]):
             return self.made
 
 
-def connection_limits() -> httpx2.Limits:
-    """Numbers, all of them: without one the aiohttp transport falls back to 100 connections."""
+def connection_limits(*, reused: bool = True) -> httpx2.Limits:
+    """Numbers, all of them: without one the aiohttp transport falls back to 100 connections.
+
+    Args:
+        reused: false for servers that close a connection behind a stream without a word, as llama.cpp's does.
+    """
     import httpx2
 
     return httpx2.Limits(
-        max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_S
+        max_connections=MAX_CONNECTIONS,
+        max_keepalive_connections=MAX_CONNECTIONS,
+        keepalive_expiry=KEEPALIVE_S if reused else 0.0,
     )
 
 

@@ -9,7 +9,7 @@ MIN_ECHO = 40
 
 _END = re.compile(r"[.!?…][\"'”’)\]*_]*(?=\s|$)|[。！？]|\n")  # noqa: RUF001 - full-width marks end sentences too
 _FENCE = re.compile(r"^ {0,3}```", re.MULTILINE)
-_STUMP = re.compile(r"\n[^\S\n]*(?:\d+[.)]|[-*+•])?[^\S\n]*$|\n[^\n]*:[^\S\n]*$")
+_STUMP = re.compile(r"(?:\d+[.)]|[-*+•])?$|[^\n]*:$")
 
 
 def whole_sentences(text: str) -> str:
@@ -32,11 +32,11 @@ def whole_sentences(text: str) -> str:
 
 
 def _without_stump(text: str) -> str:
-    """Without a last line that only announces what is missing: a bullet, a number, a colon."""
-    text = text.strip()
-    while (stump := _STUMP.search(text)) is not None:
-        text = text[: stump.start()].rstrip()
-    return text
+    """Without last lines that only announce what is missing: a bullet, a number, a colon."""
+    lines = text.strip().split("\n")
+    while len(lines) > 1 and _STUMP.match(lines[-1].strip()):
+        lines.pop()
+    return "\n".join(lines).rstrip()
 
 
 def _closed(text: str) -> str:

@@ -11,7 +11,8 @@ MAX_CHARS = 300
 """A longer paragraph says something."""
 
 _GREETING = (
-    r"(?:sure(?: thing)?|certainly|of course|absolutely|definitely|gladly|okay|ok|alright|no problem|great(?: question)?"
+    r"(?:sure(?: thing)?|certainly|of course|absolutely|definitely|gladly|okay|ok|alright|no problem"
+    r"|great(?: question)?"
     r"|perfect|happy to help|i'd be (?:happy|glad) to(?: help)?|thank(?:s| you)\b[^.!\n]{0,40}|natürlich|gerne|klar"
     r"|bien sûr|claro|por supuesto|certo)"
 )

@@ -19,8 +19,8 @@ def clean_output(task: Task, text: str) -> str:
     """The answer as it is committed.
 
     JSON: out of its fence, even when the model wrote a remark around it. Code: without the remarks of a chat,
-    out of its fence when the fence is all there is. Markdown: out of a fence that calls the whole answer Markdown. Anything else, and
-    answers of several blocks, stay as they are.
+    out of its fence when the fence is all there is. Markdown: out of a fence that calls the whole answer
+    Markdown. Anything else, and answers of several blocks, stay as they are.
     """
     if wants_json(task):
         return _json(text)

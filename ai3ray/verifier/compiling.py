@@ -9,20 +9,23 @@ from ai3ray.domain.plan import Task
 from ai3ray.verifier.clean import wants_json
 from ai3ray.verifier.code import compiler_of
 from ai3ray.verifier.fences import Block, fenced_blocks
+from ai3ray.verifier.words import wish
 
 MIN_SNIPPET_LINES = 3
 """In a text about code a shorter block may be a signature or a fragment; in code it may not."""
 
 _PYTHON = re.compile(r"\bpython\b(?! ?2)|\bpytest\b|\bdjango\b|\bflask\b|\bpandas\b|\bnumpy\b", re.IGNORECASE)
 _OTHERS = re.compile(
-    r"\b(?:bash|shell|docker\w*|sql|html|css|javascript|typescript|react|node|java|kotlin|swift|rust|golang|ruby|php|perl"
+    r"\b(?:bash|shell|docker\w*|sql|html|css|javascript|typescript|react|node|java|kotlin|swift|rust|golang"
+    r"|ruby|php|perl"
     r"|haskell|scala|lua|yaml|toml|makefile|powershell|julia|matlab|latex|regex|cython|jinja\w*|pseudo.?code|mermaid)\b"
     r"|\bc\+\+|\bc#|\bin (?:c|r|go)\b",
     re.IGNORECASE,
 )
 _BROKEN_ON_PURPOSE = re.compile(
-    r"python ?2|syntax ?error|does(?:n't| not) (?:compile|parse|run)|broken|invalid|malformed|incorrect|buggy|wrong code"
-    r"|before (?:and|/) after|pseudo.?code|diff\b|snippet with (?:a )?mistake|fill in the blanks?|jinja|cookiecutter"
+    r"python ?2|syntax ?error|does(?:n't| not) (?:compile|parse|run)|broken|invalid|malformed|incorrect|buggy"
+    r"|wrong code|before (?:and|/) after|pseudo.?code|diff\b|snippet with (?:a )?mistake|fill in the blanks?"
+    r"|jinja|cookiecutter"
     r"|template",
     re.IGNORECASE,
 )
@@ -50,9 +53,9 @@ def code_to_compile(task: Task, text: str) -> CodeJob | None:
     """
     if wants_json(task) or (task.output != "code" and task.kind != "coding"):
         return None
-    if _BROKEN_ON_PURPOSE.search(task.prompt):
+    if _BROKEN_ON_PURPOSE.search(wish(task)):
         return None
-    language = "python" if _PYTHON.search(task.prompt) and not _OTHERS.search(task.prompt) else ""
+    language = "python" if _PYTHON.search(wish(task)) and not _OTHERS.search(wish(task)) else ""
     blocks = fenced_blocks(text)
     if not blocks:
         return CodeJob(text, language) if task.output == "code" and language and "```" not in text else None

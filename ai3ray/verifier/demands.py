@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
-from ai3ray.verifier.words import ITEM, excerpt
+from ai3ray.verifier.words import ITEM
 
 Unit = Literal["sections", "items"]
 
@@ -50,7 +50,7 @@ _COUNTED = re.compile(
     rf"{_START}{_VERB}{_BETWEEN}\s+{_NUMBER}{_ADJECTIVES}\s+(?P<noun>{_ITEMS}|{_SECTIONS})\b", re.IGNORECASE
 )
 _DIVIDED = re.compile(
-    rf"\b(?:in|into|with|as|using|of|has|have|contains?)\s+(?:exactly\s+|at least\s+)?{_NUMBER}"
+    rf"\b(?:in|into|with|as|using|consist(?:s|ing) of|has|have|contains?)\s+(?:exactly\s+|at least\s+)?{_NUMBER}"
     rf"(?:\s+(?!of\b)[^\W\d]+){{0,2}}?\s+(?P<noun>{_STRUCTURE}|{_SECTIONS})\b",
     re.IGNORECASE,
 )
@@ -59,18 +59,23 @@ _LOOSE = re.compile(
     re.IGNORECASE,
 )
 _ASIDE = re.compile(
-    r"\b(?:part|section|chapter|step|paragraph|item|piece|point)\s+(?:\d+|one|two|three|four|five)\s+(?:of|out of|from)\b"
-    r"|\b(?:belongs to|is part of|as part of|part of (?:a|the|this)|context\b|background\b|for reference|other (?:tasks?"
+    r"\b(?:part|section|chapter|step|paragraph|item|piece|point)\s+(?:\d+|one|two|three|four|five)\s+(?:of"
+    r"|out of|from)\b"
+    r"|\b(?:belongs to|is part of|as part of|part of (?:a|the|this)|context\b|background\b|for reference"
+    r"|other (?:tasks?"
     r"|sections?)|the (?:whole|overall|original|larger|full|entire) |(?:article|report|document|book|guide|essay|text)"
-    r" (?:with|of|in|has|about)\b.{0,80}\b(?:this|your) (?:section|part|chapter|task))|\bonly the\b|\bthis (?:section|part)\b",
+    r" (?:with|of|in|has|about)\b.{0,80}\b(?:this|your) (?:section|part|chapter|task))|\bonly the\b"
+    r"|\bthis (?:section|part)\b",
     re.IGNORECASE,
 )
 _MATERIAL = re.compile(
-    r"\b(?:following|below|this|these|given|folgende[nrs]?|suivant|siguiente)\s+(?:\w+\s+){0,3}(?:text|article|paragraph"
+    r"\b(?:following|below|this|these|given|folgende[nrs]?|suivant|siguiente)\s+(?:\w+\s+){0,3}(?:text|article"
+    r"|paragraph"
     r"|passage|email|letter|review|transcript|message|code|document|notes|data|report|story|sentences?|comment)s?\b"
     r"[^\n]{0,60}:|<[a-z]+>|\"\"\"|```|\n---+\n|\btext:\s",
     re.IGNORECASE,
 )
+_BREAKS, _BLANKS = re.compile(r"\n\s+\n"), re.compile(r"[^\S\n]{2,}")
 _QUOTED = re.compile(r"\"[^\"\n]{25,2000}\"|“[^”\n]{25,2000}”|«[^»\n]{25,2000}»")
 
 _NAMES_AHEAD = re.compile(
@@ -127,13 +132,13 @@ def read_demands(prompt: str) -> Demands:
     Args:
         prompt: a task's prompt. What it quotes, and what it tells of a larger work, asks nothing.
     """
-    own = _own(excerpt(prompt, 8_000))
+    own = _own(prompt)
     return Demands(tuple(_counts(own)), tuple(dict.fromkeys(_names(own))))
 
 
 def array_length(prompt: str) -> int:
     """How many elements a prompt wants its array to have at least; 0 when it does not say."""
-    found = _ARRAY_OF.search(_own(excerpt(prompt, 8_000)))
+    found = _ARRAY_OF.search(_own(prompt))
     return _value(found["number"]) if found else 0
 
 
@@ -142,6 +147,7 @@ def _value(number: str) -> int:
 
 
 def _own(prompt: str) -> str:
+    prompt = _BLANKS.sub(" ", _BREAKS.sub("\n\n", prompt))
     for border in (_MATERIAL, _ASIDE):
         found = border.search(prompt)
         prompt = prompt[: found.start()] if found else prompt

@@ -84,7 +84,7 @@ def read_verdict(reply: Reply, judge: str) -> Verdict:
     """
     found = _OBJECT.search(reply.text)
     try:
-        data = json.loads(found[0]) if found else None
+        data: Any = json.loads(found[0]) if found else None
         defects = tuple(Defect(part=str(one["part"]), problem=str(one["problem"])) for one in data["defects"][:5])
         score = min(1.0, max(0.0, float(data["score"])))
         passed = _boolean(data["passed"])

@@ -27,6 +27,9 @@ _SCRIPTS = {
     "devanagari": re.compile(r"[\u0900-\u097f]"),
     "thai": re.compile(r"[\u0e00-\u0e7f]"),
 }
+MAIN_SCRIPT = 0.9
+"""Share of the letters that makes a script the text's own."""
+_APOSTROPHE = re.compile(r"['\u2019]")  # l'eau, dell'acqua: the article counts
 MIN_DENSITY = 0.15
 """Share of function words that running text has in its own language; other languages stay well below."""
 MIN_HITS = 5
@@ -59,6 +62,8 @@ class Reading(NamedTuple):
     """Code of the language that the text is in; None when that is not sure."""
     present: frozenset[str]
     """Codes of all languages that may be in it, close relatives of the leading one included."""
+    script: str | None = None
+    """The script of nearly all of its letters, if there is one."""
 
 
 @cache
@@ -77,7 +82,7 @@ def read_language(text: str) -> Reading:
     Args:
         text: prose; code, tables and addresses would blur the picture.
     """
-    found = words(text)
+    found = words(_APOSTROPHE.sub(" ", text))
     letters = _letters(text)
     total = sum(letters.values())
     if not total or not found:
@@ -98,7 +103,9 @@ def read_language(text: str) -> Reading:
             leaders.append(language.code)
     leading = max(leaders, key=shares.__getitem__, default=None)
     floor = TRACE * (shares[leading] if leading else MIN_DENSITY)
-    return Reading(len(found), leading, frozenset(code for code, share in shares.items() if share >= floor))
+    present = frozenset(code for code, share in shares.items() if share >= floor)
+    script = next((name for name, count in letters.items() if count >= MAIN_SCRIPT * total), None)
+    return Reading(len(found), leading, present, script)
 
 
 @cache

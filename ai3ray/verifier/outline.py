@@ -18,6 +18,7 @@ _NUMBERED_PART = re.compile(
 )
 _BOLD_LEVEL, _NUMBERED_LEVEL = 7, 8
 _NUMBER = re.compile(r"^\s*\(?(\d{1,3})[.)]")
+_IN_LINE = re.compile(r"(?<![\w.,])\(?(\d{1,2})[.)]\s")
 _RULE = re.compile(r"^\s*\|?[\s|:=-]+\|?\s*$")
 MAX_TITLE_WORDS = 15
 """A longer line is no title."""
@@ -60,11 +61,19 @@ def read_outline(text: str) -> Outline:
         sections=_sections(headings, title),
         headings=tuple(name for _, name in headings),
         labels=tuple(labels),
-        items=max(len(items), len(rows) - 1),
+        items=max(len(items), len(rows) - 1, _counted_in_line(text)),
         numbered=len(items) > 1 and numbers == list(range(1, len(items) + 1)),
         lines=len(lines),
         paragraphs=len(blocks),
     )
+
+
+def _counted_in_line(text: str) -> int:
+    """How far the text counts '1. … 2. … 3. …', wherever the numbers stand."""
+    number = 0
+    for found in _IN_LINE.finditer(text):
+        number += int(found[1]) == number + 1
+    return number
 
 
 def _heading(line: str) -> tuple[int, str] | None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+from ai3ray.domain.plan import Task
 from ai3ray.verifier.fences import outside
 
 MAX_CHARS = 60_000
 """What a rule reads of a text at most: half of it from the beginning, half from the end."""
+
+MAX_PROMPT = 8_000
+"""What a rule reads of a prompt at most."""
 
 # Where no spaces stand between words, a character counts as a word.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\W_]+(?:['\u2019-][^\W_]+)*")
@@ -26,6 +30,11 @@ HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.*?)[\s#]*$")
 def excerpt(text: str, limit: int = MAX_CHARS) -> str:
     """The text, or the first and the last half of so many characters."""
     return text if len(text) <= limit else f"{text[: limit // 2]}\n{text[-(limit // 2) :]}"
+
+
+def wish(task: Task) -> str:
+    """The prompt as rules read it: a long one carries material, and its wish stands at one of its ends."""
+    return excerpt(task.prompt, MAX_PROMPT)
 
 
 def prose(text: str) -> str:

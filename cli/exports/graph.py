@@ -84,8 +84,8 @@ def _box(task: TaskResult, centre: Point) -> Markup:
 
 
 def anchor(task_id: str) -> str:
-    """The id of a task's text on the page."""
-    return f"task-{task_id}"
+    """The id of a task's text on the page; no section's name has a point."""
+    return f"text.{task_id}"
 
 
 def _detail(task: TaskResult) -> str:

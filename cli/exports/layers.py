@@ -11,6 +11,7 @@ from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 from typing import NamedTuple
 
 NODE_W, NODE_H = 190.0, 58.0
@@ -81,7 +82,7 @@ def _edges(graph: Graph) -> list[tuple[str, str]]:
 
 
 def _layers(graph: Graph, depths: Mapping[str, int]) -> list[list[Slot]]:
-    layers: list[list[Slot]] = [[] for _ in range(1 + max(depths.values(), default=0))]
+    layers: list[list[Slot]] = [[] for _ in range(1 + max(depths.values(), default=-1))]
     for task in graph:
         layers[depths[task]].append(task)
     for source, target in _edges(graph):
@@ -151,12 +152,12 @@ def _places(layers: Sequence[Sequence[Slot]], *, down: bool) -> tuple[dict[Slot,
             size = _size(slot, broad)
             places[slot] = (depth, side + size / 2)
             side += size + SIDE_GAP
-    return places, len(lines) * (deep + DEPTH_GAP) - DEPTH_GAP, breadth
+    return places, max(len(lines) * (deep + DEPTH_GAP) - DEPTH_GAP, 0.0), breadth
 
 
 def _lines(layer: Sequence[Slot], broad: float, most: float) -> list[list[Slot]]:
     """The layer in as many lines of equal length as it needs."""
-    count = max(1, round(_breadth(layer, broad) / most + 0.49))
+    count = ceil(_breadth(layer, broad) / most)
     each = -(-len(layer) // count)
     return [list(layer[first : first + each]) for first in range(0, len(layer), each)]
 

@@ -144,9 +144,7 @@ def main() -> None:
     print(table(counts))
     if asked.show:
         print(*_wrong(labelled), sep="\n")
-    halves = {
-        half: figures(tallies(entry for entry in labelled if entry.half == half)) for half in ("tuned", "held")
-    }
+    halves = {half: figures(tallies(entry for entry in labelled if entry.half == half)) for half in ("tuned", "held")}
     print(json.dumps({**figures(counts), **halves}))
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.figures import clipped, count, money, seconds, share
+from cli.figures import clipped, count, money, seconds, share, size
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,21 @@ def test_an_unknown_price_is_never_0(usd, text):
 )
 def test_lengths_of_time(value, text):
     assert seconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (999_400, "999.4 kB"),
+        (999_900, "1.0 MB"),
+        (5 * 10**15, "5000.0 TB"),
+    ],
+)
+def test_sizes(number, text):
+    assert size(number) == text
 
 
 def test_counts_and_shares_and_beginnings():

@@ -108,6 +108,79 @@ def test_wrong_sql_and_an_unknown_model_are_exit_2_and_one_line(ai3):
         assert (code, out, err.count("\n")) == (2, "", 1), err
 
 
+def test_stats_are_charts_and_json_of_the_same_figures(ai3):
+    assert ai3("stats") == (0, "no runs yet\n", "")
+    ai3("run", "two", "--plan", "plan.json", "--inline", "--no-verify")
+    code, out, _ = ai3("stats", "--since", "1h")
+    assert code == 0
+    assert out.startswith("1 run, 3 calls, $0.0000 + $? since ")
+    titles = [line for line in out.splitlines() if line.startswith(("cost", "latency", "success", "runs", "verdicts"))]
+    assert [title.split()[0] for title in titles] == ["cost", "latency", "success", "runs", "verdicts"]
+    figures = json.loads(ai3("stats", "--json")[1])
+    assert figures["since"] is None
+    assert [(row["status"], row["runs"]) for row in figures["runs"]] == [("succeeded", 1)]
+    assert sum(row["calls"] for row in figures["latency"]) == 3
+    assert [(row["provider"], row["success_rate"]) for row in figures["providers"]] == [("echo", 1.0)]
+    assert [row["tasks"] for row in figures["kinds"]] == [3]
+
+
+@pytest.mark.parametrize("suffix", ["json", "parquet", "html"])
+def test_a_run_is_exported_to_a_file_and_stdout_stays_empty(ai3, suffix, tmp_path):
+    ai3("run", "two", "--plan", "plan.json", "--inline", "--no-verify")
+    code, out, err = ai3("runs", "export", "last", "-o", f"run.{suffix}")
+    assert (code, out, err.startswith(f"ai3: wrote run.{suffix}: run_")) == (0, "", True)
+    assert (tmp_path / f"run.{suffix}").stat().st_size > 1000
+    code, _, err = ai3("runs", "export", "run_nowhere", "-o", f"other.{suffix}")
+    assert (code, err.count("\n"), (tmp_path / f"other.{suffix}").exists()) == (2, 1, False)
+
+
+def test_pruning_is_told_asked_for_and_done(ai3, monkeypatch):
+    assert ai3("runs", "prune", "--older-than", "1d", "--yes") == (0, "", "ai3: deleted nothing\n")
+    ai3("run", "two", "--plan", "plan.json", "--inline", "--no-verify")
+    assert ai3("runs", "prune", "--older-than", "1d", "--yes") == (0, "", "ai3: deleted nothing\n")
+    code, out, err = ai3("runs", "prune", "--older-than", "0s", "--dry-run")
+    assert (code, out, err.startswith("ai3: would delete 1 run: ")) == (0, "", True)
+    code, out, err = ai3("runs", "prune", "--older-than", "0s")
+    assert (code, out, "--yes" in err) == (2, "", True)
+    monkeypatch.setenv("AI3_SERVER", "http://127.0.0.1:1")
+    code, out, err = ai3("runs", "prune", "--older-than", "0s", "--yes")
+    assert (code, out, "AI3_SERVER" in err) == (2, "", True)
+    monkeypatch.delenv("AI3_SERVER")
+    report = json.loads(ai3("runs", "prune", "--older-than", "0s", "--yes", "--json")[1])
+    assert (report["runs"], report["dry_run"], report["bytes"] > 1000) == (1, False, True)
+    assert ai3("runs", "list")[1] == "no runs yet\n"
+
+
+@pytest.mark.parametrize(("reply", "left"), [("y\n", 0), ("n\n", 1), ("", 1)])
+def test_a_person_is_asked_before_anything_is_deleted(ai3, monkeypatch, reply, left):
+    class Person(io.StringIO):
+        def isatty(self):
+            return True
+
+    ai3("run", "hello", "--no-plan", "--inline", "--no-verify")
+    monkeypatch.setattr(sys, "stdin", Person(reply))
+    code, out, err = ai3("runs", "prune", "--older-than", "0s")
+    assert (code, out) == (0, "")
+    assert "would delete 1 run" in err
+    assert "[y/N]" in err
+    assert len(json.loads(ai3("runs", "list", "--json")[1])) == left
+
+
+def test_resuming_a_finished_run_prints_it_and_needs_no_head(ai3, home):
+    _, answer, _ = ai3("run", "hello there", "--no-plan", "--inline", "--no-verify")
+    assert ai3("runs", "resume", "last") == (0, answer, "")
+    assert json.loads(ai3("runs", "resume", "last", "--json")[1])["status"] == "succeeded"
+    assert not (home / "head.json").exists()
+    assert ai3("runs", "resume", "run_nowhere")[0] == 2
+
+
+def test_a_run_past_its_deadline_is_cancelled_with_exit_130(ai3, silent_provider):
+    code, out, err = ai3("run", "hello", "--no-plan", "--inline", "--deadline", "0.5s")
+    assert (code, out) == (130, "")
+    assert "the deadline of 0.5 s ran out" in err
+    assert [row["status"] for row in json.loads(ai3("runs", "list", "--json")[1])] == ["cancelled"]
+
+
 def process(*words, **options):
     return subprocess.Popen(
         [sys.executable, "-m", "cli", *words], env={**os.environ, "PYTHONPATH": str(ROOT)}, **options

@@ -7,10 +7,10 @@ import pytest
 
 from ai3ray.domain.views import RunRow, Table
 from ai3ray.errors import UnknownRun, UsageError
-from cli.lookup import decisions_of, run_id_of, watched
+from cli.lookup import decisions_of, resumed, run_id_of, watched
 
 from .recorded import EVENTS, RUN, run_result
-from .test_follow import Seen
+from .test_follow import ScriptedClient, Seen
 
 OLDER = "run_01kb1111111111111111111b"
 OTHER = "run_01kc2222222222222222222c"
@@ -67,4 +67,50 @@ async def test_decisions_come_from_the_journal():
 async def test_watching_without_a_head_tells_what_the_journal_holds():
     seen = Seen()
     assert await watched(ShelfSetup(), RUN, seen) == run_result()
+    assert seen.types == [event.type for event in EVENTS]
+
+
+class Interrupted(Shelf):
+    """A home whose run nobody works on."""
+
+    async def result(self, run_id):
+        return run_result("running", None)
+
+
+class Reviver(ScriptedClient):
+    """A head that knows how to go on."""
+
+    def __init__(self):
+        super().__init__()
+        self.resumed = []
+
+    async def resume(self, run_id):
+        self.resumed.append(run_id)
+        return run_result("running", None)
+
+
+class RevivableSetup(ShelfSetup):
+    def __init__(self, shelf, head=None):
+        self.shelf, self.head = shelf, head
+
+    @asynccontextmanager
+    async def reader(self):
+        yield self.shelf
+
+    @asynccontextmanager
+    async def connect(self, notify):
+        assert self.head is not None, "no head is to be started"
+        yield self.head
+
+
+async def test_resuming_an_interrupted_run_wakes_a_head_and_follows_it_to_its_end():
+    seen, head = Seen(), Reviver()
+    assert await resumed(RevivableSetup(Interrupted(), head), RUN, seen) == run_result()
+    assert head.resumed == [RUN]
+    assert seen.types == [event.type for event in EVENTS]
+
+
+async def test_resuming_a_finished_run_starts_nothing_and_tells_what_was():
+    seen = Seen()
+    assert await resumed(RevivableSetup(Shelf()), RUN, seen) == run_result()
     assert seen.types == [event.type for event in EVENTS]

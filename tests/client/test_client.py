@@ -88,6 +88,19 @@ async def test_cancel_waits_for_the_end(client):
     assert (await client.cancel(accepted.run_id)).status == "cancelled"
 
 
+async def test_resume_gives_the_run_as_it_stands(client, engine):
+    accepted = await client.submit(RunRequest(prompt="hold"))
+    assert (await client.resume(accepted.run_id)).status in ("queued", "planning", "running")
+    assert engine.resumed == [accepted.run_id]
+    with pytest.raises(UnknownRun):
+        await client.resume("nope")
+
+
+async def test_a_server_that_is_not_the_users_own_prunes_nothing(client):
+    with pytest.raises(ServerRefused, match="no /head/prune"):
+        await client.prune(0)
+
+
 async def test_the_engine_s_errors_arrive_as_themselves(client):
     with pytest.raises(UnknownModel, match="nobody") as caught:
         await client.submit(RunRequest(prompt="x", models=("nobody",)))

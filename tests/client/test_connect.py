@@ -11,7 +11,7 @@ import pytest
 
 from ai3ray import connect as connecting
 from ai3ray.client import Client
-from ai3ray.connect import connect, connect_for_reading
+from ai3ray.connect import connect, connect_for_reading, prune
 from ai3ray.domain.request import RunRequest
 from ai3ray.errors import HeadUnavailable, JournalLocked, RequestError, UnknownRun
 from ai3ray.headlink import HeadAddress, ensure_head, find_head, stop_head
@@ -84,6 +84,28 @@ async def test_reading_a_home_without_a_journal_gives_nothing_and_makes_nothing(
         with pytest.raises(RequestError):
             await reading.sql("drop table runs")
     assert not settings.journal_path.exists()
+
+
+async def test_a_home_is_pruned_in_its_file_when_no_head_is_up(settings):
+    assert (await prune(settings, 0)).runs == 0
+    assert not settings.journal_path.exists()
+    async with connect(settings, merged_env(), inline=True, notify=lambda _: None) as client:
+        await client.run(ECHO)
+    assert (await prune(settings, 3600)).runs == 0
+    assert (await prune(settings, 0, dry_run=True)).runs == 1
+    assert (await prune(settings, 0)).runs == 1
+    assert find_head(settings) is None
+    async with connect_for_reading(settings, merged_env()) as reading:
+        assert list(await reading.runs()) == []
+
+
+async def test_a_home_is_pruned_by_its_head_which_forgets_the_runs_too(settings, head):
+    async with connect(settings, merged_env(), notify=lambda _: None) as client:
+        result = await client.run(ECHO, key="k")
+        assert (await prune(settings, 0)).runs == 1
+        with pytest.raises(UnknownRun):
+            await client.result(result.run_id)
+        assert (await client.run(ECHO, key="k")).run_id != result.run_id
 
 
 async def test_with_a_head_up_inline_goes_to_it_and_says_so_and_reading_asks_it(settings, head):

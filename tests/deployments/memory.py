@@ -25,7 +25,7 @@ from ai3ray.domain.plan import single_task
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult, run_result
 from ai3ray.domain.run import RunState, apply
-from ai3ray.domain.views import Accepted, ModelView, PlanPreview, RunRow, Table
+from ai3ray.domain.views import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
 from ai3ray.errors import KeyReused, NoModelLeft, UnknownModel, UnknownRun
 from ai3ray.executor.port import Feed, FeedItem
 from deployments.ports import Hosted
@@ -89,6 +89,7 @@ class MemoryEngine:
     def __init__(self) -> None:
         self.all: dict[str, MemoryRun] = {}
         self.keys: dict[str, tuple[str, RunRequest]] = {}
+        self.resumed: list[str] = []
         self.release = asyncio.Event()
         self.asked = asyncio.Event()
 
@@ -160,6 +161,18 @@ class MemoryEngine:
             run.task.cancel()
             await asyncio.wait({run.task})
         return await self.result(run_id)
+
+    async def resume(self, run_id: str) -> RunResult:
+        self.resumed.append(run_id)
+        return await self.result(run_id)
+
+    async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
+        """Every ended run is old enough when no age is asked for, else none."""
+        ended = [run for run in self.all.values() if run.state.complete and not older_than_s]
+        if not dry_run:
+            for run in ended:
+                del self.all[run.run_id]
+        return PruneReport(runs=len(ended), events=sum(run.state.seq for run in ended), bytes=0, dry_run=dry_run)
 
     async def plan(self, request: RunRequest) -> PlanPreview:
         if request.prompt == "fail":

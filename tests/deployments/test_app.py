@@ -71,6 +71,15 @@ async def test_cancelling_ends_a_run_and_leaves_a_finished_one_as_it_is(http):
     assert (await http.post(f"/runs/{done['run_id']}/cancel")).json() == done
 
 
+async def test_resuming_asks_the_engine_and_answers_at_once_with_the_run_as_it_stands(http, engine):
+    run_id = (await http.post("/runs", json={"prompt": "hold"})).json()["run_id"]
+    resumed = await http.post(f"/runs/{run_id}/resume")
+    assert (resumed.status_code, resumed.json()["run_id"], engine.resumed) == (200, run_id, [run_id])
+    assert resumed.json()["status"] in ("queued", "planning", "running")
+    unknown = await http.post("/runs/nope/resume")
+    assert (unknown.status_code, "nope" in error_of(unknown)["message"]) == (404, True)
+
+
 async def test_the_list_pages_newest_first(http):
     for n in range(3):
         await http.post("/run", json={"prompt": f"p{n}"})
@@ -177,7 +186,7 @@ async def test_an_unknown_run_is_404(http, method, path):
     assert (response.status_code, error_of(response)["type"]) == (404, "not_found")
 
 
-@pytest.mark.parametrize("path", ["/", "/nope", "/runs/", "/head/stop", "/head/keep"])
+@pytest.mark.parametrize("path", ["/", "/nope", "/runs/", "/head/stop", "/head/keep", "/head/prune"])
 async def test_an_unknown_path_is_404_in_the_envelope(http, path):
     response = await http.post(path)
     assert (response.status_code, error_of(response)["type"]) == (404, "not_found")
@@ -289,3 +298,33 @@ async def test_stopping_only_when_idle_is_409_while_a_run_is_going(engine):
         await http.post("/runs/run_1/cancel")
         assert (await http.post("/head/stop", params={"idle": "true"})).status_code == 202
     assert told == ["stop"]
+
+
+async def test_runs_are_pruned_only_where_the_caller_is_the_user_alone(engine):
+    async with over(EngineGate(engine), on_stop=lambda: None) as http:
+        await http.post("/run", json={"prompt": "hello"})
+        counted = await http.post("/head/prune", json={"older_than_s": 0, "dry_run": True})
+        assert (counted.status_code, counted.json()["runs"], counted.json()["dry_run"]) == (200, 1, True)
+        assert (await http.post("/head/prune", json={"older_than_s": 60})).json()["runs"] == 0
+        assert (await http.post("/head/prune", json={"older_than_s": 0})).json()["runs"] == 1
+        assert (await http.get("/runs")).json()["runs"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({}, "older_than_s"),
+        ({"older_than_s": -1}, "older_than_s"),
+        ({"older_than_s": True}, "older_than_s"),
+        ({"older_than_s": "30d"}, "older_than_s"),
+        ({"older_than_s": 1, "dry_run": "no"}, "dry_run"),
+        ({"older_than_s": 1, "everything": True}, "everything"),
+        ([], None),
+    ],
+)
+async def test_a_wrong_prune_request_is_refused_by_name_and_deletes_nothing(engine, body, param):
+    async with over(EngineGate(engine), on_stop=lambda: None) as http:
+        await http.post("/run", json={"prompt": "hello"})
+        response = await http.post("/head/prune", json=body)
+        assert (response.status_code, error_of(response).get("param")) == (400, param)
+        assert len(engine.all) == 1

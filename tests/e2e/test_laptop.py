@@ -27,7 +27,7 @@ CANARY = "sk-canary-5f1d1f0c"
 def home(home_folder: Path, shared_simulator: Simulator) -> Iterator[Home]:
     """A home of its own, whose head is killed and replaced; keys that must turn up nowhere."""
     shared_simulator.reset()
-    keys = {name: CANARY for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "XAI_API_KEY")}
+    keys = dict.fromkeys(("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "XAI_API_KEY"), CANARY)
     home = make_home(home_folder, shared_simulator, **keys)
     yield home
     asyncio.run(stop_head(home.settings))

@@ -10,7 +10,7 @@ import pytest
 
 from ai3ray.domain.events import Event
 from ai3ray.domain.run import fold
-from ai3ray.errors import Ai3Error, MissingKey, NotBuilt, PlanError, UnknownModel
+from ai3ray.errors import Ai3Error, MissingKey, NotBuilt, PlanError, UnknownModel, UnknownRun
 from tests.executor.graphs import DIAMOND, asked, wide
 
 TEA = ["Collect the facts about tea.", "Write about green tea.", "Write about black tea.", "Compare the two teas."]
@@ -232,10 +232,10 @@ async def test_no_key_at_all_names_the_variables(home_folder):
     from ai3ray.connect import connect
     from ai3ray.settings import load_settings
 
-    env = {"AI3_HOME": str(home_folder)}
+    env = {"AI3_HOME": str(home_folder), "AI3_LOCAL_MODEL": str(home_folder / "none.gguf")}
     settings = load_settings(env=env, cwd=home_folder)
     async with connect(settings, env, inline=True, notify=print) as client:
-        with pytest.raises(MissingKey, match="ANTHROPIC_API_KEY"):
+        with pytest.raises(MissingKey, match=r"ANTHROPIC_API_KEY.*AI3_LOCAL_MODEL"):
             await client.submit(asked(wide(1)))
 
 
@@ -268,4 +268,17 @@ async def test_a_run_past_its_deadline_is_cancelled_with_what_it_has(client, sim
     assert [event.by for event in only(events, "cancelled")] == ["deadline"]
     result = await client.result(events[0].run_id)
     assert (result.status, result.tasks[0].status, result.tasks[2].status) == ("cancelled", "succeeded", "cancelled")
+    assert (result.error.type, "5.0 s" in result.error.message) == ("deadline", True)
     assert 4.5 <= result.stats.seconds <= 9
+
+
+async def test_resuming_follows_what_goes_on_and_changes_nothing_that_has_ended(client, simulator):
+    accepted = await client.submit(asked(wide(2)))
+    assert (await client.resume(accepted.run_id)).run_id == accepted.run_id
+    done = await client.wait(accepted.run_id)
+    assert done.status == "succeeded"
+    calls = simulator.ledger.to_json()["totals"]["calls"]
+    assert await client.resume(accepted.run_id) == done
+    assert simulator.ledger.to_json()["totals"]["calls"] == calls
+    with pytest.raises(UnknownRun):
+        await client.resume("run_nowhere")

@@ -94,3 +94,10 @@ async def test_a_schema_with_a_regular_expression_is_checked_in_a_worker(client,
     async with asyncio.timeout(60):
         result = await client.run(asked({"tasks": [task]}, models=("grok-4.7",)))
     assert result.tasks[0].verdict.passed is passes
+
+
+async def test_the_core_counts_what_it_would_prune_and_leaves_what_is_young(client, simulator):
+    result = await client.run(asked(wide(1)))
+    assert (await client.prune(0, dry_run=True)).runs >= 1
+    assert (await client.prune(3600)).runs == 0
+    assert await client.result(result.run_id) == result

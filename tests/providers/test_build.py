@@ -5,9 +5,11 @@ import sys
 
 import pytest
 
-from ai3ray.errors import MissingKey, NotBuilt, SettingsError
+from ai3ray.errors import MissingKey, SettingsError
+from ai3ray.local_model import LocalModel
 from ai3ray.providers.anthropic import AnthropicChat
 from ai3ray.providers.build import build_provider, is_configured
+from ai3ray.providers.embedded import EmbeddedChat
 from ai3ray.providers.openai import OpenAIChat
 from ai3ray.providers.scripted import ScriptedChat
 from ai3ray.settings import ProviderSettings
@@ -70,11 +72,10 @@ def test_a_key_that_cannot_be_one_is_told_without_it(key):
     assert key not in str(caught.value)
 
 
-def test_the_scripted_wire_needs_nothing_and_the_local_one_is_not_built():
+def test_the_scripted_wire_needs_nothing_and_the_local_one_its_files(tmp_path):
     assert is_configured("fake", ProviderSettings(wire="scripted"), {})
     assert isinstance(build_provider("fake", ProviderSettings(wire="scripted"), {}), ScriptedChat)
-    with pytest.raises(NotBuilt):
-        build_provider("local", ProviderSettings(wire="local"), {})
+    assert isinstance(build_provider("local", ProviderSettings(wire="local"), {}, LocalModel(tmp_path)), EmbeddedChat)
 
 
 def test_building_loads_no_sdk():

@@ -35,7 +35,7 @@ def vendor_price(provider: str, model: str, usage: Usage, at: datetime) -> float
 
 def test_every_model_costs_what_genai_prices_says_over_a_grid(registry):
     known = 0
-    for card in registry.cards():
+    for card in registry.cards(("anthropic", "openai", "xai")):
         for total, (read, write), output in product(INPUTS, SHARES, (0, 777)):
             usage = Usage(
                 input_tokens=total,

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from ai3ray.domain.call import Usage
 from ai3ray.domain.plan import KINDS
 from ai3ray.errors import MissingKey, SettingsError, UnknownModel
 from ai3ray.registry.registry import Registry
@@ -84,7 +85,7 @@ def test_a_retired_model_gives_way_to_its_successor_on_the_day(load_with):
 def test_the_best_configured_planner_plans(load_with):
     settings = load_with()
     registry = Registry.load(settings)
-    chosen = [registry.planner(settings, (name,)).name for name in settings.providers]
+    chosen = [registry.planner(settings, (name,)).name for name in ("anthropic", "openai", "xai")]
     assert chosen == ["anthropic/claude-opus-5-5", "openai/gpt-6.1-sol", "xai/grok-4.7"]
     assert registry.planner(settings, ("xai", "openai")).name == "openai/gpt-6.1-sol"
 
@@ -114,9 +115,23 @@ def test_current_models_have_what_routing_needs(registry):
     for card in registry.cards():
         assert set(card.quality) == set(KINDS), card.name
         assert card.max_output <= card.context
-        assert card.sampling == (card.provider == "xai")
+        assert card.sampling == (card.provider in {"xai", "local"})
     for old in (*ALIASES, "grok-4-0709"):
         assert old not in {card.id for card in registry.cards()}
+
+
+def test_calls_that_name_no_model_go_to_a_demo_model_only_where_there_is_nothing_else(registry):
+    assert [card.name for card in registry.unnamed(("local",))] == ["local/smollm2-135m"]
+    assert {card.provider for card in registry.unnamed(("local", "xai"))} == {"xai"}
+    assert registry.unnamed(("local", "a-server-without-cards")) == ()
+
+
+def test_a_file_of_ones_own_takes_the_demo_models_place_and_costs_nothing_either(load_with):
+    registry = Registry.load(load_with(AI3_LOCAL_MODEL="weights/Tiny-1.gguf"))
+    (card,) = registry.cards(("local",))
+    assert (card.name, card.demo, card.plans) == ("local/Tiny-1", "Tiny-1", False)
+    usage = Usage(input_tokens=100, output_tokens=100)
+    assert registry.prices.cost("local", "Tiny-1", usage) == 0.0
 
 
 def test_better_tiers_have_better_priors(registry):

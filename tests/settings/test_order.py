@@ -20,7 +20,7 @@ def test_defaults_are_those_of_the_contract(load):
     assert settings.max_tasks == 20
     assert settings.budget_usd is None
     assert settings.head_idle_s == 900
-    assert list(settings.providers) == ["anthropic", "openai", "xai"]
+    assert list(settings.providers) == ["anthropic", "openai", "xai", "local"]
     assert settings.explicit - {"home"} == frozenset()
 
 
@@ -151,7 +151,7 @@ def test_a_provider_is_configured_by_key_or_by_an_address_of_the_users_own(load,
         "[providers.lab]\nbase_url = 'http://lab/v1'\n"
         "[providers.gate]\nbase_url = 'http://g'\napi_key_env = 'GATE_KEY'\n"
     )
-    settings = load()
+    settings = load({"AI3_LOCAL_MODEL": "/nowhere.gguf"})
     assert configured_providers(settings, {}) == ("lab",)
     assert configured_providers(settings, {"XAI_API_KEY": "k", "OPENAI_API_KEY": " "}) == ("xai", "lab")
     assert configured_providers(settings, {"OPENAI_BASE_URL": "http://sim", "GATE_KEY": "k"}) == (

@@ -42,9 +42,9 @@ GOOD = (
     Answer("an emoji", "🌊", SEA),
     Answer("a dash", "-", SEA),
     Answer("Chinese", "海很宽。", SEA),
-    Answer("a long text", "The sea is wide. " * 500, SEA),
+    Answer("a long text", " ".join(f"Wave {n} rolls on and breaks on the shore." for n in range(500)), SEA),
     Answer("text with code in it", "Run:\n```sh\nls\n```\nand look.", SEA),
-    Answer("text that is JSON", '{"a": 1}', SEA),
+    Answer("text that is JSON", '{"a": 1}', _task("Give the settings as a JSON object.")),
     Answer("begins with I cannot", "I cannot recommend this book enough: it is a joy.", SEA),
     Answer(
         "begins with I can't", "I can't help but admire how the author handles that plot.", _task("Review the novel.")
@@ -169,6 +169,8 @@ BAD = (
     Answer("a schema makes it JSON", "Ann, 3", PERSON.model_copy(update={"output": "text"}), "JSON"),
     Answer("an open fence", "Use:\n\n```python\nprint(1)\n", MD, "fence"),
     Answer("an open fence after a closed one", "```\na\n```\n\n```\nb", MD, "fence"),
+    Answer("JSON for text", '{"a": 1}', SEA, "JSON"),
+    Answer("a loop", "The sea is wide. " * 500, SEA, "repeats"),
     Answer("JSON for Markdown", '{"text": "# Sea"}', MD, "JSON"),
     Answer("prose for code", "You can add two numbers by using the plus operator.", CODE, "prose"),
     Answer(

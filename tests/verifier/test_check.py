@@ -8,7 +8,7 @@ from ai3ray.domain.call import Reply, Usage
 from ai3ray.domain.plan import Checks, Task, parse_graph
 from ai3ray.errors import PlanError
 from ai3ray.verifier.check import ALWAYS, CONTENT, check, needs_isolation, refuse_bad_schemas
-from tests.verifier.answers import BAD, GOOD, JSON, MD, PERSON, SEA, Answer
+from tests.verifier.answers import BAD, CODE, GOOD, JSON, MD, PERSON, SEA, Answer
 
 
 def reply(text: str, finish: str = "stop") -> Reply:
@@ -89,9 +89,15 @@ def test_rules_are_picked_up_in_another_process():
         (PERSON.model_copy(update={"output": "text"}), '"' + "x" * 70_000 + '"', True),
         (SEA, "x" * 1_000_000, False),
         (MD, "x" * 1_000_000, False),
+        (CODE, "```python\nx = 1\n```", True),
+        (CODE, "x = 1", True),
+        (CODE, "```rust\nfn main() {}\n```", False),
+        (CODE.model_copy(update={"prompt": "Write it in Rust."}), "fn main() {}", False),
+        (MD.model_copy(update={"kind": "coding"}), "See\n```python\na = 1\nb = 2\nc = 3\n```", True),
+        (MD, "See\n```python\na = 1\nb = 2\nc = 3\n```", False),
     ],
 )
-def test_only_large_json_needs_isolation(task, text, isolated):
+def test_large_json_and_code_need_isolation(task, text, isolated):
     assert needs_isolation(task, text) is isolated
 
 

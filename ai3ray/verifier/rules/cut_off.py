@@ -11,7 +11,7 @@ from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
 from ai3ray.verifier.clean import wants_json
 from ai3ray.verifier.fences import outside, unclosed
-from ai3ray.verifier.words import HEADING, ITEM, excerpt, words
+from ai3ray.verifier.words import HEADING, ITEM, excerpt, wish, words
 
 MIN_WORDS = 40
 """A shorter text may end as it likes."""
@@ -25,7 +25,8 @@ MIN_ENDED = 3
 _ENDS = re.compile(r"[.!?…。！？;:：；)\]}）】」』»\"'\u201d\u2019\u201c*_`~>|=†‡♪♥\d%€$£#/\\-]$|[^\w\s,，、]$")
 _COMMA = re.compile(r"[,，、]$")
 _HANGING = re.compile(
-    r"\b(?:the|a|an|of|and|or|to|with|for|from|by|that|which|because|is|are|was|were|as|at|than|their|its|into|this|these"
+    r"\b(?:the|a|an|of|and|or|to|with|for|from|by|that|which|because|is|are|was|were|as|at|than|their|its|into"
+    r"|this|these"
     r"|der|die|das|den|dem|des|und|oder|mit|für|von|zu|dass|weil|ist|sind|ein|eine|einer|einem|einen|durch|sowie"
     r"|le|la|les|un|une|des|du|et|ou|avec|pour|que|qui|dans|sur|est|sont|el|los|las|una|y|con|para|por|del|il|lo|gli"
     r"|che|di|e|per|è|и|в|на|с|что|для|или|не|от|к)$",
@@ -35,7 +36,8 @@ _MEANT = re.compile(
     r"unfinished|incomplete|cliff.?hanger|mid.?sentence|fragment|trail(?:s|ing)? off|cut (?:off|short)|breaks? off|poem"
     r"|poetry|haiku|song|lyric|verse|stanza|opening|first (?:half|line|part|sentence)|to be continued|interrupt"
     r"|complete (?:the|this|my) sentence|sentence starter|headline|no (?:full stops|periods|punctuation)"
-    r"|without (?:full stops|periods|punctuation)|keywords?|hashtag|stream.of.consciousness|unvollendet|abbrechen|gedicht",
+    r"|without (?:full stops|periods|punctuation)|keywords?|hashtag|stream.of.consciousness|unvollendet"
+    r"|abbrechen|gedicht",
     re.IGNORECASE,
 )
 _SPACELESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
@@ -44,7 +46,7 @@ _LABEL = re.compile(r"^[^\s.!?:]+(?:\s[^\s.!?:]+){0,3}:\s")
 
 def cut_off(task: Task, reply: Reply) -> Iterator[Defect]:
     """Prose of some length does not stop in the middle of a sentence or of a fenced block."""
-    if wants_json(task) or task.output == "code" or task.kind == "extraction" or _MEANT.search(task.prompt):
+    if wants_json(task) or task.output == "code" or task.kind == "extraction" or _MEANT.search(wish(task)):
         return
     if task.output == "text" and unclosed(reply.text):
         yield Defect(part="end of the answer", problem="a code fence is opened and never closed; finish the block")

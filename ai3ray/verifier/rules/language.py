@@ -11,8 +11,8 @@ from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
 from ai3ray.verifier.clean import wants_json
-from ai3ray.verifier.languages import languages, read_language
-from ai3ray.verifier.words import excerpt, prose
+from ai3ray.verifier.languages import Reading, languages, read_language
+from ai3ray.verifier.words import prose, wish
 
 MIN_WORDS = 12
 """An answer shorter than this may be a name, a quotation, a loan word."""
@@ -42,15 +42,18 @@ _HINTS_AT_OTHERS = re.compile(
 )
 _AFTER_NAME = (
     r"(?=\s*(?:$|[.,;:!?)\]\"'\n(，。：；、！）”“»-]|(?:and|or|und|oder|et|ou|y|e|only|with|using|that|for|about|please|so"
-    r"|without|on|version|translation|language|prose|by|which|while|keep|as|at|from|verse|of (?:the|this|these|each|all)"
+    r"|without|on|version|translation|language|prose|by|which|while|keep|as|at|from|verse|of (?:the|this|these"
+    r"|each|all)"
     r"|to|the|this|these|each|in|über|mit|nur|bitte|sur|avec|sobre|con|su|языке|язык)\b|[\u4e00-\u9fff]))"
 )
 _QUALIFIED = (
-    r"(?:(?:plain|simple|modern|idiomatic|natural|fluent|good|correct|clear|brazilian|european|british|american|canadian"
+    r"(?:(?:plain|simple|modern|idiomatic|natural|fluent|good|correct|clear|brazilian|european|british|american"
+    r"|canadian"
     r"|us|uk|simplified|traditional|mexican|standard|formal|informal|everyday|einfaches?|gutes?|bon)\s+)?"
 )
 _NEGATED = re.compile(
-    r"(?:\bnot|n't|\bnever|\bthan|\bnicht|\bstatt|\binstead of|\bno|\bne pas|\bпо? не|不要|不)\s*$", re.IGNORECASE
+    r"(?:(?:\bnot|n't|\bnever|\bnicht|\bpas|\bне)\b[^.!?,;\n]{0,25}|\b(?:than|statt|instead of|no)\s*|不要?用?)$",
+    re.IGNORECASE,
 )
 
 
@@ -64,16 +67,25 @@ def language(task: Task, reply: Reply) -> Iterator[Defect]:
         return
     said = read_language(prose(reply.text))
     enough = MIN_WORDS if named else MIN_WORDS_UNASKED
-    if said.leading is None or said.words < enough or wanted & said.present:
-        return
-    names = " or ".join(languages()[code].name for code in sorted(wanted))
-    problem = f"it is in {languages()[said.leading].name}; write it in {names}"
-    yield Defect(part="answer", problem=problem)
+    found = _found(said, wanted) if said.words >= enough else None
+    if found:
+        names = " or ".join(languages()[code].name for code in sorted(wanted))
+        yield Defect(part="answer", problem=f"it is in {found}; write it in {names}")
+
+
+def _found(said: Reading, wanted: frozenset[str]) -> str | None:
+    """What the text is in instead of a wanted language; None when it is in one, or when that is not sure."""
+    if wanted & said.present:
+        return None
+    if said.leading:
+        return languages()[said.leading].name
+    scripts = {languages()[code].script for code in wanted} | ({"han"} if "ja" in wanted else set())
+    return f"{said.script} letters" if said.script and said.script not in scripts else None
 
 
 def asked_languages(task: Task) -> frozenset[str]:
     """Codes of the languages that the prompt wants its answer in; none when it names none or leaves room."""
-    prompt = excerpt(task.prompt, 8_000)
+    prompt = wish(task)
     if _ABOUT_LANGUAGE.search(prompt):
         return frozenset()
     if task.kind != "translation" and not _WRITES.search(prompt):
@@ -88,9 +100,9 @@ def asked_languages(task: Task) -> frozenset[str]:
 
 def _own_language(task: Task) -> frozenset[str]:
     """The prompt's language, where it is plain and nothing hints at another one."""
-    if task.kind in {"translation", "summarization"} or task.depends_on or _HINTS_AT_OTHERS.search(task.prompt):
+    if task.kind in {"translation", "summarization"} or task.depends_on or _HINTS_AT_OTHERS.search(wish(task)):
         return frozenset()
-    prompt = excerpt(task.prompt, 8_000)
+    prompt = wish(task)
     read = read_language(prose(prompt))
     if read.words < MIN_PROMPT_WORDS or read.leading is None or _names().search(prompt.lower()):
         return frozenset()

@@ -11,7 +11,7 @@ from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
 from ai3ray.packaged import prompt_text
-from ai3ray.verifier.words import excerpt, shortened, words
+from ai3ray.verifier.words import excerpt, shortened, wish, words
 
 RUN = 9
 """So many words of the instructions in a row are no chance."""
@@ -21,11 +21,13 @@ _CHAT = re.compile(
     r"<\|(?:im_start|im_end|im_sep|endoftext|eot_id|start_header_id|end_header_id|begin_of_text|end_of_text|system|user"
     r"|assistant|end|eom_id|fim_prefix|channel|message|return)\|>"
     r"|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<｜(?:begin|end)▁of▁sentence｜>|</?think>"
-    r"|^\s*(?:###\s*(?:System|Instruction|Human|Assistant|Response)\s*:|Human\s*:\s*\S[^\n]*\n+\s*Assistant\s*:)",
+    r"|^[ \t]{0,8}(?:###[ \t]*(?:System|Instruction|Human|Assistant|Response)[ \t]*:"
+    r"|Human:[ \t]*\S[^\n]{0,2000}\n{1,3}Assistant:)",
     re.MULTILINE,
 )
 _ABOUT_PROMPTS = re.compile(
-    r"chat ?template|chatml|llama|special token|tokeni[sz]|prompt (?:format|template|engineer|inject)|im_start|<\||\[inst\]"
+    r"chat ?template|chatml|llama|special token|tokeni[sz]|prompt (?:format|template|engineer|inject)|im_start"
+    r"|<\||\[inst\]"
     r"|system prompt|fine.?tun|</?think",
     re.IGNORECASE,
 )
@@ -37,7 +39,7 @@ def leak(task: Task, reply: Reply) -> Iterator[Defect]:
     fence = _FENCE.search(text)
     if fence and fence[0] not in task.prompt:
         yield _defect(fence[0], "a tag of the data that you were given; leave such tags out")
-    if _ABOUT_PROMPTS.search(task.prompt):
+    if _ABOUT_PROMPTS.search(wish(task)):
         return
     token = _CHAT.search(text)
     if token:

@@ -4,7 +4,6 @@ Only structure that is there is measured against the demand: who writes two head
 one, who writes none may have told everything in running text, and that is for a judge to say.
 """
 
-# ruff: noqa: RUF001 - letters of other alphabets are meant
 from __future__ import annotations
 
 import re
@@ -18,7 +17,7 @@ from ai3ray.verifier.clean import wants_json
 from ai3ray.verifier.demands import Count, array_length, read_demands
 from ai3ray.verifier.outline import Outline, read_outline
 from ai3ray.verifier.rules.json_schema import parse_json
-from ai3ray.verifier.words import words
+from ai3ray.verifier.words import wish, words
 
 _SYNONYMS = (
     {"introduction", "intro", "einleitung", "einführung", "introducción", "overview", "opening", "background"},
@@ -29,7 +28,8 @@ _SYNONYMS = (
     {"recommendations", "recommendation", "advice", "suggestions"},
 )  # fmt: skip
 _CLOSING = re.compile(
-    r"(?:^|\n)[\W_]*(?:in (?:conclusion|summary|short|the end|closing|sum)|to (?:conclude|sum up|summari[sz]e|close)|overall"
+    r"(?:^|\n)[\W_]{0,9}(?:in (?:conclusion|summary|short|the end|closing|sum)|to (?:conclude|sum up"
+    r"|summari[sz]e|close)|overall"
     r"|ultimately|finally|all in all|taken together|therefore|thus|so,|as (?:we have seen|a result))\b",
     re.IGNORECASE,
 )
@@ -44,7 +44,7 @@ def parts(task: Task, reply: Reply) -> Iterator[Defect]:
         return
     if task.output == "code" or task.kind in {"extraction", "translation"}:
         return
-    demands = read_demands(task.prompt)
+    demands = read_demands(wish(task))
     if not demands.counts and not demands.names:
         return
     outline = read_outline(reply.text)
@@ -55,7 +55,7 @@ def parts(task: Task, reply: Reply) -> Iterator[Defect]:
 
 def _array(task: Task, text: str) -> Iterator[Defect]:
     """A JSON array whose length the prompt names; with a schema, the schema says it."""
-    number = array_length(task.prompt)
+    number = array_length(wish(task))
     if not number or (task.checks and task.checks.json_schema):
         return
     value, problem = parse_json(text)

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
-from ai3ray.verifier.words import excerpt, shortened
+from ai3ray.verifier.words import excerpt, shortened, wish
 
-_PIECE = r"(?:section|passage|part|paragraph|chapter|text|answer|page|function|method|class|block|list|table|field|item|entry)"
+_PIECE = (
+    r"(?:section|passage|part|paragraph|chapter|text|answer|page|function|method|class|block|list|table|field|item"
+    r"|entry)"
+)
 _UNFINISHED = (
     r"(?:unfinished|incomplete|(?:left|kept) (?:blank|empty|open|out|unfinished|incomplete)|under construction|a stub"
     r"|(?:to be |yet to be |still to be )(?:written|completed|added|done|determined|filled|decided|expanded|defined)"
@@ -27,26 +30,31 @@ _BRACKETED = re.compile(
     r")\s*[\]}>)]{1,2}",
     re.IGNORECASE,
 )
-_MARKED = re.compile(r"^[\W_]{0,10}(?:TODO|FIXME|TBD)\b(?:\s*:\s*\S|\s*$|\s*\([\w ]+\))", re.MULTILINE)
+_MARKED = re.compile(r"^[\W_]{0,10}(?:TODO|FIXME|TBD)\b(?: ?: *\S|[ \t]{0,9}$| ?\([\w ]{1,40}\))", re.MULTILINE)
 _COMMENT = re.compile(
     r"(?:#|//|/\*|--|<!--|;|%)(?-i: *(?:TODO|FIXME)| +XXX)\b"
-    r"|(?:#|//|/\*|<!--)\s*(?:\.{3}|…)?\s*(?:(?:your|rest of (?:the|your)|remaining|existing|actual|more|other|add your"
-    r"|insert|add|put|write|implement)\s+(?:\w+\s+){0,3}?(?:code|logic|implementation|methods|functions)"
-    r"(?:\s+(?:goes|go|remains?|stays?|is|are|as before|unchanged|here|omitted|below|continues)\b|\s*(?:\.{3}|…|$|-->|\*/))"
-    r"|implement(?:ation)?\s+(?:this|me|here|goes here|omitted|left as an exercise|later))",
+    r"|(?:#|//|/\*|<!--) {0,4}(?:\.{3}|…)? {0,4}(?:(?:your|rest of (?:the|your)|remaining|existing|actual|more"
+    r"|other|add your"
+    r"|insert|add|put|write|implement) +(?:\w+ +){0,3}?(?:code|logic|implementation|methods|functions)"
+    r"(?: +(?:goes|go|remains?|stays?|is|are|as before|unchanged|here|omitted|below|continues)\b| *(?:\.{3}|…|$"
+    r"|-->|\*/))"
+    r"|implement(?:ation)? (?:this|me|here|goes here|omitted|left as an exercise|later))",
     re.IGNORECASE | re.MULTILINE,
 )
 _SAID = re.compile(
-    rf"(?:^|[\"\n#/>*:(]\s*|[.!?]\s+)(?:[A-Z]{{3,12}}:\s*)?(?:this|the (?:rest|remainder) of (?:this|the)|diese[rs]?)"
-    rf"\s+{_PIECE}\s+(?:is|was|has been|will|remains|still needs|needs|must|should)\s+(?:be |to )?(?:\w+ )?{_UNFINISHED}"
-    r"|(?:^|\n)[\W_]*(?:content|text|details?|description) (?:goes|to be added|to come|will be added) (?:here|later|soon)"
-    r"|(?:^|\n)[\W_]*(?:to be continued|coming soon|more to come|work in progress)[.…!]*[\W_]*$",
+    rf"(?:^|[\"\n#/>*:(]\s{{0,9}}|[.!?]\s{{1,4}})(?:[A-Z]{{3,12}}: ?)?(?:this|the (?:rest|remainder) of (?:this"
+    rf"|the)|diese[rs]?)"
+    rf" {_PIECE} (?:is|was|has been|will|remains|still needs|needs|must|should) (?:be |to )?(?:\w+ )?{_UNFINISHED}"
+    r"|(?:^|\n)[\W_]{0,9}(?:content|text|details?|description) (?:goes|to be added|to come"
+    r"|will be added) (?:here|later|soon)"
+    r"|(?:^|\n)[\W_]{0,9}(?:to be continued|coming soon|more to come|work in progress)[\W_]{0,9}$",
     re.IGNORECASE,
 )
 _LATIN = re.compile(r"lorem ipsum dolor", re.IGNORECASE)
 _MEANT = re.compile(
     r"template|placeholder|skeleton|scaffold|boilerplate|\bstubs?\b|exercise|fill.?in|lorem|ipsum|filler|dummy|mock.?up"
-    r"|wireframe|to.?do\b|\btbd\b|fixme|unfinished|incomplete|draft form|blank form|cloze|vorlage|platzhalter|lückentext"
+    r"|wireframe|to.?do\b|\btbd\b|fixme|unfinished|incomplete|draft form|blank form|cloze|vorlage|platzhalter"
+    r"|lückentext"
     r"|modèle|plantilla|serial|cliffhanger|to be continued|code review|linter|fan ?fiction chapter|mad libs",
     re.IGNORECASE,
 )
@@ -54,13 +62,14 @@ _MEANT = re.compile(
 
 def placeholder(task: Task, reply: Reply) -> Iterator[Defect]:
     """No mark of unfinished work, unless the task is about such marks."""
-    if _MEANT.search(task.prompt):
+    if _MEANT.search(wish(task)):
         return
     text = excerpt(reply.text)
     for sign in (_BRACKETED, _MARKED, _COMMENT, _SAID, _LATIN):
         found = sign.search(text)
         if found:
-            line = text.count("\n", 0, found.start()) + 1
-            said = shortened(found[0].strip(" \n\"'"))
+            begin = found.end() - len(found[0].lstrip())
+            line = text.count("\n", 0, begin) + 1
+            said = shortened(text[begin : begin + 200].partition("\n")[0])
             yield Defect(part="answer", problem=f"line {line} is unfinished ({said!r}): write out what belongs there")
             return

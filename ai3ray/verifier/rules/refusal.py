@@ -14,6 +14,7 @@ from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
 from ai3ray.verifier.clean import wants_json
+from ai3ray.verifier.words import wish
 
 MAX_CHARS = 600
 """A longer text has said something. It bounds the expressions below too."""
@@ -60,9 +61,11 @@ _OTHER_LANGUAGES = re.compile(
       | lo\ siento[\s,.;!]*(?:pero\s+)?no\ puedo\ (?:ayudar|cumplir|responder|procesar|atender)
       | mi\ dispiace[\s,.;!]*(?:ma\s+)?non\ posso\ (?:aiutar|risponder|soddisfar|completar)
       | (?:desculpe|sinto\ muito|lamento)[\s,.;!]*(?:mas\s+)?(?:eu\s+)?não\ posso\ (?:ajudar|atender|responder|cumprir)
-      | (?:sorry|het\ spijt\ me)[\s,.;!]*(?:maar\s+)?(?:ik\ kan|kan\ ik)\b[^.!?]{0,40}\bniet\ (?:helpen|voldoen|beantwoorden)
+      | (?:sorry|het\ spijt\ me)[\s,.;!]*(?:maar\s+)?(?:ik\ kan|kan\ ik)\b[^.!?]{0,40}
+        \bniet\ (?:helpen|voldoen|beantwoorden)
       | (?:извините|простите|к\ сожалению)[\s,.;!]*(?:но\s+)?я\ не\ могу\ (?:(?:вам\ )?помочь|выполнить|ответить)
-      | (?:很|非常)?(?:抱歉|遗憾|对不起)[，,。！\s]*(?:但)?我?(?:无法|不能|没有办法)(?:为您|帮您)?(?:完成|提供|协助|帮助|回答|满足|处理)[^。！？]{0,12}[。！]?
+      | (?:很|非常)?(?:抱歉|遗憾|对不起)[，,。！\s]*(?:但)?我?(?:无法|不能|没有办法)
+        (?:为您|帮您)?(?:完成|提供|协助|帮助|回答|满足|处理)[^。！？]{0,12}[。！]?
       | 申し訳(?:ございません|ありません)[がけれど、。]*[^。]{0,30}(?:でき|いたしかね|お応えし)
     )
     """,
@@ -74,11 +77,10 @@ _GOES_ON = re.compile(
 )
 _ABOUT_REFUSING = re.compile(
     r"refus|declin|apolog|sorry|reject|excuse|turn(?:ing|s|ed)? down|say(?:ing|s)? no|can(?:no|')t help|unable to help"
-    r"|dialog|script|role.?play|customer (?:service|support)|ablehn|absage|repeat|verbatim|quot(?:e|ing)",
+    r"|dialog|script|role.?play|customer (?:service|support)|ablehn|absage|repeat|verbatim|quot(?:e|ing)"
+    r"|rechaz|disculp|rifiut|отказ|извин|拒绝|婉拒|道歉|客服|断り",
     re.IGNORECASE,
 )
-
-
 _SOURCE = re.compile(r"[:\"\u201c\u201e\u00ab\n]")
 """A prompt to translate that brings its text along: then the text may be what refuses."""
 
@@ -88,10 +90,10 @@ def refusal(task: Task, reply: Reply) -> Iterator[Defect]:
     text = reply.text.strip().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     if wants_json(task) or task.output == "code" or len(text) > MAX_CHARS:
         return
-    translates = task.kind == "translation" or "translat" in task.prompt.lower()
-    if translates and _SOURCE.search(task.prompt):
+    translates = task.kind == "translation" or "translat" in wish(task).lower()
+    if translates and _SOURCE.search(wish(task)):
         return
-    if _ABOUT_REFUSING.search(task.prompt) or _GOES_ON.search(text):
+    if _ABOUT_REFUSING.search(wish(task)) or _GOES_ON.search(text):
         return
     if _OPENING.match(text) or _NO_MEANS.match(text) or _OTHER_LANGUAGES.match(text):
         yield Defect(part="answer", problem="it refuses instead of doing the task; do the part of it that can be done")

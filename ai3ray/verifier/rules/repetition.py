@@ -16,7 +16,7 @@ from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
 from ai3ray.verifier.clean import wants_json
-from ai3ray.verifier.words import ITEM, excerpt, prose, sentences, shortened, words
+from ai3ray.verifier.words import ITEM, excerpt, prose, sentences, shortened, wish, words
 
 GRAM = 8
 """Words by which a loop is found."""
@@ -53,12 +53,12 @@ _VERSE = re.compile(
 
 def repetition(task: Task, reply: Reply) -> Iterator[Defect]:
     """No loop, no text that mostly says again what it has said, no paragraph twice, no endless equal lines."""
-    if wants_json(task) or _ASKED.search(task.prompt):
+    if wants_json(task) or _ASKED.search(wish(task)):
         return
     text = excerpt(reply.text)
     found = _equal_lines(text)
     if not found and task.output != "code":
-        patience = VERSE if _VERSE.search(task.prompt) else 1
+        patience = VERSE if _VERSE.search(wish(task)) else 1
         found = _in_prose(prose(text), patience, verbatim=task.kind in {"extraction", "translation"})
     if found:
         said, times = found
@@ -82,11 +82,11 @@ def _in_prose(text: str, patience: int, *, verbatim: bool) -> tuple[str, int] | 
 
 def _loop(found: list[str], patience: int) -> tuple[str, int] | None:
     """The longest run of equal rounds, looked for at the most frequent words in a row."""
-    grams = Counter(zip(*(found[shift:] for shift in range(GRAM)), strict=False))
-    for gram, count in grams.most_common(2):
+    grams = list(zip(*(found[shift:] for shift in range(GRAM)), strict=False))
+    for gram, count in Counter(grams).most_common(2):
         if count < MIN_ROUNDS - 1:
             break
-        places = [place for place in range(len(found) - GRAM + 1) if tuple(found[place : place + GRAM]) == gram]
+        places = [place for place, words_here in enumerate(grams) if words_here == gram]
         rounds = [tuple(found[begin:end]) for begin, end in pairwise(places)]
         for said, equal in groupby(rounds):
             times = len(list(equal)) + 1
