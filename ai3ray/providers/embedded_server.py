@@ -7,6 +7,7 @@ stdin ends, which it does however the parent dies. It needs nothing of ai3ray.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -43,7 +44,7 @@ def main() -> NoReturn:
 
 def start(model: str, threads: int, key: str) -> Any:
     """The server, listening on a free port of the loopback address."""
-    import xllamacpp
+    xllamacpp: Any = importlib.import_module("xllamacpp")  # compiled, untyped, and not on every machine
 
     params = xllamacpp.CommonParams()
     params.model.path = model

@@ -26,8 +26,7 @@ PROMPTS = (
     "Compare tea and coffee",
     "Write an email to my landlord about a broken heater",
     "How to bake bread",
-    "Summarize in one sentence: The lighthouse keeper lit a fire on the roof when a storm broke the lamp, and saved"
-    " three ships.",
+    "Summarize in one sentence: The keeper lit a fire on the roof when a storm broke the lamp, and saved three ships.",
     "Write a short story about a fox who cannot sleep",
     "Pros and cons of working from home",
     "Explain photosynthesis to a child",
