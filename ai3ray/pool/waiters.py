@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import get_args
 
+from ai3ray.domain.call import Role
 from ai3ray.domain.request import RunClass
 from ai3ray.pool.lease import LeaseRequest
+
+ENDING: frozenset[Role] = frozenset({"judge", "repair", "assemble"})
+"""What a call of these roles works on has begun already."""
 
 
 @dataclass
@@ -20,7 +24,11 @@ class Waiter:
 
 
 class WaitingRoom:
-    """`interactive` before `batch`; the runs of a class in turn; first come, first served within a run."""
+    """`interactive` before `batch`; the runs of a class in turn; first come, first served within a run.
+
+    Within a run, calls that end what has begun go first: answers are committed, and what depends on them
+    begins, while other tasks still wait for their first call.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[str, Waiter] = {}
@@ -65,9 +73,20 @@ class WaitingRoom:
         """
         for line in self._lines.values():
             for run_id, own in line.items():
-                waiter = next((one for one in own.values() if ready(one)), None)
+                waiter = _first(own.values(), ready)
                 if waiter is not None:
                     line.move_to_end(run_id)
                     self.remove(waiter.request.request_id)
                     return waiter
         return None
+
+
+def _first(line: Iterable[Waiter], ready: Callable[[Waiter], bool]) -> Waiter | None:
+    """The next of one run: the first that ends what has begun, else the first."""
+    first: Waiter | None = None
+    for waiter in line:
+        if (first is None or waiter.request.role in ENDING) and ready(waiter):
+            if waiter.request.role in ENDING:
+                return waiter
+            first = waiter
+    return first

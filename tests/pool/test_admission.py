@@ -165,3 +165,15 @@ def test_raised_limits_serve_who_waits_and_lowered_ones_let_calls_end(world):
     assert here.pool.set_limits(here.settings) == ()
     assert here.lease() is None
     assert here.succeed(grant).grants == ()
+
+
+def test_within_a_run_a_judge_goes_before_the_first_call_of_another_task(world):
+    pool = world({"a": 1})
+    held = pool.take()
+    first, judge = pool.wish(role="task"), pool.wish(role="judge")
+    assert pool.pool.lease(first) is None
+    assert pool.pool.lease(judge) is None
+    (granted,) = pool.succeed(held).grants
+    assert granted.request_id == judge.request_id
+    (granted,) = pool.succeed(granted).grants
+    assert granted.request_id == first.request_id

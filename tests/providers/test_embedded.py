@@ -22,6 +22,9 @@ from ai3ray.providers.embedded_process import ServerProcess, usable_cores
 from tests.providers.runtime import write_runtime
 
 
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
 def asks(text="Say hello.", model="tiny", **fields) -> ModelCall:
     return ModelCall(model=model, prompt=Prompt(messages=(Message(role="user", text=text),), **fields))
 
@@ -60,6 +63,7 @@ async def test_a_call_is_streamed_unheard_sampled_coolly_and_costs_nothing(chat)
     assert (reply.cost_usd, reply.model, reply.finish) == (0.0, "tiny", "stop")
 
 
+@LINUX
 async def test_no_key_of_ours_reaches_the_process_and_its_own_is_in_no_argument(chat, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-000000")
     said = await told(chat, asks())
@@ -136,6 +140,7 @@ async def test_a_call_that_is_cancelled_while_the_process_starts_leaves_none_beh
     assert not Path(f"/proc/{pid}").exists()
 
 
+@LINUX
 async def test_the_process_ends_with_a_parent_that_is_killed(files, tmp_path):
     code = (
         "import asyncio, sys; from pathlib import Path; from ai3ray.local_model import LocalModel\n"
@@ -161,6 +166,7 @@ async def test_the_process_ends_with_a_parent_that_is_killed(files, tmp_path):
     os.close(gone)
 
 
+@LINUX
 def test_a_containers_quota_bounds_the_cores(monkeypatch):
     asked: list[str] = []
 
