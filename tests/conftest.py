@@ -25,6 +25,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All that needs Ray runs in one worker, so that a session boots one Ray."""
+    for item in items:
+        if item.get_closest_marker("ray"):
+            item.add_marker(pytest.mark.xdist_group("ray"))
+
+
 @dataclass(frozen=True)
 class Home:
     """An AI3_HOME whose providers are the simulator."""

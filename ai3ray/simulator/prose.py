@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from ai3ray.simulator.goal import read_goal, topic_of, wanted_words, wants_code
+from ai3ray.simulator.tongues import asked_language, spoken
 
 _OPENINGS = (
     "{T} begins with a plain question: what should be easier than it is today?",
@@ -63,6 +64,9 @@ def write_text(prompt: str, rng: random.Random, *, defective: bool = False) -> s
         return json.dumps({**body, "note": DEFECT} if defective else body, indent=2, ensure_ascii=False)
     if "complete code in fenced" in prompt or wants_code(wish):
         return _code(topic, defective=defective)
+    tongue = asked_language(wish)
+    if tongue is not None:
+        return f"{spoken(tongue, rng)}\n\n{DEFECT}" if defective else spoken(tongue, rng)
     return _prose(prompt, wish, rng, defective=defective)
 
 

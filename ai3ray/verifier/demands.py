@@ -61,17 +61,17 @@ _LOOSE = re.compile(
 _ASIDE = re.compile(
     r"\b(?:part|section|chapter|step|paragraph|item|piece|point)\s+(?:\d+|one|two|three|four|five)\s+(?:of"
     r"|out of|from)\b"
-    r"|\b(?:belongs to|is part of|as part of|part of (?:a|the|this)|context\b|background\b|for reference"
-    r"|other (?:tasks?"
-    r"|sections?)|the (?:whole|overall|original|larger|full|entire) |(?:article|report|document|book|guide|essay|text)"
-    r" (?:with|of|in|has|about)\b.{0,80}\b(?:this|your) (?:section|part|chapter|task))|\bonly the\b"
-    r"|\bthis (?:section|part)\b",
+    r"|\b(?:belongs to|is part of|as part of|part of (?:a|the|this)|(?:for|the) context\b|for reference"
+    r"|other (?:tasks?|sections?)|the (?:whole|overall|original|larger|full|entire) "
+    r"|(?:article|report|document|book|guide|essay|text) (?:with|of|in|has|about)\b"
+    r".{0,80}\b(?:this|your) (?:section|part|chapter|task))|\bonly the\b"
+    r"|\bthis (?:section|part)\b"
+    r"|\n(?:context|background):",
     re.IGNORECASE,
 )
 _MATERIAL = re.compile(
     r"\b(?:following|below|this|these|given|folgende[nrs]?|suivant|siguiente)\s+(?:\w+\s+){0,3}(?:text|article"
-    r"|paragraph"
-    r"|passage|email|letter|review|transcript|message|code|document|notes|data|report|story|sentences?|comment)s?\b"
+    r"|paragraph|passage|email|letter|review|transcript|message|code|document|notes|data|report|story|sentences?|comment)s?\b"
     r"[^\n]{0,60}:|<[a-z]+>|\"\"\"|```|\n---+\n|\btext:\s",
     re.IGNORECASE,
 )

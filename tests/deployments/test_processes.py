@@ -23,7 +23,7 @@ def test_the_table_has_this_process_with_parent_group_and_command():
 
 
 async def test_ended_returns_when_a_process_ends_also_while_nobody_has_collected_it():
-    child = subprocess.Popen([sys.executable, "-c", SLEEP])  # noqa: ASYNC220 - a child that asyncio does not collect
+    child = subprocess.Popen([sys.executable, "-c", SLEEP])
     waiting = asyncio.create_task(ended(child.pid))
     done, _ = await asyncio.wait({waiting}, timeout=0.05)
     assert not done

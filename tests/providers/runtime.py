@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-SOURCE = '''
+SOURCE = """
 import json, os, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -55,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
             chunk = {"choices": [{"delta": delta, "finish_reason": end}], "model": body["model"]}
             self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\\n\\n")
         self.wfile.write(b"data: [DONE]\\n\\n")
-'''
+"""
 
 
 def write_runtime(folder: Path) -> Path:

@@ -21,7 +21,6 @@ from ai3ray.providers.embedded import ANSWER_TOKENS, SHORT_ANSWER_TOKENS, Embedd
 from ai3ray.providers.embedded_process import ServerProcess, usable_cores
 from tests.providers.runtime import write_runtime
 
-
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 

@@ -24,6 +24,7 @@ GOALS = (
     "Summarize the history of Rome in six bullet points",
     "Write a poem about the sea",
     "Schreibe etwas über das Meer",
+    "Write 900 words about the sea",
 )
 SCHEMA = {"type": "object", "properties": {"x": {"type": "string"}, "n": {"type": "integer"}}, "required": ["x", "n"]}
 
@@ -77,6 +78,13 @@ def test_none_of_what_the_simulator_writes_is_refused():
     assert len(answers) >= 200
     refused = [(task.prompt, reply.text, check_with_code(task, reply)) for task, reply in answers]
     assert [one for one in refused if not one[2].passed] == []
+
+
+@pytest.mark.parametrize("number", [300, 1000, 2000])
+def test_a_long_answer_made_of_few_sentences_passes(number):
+    task, reply = simulated(Task(id="t", prompt=f"Write {number} words about the sea.", output="markdown"))
+    assert len(reply.text.split()) >= number
+    assert check_with_code(task, reply).defects == ()
 
 
 @pytest.mark.parametrize("fault", ["defect", "empty", "refusal", "max_tokens"])

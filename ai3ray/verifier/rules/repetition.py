@@ -27,7 +27,9 @@ MIN_LOOP_WORDS = 24
 MIN_SENTENCE_WORDS = 5
 """A shorter sentence may well occur twice."""
 MAX_REPEATED = 0.4
-"""Share of the words that may stand in sentences said before."""
+"""Share of the words that may stand in sentences said shortly before."""
+NEAR = 8
+"""Sentences between a sentence and its repetition that a model in a loop gets by with; a refrain has more."""
 MIN_SHARE = 0.15
 """A smaller part of the text may be said again: in a long reference it is a formula."""
 MIN_PARAGRAPH_WORDS = 40
@@ -97,15 +99,17 @@ def _loop(found: list[str], patience: int) -> tuple[str, int] | None:
 
 
 def _said_again(text: str) -> tuple[str, int] | None:
-    """The sentence said most often, when much of the text is sentences that were said before."""
+    """The sentence said most often, when much of the text is sentences that were said shortly before."""
     counts: Counter[tuple[str, ...]] = Counter()
-    total = 0
-    for sentence in sentences(text):
+    latest: dict[tuple[str, ...], int] = {}
+    total = again = 0
+    for place, sentence in enumerate(sentences(text)):
         said = tuple(words(ITEM.sub("", sentence)))
         total += len(said)
         if len(said) >= MIN_SENTENCE_WORDS:
             counts[said] += 1
-    again = sum((times - 1) * len(said) for said, times in counts.items())
+            again += len(said) if place - latest.get(said, -NEAR - 1) <= NEAR else 0
+            latest[said] = place
     if not counts or again <= MAX_REPEATED * total:
         return None
     said, times = counts.most_common(1)[0]
