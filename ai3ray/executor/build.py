@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from threading import Thread
 
 from ai3ray.domain.call import Timeouts
 from ai3ray.domain.ids import new_id
@@ -32,7 +33,8 @@ async def build_core(settings: Settings, env: Mapping[str, str]) -> Core:
     registry = Registry.load(settings)
     configured = configured_providers(settings, env)
     pool = ProviderPool(registry, settings, configured, clock=time.monotonic, new_id=lambda: new_id("att"))
-    await asyncio.to_thread(registry.prices.compile)  # 0.4 s that would otherwise stall the first lease
+    # 0.4 s that need not stall the first lease; whoever wants a price before waits for this thread.
+    Thread(target=registry.prices.compile, name="prices", daemon=True).start()
     journal = await DuckDBJournal.open(settings.journal_path)
     stats = await journal.query("select * from model_stats")
     pool.warm_start(dict(zip(stats.columns, row, strict=True)) for row in stats.rows)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
+from threading import Lock
 from typing import Any, NamedTuple
 
 from pydantic import Field
@@ -60,17 +61,20 @@ class RateTable:
             name: (Period(date.min, (Step(-1, rates),)),) for name, rates in (own or {}).items()
         }
         self._compiled = self._names <= self._periods.keys()
+        self._compiling = Lock()
 
     def compile(self) -> None:
         """Read genai-prices now; otherwise the first price wanted does it. Takes 0.3 to 0.5 s, once.
 
-        May run in a thread of its own, so that an event loop need not wait for it.
+        May run in a thread of its own, so that an event loop need not wait for it; whoever wants a price
+        meanwhile waits for that thread.
         """
-        if self._compiled:
-            return
-        found = {name: _vendor_periods(*name.split("/", 1)) for name in self._names - self._periods.keys()}
-        self._periods = self._periods | {name: periods for name, periods in found.items() if periods}
-        self._compiled = True
+        with self._compiling:
+            if self._compiled:
+                return
+            found = {name: _vendor_periods(*name.split("/", 1)) for name in self._names - self._periods.keys()}
+            self._periods = self._periods | {name: periods for name, periods in found.items() if periods}
+            self._compiled = True
 
     def cost(self, provider: str, model: str, usage: Usage, at: datetime | None = None) -> float | None:
         """US dollars of a call; None when the price is unknown.
