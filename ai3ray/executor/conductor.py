@@ -18,6 +18,7 @@ from ai3ray.domain.events import (
     PlanProgress,
     RunFailed,
     StatsEvent,
+    TaskFailed,
     Warned,
     utc_now,
 )
@@ -174,20 +175,22 @@ class Conductor:
 
     async def _outcome(self, graph: TaskGraph, task: Task) -> Outcome:
         """How a task ended. When its runner, or that of a dependency, died, it is given out again by value."""
-        for _ in range(MAX_LOST):
+        lives = 0
+        while True:
             ref = self._refs[task.id]
             if isinstance(ref, Outcome):
                 return ref
             try:
                 return self._as_journaled(await ref)
             except RunnerLost as error:
-                lost = error
+                lives += 1
                 deps = [await asyncio.shield(self._outcomes[dep]) for dep in task.depends_on]
                 self._on_lost(self._run_id, task.id)
+                if self._state.tasks[task.id].status not in TASK_TERMINAL and lives == MAX_LOST:
+                    self._put(TaskFailed(task_id=task.id, error=error_info(error)))
                 if self._state.tasks[task.id].status in TASK_TERMINAL:
                     return _journaled(self._state.tasks[task.id])
                 self._refs[task.id] = self._crew.start_task(self._task_job(graph, task), deps)
-        return Outcome(task_id=task.id, status="failed", error=error_info(lost))
 
     def _as_journaled(self, outcome: Outcome) -> Outcome:
         """The journal decides: a committed artifact is the task's answer whoever reports what."""

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from ai3ray.simulator.goal import read_goal, topic_of, wanted_words, wants_code
-from ai3ray.simulator.tongues import asked_language, spoken
+from ai3ray.simulator.tongues import FOREIGN, asked_language, is_foreign, spoken
 
 _OPENINGS = (
     "{T} begins with a plain question: what should be easier than it is today?",
@@ -67,6 +67,8 @@ def write_text(prompt: str, rng: random.Random, *, defective: bool = False) -> s
     tongue = asked_language(wish)
     if tongue is not None:
         return f"{spoken(tongue, rng)}\n\n{DEFECT}" if defective else spoken(tongue, rng)
+    if is_foreign(wish) and not defective:
+        return FOREIGN
     return _prose(prompt, wish, rng, defective=defective)
 
 

@@ -19,6 +19,13 @@ _CODES = {
     "italian": "it",
     "italiano": "it",
 }
+_FOREIGN = re.compile(
+    r"\b(?:in|into|to)\s+(?:portuguese|dutch|polish|russian|ukrainian|chinese|japanese|korean|arabic|hebrew|hindi"
+    r"|turkish|greek|czech|hungarian|romanian|swedish|danish|norwegian|finnish)\b",
+    re.IGNORECASE,
+)
+FOREIGN = "OK"
+"""The answer in any other language: a word that all of them have."""
 SENTENCES = {
     "fr": (
         "Le premier pas est de choisir une question simple et de la poser clairement.",
@@ -83,6 +90,11 @@ def asked_language(wish: str) -> str | None:
     """Code of the language that a wish names last; None when it names none that is spoken here."""
     found = [match["name"].lower() for match in _ASKED.finditer(wish)]
     return _CODES[found[-1]] if found else None
+
+
+def is_foreign(wish: str) -> bool:
+    """Whether a wish names a language that is not spoken here: the answer is then a word, not a page of English."""
+    return asked_language(wish) is None and _FOREIGN.search(wish) is not None
 
 
 def spoken(language: str, rng: random.Random) -> str:

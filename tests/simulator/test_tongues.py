@@ -36,3 +36,11 @@ def test_the_rules_take_it_for_that_language(language, name):
     assert any(sentence in text for sentence in SENTENCES[language])
     verdict = check(task, Reply(text=text, finish="stop", usage=Usage(), model="m"), content=True)
     assert verdict.passed, verdict.defects
+
+
+@pytest.mark.parametrize("name", ["Japanese", "Russian", "Dutch", "Arabic"])
+def test_a_language_that_it_does_not_speak_gets_a_word_and_no_english(name):
+    task = Task(id="t", title="t", prompt=f"Translate the report into {name}.", kind="translation")
+    text = write_text(task.prompt, random.Random(1))
+    verdict = check(task, Reply(text=text, finish="stop", usage=Usage(), model="m"), content=True)
+    assert verdict.passed, verdict.defects
