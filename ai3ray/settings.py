@@ -38,7 +38,7 @@ class ProviderSettings(Frozen):
     max_concurrency: int | None = Field(default=None, ge=1)
     """Calls in flight, cluster-wide; AI3_MAX_CONCURRENCY_PER_PROVIDER when absent."""
     start: int | None = Field(default=None, ge=1)
-    """Calls in flight to begin with; grows to `max_concurrency`."""
+    """Calls in flight to begin with; without effect in this version: `max_concurrency` holds from the start."""
     rpm: int | None = Field(default=None, ge=1)
     """Requests per minute."""
     tpm: int | None = Field(default=None, ge=1)
