@@ -1,0 +1,161 @@
+"""The runners as actors: each task one actor call, wired to its dependencies by ObjectRefs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from typing import Any
+
+import ray
+from ray.actor import ActorHandle
+from ray.exceptions import ActorUnavailableError, RayError, RayTaskError, TaskCancelledError
+
+from ai3ray.errors import EngineError, RunnerLost
+from ai3ray.executor.port import AssembleJob, Outcome, PlanJob, Ref, TaskJob
+from ai3ray.executor.ray_answers import LOST, RECOVERY_S, first_line
+from ai3ray.executor.ray_runner import RunnerHost
+from ai3ray.settings import Settings
+
+# Calls that wait for permits or events count against max_concurrency: it is far above any real load.
+ACTOR_OPTIONS: dict[str, Any] = {
+    "num_cpus": 0,
+    "max_restarts": -1,
+    "max_task_retries": 0,
+    "max_concurrency": 10_000,
+    "enable_task_events": False,
+}
+
+
+class RayRef:
+    """A runner's work behind an ObjectRef."""
+
+    def __init__(self, ref: ray.ObjectRef[Any], on_lost: Callable[[], None]) -> None:
+        self.ref = ref
+        self._on_lost = on_lost
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._value().__await__()
+
+    async def _value(self) -> Any:
+        try:
+            return await self.ref
+        except LOST as error:
+            self._on_lost()
+            raise RunnerLost(first_line(error)) from error
+        except TaskCancelledError as error:
+            raise asyncio.CancelledError from error
+        except RayTaskError as error:
+            if isinstance(error.cause, LOST):  # a dependency's runner died, so this never began
+                raise RunnerLost(first_line(error.cause)) from error
+            if isinstance(error.cause, TaskCancelledError | asyncio.CancelledError):
+                raise asyncio.CancelledError from error
+            raise EngineError(first_line(error)) from error
+
+
+class LateRef:
+    """Work that is given out once a runner is back: its dependencies travel by value."""
+
+    def __init__(self, work: Awaitable[Any]) -> None:
+        self.task: asyncio.Future[Any] = asyncio.ensure_future(work)
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return asyncio.shield(self.task).__await__()
+
+
+class _Runner:
+    """One runner actor and whether it is there."""
+
+    def __init__(self, handle: ActorHandle[Any]) -> None:
+        self.handle = handle
+        self.recovery: asyncio.Task[None] | None = None
+
+    @property
+    def up(self) -> bool:
+        return self.recovery is None or self.recovery.done()
+
+    def lost(self) -> None:
+        """Its process died: Ray starts another; until it answers nothing is sent there."""
+        if self.up:
+            self.recovery = asyncio.create_task(self._come_back(), name="runner-recovery")
+
+    async def _come_back(self) -> None:
+        async with asyncio.timeout(RECOVERY_S):
+            while True:
+                try:
+                    await self.handle.ping.remote()
+                except ActorUnavailableError:
+                    await asyncio.sleep(0.1)  # Ray offers no event for "restarted"
+                else:
+                    return
+
+
+class RayCrew:
+    """The runners as actors, each task an actor call wired to its dependencies by ObjectRefs.
+
+    Args:
+        settings: how many runners, and what they are built from.
+        core: the handle that runners call back on.
+    """
+
+    def __init__(self, settings: Settings, core: ActorHandle[Any]) -> None:
+        runners: Any = ray.remote(RunnerHost).options(**ACTOR_OPTIONS)
+        self._runners = [_Runner(runners.remote(f"runner-{n}", settings, core)) for n in range(settings.runners)]
+        self._warming = [runner.handle.warm_up.remote() for runner in self._runners]
+        self._turn = 0
+
+    def start_task(self, job: TaskJob, deps: Sequence[Ref | Outcome]) -> Ref:
+        """Begin a task as soon as its dependencies are there; Ray holds it back until they are."""
+        runner = self._next()
+        if runner.up and not any(isinstance(dep, LateRef) for dep in deps):
+            wired = [dep.ref if isinstance(dep, RayRef) else dep for dep in deps]
+            return RayRef(runner.handle.run_task.remote(job, *wired), runner.lost)
+
+        async def work() -> Outcome:
+            values = [dep if isinstance(dep, Outcome) else await dep for dep in deps]
+            outcome: Outcome = await self._late(lambda handle: handle.run_task.remote(job, *values))
+            return outcome
+
+        return LateRef(work())
+
+    def start_plan(self, job: PlanJob) -> Ref:
+        """Begin planning."""
+        return self._start(lambda handle: handle.plan.remote(job))
+
+    def start_assembly(self, job: AssembleJob) -> Ref:
+        """Begin merging."""
+        return self._start(lambda handle: handle.assemble.remote(job))
+
+    def cancel(self, ref: Ref) -> None:
+        """Stop it; a call that waits for its dependencies never begins."""
+        if isinstance(ref, RayRef):
+            ray.cancel(ref.ref)
+        elif isinstance(ref, LateRef):
+            ref.task.cancel()
+
+    async def pids(self) -> list[int]:
+        """Process ids of the runners, once they are up."""
+        return list(await asyncio.gather(*(runner.handle.ping.remote() for runner in self._runners)))
+
+    def _start(self, call: Callable[[ActorHandle[Any]], ray.ObjectRef[Any]]) -> Ref:
+        runner = self._next()
+        return RayRef(call(runner.handle), runner.lost) if runner.up else LateRef(self._late(call))
+
+    def _next(self) -> _Runner:
+        """The runners in turn, those that are up first."""
+        self._turn += 1
+        order = [self._runners[(self._turn + n) % len(self._runners)] for n in range(len(self._runners))]
+        return next((runner for runner in order if runner.up), order[0])
+
+    async def _late(self, call: Callable[[ActorHandle[Any]], ray.ObjectRef[Any]]) -> Any:
+        runner = self._next()
+        if runner.recovery is not None:
+            try:
+                await asyncio.shield(runner.recovery)
+            except (RayError, TimeoutError) as error:
+                raise EngineError("the runner did not come back") from error
+        ref = RayRef(call(runner.handle), runner.lost)
+        try:
+            return await ref
+        except asyncio.CancelledError:
+            ray.cancel(ref.ref)
+            raise

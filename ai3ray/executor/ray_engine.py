@@ -1,0 +1,108 @@
+"""The core as the app sees it, in whatever process the app runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from ray.actor import ActorHandle
+
+from ai3ray.domain.events import Stats
+from ai3ray.domain.request import RunRequest
+from ai3ray.domain.result import RunResult
+from ai3ray.domain.views import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
+from ai3ray.executor.port import Feed
+from ai3ray.executor.ray_answers import RECOVERY_S, CoreRestarting, answer
+
+
+class RayEngine:
+    """The core as the app sees it, in whatever process the app runs.
+
+    Args:
+        core: handle of the core actor.
+    """
+
+    def __init__(self, core: ActorHandle[Any]) -> None:
+        self._core = core
+
+    async def submit(self, request: RunRequest, *, owner: str = "", key: str | None = None) -> Accepted:
+        """See `Engine.submit`."""
+        accepted: Accepted = await self._call("submit", request, owner=owner, key=key)
+        return accepted
+
+    async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
+        """See `Engine.feed`."""
+        feed: Feed = await self._call("feed", run_id, after, cursor, deltas=deltas)
+        return feed
+
+    async def result(self, run_id: str) -> RunResult:
+        """See `Engine.result`."""
+        result: RunResult = await self._call("result", run_id)
+        return result
+
+    async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
+        """See `Engine.runs`."""
+        rows: Sequence[RunRow] = await self._call("runs", limit, before)
+        return rows
+
+    async def cancel(self, run_id: str, by: str = "user") -> RunResult:
+        """See `Engine.cancel`."""
+        result: RunResult = await self._call("cancel", run_id, by)
+        return result
+
+    async def resume(self, run_id: str) -> RunResult:
+        """See `Engine.resume`."""
+        result: RunResult = await self._call("resume", run_id)
+        return result
+
+    async def plan(self, request: RunRequest) -> PlanPreview:
+        """See `Engine.plan`."""
+        preview: PlanPreview = await self._call("plan", request)
+        return preview
+
+    async def models(self) -> Sequence[ModelView]:
+        """See `Engine.models`."""
+        views: Sequence[ModelView] = await self._call("models")
+        return views
+
+    async def query(self, sql: str, *, max_rows: int = 10_000) -> Table:
+        """See `Engine.query`."""
+        table: Table = await self._call("query", sql, max_rows=max_rows)
+        return table
+
+    async def stats(self) -> Stats:
+        """See `Engine.stats`."""
+        stats: Stats = await self._call("stats")
+        return stats
+
+    async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
+        """See `Engine.prune`."""
+        report: PruneReport = await self._call("prune", older_than_s, dry_run=dry_run)
+        return report
+
+    async def active(self) -> int:
+        """See `Engine.active`."""
+        count: int = await self._call("active")
+        return count
+
+    async def pids(self) -> list[int]:
+        """Process ids of the core and its runners, once all are up."""
+        return await answer(self._core.pids.remote())
+
+    async def aclose(self) -> None:
+        """Leave the runs resumable and close the journal."""
+        await answer(self._core.aclose.remote())
+
+    async def _call(self, method: str, *args: Any, **fields: Any) -> Any:
+        """Ask the core; while Ray restarts it, ask again. What is asked twice is idempotent or keyed."""
+        async with asyncio.timeout(None) as clock:
+            while True:
+                try:
+                    return await answer(self._core.engine.remote(method, args, fields))
+                except CoreRestarting:
+                    if method == "submit" and fields.get("key") is None:
+                        raise  # without a key a second try could start a second run
+                    if clock.when() is None:
+                        clock.reschedule(asyncio.get_running_loop().time() + RECOVERY_S)
+                    await asyncio.sleep(0.1)

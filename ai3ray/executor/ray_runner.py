@@ -1,0 +1,83 @@
+"""A runner in an actor of its own, and its line to the core."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ray.actor import ActorHandle
+
+from ai3ray.executor.build import RunnerParts
+from ai3ray.executor.functions import RayIsolation
+from ai3ray.executor.port import Assembled, AssembleJob, Outcome, PlanJob, Planned, Sync, Synced, TaskJob
+from ai3ray.executor.ray_answers import answer
+from ai3ray.executor.runner import Runner
+from ai3ray.pool.lease import Lease, Refusal
+from ai3ray.settings import Settings
+
+
+class RunnerHost:
+    """A runner in its own process."""
+
+    def __init__(self, runner_id: str, settings: Settings, core: ActorHandle[Any]) -> None:
+        self._runner_id = runner_id
+        self._settings = settings
+        self._core = core
+        self._parts: RunnerParts | None = None
+
+    async def ping(self) -> int:
+        """The process id; answers once the process is up."""
+        return os.getpid()
+
+    async def warm_up(self) -> None:
+        """Import what the first call would wait for."""
+        await self._ready().warm_up()
+
+    async def run_task(self, job: TaskJob, *deps: Outcome) -> Outcome:
+        """Do one task; see `Runner.run_task`."""
+        async with self._flushed() as runner:
+            return await runner.run_task(job, *deps)
+
+    async def plan(self, job: PlanJob) -> Planned:
+        """Plan a run; see `Runner.plan`."""
+        async with self._flushed() as runner:
+            return await runner.plan(job)
+
+    async def assemble(self, job: AssembleJob) -> Assembled:
+        """Merge a run's outputs; see `Runner.assemble`."""
+        async with self._flushed() as runner:
+            return await runner.assemble(job)
+
+    @asynccontextmanager
+    async def _flushed(self) -> AsyncIterator[Runner]:
+        """The runner; when its work is cancelled, the settlement of the call that was cut is sent before it ends."""
+        parts = self._ready()
+        try:
+            yield parts.runner
+        except asyncio.CancelledError:
+            await asyncio.shield(parts.flush())
+            raise
+
+    def _ready(self) -> RunnerParts:
+        if self._parts is None:
+            link = RayCoreLink(self._core)
+            self._parts = RunnerParts(self._runner_id, self._settings, os.environ, link, RayIsolation())
+        return self._parts
+
+
+class RayCoreLink:
+    """The core as a runner sees it."""
+
+    def __init__(self, core: ActorHandle[Any]) -> None:
+        self._core = core
+
+    async def sync(self, sync: Sync) -> Synced:
+        """See `CoreLink.sync`."""
+        return await answer(self._core.sync.remote(sync))
+
+    async def grants(self, runner_id: str) -> Sequence[Lease | Refusal]:
+        """See `CoreLink.grants`."""
+        return await answer(self._core.grants.remote(runner_id))
