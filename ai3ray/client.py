@@ -17,9 +17,12 @@ from ai3ray.domain.events import Event, Stats, parse_event
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult
 from ai3ray.domain.run import TERMINAL
+from ai3ray.domain.serving import Serving, ServingWish
 from ai3ray.domain.views import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
 from ai3ray.errors import (
     Ai3Error,
+    BudgetSpent,
+    Forbidden,
     HeadUnavailable,
     JournalLocked,
     KeyReused,
@@ -29,6 +32,8 @@ from ai3ray.errors import (
     RequestError,
     ServerRefused,
     SettingsError,
+    Throttled,
+    Unauthenticated,
     UnknownModel,
     UnknownRun,
     UsageError,
@@ -46,6 +51,8 @@ PRUNE_S = 900.0
 """Seconds that deleting old runs may take."""
 SILENCE_S = 60.0
 """Seconds without a byte after which a stream counts as broken; the server pings every 15."""
+PATIENCE_S = 60.0
+"""Seconds that a server which is asked too often may ask us to wait."""
 PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Pauses before trying again; after the last the server counts as gone."""
 
@@ -53,7 +60,10 @@ _USAGE: dict[str, type[UsageError]] = {
     kind.type: kind for kind in (UsageError, SettingsError, RequestError, PlanError, UnknownModel, MissingKey, NotBuilt)
 }
 
-_OTHERS: dict[str, type[Ai3Error]] = {kind.type: kind for kind in (KeyReused, JournalLocked, HeadUnavailable)}
+_OTHERS: dict[str, type[Ai3Error]] = {
+    kind.type: kind
+    for kind in (BudgetSpent, KeyReused, JournalLocked, HeadUnavailable, Unauthenticated, Forbidden, Throttled)
+}
 
 Revive = Callable[[], Awaitable[Path]]
 
@@ -171,6 +181,9 @@ class Client:
                             return
                 if not heard and (await self.result(run_id)).status in TERMINAL:
                     return  # it was asked for what comes after the end
+            except Throttled as full:
+                await _sit_out(full)
+                error = HeadUnavailable(full.message)
             except HeadUnavailable as broken:
                 error = broken
             failures += 1
@@ -213,7 +226,8 @@ class Client:
         """One read-only SELECT over the journal. Raises RequestError for anything else."""
         reply = await self._json("POST", "/sql", body={"query": query, "limit": max_rows})
         rows = tuple(tuple(row[column] for column in reply["columns"]) for row in reply["rows"])
-        return Table(columns=tuple(reply["columns"]), rows=rows, truncated=reply["truncated"])
+        columns, truncated = tuple(reply["columns"]), reply["truncated"]
+        return Table(columns=columns, rows=rows, truncated=truncated, as_of=reply.get("as_of"))
 
     async def health(self) -> dict[str, Any]:
         """`{status, version, pid, runs_active}`, answered also while the engine boots."""
@@ -233,6 +247,31 @@ class Client:
     async def keep_head(self) -> None:
         """Tell the local head to stay although nothing runs."""
         await self._json("POST", "/head/keep")
+
+    async def serve(self, wish: ServingWish) -> AsyncGenerator[Serving, None]:
+        """Have the local head serve on TCP for as long as this is read; yields each change of how it stands.
+
+        Raises:
+            ServerRefused: status 409, it serves already.
+            HeadUnavailable: the head has gone.
+        """
+        import httpx
+
+        path, timeout = "/head/serve", httpx.Timeout(ANSWER_S, read=SILENCE_S)
+        content = wish.model_dump_json()
+        try:
+            async with self._session().stream("POST", path, content=content, timeout=timeout) as response:
+                if response.status_code >= 400:
+                    raise self._refusal(response, await response.aread(), path)
+                async for line in response.aiter_lines():
+                    if line:  # the others say that it is there
+                        yield Serving.model_validate_json(line)
+        except httpx.TransportError as error:
+            raise self._unavailable(error) from error
+
+    async def unserve(self) -> None:
+        """Have the local head serve on TCP no more; returns when the port is free."""
+        await self._json("POST", "/head/unserve", tries=1)
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
         """Delete the local head's runs that ended more than so many seconds ago; with `dry_run` only count them."""
@@ -259,6 +298,8 @@ class Client:
         for pause in PAUSES_S[: tries - 1]:
             try:
                 return await self._exchange(method, path, wanted)
+            except Throttled as error:
+                await _sit_out(error)
             except HeadUnavailable as error:
                 if isinstance(error.__cause__, TimeoutError):
                     raise  # it is there, and slow: asking again would not help it
@@ -276,7 +317,7 @@ class Client:
         except httpx.TransportError as error:
             raise self._unavailable(error) from error
         if response.status_code >= 400:
-            raise refusal(response.status_code, response.content, path)
+            raise self._refusal(response, response.content, path)
         try:
             return response.json()
         except ValueError as error:
@@ -302,7 +343,7 @@ class Client:
             path = f"/runs/{_segment(run_id)}/events"
             async with aconnect_sse(self._session(), "GET", path, **wanted) as source:
                 if source.response.status_code >= 400:
-                    raise refusal(source.response.status_code, await source.response.aread(), path)
+                    raise self._refusal(source.response, await source.response.aread(), path)
                 async with aclosing(source.aiter_sse()) as messages:
                     async for message in messages:
                         if message.data:  # a comment ends with an empty line too
@@ -326,7 +367,20 @@ class Client:
 
     def _unavailable(self, error: Exception) -> HeadUnavailable:
         reason = str(error) or type(error).__name__
+        if "CERTIFICATE_VERIFY_FAILED" in reason:
+            reason = "its certificate is not trusted here; SSL_CERT_FILE names a file of those that are"
         return HeadUnavailable(f"{self.name} does not answer: {reason}")
+
+    def _refusal(self, response: httpx.Response, body: bytes, path: str) -> Ai3Error:
+        """The error that a response stands for; about the key, in terms of the variable that holds it."""
+        error = refusal(response.status_code, body, path)
+        if response.status_code == 401:
+            wants = "does not know the key in AI3_SERVER_KEY" if self._key else "wants a key: set AI3_SERVER_KEY"
+            return Unauthenticated(f"{self.name} {wants}")
+        if isinstance(error, Throttled):
+            after = response.headers.get("retry-after", "")
+            return Throttled(error.message, float(after) if after.isdigit() else error.retry_after_s)
+        return error
 
 
 def fill_request(request: RunRequest, settings: Settings, *, remote: bool) -> RunRequest:
@@ -356,6 +410,13 @@ def refusal(status: int, body: bytes, path: str = "") -> Ai3Error:
     if kind == UnknownRun.type and path.startswith("/runs/"):
         return UnknownRun(message)
     return _OTHERS[kind](message) if kind in _OTHERS else ServerRefused(message, status, kind, param)
+
+
+async def _sit_out(error: Throttled) -> None:
+    """Wait as long as the server asks, if that is not too long."""
+    if error.retry_after_s > PATIENCE_S:
+        raise error
+    await asyncio.sleep(error.retry_after_s)
 
 
 def _content(body: RunRequest | Mapping[str, Any] | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Who serves: the server that was named, else this process (`--inline`), else the local head."""
+"""Who serves: the server that was named, else this process (`--inline`), else the Ray it is in, else the local head."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ai3ray.domain.events import Stats
 from ai3ray.domain.result import RunResult
 from ai3ray.domain.views import ModelView, PruneReport, RunRow, Table
 from ai3ray.errors import JournalLocked
+from ai3ray.executor.ray_join import cluster_address
 from ai3ray.headlink import Notify, ensure_head, find_head
 from ai3ray.settings import Settings
 
@@ -73,6 +74,8 @@ async def connect(
             client = Client(server or settings.server, key=settings.server_key)
         elif inline:
             client = Client(socket=await _inline_socket(stack, settings, env, notify))
+        elif (cluster := cluster_address(env)) is not None:
+            client = Client(socket=await _cluster_socket(stack, settings, env, cluster))
         else:
             client = await _head_client(settings, env, notify)
         yield await stack.enter_async_context(client)
@@ -90,6 +93,8 @@ async def connect_for_reading(
     async with AsyncExitStack() as stack:
         if (server or settings.server) is not None:
             yield await stack.enter_async_context(Client(server or settings.server, key=settings.server_key))
+        elif (cluster := cluster_address(env)) is not None:
+            yield await stack.enter_async_context(Client(socket=await _cluster_socket(stack, settings, env, cluster)))
         else:
             yield await _local_reading(stack, settings, env)
 
@@ -141,6 +146,13 @@ async def _inline_socket(stack: AsyncExitStack, settings: Settings, env: Mapping
             await patience.wait(error)
         else:
             return path
+
+
+async def _cluster_socket(stack: AsyncExitStack, settings: Settings, env: Mapping[str, str], address: str) -> Path:
+    """The socket of an app in this process over the cluster's core."""
+    serving = doors.load("deployments.cluster").cluster_server(settings, env, address)
+    path: Path = await stack.enter_async_context(serving)
+    return path
 
 
 async def _local_reading(stack: AsyncExitStack, settings: Settings, env: Mapping[str, str]) -> Reading:

@@ -10,6 +10,7 @@ import importlib
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 
 def module_name(name: str) -> str:
@@ -34,3 +35,10 @@ def ai3() -> None:
     if root not in sys.path:
         sys.path.insert(0, root)
     load("cli.main").main()
+
+
+def __getattr__(name: str) -> Any:
+    """`app`: the app on Ray Serve, made when it is asked for; what `configs/serve.yaml` names."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return load("deployments.serve").app

@@ -23,21 +23,29 @@ Ai3Error
 │   └── CallRefused            400, 413, 422: the request itself is wrong
 ├── RunError                   exit 1: a run cannot go on
 │   ├── NoModelLeft            every candidate is excluded, out or spent
+│   ├── BudgetSpent            exit 4: no call fits into what is left of a budget
 │   ├── UnknownRun             no such run id
 │   └── IllegalTransition      an event that the run's state does not allow
 ├── JournalError
 │   ├── JournalLocked          another process owns the file (`pid` when known)
 │   ├── KeyReused              the same idempotency key came with another body
 │   └── StaleEpoch             a writer that has been superseded
-└── EngineError
-    ├── RunnerLost             a runner process died with the call in it
-    ├── HeadUnavailable        no head answers and none could be started
-    └── ServerRefused          the server answered with an error envelope
+├── EngineError
+│   ├── RunnerLost             a runner process died with the call in it
+│   ├── HeadUnavailable        no head answers and none could be started
+│   └── ServerRefused          the server answered with an error envelope
+└── AccessError                a server does not let its caller in
+    ├── Unauthenticated        no key, or one that is not known
+    ├── Forbidden              the key may not do this, or the request comes from a place that may not
+    └── Throttled              too much was asked; `retry_after_s` tells when to come again
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from ai3ray.domain.call import RateHeaders, Usage
 
 
 class Ai3Error(Exception):
@@ -114,6 +122,8 @@ class ProviderError(Ai3Error):
         request_id: the provider's id of the request, for its support.
         retry_after_s: seconds the provider asked us to wait.
         maybe_paid: true when the provider may have billed output before the failure.
+        rate: the rate limits, when the reply told them.
+        usage: tokens used until then, when an answer had begun.
     """
 
     type: ClassVar[str] = "provider"
@@ -129,6 +139,8 @@ class ProviderError(Ai3Error):
         request_id: str | None = None,
         retry_after_s: float | None = None,
         maybe_paid: bool = False,
+        rate: RateHeaders | None = None,
+        usage: Usage | None = None,
     ) -> None:
         super().__init__(message)
         self.provider = provider
@@ -138,6 +150,8 @@ class ProviderError(Ai3Error):
         self.request_id = request_id
         self.retry_after_s = retry_after_s
         self.maybe_paid = maybe_paid
+        self.rate = rate
+        self.usage = usage
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments do not survive the default pickling of exceptions; state does.
@@ -234,6 +248,13 @@ class NoModelLeft(RunError):
     type: ClassVar[str] = "no_model_left"
 
 
+class BudgetSpent(RunError):
+    """No call that is wanted fits into what is left of a budget."""
+
+    exit_code: ClassVar[int] = 4
+    type: ClassVar[str] = "budget"
+
+
 class UnknownRun(RunError):
     """No run of that id."""
 
@@ -308,3 +329,36 @@ class ServerRefused(EngineError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (str(self), self.status, self.kind, self.param)
+
+
+class AccessError(Ai3Error):
+    """A server does not let its caller in."""
+
+    exit_code: ClassVar[int] = 2
+    type: ClassVar[str] = "access"
+
+
+class Unauthenticated(AccessError):
+    """No key, or one that the server does not know."""
+
+    type: ClassVar[str] = "unauthenticated"
+
+
+class Forbidden(AccessError):
+    """The key has not the scope, or the request came by a name or from a page that is not allowed."""
+
+    type: ClassVar[str] = "forbidden"
+
+
+class Throttled(AccessError):
+    """A rate, a number of streams or a day's money is used up. `retry_after_s` is in seconds."""
+
+    exit_code: ClassVar[int] = 1
+    type: ClassVar[str] = "too_many_requests"
+
+    def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self), self.retry_after_s)

@@ -49,10 +49,7 @@ class Offline:
 
     async def stats(self) -> Stats:
         """All runs in figures."""
-        from ai3ray.executor.core import STATS_SQL
-
-        table = await self._reader.query(STATS_SQL)
-        return Stats.model_validate(dict(zip(table.columns, table.rows[0], strict=True)))
+        return await self._reader.stats()
 
     async def models(self) -> Sequence[ModelView]:
         """The registry with what the journal knows of each model."""

@@ -9,18 +9,20 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from ai3ray.config_files import merge_tables, read_dotenv, read_toml, table_sources
+from ai3ray.domain.access import CallerLimits
 from ai3ray.domain.frozen import Frozen
 from ai3ray.errors import SettingsError
 from ai3ray.local_model import LocalModel
 from ai3ray.packaged import configs_dir
 
 Wire = Literal["anthropic", "openai", "local", "scripted"]
+Admission = Literal["real", "reserved", "paced"]
 _PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -38,7 +40,7 @@ class ProviderSettings(Frozen):
     max_concurrency: int | None = Field(default=None, ge=1)
     """Calls in flight, cluster-wide; AI3_MAX_CONCURRENCY_PER_PROVIDER when absent."""
     start: int | None = Field(default=None, ge=1)
-    """Calls in flight to begin with; without effect in this version: `max_concurrency` holds from the start."""
+    """Calls in flight to begin with, from where it is found out how many go well; 20 or `max_concurrency` at most."""
     rpm: int | None = Field(default=None, ge=1)
     """Requests per minute."""
     tpm: int | None = Field(default=None, ge=1)
@@ -47,6 +49,8 @@ class ProviderSettings(Frozen):
     """Input tokens per minute."""
     otpm: int | None = Field(default=None, ge=1)
     """Output tokens per minute."""
+    admission: Admission | None = None
+    """How it counts calls: `real` tokens, `reserved` by the cap, or `paced` by the second; as its vendor if absent."""
     models: tuple[str, ...] = ()
     """Ids it serves; the registry's models of this provider when empty."""
 
@@ -80,12 +84,26 @@ class Settings(Frozen):
     """AI3_MAX_TASKS: the most tasks a plan may have."""
     budget_usd: float | None = Field(default=None, gt=0)
     """AI3_BUDGET_USD: the most a run may cost."""
+    budget_day_usd: float | None = Field(default=None, gt=0)
+    """AI3_BUDGET_DAY_USD: the most that all runs of a head may cost per day (UTC)."""
     head_idle_s: float = Field(default=900.0, gt=0)
     """AI3_HEAD_IDLE_S: seconds without a run after which the local head leaves."""
     local_model: str | None = None
     """AI3_LOCAL_MODEL: path of a GGUF file for the embedded model."""
     api_keys: str | None = Field(default=None, repr=False)
     """AI3_API_KEYS: `NAME:SHA256:SCOPES`, comma separated."""
+    key_rpm: int | None = Field(default=None, ge=1)
+    """AI3_KEY_RPM: requests per minute of an API key that has no `[keys.NAME]` rpm of its own."""
+    key_usd_per_day: float | None = Field(default=None, gt=0)
+    """AI3_KEY_USD_PER_DAY: what the runs of such a key may cost per day (UTC), in US dollars."""
+    allowed_hosts: str | None = None
+    """AI3_ALLOWED_HOSTS: names by which the server may be asked, comma separated; its own address always may."""
+    allowed_origins: str | None = None
+    """AI3_ALLOWED_ORIGINS: web pages that may ask the server, as `https://name[:port]`, comma separated."""
+    keys: dict[str, CallerLimits] = {}
+    """`[keys.NAME]` tables by the name of the API key."""
+    router_preset: str | None = None
+    """AI3_ROUTER_PRESET: what routing goes by: a preset of `router.toml`, which names one itself when absent."""
     runners: int = Field(default=1, ge=1, le=64)
     """AI3_RUNNERS: runner processes of the local head."""
     providers: dict[str, ProviderSettings] = {}
@@ -99,7 +117,7 @@ class Settings(Frozen):
     sources: dict[str, str] = Field(default={}, repr=False)
     """Which file set what, such as `models.toml:models.gpt-6-luna`; for messages about it."""
 
-    @field_validator("budget_usd", "head_idle_s")
+    @field_validator("budget_usd", "budget_day_usd", "head_idle_s", "key_usd_per_day")
     @classmethod
     def _finite(cls, value: float | None) -> float | None:
         if value is not None and not math.isfinite(value):
@@ -220,15 +238,17 @@ _HEAD_FIELDS = {
     "planner_maxtok",
     "planner_temperature",
     "max_runs",
+    "budget_day_usd",
     "local_model",
+    "router_preset",
     "runners",
 }
 _IDENTITY = {"wire", "base_url_env", "api_key_env", "models"}
-_LIMITS = {"start", "rpm", "tpm", "itpm", "otpm"}
+_LIMITS = {"start", "rpm", "tpm", "itpm", "otpm", "admission"}
 _OUTSIDE_FILES = frozenset({"home", "models", "router", "explicit", "sources"})
 _SECRET = frozenset({"server_key", "api_keys"})
 _VARIABLES = {
-    f"AI3_{name.upper()}": name for name in Settings.model_fields if name not in _OUTSIDE_FILES | {"providers"}
+    f"AI3_{name.upper()}": name for name in Settings.model_fields if name not in _OUTSIDE_FILES | {"providers", "keys"}
 }
 _FLAGS = {"budget_usd": "--budget", "verify": "--no-verify"}
 
@@ -334,9 +354,9 @@ def _explain(error: ValidationError, values: Mapping[str, _Value], sources: Mapp
     first = error.errors(include_url=False)[0]
     loc = [str(part) for part in first["loc"]]
     source = values[loc[0]].source
-    if loc[0] == "providers":
+    if loc[0] in ("providers", "keys"):
         table, key = ".".join(loc[:2]), loc[2] if len(loc) > 2 else ""
-        file = sources.get(".".join(loc[:3])) or sources.get(table) or sources["providers"]
+        file = sources.get(".".join(loc[:3])) or sources.get(table) or sources[loc[0]]
         source = f"{file}: {key} of [{table}]" if key else f"{file}: [{table}]"
         if first["type"] == "extra_forbidden":
             return f"{file}: [{table}] knows no {key!r}"
@@ -364,7 +384,7 @@ def _demand(error: Any) -> str:
         "tuple": "a list",
         "dict": "a table",
         "model": "a table",
-        "literal": f"one of {', '.join(get_args(Wire))}",
+        "literal": "one of " + str(error.get("ctx", {}).get("expected")).replace("'", "").replace(" or ", ", "),
     }
     kind = kinds.get(error["type"].partition("_")[0])
     return f"it has to be {kind}" if kind else str(error["msg"]).removeprefix("Value error, ")
@@ -382,7 +402,7 @@ def _is_configured(provider: ProviderSettings, env: Mapping[str, str], settings:
     return provider.base_url is not None
 
 
-def _limits(settings: Settings, name: str) -> dict[str, int | None]:
+def _limits(settings: Settings, name: str) -> dict[str, int | str | None]:
     return {"max_concurrency": settings.provider_limit(name), **settings.providers[name].model_dump(include=_LIMITS)}
 
 

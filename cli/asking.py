@@ -8,7 +8,7 @@ from typing import Any
 
 from ai3ray.domain.plan import TaskGraph, single_task
 from ai3ray.domain.request import RunRequest, parse_request
-from ai3ray.errors import NotBuilt, UsageError
+from ai3ray.errors import UsageError
 
 from .context import context_texts
 from .plan_file import read_plan
@@ -28,17 +28,6 @@ class Words:
     """One task, the prompt itself."""
     files: Sequence[str] = ()
     """The `-f` files; `-` is stdin."""
-
-
-def refuse_unbuilt(flags: Mapping[str, object]) -> None:
-    """Turn down the flags that were given.
-
-    Raises:
-        NotBuilt: naming the first one.
-    """
-    for flag, value in flags.items():
-        if value:
-            raise NotBuilt(f"{flag} is not built in this version; run without it")
 
 
 def run_request(words: Words, fields: Mapping[str, Any], *, max_tasks: int) -> RunRequest:

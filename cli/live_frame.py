@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
+from ai3ray.domain.money import dollars
+
 from .figures import count, money, seconds
 from .live_run import LiveRun, TaskLine, Totals
 from .live_tree import Branch, shown
@@ -126,6 +128,8 @@ def _hidden(status: str, number: int, canvas: Canvas) -> Text:
 def _bar(totals: Totals, canvas: Canvas) -> Text:
     lost = f", {totals.lost} lost" if totals.lost else ""
     cost = money(totals.cost_usd) if totals.cost_complete else f"{money(totals.cost_usd)} + ?"
+    if totals.budget_usd is not None:
+        cost += f" of {dollars(totals.budget_usd)}"
     time = seconds(totals.seconds) if canvas.beat is None else _whole(totals.seconds)
     words = f"{totals.ended}/{count(totals.tasks, 'task')}{lost}  {cost}  {time}"
     cells = min(BAR_CELLS, canvas.width - cell_len(words) - GAP)

@@ -68,6 +68,8 @@ class Totals:
     """The known cost."""
     cost_complete: bool
     """False when a price is unknown."""
+    budget_usd: float | None
+    """The most that it may cost, when it has a budget."""
     seconds: float
     """Since it was accepted."""
 
@@ -136,6 +138,7 @@ class LiveRun:
             lost=sum(task.status != "succeeded" for task in ended),
             cost_usd=known.cost_usd if known else sum(cost or 0.0 for cost in costs),
             cost_complete=known.cost_complete if known else None not in costs,
+            budget_usd=self.state.request.get("budget_usd"),
             seconds=known.seconds if known else so_far,
         )
 

@@ -26,7 +26,7 @@ def main() -> None:
 
 def build() -> typer.Typer:
     """The whole command tree. The modules import nothing but Typer until a command is called."""
-    from . import doctor, head, local, models, plan, root, run, runs, simulate, sql, stats, unbuilt
+    from . import doctor, head, keys, local, models, plan, root, run, runs, serve, simulate, sql, stats, unbuilt
     from .mounting import mount
 
     app = root.app()
@@ -39,6 +39,8 @@ def build() -> typer.Typer:
     mount(app, "up", head.up)
     mount(app, "down", head.down)
     mount(app, "status", head.status)
+    mount(app, "serve", serve.serve)
+    app.add_typer(keys.app(), name="keys")
     mount(app, "doctor", doctor.doctor)
     app.add_typer(local.app(), name="local")
     mount(app, "simulate", simulate.simulate)

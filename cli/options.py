@@ -46,6 +46,10 @@ Assembly = Annotated[
     AssemblyName | None,
     typer.Option("--assembly", metavar="concat|last", help="How the outputs become one answer; overrides the plan."),
 ]
+Budget = Annotated[
+    str | None,
+    typer.Option("--budget", metavar="USD", help="The most it may cost, such as 0.25. [AI3_BUDGET_USD]"),
+]
 Files = Annotated[
     list[str] | None,
     typer.Option("-f", "--file", metavar="FILE", help="A text to read, up to 1 MB; may be repeated, '-' is stdin."),
@@ -54,3 +58,10 @@ RunId = Annotated[
     str,
     typer.Argument(metavar="RUN", help="A run id, the beginning of one, or 'last'.", autocompletion=run_ids),
 ]
+
+
+def budget_usd(text: str | None) -> float | None:
+    """The US dollars of `--budget`; raises UsageError."""
+    from .amounts import dollars_of
+
+    return None if text is None else dollars_of(text, "--budget")

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ai3ray.domain.result import RunResult
 
 
+MAX_NAMED = 10
+"""Tasks without an answer that are named; more are counted."""
+
+
 def deliver(result: RunResult, *, as_json: bool, summary: bool = False) -> int:
     """Write what the run gave and return the exit code it stands for.
 
@@ -63,7 +67,8 @@ def shortfall(result: RunResult) -> str | None:
         return one_line(f"cancelled {result.run_id}{f': {result.error.message}' if result.error else ''}")
     lost = [f"{task.id} ({task.status})" for task in result.tasks if task.status in ("failed", "skipped", "cancelled")]
     why = error_words(result.error) if result.error else ""
-    missing = f"no answer for {', '.join(lost)}" if lost else ""
+    names = f"{len(lost)} of {len(result.tasks)} tasks" if len(lost) > MAX_NAMED else ", ".join(lost)
+    missing = f"no answer for {names}" if lost else ""
     reasons = "; ".join(reason for reason in (why, missing) if reason)
     return one_line(f"{result.status}: {reasons or 'no reason given'}; 'ai3 runs show {result.run_id}' tells more")
 

@@ -26,6 +26,7 @@ def plan(
     file: options.Files = None,
     planner_model: options.PlannerModel = None,
     model: options.Models = None,
+    budget: options.Budget = None,
     inline: options.Inline = False,
     server: options.Server = None,
     config: options.Config = None,
@@ -33,10 +34,11 @@ def plan(
     """Show what a run would do and cost; run no task.
 
     With --json or -o it is the JSON that 'ai3 run --plan' reads. Of context, piped in or given with
-    -f, the planner sees names and sizes.
+    -f, the planner sees names and sizes. A budget holds for the planner's call, and says whether the
+    plan's estimate fits into it.
 
     Examples:
-      ai3 plan "Write a report on tidal power"
+      ai3 plan "Write a report on tidal power" --budget 0.50
       ai3 plan "Write a report on tidal power" -o plan.json && ai3 run --plan plan.json
     """
     from ai3ray.domain.plan import graph_json
@@ -47,8 +49,9 @@ def plan(
     from .setup import complete, prepared, say
     from .streams import emit
 
+    fields = {"planner_model": planner_model, "models": model, "budget_usd": options.budget_usd(budget)}
     setup = prepared(config, server)
-    request = plan_request(Words(prompt, files=file or ()), {"planner_model": planner_model, "models": model})
+    request = plan_request(Words(prompt, files=file or ()), fields)
     preview = complete(_preview(setup, request, inline=inline))
     for warning in preview.warnings:
         say(f"warning: {warning}")

@@ -27,8 +27,6 @@ Detach = Annotated[bool, typer.Option("--detach", help="Print the run's id and l
 Deadline = Annotated[
     str | None, typer.Option("--deadline", metavar="S", help="Cancel the run after so many seconds; 5m and 2h do too.")
 ]
-# Promised, not built: known to the parser so that it is refused by name.
-Budget = Annotated[str | None, typer.Option("--budget", metavar="USD", hidden=True)]
 
 
 def run(
@@ -48,12 +46,13 @@ def run(
     file: options.Files = None,
     detach: Detach = False,
     deadline: Deadline = None,
-    budget: Budget = None,
+    budget: options.Budget = None,
 ) -> None:
     """Plan the prompt, run the plan, print the answer.
 
     The answer goes to stdout, all else to stderr. Ctrl-C cancels the run. What is piped in is
     context, called stdin, and so are the files of -f; a task reads those that its prompt names.
+    A run whose budget is spent prints what it has and ends with exit code 4.
 
     Examples:
       ai3 run "Compare Rust, Go and Zig for a small CLI" > answer.md
@@ -61,18 +60,18 @@ def run(
       ai3 run "Which of these contradict each other?" -f spec.md -f notes.txt
       make test 2>&1 | ai3 run "What broke?"
       ai3 run - --model anthropic/claude-sonnet-5-5 < prompt.txt
-      ai3 run --plan plan.json --deadline 5m --json | jq .stats
+      ai3 run --plan plan.json --deadline 5m --budget 0.25 --json | jq .stats
       ai3 runs watch $(ai3 run "Write a long report on tidal power" --detach)
     """
-    from .asking import Words, refuse_unbuilt, run_request
+    from .asking import Words, run_request
     from .setup import prepared
 
-    refuse_unbuilt({"--budget": budget})
     if detach:
         _refuse_with_detach({"--inline": inline, "--stream": stream})
+    limits = {"deadline_s": _deadline_s(deadline), "budget_usd": options.budget_usd(budget)}
     setup = prepared(config, server)
     fields: dict[str, object] = {"planner_model": planner_model, "models": model, "max_concurrency": max_concurrency}
-    fields |= {"assembly": assembly, "verify": False if no_verify else None, "deadline_s": _deadline_s(deadline)}
+    fields |= {"assembly": assembly, "verify": False if no_verify else None, **limits}
     words = Words(prompt, plan, no_plan, file or ())
     request = run_request(words, fields, max_tasks=setup.settings.max_tasks)
     if detach:

@@ -14,12 +14,20 @@ Port = Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Same seed, same answers.")]
 Latency = Annotated[
-    float | None, typer.Option("--latency", metavar="S", min=0, help="Median seconds to the first token.")
+    str | None,
+    typer.Option(
+        "--latency",
+        metavar="S|SPEC|FILE",
+        help="Median seconds to the first token; constant:S or lognormal:S,SIGMA for whole answers; "
+        "ttft:S,TOKENS_PER_S; or a JSON file of measured calls.",
+    ),
 ]
 Speed = Annotated[
     float | None, typer.Option("--tokens-per-s", metavar="N", help="Median speed of writing, tokens per second.")
 ]
-File = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="TOML, as in configs/simulator.toml.")]
+File = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="TOML: what is to differ from configs/simulator.toml.")
+]
 
 
 def simulate(
@@ -33,19 +41,27 @@ def simulate(
     """Serve simulated providers until Ctrl-C.
 
     They speak the wire formats of Anthropic, OpenAI and xAI, and bill nobody. Paste the lines that
-    are printed into another terminal, and 'ai3 run' there asks the simulator.
+    are printed into another terminal, and 'ai3 run' there asks the simulator. While it runs, change
+    it by POST /_sim/faults, /_sim/limits, /_sim/latency or /_sim/reset; GET /_sim/ledger tells what
+    it was asked and billed.
 
     Examples:
       ai3 simulate
       ai3 simulate --port 9000 --seed 7 --latency 0.5
+      ai3 simulate --latency constant:0.2 --config limits.toml
+      ai3 simulate --latency calls.json
+      curl -d '{"fault": "overloaded", "when": {"every": 10}}' http://127.0.0.1:9000/_sim/faults
+      curl -d '{"factor": 0.25, "seconds": 30}' http://127.0.0.1:9000/_sim/limits
+      curl 'http://127.0.0.1:9000/_sim/ledger?summary=1'
     """
     from ai3ray.errors import UsageError
     from ai3ray.simulator import SimulatorSettings, run
+    from ai3ray.simulator.pace import read_latency
 
-    pace = {"first_token_s": latency, "tokens_per_s": tokens_per_s}
-    overrides = {"seed": seed, "pace": {name: value for name, value in pace.items() if value is not None}}
-    given = {name: value for name, value in overrides.items() if value is not None}
-    settings = SimulatorSettings.load(config, **given)
+    pace = {} if latency is None else read_latency(latency)
+    if tokens_per_s is not None:
+        pace["tokens_per_s"] = tokens_per_s
+    settings = SimulatorSettings.load(config, pace=pace, **({} if seed is None else {"seed": seed}))
     try:
         run(settings, host, port, _announce)
     except KeyboardInterrupt:  # how it is meant to end

@@ -11,10 +11,8 @@ from ai3ray.errors import NotBuilt
 
 COMMANDS = {
     "batch": "ai3 batch",
-    "serve": "ai3 serve",
     "submit": "ai3 submit",
     "cache": "ai3 cache",
-    "keys": "ai3 keys new",
 }
 
 Words = Annotated[list[str] | None, typer.Argument()]

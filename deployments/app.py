@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,50 +21,46 @@ from ai3ray.domain.views import Accepted, Table
 from ai3ray.errors import Ai3Error, HeadUnavailable, RequestError
 from ai3ray.executor.port import Engine
 
+from .access import Access
 from .body import idempotency_key, last_event_id, query_flag, query_int, read_json
 from .errors import answer, on_ai3_error, on_crash, on_disconnect, on_http_error
+from .front import Front
 from .gate import EngineGate
+from .head_routes import HeadEndpoints
+from .openai_api import OpenAiEndpoints
+from .perimeter import Perimeter
+from .routing import Door, Doorkeeper
 from .sse import event_stream, follow
 
 PING_S = 15.0
 MAX_ROWS = 10_000
-
-Endpoint = Callable[[Request], Awaitable[Response]]
+MAX_TASKS = 1000
+"""The most tasks that a plan may have which comes over the network."""
 
 
 def build_app(
     gate: EngineGate,
     *,
+    access: Access | None = None,
     on_stop: Callable[[], None] | None = None,
     on_keep: Callable[[], None] | None = None,
+    front: Front | None = None,
     ping_s: float = PING_S,
 ) -> Starlette:
     """The app over one engine.
 
     Args:
         gate: the engine, booted or booting; requests wait for it.
-        on_stop: ends the host. Only hosts whose callers are the user alone pass it: it makes
-            `POST /head/stop` and `POST /head/prune` exist.
-        on_keep: switches the host's idle clock off, likewise as `POST /head/keep`.
+        access: who may ask, for hosts that listen on TCP; None where nobody but the user gets in.
+        on_stop: ends the host. Only hosts whose callers are the user alone pass it: it makes `/head/*` exist.
+        on_keep: switches the host's idle clock off, as `POST /head/keep`.
+        front: serves on TCP beside this host, as `POST /head/serve`.
         ping_s: seconds of silence after which a stream carries a comment.
     """
-    runs, control = RunEndpoints(gate, ping_s), HostEndpoints(gate, on_stop, on_keep)
-    routes = [
-        _route("/run", POST=runs.run),
-        _route("/stream/run", POST=runs.stream),
-        _route("/runs", GET=runs.list, POST=runs.submit),
-        _route("/runs/{run_id}", GET=runs.show),
-        _route("/runs/{run_id}/events", GET=runs.events),
-        _route("/runs/{run_id}/cancel", POST=runs.cancel),
-        _route("/runs/{run_id}/resume", POST=runs.resume),
-        _route("/plan", POST=runs.plan),
-        _route("/models", GET=control.models),
-        _route("/stats", GET=control.stats),
-        _route("/sql", POST=control.sql),
-        _route("/healthz", GET=control.healthz),
-    ]
-    routes += [_route("/head/stop", POST=control.stop), _route("/head/prune", POST=control.prune)] if on_stop else []
-    routes += [_route("/head/keep", POST=control.keep)] if on_keep else []
+    doors = Doorkeeper(gate, access)
+    routes = _routes(doors, gate, access, ping_s)
+    if on_stop is not None:
+        routes += HeadEndpoints(gate, on_stop, on_keep, front).routes(doors)
     app = Starlette(
         routes=routes,
         exception_handlers={
@@ -72,18 +69,33 @@ def build_app(
             ClientDisconnect: on_disconnect,
             Exception: on_crash,
         },
+        middleware=[Middleware(Perimeter, rules=access.rules)] if access is not None else [],
     )
     app.router.redirect_slashes = False
     return app
 
 
-def _route(path: str, **by_method: Endpoint) -> Route:
-    """One route per path, so that a wrong method is answered with all that the path takes."""
-
-    async def endpoint(request: Request) -> Response:
-        return await by_method["GET" if request.method == "HEAD" else request.method](request)
-
-    return Route(path, endpoint, methods=list(by_method))
+def _routes(doors: Doorkeeper, gate: EngineGate, access: Access | None, ping_s: float) -> list[Route]:
+    """The route table: path, method, the scope that opens it, who answers."""
+    at, runs = doors.route, RunEndpoints(gate, ping_s)
+    host, openai = HostEndpoints(gate, access), OpenAiEndpoints(gate, ping_s)
+    return [
+        at("/run", POST=Door("run", runs.run, spends=True, holds=True)),
+        at("/stream/run", POST=Door("run", runs.stream, spends=True, holds=True)),
+        at("/runs", GET=Door("read", runs.list), POST=Door("run", runs.submit, spends=True)),
+        at("/runs/{run_id}", GET=Door("read", runs.show)),
+        at("/runs/{run_id}/events", GET=Door("read", runs.events, holds=True)),
+        at("/runs/{run_id}/cancel", POST=Door("run", runs.cancel)),
+        at("/runs/{run_id}/resume", POST=Door("run", runs.resume, spends=True)),
+        at("/plan", POST=Door("run", runs.plan, spends=True, holds=True)),
+        at("/models", GET=Door("read", host.models)),
+        at("/stats", GET=Door("read", host.stats)),
+        at("/sql", POST=Door("sql", host.sql)),
+        at("/healthz", GET=Door(None, host.healthz)),
+        at("/v1/chat/completions", POST=Door("run", openai.chat, spends=True, holds=True)),
+        at("/v1/models", GET=Door("read", openai.models)),
+        at("/v1/models/{model:path}", GET=Door("read", openai.model)),
+    ]
 
 
 class RunEndpoints:
@@ -105,11 +117,12 @@ class RunEndpoints:
     async def submit(self, request: Request) -> Response:
         """`POST /runs`: the run is durable and goes on by itself."""
         _, accepted = await self._submit(request)
-        return answer(accepted, 202, _run_header(accepted) | {"location": f"/runs/{accepted.run_id}"})
+        where = f"{request.scope.get('root_path', '')}/runs/{accepted.run_id}"
+        return answer(accepted, 202, _run_header(accepted) | {"location": where})
 
     async def stream(self, request: Request) -> Response:
         """`POST /stream/run`: the run's events, deltas among them."""
-        engine, accepted = await self._submit(request)
+        engine, accepted = await self._submit(request, watch=True)
         return self._events(engine, accepted.run_id, 0, deltas=True, headers=_run_header(accepted))
 
     async def events(self, request: Request) -> Response:
@@ -124,7 +137,7 @@ class RunEndpoints:
         """`GET /runs`: newest first; `next` is what `before` takes for the following page."""
         limit = query_int(request, "limit", 50, 1, 1000)
         engine = await self._gate.engine()
-        rows = list(await engine.runs(limit + 1, request.query_params.get("before")))
+        rows = list(await engine.runs(limit + 1, request.query_params.get("before"), owner=request.state.owner))
         page = rows[:limit]
         return answer({"runs": page, "next": page[-1].run_id if len(rows) > limit else None})
 
@@ -136,7 +149,7 @@ class RunEndpoints:
     async def cancel(self, request: Request) -> Response:
         """`POST /runs/{run_id}/cancel`: the run once it has ended."""
         engine = await self._gate.engine()
-        return answer(await engine.cancel(request.path_params["run_id"]))
+        return answer(await engine.cancel(request.path_params["run_id"], request.state.caller or "user"))
 
     async def resume(self, request: Request) -> Response:
         """`POST /runs/{run_id}/resume`: the run as it stands, going on if it has not ended."""
@@ -146,17 +159,17 @@ class RunEndpoints:
 
     async def plan(self, request: Request) -> Response:
         """`POST /plan`: the graph and an estimate; no task runs."""
-        wanted = parse_request(await read_json(request))
-        preview = await (await self._gate.engine()).plan(wanted)
+        wanted = await _wanted(request)
+        preview = await (await self._gate.engine()).plan(wanted, owner=request.state.caller)
         graph = preview.plan.model_dump(mode="json", exclude_none=True)
         return answer({"plan": graph, "estimate": preview.estimate, "warnings": preview.warnings})
 
-    async def _submit(self, request: Request) -> tuple[Engine, Accepted]:
+    async def _submit(self, request: Request, *, watch: bool = False) -> tuple[Engine, Accepted]:
         key = idempotency_key(request)
-        wanted: RunRequest = parse_request(await read_json(request))
+        wanted = await _wanted(request)
         engine = await self._gate.engine()
         self._gate.touch()
-        return engine, await engine.submit(wanted, key=key)
+        return engine, await engine.submit(wanted, owner=request.state.caller, key=key, watch=watch)
 
     def _events(
         self, engine: Engine, run_id: str, after: int, *, deltas: bool, headers: dict[str, str] | None = None
@@ -169,66 +182,48 @@ class RunEndpoints:
 class HostEndpoints:
     """Everything about the host and what it knows."""
 
-    def __init__(
-        self, gate: EngineGate, on_stop: Callable[[], None] | None, on_keep: Callable[[], None] | None
-    ) -> None:
+    def __init__(self, gate: EngineGate, access: Access | None) -> None:
         self._gate = gate
-        self._on_stop = on_stop
-        self._on_keep = on_keep
+        self._on_network = access is not None
+        self._keyed = access is not None and bool(access.rules.keys)
 
     async def models(self, _request: Request) -> Response:
         """`GET /models`: the registry with live telemetry."""
         return answer({"models": await (await self._gate.engine()).models()})
 
-    async def stats(self, _request: Request) -> Response:
-        """`GET /stats`: all runs in figures."""
-        return answer(await (await self._gate.engine()).stats())
+    async def stats(self, request: Request) -> Response:
+        """`GET /stats`: all runs in figures, or all of the caller's."""
+        return answer(await (await self._gate.engine()).stats(owner=request.state.owner))
 
     async def sql(self, request: Request) -> Response:
-        """`POST /sql`: one read-only SELECT; rows are objects."""
-        sql, limit = _sql_request(await read_json(request))
-        table = await (await self._gate.engine()).query(sql, max_rows=limit)
-        return answer(_row_objects(table))
+        """`POST /sql`: one read-only SELECT over what the caller may see; rows are objects.
 
-    async def prune(self, request: Request) -> Response:
-        """`POST /head/prune`: delete runs that ended long ago, or only count them."""
-        older_than_s, dry_run = _prune_request(await read_json(request))
-        return answer(await (await self._gate.engine()).prune(older_than_s, dry_run=dry_run))
+        What comes over the network runs in a process of its own, on a copy as it was at `as_of`.
+        """
+        sql, limit = _sql_request(await read_json(request))
+        engine, owner = await self._gate.engine(), request.state.owner
+        return answer(_row_objects(await engine.query(sql, max_rows=limit, isolated=self._on_network, owner=owner)))
 
     async def healthz(self, _request: Request) -> Response:
-        """`GET /healthz`: answered at once, also while the engine boots."""
+        """`GET /healthz`: answered at once, also while the engine boots. Strangers learn no more than that it is up."""
         engine, status = self._gate.ready, self._gate.status
-        active = await engine.active() if engine else 0
-        health = {"status": status, "version": __version__, "pid": os.getpid(), "runs_active": active}
+        health: dict[str, Any] = {"status": status, "version": __version__}
+        if not self._keyed:
+            active = await engine.active() if engine else 0
+            health |= {"pid": os.getpid(), "runs_active": active}
         return answer(health, 503 if status == "failed" else 200)
 
-    async def stop(self, request: Request) -> Response:
-        """`POST /head/stop`: end the host; with `?idle=true` only when no run is going."""
-        assert self._on_stop is not None
-        engine = self._gate.ready
-        if query_flag(request, "idle") and (engine is None or await engine.active()):
-            raise HTTPException(409, "the head is busy")
-        return _then(self._on_stop, {"status": "stopping", "pid": os.getpid()})
 
-    async def keep(self, _request: Request) -> Response:
-        """`POST /head/keep`: the host does not leave for want of runs."""
-        assert self._on_keep is not None
-        return _then(self._on_keep, {"status": "kept", "pid": os.getpid()})
+async def _wanted(request: Request) -> RunRequest:
+    """The run that is asked for, no larger than a caller over the network may ask."""
+    wanted = parse_request(await read_json(request))
+    if request.state.network and (wanted.max_tasks or 0) > MAX_TASKS:
+        raise RequestError(f"max_tasks: at most {MAX_TASKS} over the network", "max_tasks")
+    return wanted
 
 
 def _run_header(accepted: Accepted) -> dict[str, str]:
     return {"x-ai3-run-id": accepted.run_id}
-
-
-def _then(act: Callable[[], None], reply: dict[str, Any]) -> Response:
-    """Answer first, then act: the act may end the process."""
-
-    async def later() -> None:
-        act()
-
-    response = answer(reply, 202)
-    response.background = BackgroundTask(later)
-    return response
 
 
 def _sql_request(data: Any) -> tuple[str, int]:
@@ -247,28 +242,16 @@ def _sql_request(data: Any) -> tuple[str, int]:
     return texts[0], limit
 
 
-def _prune_request(data: Any) -> tuple[float, bool]:
-    """Age in seconds and whether to count only, from `{older_than_s, dry_run?}`."""
-    if not isinstance(data, Mapping):
-        raise RequestError("the request is not a JSON object")
-    for name in data:
-        if name not in ("older_than_s", "dry_run"):
-            raise RequestError(f"{name}: there is no such field", name)
-    age, dry_run = data.get("older_than_s"), data.get("dry_run", False)
-    if isinstance(age, bool) or not isinstance(age, int | float) or age < 0:
-        raise RequestError("older_than_s: a number of seconds is wanted", "older_than_s")
-    if not isinstance(dry_run, bool):
-        raise RequestError("dry_run: true or false is wanted", "dry_run")
-    return age, dry_run
-
-
 def _row_objects(table: Table) -> dict[str, Any]:
     """The table with rows as objects; a column name that comes twice gets a number."""
-    columns: list[str] = []
+    columns: dict[str, None] = {}
+    numbers: Counter[str] = Counter()
     for name in table.columns:
-        unique, n = name, 1
+        unique = name
         while unique in columns:
-            unique, n = f"{name}_{n}", n + 1
-        columns.append(unique)
+            numbers[name] += 1
+            unique = f"{name}_{numbers[name]}"
+        columns[unique] = None
     rows = [dict(zip(columns, row, strict=True)) for row in table.rows]
-    return {"columns": columns, "rows": rows, "truncated": table.truncated}
+    told = {"columns": list(columns), "rows": rows, "truncated": table.truncated}
+    return told | ({"as_of": table.as_of} if table.as_of else {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any, NoReturn
 
@@ -11,6 +12,8 @@ from starlette.requests import Request
 from ai3ray.errors import RequestError
 
 MAX_BODY = 8 * 1024 * 1024
+BODY_S = 30.0
+"""Seconds that a body may take to arrive."""
 _DRAINED = 4 * MAX_BODY
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off", ""})
 
@@ -20,7 +23,7 @@ async def read_json(request: Request) -> Any:
 
     Raises:
         RequestError: it is not JSON; the message gives line and column.
-        HTTPException: 413, it is larger than 8 MB.
+        HTTPException: 413, it is larger than 8 MB; 408, it did not arrive in time.
     """
     return decode_json(await _read(request))
 
@@ -29,12 +32,16 @@ async def _read(request: Request) -> bytes:
     # A body that is too large is read on for a while: a client that is cut off while it writes
     # would see a broken pipe, not the reason.
     body, size = bytearray(), 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size <= MAX_BODY:
-            body += chunk
-        elif size > _DRAINED:
-            break
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size <= MAX_BODY:
+                    body += chunk
+                elif size > _DRAINED:
+                    break
+    except TimeoutError as error:
+        raise HTTPException(408, f"the body did not come within {BODY_S:g} s") from error
     if size > MAX_BODY:
         raise HTTPException(413, f"the body is larger than {MAX_BODY // 1024 // 1024} MB")
     return bytes(body)

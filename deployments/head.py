@@ -20,6 +20,7 @@ from ai3ray.errors import Ai3Error
 from ai3ray.headlink import SETTINGS_VARIABLE
 from ai3ray.settings import Settings, load_settings, settings_fingerprint
 
+from .front import Front
 from .gate import EngineGate
 from .guard import stand_guard
 from .place import Place, place_of
@@ -97,6 +98,7 @@ class Head:
         self._tenancy = tenancy
         self._host = host
         self._gate = EngineGate()
+        self._front = Front()
         self._leaving = asyncio.Event()
         self._served = asyncio.Event()
         self._kept = False
@@ -132,7 +134,7 @@ class Head:
         from .app import build_app
         from .server import socket_server
 
-        app = build_app(self._gate, on_stop=lambda: self.leave("told to"), on_keep=self.keep)
+        app = build_app(self._gate, on_stop=lambda: self.leave("told to"), on_keep=self.keep, front=self._front)
         server = socket_server(app)
         until = asyncio.create_task(self._end_server(server))
         try:
@@ -151,6 +153,7 @@ class Head:
             async with self._host as hosted:
                 self._own_signals()  # ray.init has put a handler of its own in place of ours
                 await hosted.engine.active()  # its first call makes a core open the journal
+                self._front.attach(hosted.tcp)
                 self._gate.open(hosted.engine)
                 _log.info("the engine is up")
                 await self._attend(hosted)
@@ -176,13 +179,13 @@ class Head:
                 chore.cancel()
 
     async def _watch_idleness(self, hosted: Hosted) -> None:
-        """Leave once no run has been going for `head_idle_s`."""
+        """Leave once no run has been going, and nobody was served on TCP, for `head_idle_s`."""
         loop = asyncio.get_running_loop()
         tick = min(max(self._idle_s / 10, 0.05), 5.0)
         busy_at = loop.time()
         while not self._kept:
             await asyncio.sleep(tick)
-            if await hosted.engine.active():
+            if self._front.busy or await hosted.engine.active():
                 busy_at = loop.time()
             elif loop.time() - max(busy_at, self._gate.used_at) >= self._idle_s:
                 self.leave(f"nothing has run for {self._idle_s:g} s")

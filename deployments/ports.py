@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ai3ray.domain.serving import ServingWish
 from ai3ray.executor.port import Engine
 from ai3ray.settings import Settings
 
@@ -40,6 +41,18 @@ class RayHandle(Protocol):
         ...
 
 
+class TcpServer(Protocol):
+    """Serves the app on TCP, over the engine of this process's Ray."""
+
+    def open(self, wish: ServingWish) -> str:
+        """Block until it serves; returns its URL."""
+        ...
+
+    def close(self) -> None:
+        """Block until it is gone; does no harm when it is not there."""
+        ...
+
+
 class RayBoot(Protocol):
     """Boots a local Ray."""
 
@@ -56,6 +69,8 @@ class Hosted:
     """The engine."""
     processes: Sequence[int] = ()
     """Pids whose death ends the engine."""
+    tcp: TcpServer | None = None
+    """What can serve on TCP beside the socket."""
 
 
 Host = AbstractAsyncContextManager[Hosted]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -79,6 +80,20 @@ def _belongs(process: Process, folders: Sequence[Path]) -> bool:
         return Path(f"/proc/{process.pid}/cwd").readlink() in folders
     except OSError:
         return False
+
+
+def has_ended(pid: int) -> bool:
+    """Whether this process has ended; a zombie has."""
+    if sys.platform != "linux":
+        return not any(process.pid == pid and "<defunct>" not in process.command for process in processes())
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([fd], [], [], 0)[0])
+    finally:
+        os.close(fd)
 
 
 async def ended(pid: int) -> None:

@@ -17,6 +17,8 @@ from ai3ray.settings import Settings
 
 from .place import Place
 from .ports import Hosted, RayBoot, RayHandle
+from .processes import has_ended
+from .serve_door import RayServeDoor
 
 CLOSE_S = 5.0
 SHUTDOWN_S = 5.0
@@ -41,12 +43,14 @@ async def ray_host(boot: RayBoot, settings: Settings, place: Place) -> AsyncIter
         thread.release()
         raise
     try:
-        yield Hosted(handle.engine, tuple(handle.processes))
+        yield Hosted(handle.engine, tuple(handle.processes), RayServeDoor(settings))
     finally:
         await _close(handle)
-        thread.release()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(thread.finished.wait(), SHUTDOWN_S)
+        # Without gcs or raylet a shutdown would wait for the dead; the rest ends with this process, by its guard.
+        if not any(has_ended(pid) for pid in handle.processes):
+            thread.release()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(thread.finished.wait(), SHUTDOWN_S)
 
 
 async def _close(handle: RayHandle) -> None:

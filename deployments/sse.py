@@ -19,7 +19,7 @@ from ai3ray.executor.port import Engine, Feed, FeedItem
 _log = logging.getLogger("ai3ray.app")
 
 PING = b": ping\n\n"
-_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+SSE_HEADERS = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
 
 Feeds = AsyncGenerator[Feed | None, None]
 
@@ -96,4 +96,4 @@ async def frames(feeds: Feeds) -> AsyncGenerator[bytes, None]:
 
 def event_stream(feeds: Feeds, headers: dict[str, str] | None = None) -> StreamingResponse:
     """The SSE response of these feeds."""
-    return StreamingResponse(frames(feeds), media_type="text/event-stream", headers=_HEADERS | (headers or {}))
+    return StreamingResponse(frames(feeds), media_type="text/event-stream", headers=SSE_HEADERS | (headers or {}))

@@ -27,11 +27,14 @@ def concat(graph: TaskGraph, outputs: Mapping[str, str], holes: Mapping[str, str
     sinks = graph.sinks()
     if len(sinks) == 1:
         return outputs[sinks[0].id] if sinks[0].id in outputs else hole(sinks[0], holes)
-    return "\n\n".join(_section(task, outputs[task.id]) if task.id in outputs else hole(task, holes) for task in sinks)
+    return "\n\n".join(section(task, outputs, holes) for task in sinks)
 
 
-def _section(task: Task, text: str) -> str:
-    text = text.strip("\n")
+def section(task: Task, outputs: Mapping[str, str], holes: Mapping[str, str]) -> str:
+    """One of several sections: the task's output as it stands among others, or why there is none."""
+    if task.id not in outputs:
+        return hole(task, holes)
+    text = outputs[task.id].strip("\n")
     if task.output in _FENCES:
         return text if "```" in text else f"```{_FENCES[task.output]}\n{text}\n```"
     # A title that is only the id was written by nobody, so it is no heading for readers.

@@ -115,6 +115,8 @@ class Decision(Event):
     """Its provider."""
     candidates: tuple[Candidate, ...]
     """All models that were considered, best first."""
+    reserved_usd: float | None = Field(default=None, exclude_if=lambda value: value is None)
+    """The most that the call can cost: what it counts with when its bill stays unknown."""
 
 
 class TaskStart(Event):
@@ -210,11 +212,13 @@ class Final(Event):
 
 
 class RunFailed(Event):
-    """The run ended without an answer."""
+    """The run ended without an answer, or with a part of one when its budget was spent."""
 
     type: Literal["error"] = "error"
     error: ErrorInfo
     """Why."""
+    output: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    """What there is of the answer, when money ran out before all of it was there."""
 
 
 class Cancelled(Event):

@@ -45,7 +45,7 @@ class RunRequest(Frozen):
     """The most tasks a plan may have."""
     assembly: Assembly | None = None
     """Overrides what the plan proposes."""
-    budget_usd: float | None = Field(default=None, gt=0)
+    budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """The most the run may cost, in US dollars."""
     deadline_s: float | None = Field(default=None, gt=0)
     """Seconds after which the run stops."""

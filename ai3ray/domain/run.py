@@ -10,6 +10,7 @@ from ai3ray.domain.call import Attempt, ErrorInfo
 from ai3ray.domain.events import (
     AssembleStart,
     Cancelled,
+    Decision,
     Event,
     Final,
     PlanProgress,
@@ -146,6 +147,8 @@ class RunState(Frozen):
     """The tasks in plan order."""
     attempts: dict[str, Attempt] = {}
     """Every model call by attempt id."""
+    reserved: dict[str, float] = {}
+    """The most that each of them can cost, in US dollars, where its price is known."""
     assembly: Assembly | None = None
     """How the answer was put together."""
     output: str | None = None
@@ -226,6 +229,12 @@ def _plan(state: RunState, event: PlanProgress) -> Changes:
     return {"status": "running", "graph": graph, "plan_source": event.source, "tasks": tasks}
 
 
+def _decision(state: RunState, event: Decision) -> Changes:
+    if event.reserved_usd is None:
+        return {}
+    return {"reserved": {**state.reserved, event.attempt_id: event.reserved_usd}}
+
+
 def _task(state: RunState, event: Event) -> Changes:
     task = state.tasks.get(event.task_id or "")
     if task is None:
@@ -265,7 +274,7 @@ def _final(state: RunState, event: Final) -> Changes:
 
 
 def _error(state: RunState, event: RunFailed) -> Changes:
-    return {"status": "failed", "error": event.error, **_ended(state, event.ts)}
+    return {"status": "failed", "error": event.error, "output": event.output, **_ended(state, event.ts)}
 
 
 def _cancelled(state: RunState, event: Cancelled) -> Changes:
@@ -301,6 +310,7 @@ def _warning(state: RunState, event: Warned) -> Changes:
 _STEPS: dict[str, Callable[[RunState, Any], Changes]] = {
     "run_start": _run_start,
     "plan": _plan,
+    "decision": _decision,
     "assemble_start": _assemble_start,
     "final": _final,
     "error": _error,

@@ -55,7 +55,9 @@ class Table(Frozen):
     rows: tuple[tuple[Any, ...], ...]
     """Rows of JSON scalars, lists and objects."""
     truncated: bool = False
-    """True when there were more rows than asked for."""
+    """True when there were more rows than asked for, or than an answer holds."""
+    as_of: str | None = None
+    """Which moment's journal it shows, UTC ISO 8601; None for the journal as it is."""
 
 
 class PlanPreview(Frozen):
@@ -100,3 +102,11 @@ class ModelView(Frozen):
     """95th percentile of seconds of a call."""
     cost_usd: float | None
     """What they cost."""
+    cost_per_1k_tokens: float | None = None
+    """US dollars per thousand tokens, input and output together, of the calls whose cost is known."""
+    in_flight: int = 0
+    """Calls that have not ended."""
+    share: float | None = None
+    """Its part of the latest calls of all models (at most 200), 0 to 1; null before the first call."""
+    limit: int | None = None
+    """Calls in flight that its provider may have at the moment, over all its models; null when unconfigured."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ai3ray.domain.events import Warned
 from ai3ray.domain.plan import parse_graph
 from ai3ray.domain.request import RunRequest
-from ai3ray.errors import MissingKey, NotBuilt
+from ai3ray.errors import MissingKey
 from ai3ray.executor.roster import key_variables
 from ai3ray.registry.registry import Registry
 from ai3ray.settings import Settings, local_model
@@ -31,9 +31,7 @@ def admit(request: RunRequest, settings: Settings, registry: Registry, configure
         PlanError: the plan is invalid.
         UnknownModel: a model or provider does not exist.
         MissingKey: no provider, or not the one asked for, has a key.
-        NotBuilt: a field whose feature this version does not have.
     """
-    _refuse_unbuilt(request)
     max_tasks = request.max_tasks or settings.max_tasks
     if request.plan is not None:
         graph = parse_graph(request.plan, max_tasks=max_tasks)
@@ -55,20 +53,12 @@ def admit(request: RunRequest, settings: Settings, registry: Registry, configure
             "planner_model": planner,
             "max_concurrency": request.max_concurrency or settings.max_concurrency,
             "max_tasks": max_tasks,
+            "budget_usd": settings.budget_usd if request.budget_usd is None else request.budget_usd,
             "verify": settings.verify if request.verify is None else request.verify,
             "repair_limit": settings.repair_limit if request.repair_limit is None else request.repair_limit,
         }
     )
     return Admitted(filled, tuple(Warned(code="model_name", message=message) for message in warnings))
-
-
-def _refuse_unbuilt(request: RunRequest) -> None:
-    unbuilt = {
-        "budget_usd": request.budget_usd is not None,
-    }
-    for field, asked in unbuilt.items():
-        if asked:
-            raise NotBuilt(f"{field} is not built in this version", field)
 
 
 def _resolve(

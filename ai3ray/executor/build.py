@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Mapping
 from threading import Thread
@@ -15,6 +16,7 @@ from ai3ray.executor.core import Core
 from ai3ray.executor.isolation import Isolation
 from ai3ray.executor.link import Link
 from ai3ray.executor.port import CoreLink
+from ai3ray.executor.recovery import close_ended_runs
 from ai3ray.executor.runner import PlannerSettings, Runner
 from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.pool.pool import ProviderPool
@@ -32,11 +34,16 @@ async def build_core(settings: Settings, env: Mapping[str, str]) -> Core:
     """
     registry = Registry.load(settings)
     configured = configured_providers(settings, env)
-    pool = ProviderPool(registry, settings, configured, clock=time.monotonic, new_id=lambda: new_id("att"))
+    pool = ProviderPool(
+        registry, settings, configured, clock=time.monotonic, new_id=lambda: new_id("att"), jitter=random.random
+    )
     # 0.4 s that need not stall the first lease; whoever wants a price before waits for this thread.
     Thread(target=registry.prices.compile, name="prices", daemon=True).start()
     journal = await DuckDBJournal.open(settings.journal_path)
+    await close_ended_runs(journal)
     stats = await journal.query("select * from model_stats")
+    for owner, usd in await journal.spent_on(registry.today()):
+        pool.budgets.add(owner, usd)
     pool.warm_start(dict(zip(stats.columns, row, strict=True)) for row in stats.rows)
     return Core(settings, registry, configured, journal=journal, pool=pool)
 

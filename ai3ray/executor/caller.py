@@ -95,25 +95,26 @@ class Caller:
 
         Raises:
             ProviderError: the last failure.
-            WishRefused: there was no model to ask.
+            WishRefused: there was no model to ask, or no money to ask one again.
         """
         tried = Exclusions(for_good=set(wish.exclude))
         failures: list[ProviderError] = []
         waits = 0
         while True:
             models = (first,) if first else wish.models
-            changes = {"request_id": new_id("wish"), "models": models, "exclude": tried.names()}
+            stretch = wish.stretch and not first  # where there is another choice, no budget is stretched
+            changes = {"request_id": new_id("wish"), "models": models, "exclude": tried.names(), "stretch": stretch}
             try:
                 lease = await self._link.lease(wish.model_copy(update=changes))
-            except WishRefused:
+            except WishRefused as refused:
                 if first:
                     first = None
-                elif not failures:
-                    raise
-                elif tried.for_now:
+                elif failures and tried.for_now:
                     tried.for_now.clear()
-                else:
+                elif failures and not refused.over_budget:
                     raise _together(failures) from None
+                else:
+                    raise
                 continue
             try:
                 return await self._call(lease, prompt, on_text)
@@ -155,9 +156,12 @@ class Caller:
             raise
         cost = reply.cost_usd
         if cost is None:
-            cost = self._prices.cost(lease.provider, card.id, reply.usage)
+            cost = self._cost(lease, reply.usage)
         self._settle(lease, "succeeded", began, reply=reply, cost=cost)
         return Answer(lease=lease, reply=reply, cost_usd=cost)
+
+    def _cost(self, lease: Lease, usage: Usage) -> float | None:
+        return self._prices.cost(lease.provider, self._card(lease.model).id, usage)
 
     def _adapter(self, lease: Lease) -> ChatModel:
         try:
@@ -189,7 +193,9 @@ class Caller:
                 error=error_info(error),
                 retry_after_s=error.retry_after_s,
                 request_id=error.request_id,
-                usage=Usage() if not error.maybe_paid else None,
+                usage=error.usage if error.usage or error.maybe_paid else Usage(),
+                cost_usd=self._cost(lease, error.usage) if error.usage else None,
+                rate=error.rate,
                 seconds=_since(began),
                 maybe_paid=error.maybe_paid,
             )

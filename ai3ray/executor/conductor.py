@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ai3ray.assembler.assemble import assemble
+from ai3ray.assembler.salvage import salvage
 from ai3ray.domain.call import ErrorInfo, error_info
 from ai3ray.domain.events import (
     AssembleStart,
@@ -22,11 +23,12 @@ from ai3ray.domain.events import (
     Warned,
     utc_now,
 )
+from ai3ray.domain.money import dollars
 from ai3ray.domain.plan import Assembly, Task, TaskGraph, parse_graph
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import run_stats
 from ai3ray.domain.run import TASK_TERMINAL, RunState, TaskState, seconds_between
-from ai3ray.errors import Ai3Error, RunError, RunnerLost
+from ai3ray.errors import Ai3Error, BudgetSpent, RunError, RunnerLost
 from ai3ray.executor.port import AssembleJob, Crew, Outcome, PlanJob, Ref, TaskJob
 from ai3ray.executor.roster import Roster
 from ai3ray.journal.port import Journal
@@ -41,6 +43,7 @@ CANCEL_GRACE_S = 1.0
 """Seconds that calls in flight get to close their sockets before the run is called cancelled."""
 
 OnLost = Callable[[str, str | None], None]
+OnStop = Callable[[str], None]
 
 
 class RunStopped(RunError):
@@ -66,6 +69,7 @@ class Conductor:
         slots: one is held while the run is active; until then it is queued.
         on_lost: told (run id, task id) when a runner died, before the work is given out again.
         roster: the models there are.
+        on_stop: told the run id before its work is stopped.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Conductor:
         slots: asyncio.Semaphore,
         on_lost: OnLost,
         roster: Roster,
+        on_stop: OnStop,
     ) -> None:
         self._run_id = run_id
         self._request = request
@@ -88,6 +93,7 @@ class Conductor:
         self._slots = slots
         self._on_lost = on_lost
         self._roster = roster
+        self._on_stop = on_stop
         self._refs: dict[str, Ref | Outcome] = {}
         self._outcomes: dict[str, asyncio.Task[Outcome]] = {}
         self.cancelled_by = "user"
@@ -159,11 +165,11 @@ class Conductor:
         """Give out every task at once; each starts when its own dependencies are there. No barrier.
 
         What is committed already is handed on by value. What failed in an earlier life of this run is tried
-        again: whoever resumes it may have mended the cause.
+        again, unless its answer was being assembled by then: whoever resumes it may have mended the cause.
         """
         for task in graph.topological():
             done = self._state.tasks[task.id]
-            if done.status == "succeeded":
+            if done.status == "succeeded" or self._state.status == "assembling":
                 self._refs[task.id] = _journaled(done)
             else:
                 deps = [self._refs[dep] for dep in task.depends_on]
@@ -184,8 +190,8 @@ class Conductor:
                 return self._as_journaled(await ref)
             except RunnerLost as error:
                 lives += 1
-                deps = [await asyncio.shield(self._outcomes[dep]) for dep in task.depends_on]
                 self._on_lost(self._run_id, task.id)
+                deps = [await asyncio.shield(self._outcomes[dep]) for dep in task.depends_on]
                 if self._state.tasks[task.id].status not in TASK_TERMINAL and lives == MAX_LOST:
                     self._put(TaskFailed(task_id=task.id, error=error_info(error)))
                 if self._state.tasks[task.id].status in TASK_TERMINAL:
@@ -205,13 +211,26 @@ class Conductor:
             for task_id, outcome in outcomes.items()
             if task_id not in outputs
         }
+        assembly = self._request.assembly or graph.assembly
+        unpaid = _unpaid(graph, outcomes)
+        if unpaid is not None:
+            await self._stop_short(unpaid, salvage(graph, assembly, outputs, holes), holes)
+            return
         if not any(task.id in outputs for task in graph.sinks()):
             raise RunStopped(_first_failure(graph, outcomes))
-        assembly = self._request.assembly or graph.assembly
         if self._state.status == "running":
             self._put(AssembleStart(assembly=assembly, holes=tuple(holes)))
         output = await self._one_answer(graph, assembly, outputs, holes)
+        self._tell_of_overdraft()
         await self._end(Final(status="partial" if holes else "succeeded", output=self._signed(output)))
+
+    async def _stop_short(self, error: ErrorInfo, output: str | None, holes: dict[str, str]) -> None:
+        """The budget is spent: the run fails with what it has."""
+        if output is not None:
+            if self._state.status == "running":
+                self._put(AssembleStart(assembly="concat", holes=tuple(holes)))
+            output = self._signed(output)
+        await self._end(RunFailed(error=error, output=output))
 
     async def _one_answer(
         self, graph: TaskGraph, assembly: Assembly, outputs: dict[str, str], holes: dict[str, str]
@@ -235,6 +254,13 @@ class Conductor:
             self._put(Warned(code="synthesis_fallback", message=message))
         return assemble(graph, "concat", outputs, holes)
 
+    def _tell_of_overdraft(self) -> None:
+        """The last call may have cost more than was left; whoever set the budget has to know."""
+        budget, cost = self._request.budget_usd, run_stats(self._state).cost_usd
+        if budget is not None and cost > budget:
+            message = f"the last call cost more than was left: {dollars(cost)} of {dollars(budget)} is spent"
+            self._put(Warned(code="over_budget", message=message))
+
     def _signed(self, output: str) -> str:
         """The answer, which says so when a demo model wrote any of it; JSON has no place for such a line."""
         demos = self._roster.demos(self._state)
@@ -248,13 +274,15 @@ class Conductor:
         return f"{output.rstrip()}\n\n{self._roster.note(demos, self._state.plan_source)}"
 
     async def _end(self, *terminal: Event) -> None:
-        """The terminal event and the stats, durable before anybody is told."""
-        self._put(*terminal)
-        receipt = self._journal.put(self._run_id, [StatsEvent.of(run_stats(self._state))])
-        await receipt.committed()
+        """The terminal event and the stats, durable before anybody is told. What comes after an end changes nothing."""
+        if not self._state.terminal:
+            self._put(*terminal)
+        stats = [] if self._state.complete else [StatsEvent.of(run_stats(self._state))]
+        await self._journal.put(self._run_id, stats).committed()
 
     async def _stop_tasks(self) -> None:
-        """Close what is in flight, and wait a moment for it to be closed."""
+        """Begin nothing more, close what is in flight, and wait a moment for it to be closed."""
+        self._on_stop(self._run_id)
         refs = [ref for ref in self._refs.values() if not isinstance(ref, Outcome)]
         for ref in refs:
             self._crew.cancel(ref)
@@ -312,6 +340,12 @@ def _journaled(task: TaskState) -> Outcome:
 async def _settled(ref: Ref) -> None:
     with contextlib.suppress(RunnerLost, asyncio.CancelledError):
         await ref
+
+
+def _unpaid(graph: TaskGraph, outcomes: dict[str, Outcome]) -> ErrorInfo | None:
+    """Why a task had to be left out for want of money; None when none had."""
+    errors = (outcomes[task.id].error for task in graph.topological())
+    return next((error for error in errors if error is not None and error.type == BudgetSpent.type), None)
 
 
 def _first_failure(graph: TaskGraph, outcomes: dict[str, Outcome]) -> ErrorInfo:

@@ -5,23 +5,30 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
+from ai3ray.domain.access import CallerLimits
 from ai3ray.domain.call import error_info
 from ai3ray.domain.events import Purpose, RunStart, Stats, TextDelta, event_type, utc_now
 from ai3ray.domain.ids import new_id
+from ai3ray.domain.money import spent
 from ai3ray.domain.plan import TaskGraph, parse_graph
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult, run_result
+from ai3ray.domain.run import RunState
 from ai3ray.domain.views import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
-from ai3ray.errors import Ai3Error, KeyReused, RunError, StaleEpoch
+from ai3ray.errors import Ai3Error, BudgetSpent, KeyReused, RunError, StaleEpoch, Throttled
 from ai3ray.executor.admission import admit
 from ai3ray.executor.conductor import Conductor
 from ai3ray.executor.deltas import DeltaRing
-from ai3ray.executor.estimate import estimate
+from ai3ray.executor.estimate import estimate, too_dear
 from ai3ray.executor.permits import Permits
 from ai3ray.executor.port import Crew, Entries, Feed, FeedItem, Sync, Synced
+from ai3ray.executor.recovery import lost_calls
 from ai3ray.executor.roster import Roster
+from ai3ray.executor.turnstile import Turnstile, until_midnight_s
 from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.port import RunMeta
 from ai3ray.pool.lease import Lease, Refusal
@@ -30,20 +37,6 @@ from ai3ray.registry.registry import Registry
 from ai3ray.settings import Settings
 
 log = logging.getLogger(__name__)
-
-STATS_SQL = """
-select coalesce(sum(r.cost_usd), 0) as cost_usd,
-       coalesce((select bool_and(cost_usd is not null or input_tokens + output_tokens = 0) from attempts), true)
-           as cost_complete,
-       coalesce(sum(r.input_tokens), 0)::bigint as input_tokens,
-       coalesce(sum(r.output_tokens), 0)::bigint as output_tokens,
-       (select count(*) from attempts) as calls,
-       (select count(*) from tasks) as tasks,
-       coalesce(sum(r.seconds), 0) as seconds,
-       0.0 as critical_path_seconds,
-       coalesce((select sum(cost_usd) from attempts where role = 'judge'), 0) as judge_cost_usd
-from runs r
-"""
 
 LINGER_S = 30.0
 """Seconds that a finished run's deltas stay for readers who are behind."""
@@ -78,6 +71,8 @@ class Core:
         self._roster = Roster(registry, settings, configured)
         self.crew: Crew | None = None
         self._slots = asyncio.Semaphore(settings.max_runs)
+        self._turnstile = Turnstile(time.monotonic)
+        self._accepting: set[asyncio.Task[Accepted]] = set()
         self._conductors: dict[str, tuple[Conductor, asyncio.Task[None]]] = {}
         self._deltas: dict[str, DeltaRing] = {}
 
@@ -89,9 +84,11 @@ class Core:
 
     # ── for the app ──────────────────────────────────────────────────────────────────────────────
 
-    async def submit(self, request: RunRequest, *, owner: str = "", key: str | None = None) -> Accepted:
+    async def submit(
+        self, request: RunRequest, *, owner: str = "", key: str | None = None, watch: bool = False
+    ) -> Accepted:
         """Make the run durable, then start it; see `Engine.submit`."""
-        return await self._accept(request, "run", owner=owner, key=key)
+        return await self._seen_through(self._accept(request, "run", owner=owner, key=key, watch=watch))
 
     async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
         """The next events of a run; see `Engine.feed`."""
@@ -114,9 +111,13 @@ class Core:
         """The run as it stands. Raises UnknownRun."""
         return run_result(self._journal.state(run_id), utc_now())
 
-    async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
-        """Runs, newest first."""
-        return await self._journal.runs(limit, before)
+    async def owner_of(self, run_id: str) -> str:
+        """Name of the API key that started the run. Raises UnknownRun."""
+        return self._journal.meta(run_id).owner
+
+    async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
+        """Runs, newest first; those of one owner when one is named."""
+        return await self._journal.runs(limit, before, owner=owner)
 
     async def cancel(self, run_id: str, by: str = "user") -> RunResult:
         """Cancel the run and wait until it has ended."""
@@ -124,6 +125,7 @@ class Core:
         if run_id in self._conductors:
             conductor, task = self._conductors[run_id]
             conductor.cancelled_by = by
+            self._stop(run_id)
             task.cancel()
             await asyncio.wait({task})
         return await self.result(run_id)
@@ -134,32 +136,46 @@ class Core:
             self._take_over(run_id)
         return await self.result(run_id)
 
-    async def plan(self, request: RunRequest) -> PlanPreview:
+    async def plan(self, request: RunRequest, *, owner: str = "") -> PlanPreview:
         """Plan without running a task. The planner's call is journaled and billed as a run of its own."""
         if request.plan is not None:
             admitted = admit(request, self._settings, self._registry, self._configured)
             graph = parse_graph(request.plan, max_tasks=admitted.request.max_tasks or 1)
-            return PlanPreview(plan=graph, estimate=self._estimate(graph, admitted.request))
-        accepted = await self._accept(request, "plan", owner="", key=None)
+            return self._preview(graph, admitted.request)
+        accepted = await self._seen_through(self._accept(request, "plan", owner=owner, key=None))
         await asyncio.wait({self._conductors[accepted.run_id][1]})
         state = self._journal.state(accepted.run_id)
         if state.output is None:
-            raise RunError(state.error.message if state.error else f"planning ended as {state.status}")
+            raise _unplanned(state)
         graph = TaskGraph.model_validate_json(state.output)
-        return PlanPreview(plan=graph, estimate=self._estimate(graph, request), warnings=state.warnings)
+        return self._preview(graph, RunRequest.model_validate(state.request), state.warnings)
 
     async def models(self) -> Sequence[ModelView]:
         """The registry with live telemetry."""
         return self._pool.views()
 
-    async def query(self, sql: str, *, max_rows: int = 10_000) -> Table:
-        """One read-only SELECT over the journal."""
+    async def query(
+        self, sql: str, *, max_rows: int = 10_000, isolated: bool = False, owner: str | None = None
+    ) -> Table:
+        """One read-only SELECT over the journal; see `Engine.query`."""
+        if isolated or owner is not None:
+            return await self._journal.query_isolated(sql, max_rows=max_rows, owner=owner)
         return await self._journal.query(sql, max_rows=max_rows)
 
-    async def stats(self) -> Stats:
-        """All runs in figures."""
-        table = await self._journal.query(STATS_SQL)
-        return Stats.model_validate(dict(zip(table.columns, table.rows[0], strict=True)))
+    async def stats(self, *, owner: str | None = None) -> Stats:
+        """All runs in figures; those of one owner when one is named."""
+        return await self._journal.stats(owner)
+
+    async def admit_caller(self, owner: str, limits: CallerLimits, *, spends: bool) -> None:
+        """Count one request of an API key; see `Engine.admit_caller`."""
+        if limits.rpm is not None and (wait_s := self._turnstile.wait_s(owner, limits.rpm)):
+            raise Throttled(f"{owner} may ask {limits.rpm} times a minute", wait_s)
+        if spends and limits.usd_per_day is not None and await self.spent_today(owner) >= limits.usd_per_day:
+            raise Throttled(f"{owner} has spent its ${limits.usd_per_day:g} of today (UTC)", until_midnight_s())
+
+    async def spent_today(self, owner: str) -> float:
+        """US dollars that an owner's runs have spent since 00:00 UTC; see `Engine.spent_today`."""
+        return self._pool.budgets.spent_today(owner)
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
         """Delete the runs that ended more than so many seconds ago; see `Engine.prune`."""
@@ -185,7 +201,12 @@ class Core:
                 refused[entries.key] = error_info(error)
         self._permits.withdraw(sync.withdrawn)
         for wish in sync.leases:
-            self._permits.ask(sync.runner_id, wish)
+            try:
+                self._check_epoch(wish.run_id, wish.epoch)
+            except Ai3Error as error:
+                self._permits.refuse(sync.runner_id, wish, error)
+            else:
+                self._permits.ask(sync.runner_id, wish)
         grants = await self._permits.collect(sync.runner_id)
         watched = tuple(run_id for run_id, ring in self._deltas.items() if ring.watched)
         return Synced(grants=grants, refused=refused, watched=watched)
@@ -194,8 +215,13 @@ class Core:
         """Wait until waiting wishes of this runner are answered."""
         return await self._permits.wait(runner_id)
 
+    def runner_died(self, runner_id: str) -> None:
+        """A runner's process has ended: what it held is free at once, whatever becomes of its runs."""
+        self._permits.runner_died(runner_id)
+
     async def aclose_runs(self) -> None:
         """Stop conducting and leave the runs resumable."""
+        await asyncio.gather(*self._accepting, return_exceptions=True)
         tasks = [task for _, task in self._conductors.values()]
         for conductor, task in self._conductors.values():
             conductor.leave_open = True
@@ -210,11 +236,23 @@ class Core:
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 
-    async def _accept(self, request: RunRequest, purpose: Purpose, *, owner: str, key: str | None) -> Accepted:
+    async def _seen_through(self, accepting: Coroutine[Any, Any, Accepted]) -> Accepted:
+        """Accept a run even if its caller leaves in the middle: once it is in the journal, it has to be conducted.
+
+        Ray Serve cancels every actor call of a request whose client has gone.
+        """
+        task = asyncio.create_task(accepting, name="accept")
+        self._accepting.add(task)
+        task.add_done_callback(self._accepting.discard)
+        return await asyncio.shield(task)
+
+    async def _accept(
+        self, request: RunRequest, purpose: Purpose, *, owner: str, key: str | None, watch: bool = False
+    ) -> Accepted:
         admitted = admit(request, self._settings, self._registry, self._configured)
         body_hash = _hash(request)
         scoped = f"{owner}:{key}" if key is not None else None
-        if scoped is not None and (known := self._known(scoped, body_hash)) is not None:
+        if scoped is not None and (known := await self._known(scoped, body_hash)) is not None:
             return known
         run_id = new_id("run")
         body = admitted.request.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -224,10 +262,12 @@ class Core:
             meta=RunMeta(owner=owner, request_key=scoped, request_hash=body_hash),
         )
         await receipt.committed()
+        if watch:
+            self._deltas.setdefault(run_id, DeltaRing()).watch()
         self._conduct(run_id, admitted.request)
         return Accepted(run_id=run_id, status="queued")
 
-    def _known(self, key: str, body_hash: str) -> Accepted | None:
+    async def _known(self, key: str, body_hash: str) -> Accepted | None:
         """The run that this idempotency key made, if it came before with the same body."""
         found = self._journal.find_by_key(key)
         if found is None:
@@ -235,10 +275,13 @@ class Core:
         run_id, known_hash = found
         if known_hash != body_hash:
             raise KeyReused("this Idempotency-Key came before with another body")
+        await self._journal.tail(run_id, 0)  # the first request may still be on its way to the disk
         return Accepted(run_id=run_id, status=self._journal.state(run_id).status)
 
     def _conduct(self, run_id: str, request: RunRequest) -> None:
         assert self.crew is not None, "start() comes first"
+        so_far, owner = spent(self._journal.state(run_id)), self._journal.meta(run_id).owner
+        self._pool.budgets.open_run(run_id, request.budget_usd, owner=owner, spent=so_far)
         conductor = Conductor(
             run_id,
             request,
@@ -248,6 +291,7 @@ class Core:
             slots=self._slots,
             on_lost=self._permits.lost,
             roster=self._roster,
+            on_stop=self._stop,
         )
         task = asyncio.create_task(self._drive(run_id, conductor), name=run_id)
         self._conductors[run_id] = (conductor, task)
@@ -263,20 +307,24 @@ class Core:
 
     def _take_over(self, run_id: str) -> None:
         """Go on with a run that a former core left open; its calls in flight may have been paid."""
-        state = self._journal.state(run_id)
-        lost = [
-            attempt.model_copy(update={"status": "lost", "maybe_paid": True, "error_type": "runner_lost"})
-            for attempt in state.attempts.values()
-            if attempt.status == "started"
-        ]
-        meta = self._journal.meta(run_id)
-        self._journal.put(run_id, (), lost, meta=meta.model_copy(update={"epoch": meta.epoch + 1}))
+        state, meta = self._journal.state(run_id), self._journal.meta(run_id)
+        self._journal.put(run_id, (), lost_calls(state), meta=meta.model_copy(update={"epoch": meta.epoch + 1}))
         self._conduct(run_id, RunRequest.model_validate(state.request))
 
     def _place(self, entries: Entries) -> None:
-        if entries.epoch != self._journal.meta(entries.run_id).epoch:
-            raise StaleEpoch(f"run {entries.run_id} has another owner by now")
+        self._check_epoch(entries.run_id, entries.epoch)
         self._journal.put(entries.run_id, entries.events, entries.attempts, key=entries.key)
+
+    def _check_epoch(self, run_id: str, epoch: int | None) -> None:
+        """Raises StaleEpoch for a writer, or an asker, that works for an owner of the past."""
+        if epoch is not None and epoch != self._journal.meta(run_id).epoch:
+            raise StaleEpoch(f"run {run_id} has another owner by now")
+
+    def _stop(self, run_id: str) -> None:
+        """From now on the run is granted no call, and no runner begins one for it."""
+        self._permits.stop_run(run_id)
+        if self.crew is not None:
+            self.crew.stop_run(run_id)
 
     def _pass_on(self, delta: TextDelta) -> None:
         ring = self._deltas.get(delta.run_id)
@@ -298,8 +346,18 @@ class Core:
             done=state.complete and last >= state.seq,
         )
 
-    def _estimate(self, graph: TaskGraph, request: RunRequest) -> dict[str, float | None]:
-        return estimate(graph, request, self._pool, self._registry.prices)
+    def _preview(self, graph: TaskGraph, request: RunRequest, warnings: Sequence[str] = ()) -> PlanPreview:
+        """A plan and what running it would take."""
+        figures = estimate(graph, request, self._pool, self._registry.prices)
+        return PlanPreview(plan=graph, estimate=figures, warnings=(*warnings, *too_dear(figures, request)))
+
+
+def _unplanned(state: RunState) -> RunError:
+    """Why there is no plan."""
+    if state.error is None:
+        return RunError(f"planning ended as {state.status}")
+    kind = BudgetSpent if state.error.type == BudgetSpent.type else RunError
+    return kind(state.error.message)
 
 
 def _hash(request: RunRequest) -> str:

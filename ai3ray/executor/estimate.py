@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ai3ray.domain.call import Usage
+from ai3ray.domain.money import dollars
 from ai3ray.domain.plan import Task, TaskGraph
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.views import ModelView
@@ -42,6 +43,14 @@ def estimate(graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: 
         "cost_usd": None if cost is None else round(cost, 6),
         "seconds": round(max(finish.values(), default=0.0), 1),
     }
+
+
+def too_dear(figures: Mapping[str, float | None], request: RunRequest) -> tuple[str, ...]:
+    """What the reader should know when a plan's estimate does not fit into the budget."""
+    cost, budget = figures["cost_usd"], request.budget_usd
+    if cost is None or budget is None or cost <= budget:
+        return ()
+    return (f"the plan is estimated at {dollars(cost)}, more than its budget of {dollars(budget)}",)
 
 
 def _choice(task: Task, request: RunRequest, pool: ProviderPool) -> str | None:

@@ -53,6 +53,10 @@ class InlineCrew:
         assert isinstance(ref, InlineRef)
         ref.task.cancel()
 
+    def stop_run(self, run_id: str) -> None:
+        """Stop all that works on a run."""
+        self._runner.stop_run(run_id)
+
 
 @asynccontextmanager
 async def open_inline(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Core]:

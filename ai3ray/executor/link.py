@@ -10,7 +10,7 @@ from typing import Any
 
 from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import TextDelta
-from ai3ray.errors import Ai3Error, EngineError, NoModelLeft
+from ai3ray.errors import Ai3Error, BudgetSpent, EngineError, NoModelLeft
 from ai3ray.executor.port import CoreLink, Entries, Sync
 from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settlement
 
@@ -21,6 +21,11 @@ class WishRefused(NoModelLeft):
     def __init__(self, info: ErrorInfo) -> None:
         super().__init__(info.message)
         self.info = info
+
+    @property
+    def over_budget(self) -> bool:
+        """Whether money is what it lacks."""
+        return self.info.type == BudgetSpent.type
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.info,)

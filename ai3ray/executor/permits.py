@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from ai3ray.domain.call import Attempt, ErrorInfo, Usage, error_info
+from ai3ray.domain.call import Attempt, ErrorInfo, Role, Usage, error_info
 from ai3ray.domain.events import Decision, Event, TaskStart, utc_now
-from ai3ray.errors import IllegalTransition, UnknownRun
+from ai3ray.errors import Ai3Error, IllegalTransition, UnknownRun
 from ai3ray.journal.port import Journal, Receipt
 from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settlement
 from ai3ray.pool.pool import ProviderPool
@@ -31,6 +31,7 @@ class _Mailbox:
 class _Open:
     """A lease that has not been settled."""
 
+    runner_id: str
     lease: Lease
     wish: LeaseRequest
     attempt: Attempt
@@ -50,11 +51,15 @@ class Permits:
         self._wishes: dict[str, tuple[str, LeaseRequest]] = {}
         self._open: dict[str, _Open] = {}
         self._mail: dict[str, _Mailbox] = defaultdict(_Mailbox)
-        self._counts: Counter[tuple[str, str | None, str]] = Counter()
+        self._counts: dict[str, Counter[tuple[str | None, str]]] = {}
+        self._stopped: set[str] = set()
+        self._dead: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def ask(self, runner_id: str, wish: LeaseRequest) -> None:
-        """Wish for a lease; the answer arrives in the runner's mail."""
+        """Wish for a lease; the answer arrives in the runner's mail. A run that is being stopped gets none."""
+        if wish.run_id in self._stopped or runner_id in self._dead:
+            return
         self._wishes[wish.request_id] = (runner_id, wish)
         answer = self._pool.lease(wish)
         if answer is not None:
@@ -78,29 +83,30 @@ class Permits:
 
     def lost(self, run_id: str, task_id: str | None) -> None:
         """The runner that worked on this died: its calls are settled as lost, its wishes forgotten."""
-        self.withdraw(
-            request_id
-            for request_id, (_, wish) in list(self._wishes.items())
-            if (wish.run_id, wish.task_id) == (run_id, task_id)
-        )
-        for entry in list(self._open.values()):
-            if (entry.wish.run_id, entry.wish.task_id) == (run_id, task_id):
-                self.settle(
-                    Settlement(
-                        attempt_id=entry.lease.attempt_id,
-                        token=entry.lease.token,
-                        status="lost",
-                        error=ErrorInfo(type="runner_lost", message="the runner died during the call"),
-                        maybe_paid=True,
-                    )
-                )
+        self._lose(lambda _, wish: (wish.run_id, wish.task_id) == (run_id, task_id))
+
+    def runner_died(self, runner_id: str) -> None:
+        """A runner's process has ended: the same for all that it did, whether or not somebody waits for its work."""
+        self._dead.add(runner_id)  # what it had sent may still arrive
+        self._lose(lambda owner, _: owner == runner_id)
+        self._mail.pop(runner_id, _Mailbox()).arrived.set()
+
+    def refuse(self, runner_id: str, wish: LeaseRequest, error: Ai3Error) -> None:
+        """Answer a wish without asking the pool."""
+        refusal = Refusal(request_id=wish.request_id, run_id=wish.run_id, error=error_info(error))
+        self._mail[runner_id].add(refusal)
+
+    def stop_run(self, run_id: str) -> None:
+        """The run is being stopped: what it waits for is withdrawn, and it is granted nothing more."""
+        self._stopped.add(run_id)
+        self._withdraw_run(run_id)
 
     def drop_run(self, run_id: str) -> None:
         """The run has ended: nothing of it waits any longer."""
-        self.withdraw(request_id for request_id, (_, wish) in list(self._wishes.items()) if wish.run_id == run_id)
+        self._withdraw_run(run_id)
         self._pool.drop_run(run_id)
-        for key in [key for key in self._counts if key[0] == run_id]:
-            del self._counts[key]
+        self._stopped.discard(run_id)
+        self._counts.pop(run_id, None)
 
     async def collect(self, runner_id: str) -> tuple[Lease | Refusal, ...]:
         """The answers in a runner's mail, each lease's attempt durable by now."""
@@ -110,7 +116,7 @@ class Permits:
         for _, receipt in answers:
             if receipt is not None:
                 await receipt.committed()
-        return tuple(answer for answer, _ in answers)
+        return tuple(answer for answer, _ in answers if not self._take_back(answer))
 
     async def wait(self, runner_id: str) -> tuple[Lease | Refusal, ...]:
         """The same, waiting until there is one."""
@@ -121,6 +127,30 @@ class Permits:
         """Stop the expiry timer."""
         if self._timer is not None:
             self._timer.cancel()
+
+    def _take_back(self, answer: Lease | Refusal) -> bool:
+        """Whether this is a lease of a run that was stopped while the attempt was on its way to the disk."""
+        if isinstance(answer, Refusal) or answer.run_id not in self._stopped:
+            return False
+        self.settle(Settlement(attempt_id=answer.attempt_id, token=answer.token, status="cancelled"))
+        return True
+
+    def _withdraw_run(self, run_id: str) -> None:
+        self.withdraw([request_id for request_id, (_, wish) in self._wishes.items() if wish.run_id == run_id])
+
+    def _lose(self, concerned: Callable[[str, LeaseRequest], bool]) -> None:
+        """Settle as lost, and forget, what these runners did or wished for."""
+        self.withdraw([request_id for request_id, wish in self._wishes.items() if concerned(*wish)])
+        for entry in [entry for entry in self._open.values() if concerned(entry.runner_id, entry.wish)]:
+            self.settle(
+                Settlement(
+                    attempt_id=entry.lease.attempt_id,
+                    token=entry.lease.token,
+                    status="lost",
+                    error=ErrorInfo(type="runner_lost", message="the runner died during the call"),
+                    maybe_paid=True,
+                )
+            )
 
     def _take(self, grants: Iterable[Lease | Refusal]) -> None:
         for grant in grants:
@@ -133,8 +163,9 @@ class Permits:
             self._mail[runner_id].add(answer)
             return
         try:
-            receipt = self._journal_start(answer, wish)
+            receipt = self._journal_start(runner_id, answer, wish)
         except (IllegalTransition, UnknownRun) as error:  # the run ended while the wish waited
+            self._counts.pop(answer.run_id, None)
             self._mail[runner_id].add(
                 Refusal(request_id=answer.request_id, run_id=answer.run_id, error=error_info(error))
             )
@@ -143,14 +174,14 @@ class Permits:
             return
         self._mail[runner_id].add(answer, receipt)
 
-    def _journal_start(self, lease: Lease, wish: LeaseRequest) -> Receipt:
-        counter = (wish.run_id, wish.task_id, "task" if wish.role == "repair" else wish.role)
+    def _journal_start(self, runner_id: str, lease: Lease, wish: LeaseRequest) -> Receipt:
+        counts, series = self._calls_so_far(wish.run_id), _series(wish.task_id, wish.role)
         attempt = Attempt(
             run_id=wish.run_id,
             task_id=wish.task_id,
             attempt_id=lease.attempt_id,
             role=wish.role,
-            n=self._counts[counter] + 1,
+            n=counts[series] + 1,
             provider=lease.provider,
             model=lease.model,
             status="started",
@@ -164,17 +195,26 @@ class Permits:
                 model=lease.model,
                 provider=lease.provider,
                 candidates=lease.candidates,
+                reserved_usd=lease.reserved_usd,
             )
         ]
         if wish.role in {"task", "repair"}:
             events.append(TaskStart(task_id=wish.task_id, attempt_id=lease.attempt_id, model=lease.model))
         receipt = self._journal.put(wish.run_id, events, [attempt])
-        self._counts[counter] += 1
-        self._open[lease.attempt_id] = _Open(lease=lease, wish=wish, attempt=attempt)
+        counts[series] += 1
+        self._open[lease.attempt_id] = _Open(runner_id=runner_id, lease=lease, wish=wish, attempt=attempt)
         return receipt
 
+    def _calls_so_far(self, run_id: str) -> Counter[tuple[str | None, str]]:
+        """How many calls each task or role has had, those of earlier lives of the run included."""
+        if run_id not in self._counts:
+            calls = self._journal.state(run_id).attempts.values()
+            self._counts[run_id] = Counter(_series(call.task_id, call.role) for call in calls)
+        return self._counts[run_id]
+
     def _journal_end(self, entry: _Open, settlement: Settlement, warnings: Iterable[Event]) -> None:
-        usage = settlement.usage or Usage()
+        # Tokens of an answer that broke off have no known price: `maybe_paid` tells of them, the limits count them.
+        usage = (settlement.usage if settlement.status == "succeeded" else None) or Usage()
         ended = entry.attempt.model_copy(
             update={
                 "status": settlement.status,
@@ -220,3 +260,8 @@ class Permits:
                 )
                 self._journal_end(entry, lost, ())
         self._take(settled.grants)
+
+
+def _series(task_id: str | None, role: Role) -> tuple[str | None, str]:
+    """What calls are numbered together: a task's own, repairs among them; a judge's; a planner's; an assembler's."""
+    return task_id, "task" if role == "repair" else role

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any, Literal, Protocol
 
+from ai3ray.domain.access import CallerLimits
 from ai3ray.domain.call import Attempt, ErrorInfo
 from ai3ray.domain.events import AnyEvent, Stats, TextDelta, Warned
 from ai3ray.domain.frozen import Frozen
@@ -178,6 +179,10 @@ class Crew(Protocol):
         """Stop it: its call's socket is closed, its lease returned. Returns at once."""
         ...
 
+    def stop_run(self, run_id: str) -> None:
+        """Stop all that works on a run, and begin nothing more for it. Returns at once."""
+        ...
+
 
 class FeedItem(Frozen):
     """One event as a reader gets it."""
@@ -204,8 +209,16 @@ class Feed(Frozen):
 class Engine(Protocol):
     """What the HTTP app sees of ai3ray; every method raises errors of our tree."""
 
-    async def submit(self, request: RunRequest, *, owner: str = "", key: str | None = None) -> Accepted:
+    async def submit(
+        self, request: RunRequest, *, owner: str = "", key: str | None = None, watch: bool = False
+    ) -> Accepted:
         """Make the run durable, then start it. The same key and body again give the same run.
+
+        Args:
+            request: what to run.
+            owner: name of the API key that asks; empty for the home's own user.
+            key: the caller's Idempotency-Key.
+            watch: the caller is about to follow the run with its deltas, from the first one on.
 
         Raises:
             UsageError: a plan, model or provider is wrong; nothing was journaled.
@@ -221,8 +234,12 @@ class Engine(Protocol):
         """The run as it stands. Raises UnknownRun."""
         ...
 
-    async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
-        """Runs, newest first."""
+    async def owner_of(self, run_id: str) -> str:
+        """Name of the API key that started the run; empty on a laptop. Raises UnknownRun."""
+        ...
+
+    async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
+        """Runs, newest first; those of one owner when one is named."""
         ...
 
     async def cancel(self, run_id: str, by: str = "user") -> RunResult:
@@ -233,7 +250,7 @@ class Engine(Protocol):
         """See to it that the run goes on if it has not ended, and tell how it stands. Raises UnknownRun."""
         ...
 
-    async def plan(self, request: RunRequest) -> PlanPreview:
+    async def plan(self, request: RunRequest, *, owner: str = "") -> PlanPreview:
         """Plan without running."""
         ...
 
@@ -241,12 +258,46 @@ class Engine(Protocol):
         """The registry with live telemetry."""
         ...
 
-    async def query(self, sql: str, *, max_rows: int = 10_000) -> Table:
-        """One read-only SELECT over the journal."""
+    async def query(
+        self, sql: str, *, max_rows: int = 10_000, isolated: bool = False, owner: str | None = None
+    ) -> Table:
+        """One read-only SELECT over the journal.
+
+        Args:
+            sql: the SELECT.
+            max_rows: the most rows of the answer.
+            isolated: run it in a process of its own, with hard limits, on a recent copy of the journal: for
+                callers who are not the home's own user. The answer then has `as_of`.
+            owner: whose runs it sees, None for everybody's; with one it is always isolated.
+
+        Raises:
+            RequestError: it is not one SELECT, it is wrong, or it broke a limit and was stopped.
+            Throttled: too many isolated queries are running.
+        """
         ...
 
-    async def stats(self) -> Stats:
-        """All runs in figures."""
+    async def stats(self, *, owner: str | None = None) -> Stats:
+        """All runs in figures; those of one owner when one is named."""
+        ...
+
+    async def admit_caller(self, owner: str, limits: CallerLimits, *, spends: bool) -> None:
+        """Count one request of an API key.
+
+        Args:
+            owner: the key's name.
+            limits: what it may ask.
+            spends: whether the request may start calls of models.
+
+        Raises:
+            Throttled: a limit is reached.
+        """
+        ...
+
+    async def spent_today(self, owner: str) -> float:
+        """US dollars that the runs of an API key have spent since 00:00 UTC; calls in flight do not count yet.
+
+        A call that may have been billed and whose bill nobody knows counts with the most that it can have cost.
+        """
         ...
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:

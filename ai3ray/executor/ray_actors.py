@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from pathlib import Path
+from platform import node
 from typing import Any
 
 import ray
 from ray.actor import ActorHandle
 
+from ai3ray.errors import MissingKey, SettingsError
 from ai3ray.executor.build import build_core
 from ai3ray.executor.core import Core
 from ai3ray.executor.port import Sync, Synced
@@ -23,17 +26,30 @@ from ai3ray.settings import Settings
 
 NAMESPACE = "ai3"
 CORE_NAME = "ai3-core"
+_HEAD_NODE = "node:__internal_head__"
+"""The resource that Ray gives to the head node alone."""
 
 
 class CoreHost:
     """The core in its own process. It starts itself at the first call, and so again after a restart."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, cluster: bool = False) -> None:
         self._settings = settings
+        self._cluster = cluster
         self._starting: asyncio.Task[Core] | None = None
 
     async def ready(self) -> None:
         """Return once the journal is open and the runners are on their way."""
+        await self._core()
+
+    async def claim(self, home: Path) -> None:
+        """As `ready`, for a caller who means the core of this home.
+
+        Raises:
+            SettingsError: it is another home's.
+        """
+        if home != self._settings.home:
+            raise SettingsError(f"the core of this Ray owns {self._settings.home}, not {home}: use one AI3_HOME")
         await self._core()
 
     async def pids(self) -> list[int]:
@@ -53,12 +69,21 @@ class CoreHost:
 
     async def engine(self, method: str, args: tuple[Any, ...], fields: dict[str, Any]) -> Any:
         """One of the `Engine` port's methods by name."""
-        return await getattr(await self._core(), method)(*args, **fields)
+        try:
+            return await getattr(await self._core(), method)(*args, **fields)
+        except MissingKey as error:
+            if not self._cluster:
+                raise
+            # Whoever asks sits elsewhere: their own environment is not the one that counts.
+            raise MissingKey(f"{error} in the environment of node {node()}", error.param) from None
 
     async def aclose(self) -> None:
         """Leave the runs resumable and close the journal."""
         if self._starting is not None:
-            await (await self._starting).aclose()
+            core = await self._starting
+            await core.aclose()
+            if isinstance(core.crew, RayCrew):
+                await core.crew.aclose()
 
     async def _core(self) -> Core:
         if self._starting is None or (self._starting.done() and self._starting.exception() is not None):
@@ -67,12 +92,27 @@ class CoreHost:
 
     async def _start(self) -> Core:
         core = await build_core(self._settings, os.environ)
-        core.start(RayCrew(self._settings, ray.get_runtime_context().current_actor))
+        core.start(RayCrew(self._settings, ray.get_runtime_context().current_actor, core.runner_died))
         return core
 
 
-def create_core(settings: Settings, name: str = CORE_NAME) -> ActorHandle[Any]:
-    """The core actor of this Ray, made if it is not there."""
-    actor: Any = ray.remote(CoreHost).options(name=name, namespace=NAMESPACE, get_if_exists=True, **ACTOR_OPTIONS)
-    handle: ActorHandle[Any] = actor.remote(settings)
+def create_core(settings: Settings, name: str = CORE_NAME, *, detached: bool = False) -> ActorHandle[Any]:
+    """The core actor of this Ray, made if it is not there.
+
+    Args:
+        settings: what it is made with; one that is there keeps its own.
+        name: its name in the namespace `ai3`.
+        detached: whether it outlives the process that makes it: on clusters, where that is one replica of many.
+    """
+    life = {"lifetime": "detached", "resources": _home_node()} if detached else {}
+    actor: Any = ray.remote(CoreHost).options(
+        name=name, namespace=NAMESPACE, get_if_exists=True, **life, **ACTOR_OPTIONS
+    )
+    handle: ActorHandle[Any] = actor.remote(settings, cluster=detached)
     return handle
+
+
+def _home_node() -> dict[str, float]:
+    """Binds the core to the node that has its journal's file: the one with the resource `journal`, else the head."""
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return {"journal" if "journal" in resources else _HEAD_NODE: 0.001}

@@ -78,7 +78,7 @@ def boot_local(settings: Settings, *, temp_dir: Path) -> RayHandle:
     import ray
     from ray.exceptions import RayTaskError
 
-    _make_lean()
+    make_lean()
     try:
         ray.init(
             address="local",
@@ -107,8 +107,11 @@ def boot_local(settings: Settings, *, temp_dir: Path) -> RayHandle:
     return RayHandle(engine=engine, core=core, processes=_watched_processes())
 
 
-def _make_lean() -> None:
-    """Change the defaults of Ray's own parameters, by name, where this version has them."""
+def make_lean() -> None:
+    """Change the defaults of Ray's own parameters, by name, where this version has them.
+
+    For a Ray of our own that this process is about to start; never for clusters.
+    """
     from ray._private.node import Node
     from ray._private.parameter import RayParams
 

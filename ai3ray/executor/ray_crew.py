@@ -26,6 +26,9 @@ ACTOR_OPTIONS: dict[str, Any] = {
 }
 
 
+OnDeath = Callable[[str], None]
+
+
 class RayRef:
     """A runner's work behind an ObjectRef."""
 
@@ -63,11 +66,13 @@ class LateRef:
 
 
 class _Runner:
-    """One runner actor and whether it is there."""
+    """One runner actor, whether it is there, and who is told when one of its processes has ended."""
 
-    def __init__(self, handle: ActorHandle[Any]) -> None:
+    def __init__(self, handle: ActorHandle[Any], on_death: OnDeath) -> None:
         self.handle = handle
         self.recovery: asyncio.Task[None] | None = None
+        self._on_death = on_death
+        self.watch = asyncio.create_task(self._watch(), name="runner-watch")
 
     @property
     def up(self) -> bool:
@@ -77,6 +82,25 @@ class _Runner:
         """Its process died: Ray starts another; until it answers nothing is sent there."""
         if self.up:
             self.recovery = asyncio.create_task(self._come_back(), name="runner-recovery")
+
+    async def _watch(self) -> None:
+        """Tell of the end of each process that this runner lives in, though nobody waits for its work."""
+        while True:
+            name: str | None = None
+            try:
+                name = await self.handle.name.remote()
+                await self.handle.live.remote(name)
+            except LOST:
+                self.lost()
+            except RayError:
+                return  # Ray itself is going
+            if name is not None:
+                self._on_death(name)
+            if self.recovery is not None:
+                try:
+                    await asyncio.shield(self.recovery)
+                except (RayError, TimeoutError):
+                    return  # it will not come back, as all that ask for it are told
 
     async def _come_back(self) -> None:
         async with asyncio.timeout(RECOVERY_S):
@@ -95,11 +119,13 @@ class RayCrew:
     Args:
         settings: how many runners, and what they are built from.
         core: the handle that runners call back on.
+        on_death: told the name of each runner whose process has ended.
     """
 
-    def __init__(self, settings: Settings, core: ActorHandle[Any]) -> None:
+    def __init__(self, settings: Settings, core: ActorHandle[Any], on_death: OnDeath) -> None:
         runners: Any = ray.remote(RunnerHost).options(**ACTOR_OPTIONS)
-        self._runners = [_Runner(runners.remote(f"runner-{n}", settings, core)) for n in range(settings.runners)]
+        handles = [runners.remote(f"runner-{n}", settings, core) for n in range(settings.runners)]
+        self._runners = [_Runner(handle, on_death) for handle in handles]
         self._warming = [runner.handle.warm_up.remote() for runner in self._runners]
         self._turn = 0
 
@@ -131,6 +157,18 @@ class RayCrew:
             ray.cancel(ref.ref)
         elif isinstance(ref, LateRef):
             ref.task.cancel()
+
+    def stop_run(self, run_id: str) -> None:
+        """Stop all that works on a run: one word to each runner, however many tasks it has."""
+        for runner in self._runners:
+            if runner.up:
+                runner.handle.stop_run.remote(run_id)
+
+    async def aclose(self) -> None:
+        """Watch the runners no longer."""
+        for runner in self._runners:
+            runner.watch.cancel()
+        await asyncio.gather(*(runner.watch for runner in self._runners), return_exceptions=True)
 
     async def pids(self) -> list[int]:
         """Process ids of the runners, once they are up."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from ray.actor import ActorHandle
 
+from ai3ray.domain.access import CallerLimits
 from ai3ray.domain.events import Stats
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult
@@ -26,9 +27,11 @@ class RayEngine:
     def __init__(self, core: ActorHandle[Any]) -> None:
         self._core = core
 
-    async def submit(self, request: RunRequest, *, owner: str = "", key: str | None = None) -> Accepted:
+    async def submit(
+        self, request: RunRequest, *, owner: str = "", key: str | None = None, watch: bool = False
+    ) -> Accepted:
         """See `Engine.submit`."""
-        accepted: Accepted = await self._call("submit", request, owner=owner, key=key)
+        accepted: Accepted = await self._call("submit", request, owner=owner, key=key, watch=watch)
         return accepted
 
     async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
@@ -41,9 +44,14 @@ class RayEngine:
         result: RunResult = await self._call("result", run_id)
         return result
 
-    async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
+    async def owner_of(self, run_id: str) -> str:
+        """See `Engine.owner_of`."""
+        owner: str = await self._call("owner_of", run_id)
+        return owner
+
+    async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
         """See `Engine.runs`."""
-        rows: Sequence[RunRow] = await self._call("runs", limit, before)
+        rows: Sequence[RunRow] = await self._call("runs", limit, before, owner=owner)
         return rows
 
     async def cancel(self, run_id: str, by: str = "user") -> RunResult:
@@ -56,9 +64,9 @@ class RayEngine:
         result: RunResult = await self._call("resume", run_id)
         return result
 
-    async def plan(self, request: RunRequest) -> PlanPreview:
+    async def plan(self, request: RunRequest, *, owner: str = "") -> PlanPreview:
         """See `Engine.plan`."""
-        preview: PlanPreview = await self._call("plan", request)
+        preview: PlanPreview = await self._call("plan", request, owner=owner)
         return preview
 
     async def models(self) -> Sequence[ModelView]:
@@ -66,15 +74,26 @@ class RayEngine:
         views: Sequence[ModelView] = await self._call("models")
         return views
 
-    async def query(self, sql: str, *, max_rows: int = 10_000) -> Table:
+    async def query(
+        self, sql: str, *, max_rows: int = 10_000, isolated: bool = False, owner: str | None = None
+    ) -> Table:
         """See `Engine.query`."""
-        table: Table = await self._call("query", sql, max_rows=max_rows)
+        table: Table = await self._call("query", sql, max_rows=max_rows, isolated=isolated, owner=owner)
         return table
 
-    async def stats(self) -> Stats:
+    async def stats(self, *, owner: str | None = None) -> Stats:
         """See `Engine.stats`."""
-        stats: Stats = await self._call("stats")
+        stats: Stats = await self._call("stats", owner=owner)
         return stats
+
+    async def admit_caller(self, owner: str, limits: CallerLimits, *, spends: bool) -> None:
+        """See `Engine.admit_caller`."""
+        await self._call("admit_caller", owner, limits, spends=spends)
+
+    async def spent_today(self, owner: str) -> float:
+        """See `Engine.spent_today`."""
+        usd: float = await self._call("spent_today", owner)
+        return usd
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
         """See `Engine.prune`."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from ray.actor import ActorHandle
 
+from ai3ray.domain.ids import new_id
 from ai3ray.executor.build import RunnerParts
 from ai3ray.executor.functions import RayIsolation
 from ai3ray.executor.port import Assembled, AssembleJob, Outcome, PlanJob, Planned, Sync, Synced, TaskJob
@@ -20,10 +21,10 @@ from ai3ray.settings import Settings
 
 
 class RunnerHost:
-    """A runner in its own process."""
+    """A runner in its own process, whose name is its own too: mail for a dead one never reaches its successor."""
 
-    def __init__(self, runner_id: str, settings: Settings, core: ActorHandle[Any]) -> None:
-        self._runner_id = runner_id
+    def __init__(self, title: str, settings: Settings, core: ActorHandle[Any]) -> None:
+        self._runner_id = new_id(title)
         self._settings = settings
         self._core = core
         self._parts: RunnerParts | None = None
@@ -31,6 +32,19 @@ class RunnerHost:
     async def ping(self) -> int:
         """The process id; answers once the process is up."""
         return os.getpid()
+
+    async def name(self) -> str:
+        """The name of the runner in this process."""
+        return self._runner_id
+
+    async def live(self, name: str) -> None:
+        """Return never, so that whoever waits learns when this process ends; at once when it is not the named one."""
+        while name == self._runner_id:
+            await asyncio.Event().wait()
+
+    async def stop_run(self, run_id: str) -> None:
+        """Stop all that works on a run; see `Runner.stop_run`."""
+        self._ready().runner.stop_run(run_id)
 
     async def warm_up(self) -> None:
         """Import what the first call would wait for."""

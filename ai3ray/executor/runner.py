@@ -22,11 +22,11 @@ from ai3ray.domain.events import (
 )
 from ai3ray.domain.ids import new_id
 from ai3ray.domain.plan import Task
-from ai3ray.domain.request import RunRequest
 from ai3ray.domain.verdict import Verdict
 from ai3ray.errors import Ai3Error, ProviderError
 from ai3ray.executor.caller import Answer, Caller
 from ai3ray.executor.isolation import Isolation
+from ai3ray.executor.jobs import Jobs
 from ai3ray.executor.link import EntriesRefused, Link, WishRefused
 from ai3ray.executor.port import Assembled, AssembleJob, Entries, Outcome, PlanJob, Planned, TaskJob
 from ai3ray.journal.artifacts import artifact_id
@@ -86,6 +86,7 @@ class Runner:
         self._caller = caller
         self._isolation = isolation
         self._planner = planner
+        self._jobs = Jobs()
 
     async def run_task(self, job: TaskJob, *deps: Outcome) -> Outcome:
         """Do one task. Never raises but for cancellation: how it ended is the value.
@@ -94,6 +95,24 @@ class Runner:
             job: the task and its run's settings.
             deps: how its dependencies ended, in the order of `job.task.depends_on`.
         """
+        with self._jobs.of(job.run_id):
+            return await self._task(job, deps)
+
+    async def plan(self, job: PlanJob) -> Planned:
+        """Write the task graph of a run. Never raises but for cancellation."""
+        with self._jobs.of(job.run_id):
+            return await self._plan(job)
+
+    async def assemble(self, job: AssembleJob) -> Assembled:
+        """Have a model merge the outputs. An answer that is cut, refused, or lost a part is no answer."""
+        with self._jobs.of(job.run_id):
+            return await self._assemble(job)
+
+    def stop_run(self, run_id: str) -> None:
+        """Cancel all that works on this run: no call of it is begun from now on."""
+        self._jobs.stop(run_id)
+
+    async def _task(self, job: TaskJob, deps: Sequence[Outcome]) -> Outcome:
         missing = next((dep for dep in deps if dep.status != "succeeded"), None)
         try:
             if missing is not None:
@@ -111,14 +130,12 @@ class Runner:
             return await self._failed(job, error_info(error))
         return Outcome(task_id=job.task.id, status="succeeded", text=text)
 
-    async def plan(self, job: PlanJob) -> Planned:
-        """Write the task graph of a run. Never raises but for cancellation."""
+    async def _plan(self, job: PlanJob) -> Planned:
         bound = (job.request.planner_model,) if job.request.planner_model else job.request.models
 
         async def ask(prompt: Prompt, *, n: int) -> Reply:
             wish = _wish(
-                job.run_id,
-                job.request,
+                job,
                 role="plan",
                 n=n,
                 kind="reasoning",
@@ -144,12 +161,10 @@ class Runner:
             return Planned(error=error_info(error))
         return Planned(graph=made.graph, source=made.source, warnings=made.warnings)
 
-    async def assemble(self, job: AssembleJob) -> Assembled:
-        """Have a model merge the outputs. An answer that is cut, refused, or lost a part is no answer."""
+    async def _assemble(self, job: AssembleJob) -> Assembled:
         prompt = synthesis_prompt(job.graph, job.request.prompt, job.outputs, job.holes, fence=token_hex(8))
         wish = _wish(
-            job.run_id,
-            job.request,
+            job,
             role="assemble",
             kind="writing",
             models=job.request.models,
@@ -178,10 +193,12 @@ class Runner:
         while True:
             try:
                 answer = await self._try(job, deps, step)
-            except (ProviderError, WishRefused):
+            except (ProviderError, WishRefused) as error:
                 if rejected is None or seen is None:
                     raise
                 if step.author is None:
+                    if isinstance(error, WishRefused) and error.over_budget:
+                        raise  # what is wrong could be mended, but not paid
                     raise rejected from None
                 seen = replace(seen, truncated=False, repairable=False)  # its author cannot mend it any more
             else:
@@ -209,8 +226,7 @@ class Runner:
             repair=Repair(answer=step.answer, defects=step.defects) if step.role == "repair" else None,
         )
         wish = _wish(
-            job.run_id,
-            job.request,
+            job,
             task_id=task.id,
             role=step.role,
             kind=task.kind,
@@ -246,11 +262,13 @@ class Runner:
         )
 
     async def _judge(self, job: TaskJob, reply: Reply, author: str) -> Verdict | None:
-        """Another model's verdict; None, and a warning once per run, when there is none to be had."""
+        """Another model's verdict; None, and a warning once per run, when there is none to be had or to be paid.
+
+        An answer that was paid for is not given up because its judge cannot be: the rules' verdict stands.
+        """
         prompt = judge_prompt(job.task, clean_output(job.task, reply.text), fence=token_hex(8))
         wish = _wish(
-            job.run_id,
-            job.request,
+            job,
             task_id=job.task.id,
             role="judge",
             kind="reasoning",
@@ -258,13 +276,19 @@ class Runner:
             models=job.request.models,
             exclude=(author,),
             structured=True,
+            stretch=False,
             **_size(prompt),
         )
         try:
             answer = await self._caller.ask(wish, prompt)
             return read_verdict(answer.reply, answer.lease.model)
-        except WishRefused:
-            await self._warn_once(job, "judge_skipped", "answers are not judged: there is no model but their author")
+        except WishRefused as error:
+            if error.over_budget:
+                await self._warn_once(job, "judge_unpaid", f"answers are checked by rules alone: {error}")
+            else:
+                await self._warn_once(
+                    job, "judge_skipped", "answers are not judged: there is no model but their author"
+                )
         except ProviderError as error:
             await self._warn_once(
                 job, "judge_failed", f"an answer was checked by rules alone: the judge failed: {error}"
@@ -313,12 +337,14 @@ class Runner:
         await self._link.put(Entries(run_id=job.run_id, epoch=job.epoch, key=new_id("put"), events=events))
 
 
-def _wish(run_id: str, request: RunRequest, **fields: object) -> LeaseRequest:
+def _wish(job: TaskJob | PlanJob | AssembleJob, **fields: object) -> LeaseRequest:
     """A wish with what the run's request settles for all of its calls."""
+    request = job.request
     return LeaseRequest.model_validate(
         {
             "request_id": "",
-            "run_id": run_id,
+            "run_id": job.run_id,
+            "epoch": job.epoch,
             "run_class": request.run_class,
             "run_limit": request.max_concurrency or 1,
             "budget_usd": request.budget_usd,

@@ -17,8 +17,8 @@ from ai3ray.journal.sql_files import migrations, views
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": 2,
     "memory_limit": "512MB",
-    "max_temp_directory_size": "0B",
-    "enable_external_access": False,
+    # Nothing is spilled to the disk the journal lives on; `max_temp_directory_size` does not see to that.
+    "temp_directory": "",
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
@@ -90,6 +90,7 @@ def _set_up(connection: DuckDBPyConnection, *, migrate: bool) -> DuckDBPyConnect
         if connection.execute("SELECT current_setting('lock_configuration')").fetchall() != [(True,)]:
             # Comparing a TIMESTAMP with now() goes through the session's zone.
             connection.execute("SET GLOBAL TimeZone = 'UTC'")
+            connection.execute("SET enable_external_access = false")  # after that, no folder can be set any more
             connection.execute("SET lock_configuration = true")
         _check_version(connection, migrate=migrate)
     except BaseException:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Self
 
@@ -13,7 +14,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from ai3ray.domain.call import Attempt
-from ai3ray.domain.events import Event, utc_now
+from ai3ray.domain.events import Event, Stats, utc_now
 from ai3ray.domain.run import RunState
 from ai3ray.domain.views import PruneReport, RunRow, Table
 from ai3ray.errors import JournalError
@@ -23,6 +24,8 @@ from ai3ray.journal.pruning import cutoff, report_of
 from ai3ray.journal.rows import batch_of
 from ai3ray.journal.sequencer import Barrier, Entry, Queued, Sequencer
 from ai3ray.journal.sql_console import SqlConsole
+from ai3ray.journal.sql_isolated import IsolatedSql
+from ai3ray.journal.sql_process import SqlLimits
 from ai3ray.journal.tables import Tables
 from ai3ray.journal.writer import Writer
 
@@ -38,14 +41,19 @@ class DuckDBJournal:
 
     Args:
         connection: a connection that may write.
+        path: its file.
         clock: gives the events' time stamps.
+        sql_limits: what strangers' queries may take.
     """
 
-    def __init__(self, connection: DuckDBPyConnection, clock: Callable[[], str] = utc_now) -> None:
+    def __init__(
+        self, connection: DuckDBPyConnection, path: Path, clock: Callable[[], str], sql_limits: SqlLimits
+    ) -> None:
         self._connection = connection
         self._clock = clock
         self._tables = Tables(connection)
         self._console = SqlConsole(connection)
+        self._isolated = IsolatedSql(connection, path, clock, sql_limits)
         self._writer = Writer(connection.cursor())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal-writer")
         self._sequencer = Sequencer(
@@ -62,19 +70,30 @@ class DuckDBJournal:
         self._closed = False
 
     @classmethod
-    async def open(cls, path: Path, *, open_wait_s: float = 10.0, clock: Callable[[], str] = utc_now) -> Self:
+    async def open(
+        cls,
+        path: Path,
+        *,
+        open_wait_s: float = 10.0,
+        clock: Callable[[], str] = utc_now,
+        sql_limits: SqlLimits | None = None,
+    ) -> Self:
         """Open or create the journal.
 
         Args:
             path: the file; its folder is created, private, when missing.
             open_wait_s: seconds to wait for another process that holds the file.
             clock: gives the events' time stamps.
+            sql_limits: what strangers' queries may take; the usual when absent.
 
         Raises:
             JournalLocked: another process still holds it.
             JournalError: it cannot be opened; one line says why.
         """
-        return cls(await connect(path, read_only=False, wait_s=open_wait_s), clock)
+        connection = await connect(path, read_only=False, wait_s=open_wait_s)
+        journal = cls(connection, path, clock, sql_limits or SqlLimits())
+        await journal._isolated.clear()
+        return journal
 
     def put(
         self,
@@ -111,9 +130,17 @@ class DuckDBJournal:
         """The committed events after `after`; see `Journal.tail`."""
         return await self._sequencer.tail(run_id, after)
 
-    async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
-        """Committed runs, newest first; `before` is the run id the page starts after."""
-        return await asyncio.to_thread(self._tables.runs, limit, before)
+    async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
+        """Committed runs, newest first; see `Journal.runs`."""
+        return await asyncio.to_thread(self._tables.runs, limit, before, owner)
+
+    async def stats(self, owner: str | None = None) -> Stats:
+        """All committed runs in figures; those of one owner when one is named."""
+        return await asyncio.to_thread(self._tables.stats, owner)
+
+    async def spent_on(self, day: date) -> Sequence[tuple[str, float]]:
+        """Owners and the US dollars that their calls of this UTC day cost, unknown bills at what they may be."""
+        return await asyncio.to_thread(self._tables.spent_since, datetime.combine(day, time()))
 
     def open_runs(self) -> Sequence[str]:
         """Ids of runs whose last event is not in, oldest first."""
@@ -122,6 +149,19 @@ class DuckDBJournal:
     async def query(self, sql: str, *, max_rows: int = 10_000, timeout_s: float = 10.0) -> Table:
         """Run one SELECT over what is committed; see `SqlSource.query`."""
         return await self._console.query(sql, max_rows=max_rows, timeout_s=timeout_s)
+
+    async def query_isolated(self, sql: str, *, max_rows: int = 10_000, owner: str | None = None) -> Table:
+        """Run one SELECT in a process of its own, over a recent copy of what its owner may see.
+
+        Args:
+            sql: the SELECT.
+            max_rows: the most rows of the answer.
+            owner: whose runs it sees; None for everybody's.
+
+        Raises:
+            RequestError, Throttled, EngineError, JournalError: as `IsolatedSql.query`.
+        """
+        return await self._isolated.query(sql, max_rows=max_rows, owner=owner)
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
         """Delete the runs that ended longer ago than this; see `Journal.prune`. The file's space is used again."""
@@ -144,7 +184,7 @@ class DuckDBJournal:
         if ending := [task for task in (self._drainer, *self._deletions) if task is not None]:
             await asyncio.wait(ending)
         self._sequencer.stop("the journal is closed")
-        await self._console.aclose()
+        await asyncio.gather(self._console.aclose(), self._isolated.aclose())
         await asyncio.get_running_loop().run_in_executor(self._thread, self._release)
         self._thread.shutdown(wait=False)
 
@@ -163,6 +203,7 @@ class DuckDBJournal:
                 if not isinstance(error, Exception):
                     raise
                 return
+            self._isolated.committed({entry.after.state.run_id for entry in entries})
             self._sequencer.commit(entries)
             barrier.fall()
 
@@ -172,6 +213,7 @@ class DuckDBJournal:
             for first in range(0, len(run_ids), _DELETED_AT_ONCE):
                 some = run_ids[first : first + _DELETED_AT_ONCE]
                 await self._in_writer(self._writer.delete, some)
+                self._isolated.deleted()
                 self._sequencer.forget(some)
             if run_ids:
                 await self._in_writer(self._reclaim)
@@ -197,6 +239,7 @@ class DuckDBJournal:
             self._writer.write(batch)
         except duckdb.OutOfMemoryException:
             self._console.interrupt()  # users' queries share the memory with the writer, which goes first
+            self._isolated.interrupt()
             self._writer.write(batch)
 
     def _give_up(self, barrier: Barrier, error: BaseException) -> None:

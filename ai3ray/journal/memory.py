@@ -71,13 +71,16 @@ class MemoryJournal:
         """The committed events after `after`; see `Journal.tail`."""
         return await self._sequencer.tail(run_id, after)
 
-    async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
-        """Runs, newest first; `before` is the run id the page starts after."""
-        rows = sorted(map(_row, self._sequencer.runs()), key=_age, reverse=True)
-        if before is None:
-            return rows[:limit]
-        last = next((row for row in rows if row.run_id == before), None)
-        return [row for row in rows if last and _age(row) < _age(last)][:limit]
+    async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
+        """Runs, newest first; `before` is the run id the page starts after, `owner` whose runs are wanted."""
+        records = sorted(self._sequencer.runs(), key=_age, reverse=True)
+        last = next((_age(record) for record in records if record.state.run_id == before), None)
+        wanted = [
+            record
+            for record in records
+            if (before is None or (last is not None and _age(record) < last)) and owner in (None, record.meta.owner)
+        ]
+        return list(map(_row, wanted[:limit]))
 
     def open_runs(self) -> Sequence[str]:
         """Ids of runs whose last event is not in, oldest first."""
@@ -96,8 +99,8 @@ class MemoryJournal:
         self._sequencer.stop("the journal is closed")
 
 
-def _age(row: RunRow) -> tuple[str, str]:
-    return row.started_at, row.run_id
+def _age(record: RunRecord) -> tuple[str, str]:
+    return record.state.created_at, record.state.run_id
 
 
 def _ended_by(record: RunRecord, moment: datetime) -> bool:

@@ -95,8 +95,8 @@ class Journal(Protocol):
         """
         ...
 
-    async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
-        """Runs, newest first; `before` is the run id the page starts after."""
+    async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
+        """Runs, newest first; `before` is the run id the page starts after, `owner` whose runs are wanted."""
         ...
 
     def open_runs(self) -> Sequence[str]:

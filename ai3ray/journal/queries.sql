@@ -31,7 +31,40 @@ ORDER BY finished_at, run_id;
 -- name: run_rows
 SELECT run_id, status, prompt, created_at, seconds, cost_usd
 FROM runs
-WHERE $before IS NULL
-   OR (created_at, run_id) < (SELECT (created_at, run_id) FROM runs WHERE run_id = $before)
+WHERE ($before IS NULL OR (created_at, run_id) < (SELECT (created_at, run_id) FROM runs WHERE run_id = $before))
+  AND ($owner IS NULL OR owner = $owner)
 ORDER BY created_at DESC, run_id DESC
 LIMIT $limit;
+
+-- name: stats
+WITH mine AS (SELECT * FROM runs WHERE $owner IS NULL OR owner = $owner),
+     calls AS (SELECT attempts.* FROM attempts JOIN mine USING (run_id))
+SELECT coalesce(sum(mine.cost_usd), 0) AS cost_usd,
+       coalesce((SELECT bool_and(cost_usd IS NOT NULL OR input_tokens + output_tokens = 0) FROM calls), true)
+           AS cost_complete,
+       coalesce(sum(mine.input_tokens), 0)::BIGINT AS input_tokens,
+       coalesce(sum(mine.output_tokens), 0)::BIGINT AS output_tokens,
+       (SELECT count(*) FROM calls) AS calls,
+       (SELECT count(*) FROM tasks JOIN mine USING (run_id)) AS tasks,
+       coalesce(sum(mine.seconds), 0) AS seconds,
+       0.0 AS critical_path_seconds,
+       coalesce((SELECT sum(cost_usd) FROM calls WHERE role = 'judge'), 0) AS judge_cost_usd
+FROM mine;
+
+-- name: spent_since
+-- What the calls since a moment cost, by owner. One that may have been billed and whose bill is unknown counts
+-- with what was reserved for it; one that is open when the journal is read has lost its runner.
+WITH calls AS (SELECT * FROM attempts WHERE started_at >= $start),
+     unbilled AS (SELECT * FROM calls WHERE cost_usd IS NULL AND (maybe_paid OR status = 'started')),
+     reserved AS (
+         SELECT unbilled.run_id, unbilled.attempt_id, (events.body ->> '$.reserved_usd')::DOUBLE AS usd
+         FROM events
+         JOIN unbilled ON unbilled.run_id = events.run_id
+                      AND unbilled.attempt_id = events.body ->> '$.attempt_id'
+         WHERE events.type = 'decision' AND events.ts >= $start
+     )
+SELECT runs.owner, coalesce(sum(coalesce(calls.cost_usd, reserved.usd)), 0.0)
+FROM calls
+JOIN runs USING (run_id)
+LEFT JOIN reserved USING (run_id, attempt_id)
+GROUP BY runs.owner;

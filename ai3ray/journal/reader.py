@@ -9,6 +9,7 @@ from typing import Self
 
 from duckdb import DuckDBPyConnection
 
+from ai3ray.domain.events import Stats
 from ai3ray.domain.result import RunResult, run_result
 from ai3ray.domain.run import RunState
 from ai3ray.domain.views import RunRow, Table
@@ -65,6 +66,10 @@ class JournalReader:
     async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
         """Runs, newest first; `before` is the run id the page starts after."""
         return await asyncio.to_thread(self._tables.runs, limit, before)
+
+    async def stats(self) -> Stats:
+        """All runs in figures."""
+        return await asyncio.to_thread(self._tables.stats)
 
     async def query(self, sql: str, *, max_rows: int = 10_000, timeout_s: float = 10.0) -> Table:
         """Run one SELECT; see `SqlSource.query`."""

@@ -10,7 +10,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from ai3ray.domain.call import Attempt
-from ai3ray.domain.events import parse_event
+from ai3ray.domain.events import Stats, parse_event
 from ai3ray.domain.run import fold
 from ai3ray.domain.views import RunRow
 from ai3ray.errors import JournalError
@@ -21,6 +21,17 @@ from ai3ray.journal.sequencer import RunRecord, Span
 from ai3ray.journal.sql_files import named_queries
 
 _ATTEMPT_FIELDS = tuple(Attempt.model_fields)
+_STATS_FIELDS = (
+    "cost_usd",
+    "cost_complete",
+    "input_tokens",
+    "output_tokens",
+    "calls",
+    "tasks",
+    "seconds",
+    "critical_path_seconds",
+    "judge_cost_usd",
+)
 
 
 class Tables:
@@ -51,9 +62,9 @@ class Tables:
         lines = [body for (body,) in self._fetch("run_lines", run_id=run_id, after=after)]
         return lines if lines or self._fetch("run_meta", run_id=run_id) else None
 
-    def runs(self, limit: int, before: str | None) -> list[RunRow]:
-        """Runs, newest first; `before` is the run id the page starts after."""
-        rows = self._fetch("run_rows", limit=limit, before=before)
+    def runs(self, limit: int, before: str | None, owner: str | None = None) -> list[RunRow]:
+        """Runs, newest first; `before` is the run id the page starts after, `owner` whose runs are wanted."""
+        rows = self._fetch("run_rows", limit=limit, before=before, owner=owner)
         return [
             RunRow(
                 run_id=run_id,
@@ -65,6 +76,15 @@ class Tables:
             )
             for run_id, status, prompt, created_at, seconds, cost_usd in rows
         ]
+
+    def stats(self, owner: str | None = None) -> Stats:
+        """All runs in figures; those of one owner when one is named."""
+        (row,) = self._fetch("stats", owner=owner)
+        return Stats(**dict(zip(_STATS_FIELDS, row, strict=True)))
+
+    def spent_since(self, start: datetime) -> list[tuple[str, float]]:
+        """Owners and the US dollars that their calls since this moment (UTC, no zone) cost, unknown bills included."""
+        return [(owner, usd) for owner, usd in self._fetch("spent_since", start=start)]
 
     def open_runs(self) -> list[str]:
         """Ids of runs whose last event is not in, oldest first."""

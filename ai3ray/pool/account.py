@@ -1,14 +1,18 @@
-"""One provider account: its permits, its Retry-After clock, its breaker."""
+"""One provider account: its permits, its limits per minute, its breaker."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 from ai3ray.domain.call import ErrorInfo
+from ai3ray.pool.admission import admission_of
+from ai3ray.pool.allowance import Allowance
 from ai3ray.pool.backoff import Backoff
-from ai3ray.pool.buckets import Allowance
 from ai3ray.pool.faults import FaultRule
-from ai3ray.settings import ProviderSettings
+from ai3ray.pool.lane import Lane, lane_of
+from ai3ray.pool.limiter import Limiter
+from ai3ray.registry.cards import ModelCard
+from ai3ray.settings import ProviderSettings, Settings
 
 TRIP_AFTER = 5
 """Failures in a row that open the breaker."""
@@ -22,23 +26,32 @@ class Account:
     takes the provider out: waiting does not mend it, but its owner may have, so each new run has it
     probed once.
 
+    Its models share the permits, and the limits per minute of the settings. The Retry-After clock, and limits
+    that replies tell, belong to a class of models each (`Lane`): what one has used up is no matter to the others.
+
     Args:
-        limit: calls in flight allowed.
-        key_variable: the variable that holds its key, for messages.
-        rates: what it allows per minute; no such limits when absent.
+        name: the provider's name in the configuration.
+        settings: limits.
+        now: seconds of the pool's clock.
+        jitter: numbers from 0 to 1, random ones outside of tests.
     """
 
-    def __init__(self, name: str, limit: int, key_variable: str | None = None, rates: Allowance | None = None) -> None:
+    def __init__(self, name: str, settings: Settings, now: float, jitter: Callable[[], float]) -> None:
         self.name = name
-        self.limit = limit
-        self.key_variable = key_variable
-        self.in_flight = 0
+        self.settings: ProviderSettings = settings.providers[name]
+        self.admission = admission_of(name, self.settings)
+        """How the provider counts calls."""
+        self.limiter = Limiter(settings.provider_limit(name), self.settings.start)
+        self.rates = Allowance(self.admission)
+        """The limits per minute of the settings."""
+        self.rates.configure(self.settings, now)
+        self.lanes: dict[str, Lane] = {}
+        """Classes of models, by name."""
         self.failure: ErrorInfo | None = None
         """Why it is out, or was when it is being probed."""
         self.failed_at = 0.0
         """When it was taken out."""
-        self.rates = rates or Allowance(ProviderSettings())
-        self._rate = Backoff(base_s=1.0, cap_s=30.0, floor_s=0.1)
+        self._jitter = jitter
         self._outage = Backoff(base_s=5.0, cap_s=60.0)
         self._failures = 0
         self._open = False
@@ -50,10 +63,20 @@ class Account:
         """Not called any more, and not about to be probed."""
         return self.failure is not None and not self._second_chance
 
-    @property
-    def load(self) -> float:
-        """Share of the permits given out, 0 to 1."""
-        return min(1.0, self.in_flight / self.limit)
+    def configure(self, settings: Settings, now: float) -> None:
+        """Put other limits into force; calls above a lower one end in their own time."""
+        self.settings = settings.providers.get(self.name, self.settings)
+        self.limiter.configure(settings.provider_limit(self.name), self.settings.start)
+        self.rates.configure(self.settings, now)
+
+    def lane(self, card: ModelCard) -> Lane:
+        """The class of models that this one is in."""
+        name = lane_of(card, self.settings)
+        lane = self.lanes.get(name)
+        if lane is None:
+            lane = self.lanes[name] = Lane(self.admission, self._jitter)
+        lane.models.add(card.name)
+        return lane
 
     def held_back(self, now: float) -> str | None:
         """Why it cannot be called at this moment; None when it can."""
@@ -61,36 +84,33 @@ class Account:
             return "one call tries whether it works again"
         if self._open and now < self._outage.until:
             return f"failing, left alone for {self._outage.until - now:.1f} s"
-        if now < self._rate.until:
-            return f"rate limited, left alone for {self._rate.until - now:.1f} s"
-        if self.in_flight >= self.limit:
-            return f"busy with {self.in_flight} of {self.limit} calls"
+        if self.limiter.full:
+            return f"busy with {self.limiter.in_flight} of {self.limiter.limit} calls"
         return self.rates.held_back(now)
 
-    def pauses(self, now: float) -> Iterator[float]:
-        """When time alone lets it be called again."""
-        yield from self.rates.pauses(now)
-        yield self._rate.until
-        if self._open:
-            yield self._outage.until
+    def wakes_at(self, now: float) -> float:
+        """When time alone lets something be called that cannot be now; never, if there is no such thing."""
+        if self._open and now < self._outage.until:
+            return self._outage.until
+        return min([self.rates.wakes_at(now), *[lane.wakes_at(now) for lane in self.lanes.values()]])
 
     def take(self) -> bool:
         """Give out a permit; true when its call is a probe."""
-        self.in_flight += 1
+        self.limiter.take()
         self._probing = self._open or self._second_chance
         return self._probing
 
     def give_back(self, *, probe: bool) -> None:
         """A permit is returned, whatever became of its call."""
-        self.in_flight -= 1
+        self.limiter.give_back()
         if probe:
             self._probing = False
 
-    def succeeded(self, *, probe: bool) -> None:
+    def succeeded(self, now: float, *, probe: bool) -> None:
         """A call was answered. Only a probe brings back a provider that is out."""
+        self.limiter.clean(now)
         self._failures = 0
         self._open = False
-        self._rate.clear()
         self._outage.clear()
         if probe:
             self.failure = None
@@ -110,9 +130,10 @@ class Account:
             self.failure, self.failed_at = error, now
             self._second_chance = False
             return
-        if fault.freeze or told_s is not None:
-            self._rate.strike(now, began, told_s)
+        if fault.freeze:
+            self.limiter.limited(now, told_s)
         if fault.breaker == "count":
+            self.limiter.fault()
             self._failures += 1
             if self._open or self._failures >= TRIP_AFTER:
                 self._open = True

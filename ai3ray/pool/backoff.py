@@ -44,6 +44,11 @@ class Backoff:
             wait = max(self._floor_s, told_s)
         self.until = max(self.until, now + wait)
 
-    def clear(self) -> None:
-        """A call succeeded: the next pause starts small again. One that is going on is kept."""
-        self._streak = 0
+    def clear(self, began: float = inf) -> None:
+        """A call succeeded: the next pause starts small again. One that is going on is kept.
+
+        Args:
+            began: when the call was begun; it says nothing about a pause that began later.
+        """
+        if began > self._since:
+            self._streak = 0

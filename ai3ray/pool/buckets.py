@@ -1,14 +1,45 @@
-"""What a provider allows per minute, as token buckets: of requests, and of tokens."""
+"""What a provider allows per minute, and what is left of it: by the settings, or as its replies tell."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from math import inf
+from typing import Protocol
 
-from ai3ray.domain.call import Usage
-from ai3ray.settings import ProviderSettings
+from ai3ray.domain.call import RateWindow
 
-BURST_S = 1.0
-"""Seconds' worth of the rate that may be used at once: vendors may enforce a minute's limit by the second."""
+MINUTE_S = 60.0
+BURST_S = 0.5
+"""Seconds' worth of a configured rate that may be used at once: vendors may enforce a minute's limit by the second."""
+RESERVE = 0.1
+"""Share of a provider's own bucket that is left in it: what a reply tells is a little old, and others use it too."""
+SLACK_S = 0.01
+"""By how much a second is stretched where bursts are refused: calls do not arrive as evenly as they are sent."""
+_FADE = 0.98
+_CRUMB = 1e-9
+
+
+class Meter(Protocol):
+    """One limit per minute."""
+
+    unit: str
+    """What it counts, for messages."""
+
+    def ready_at(self, now: float) -> float:
+        """When the next call may be let through; not after `now` when it may be now."""
+        ...
+
+    def use(self, amount: float, now: float) -> None:
+        """Take out what is used, or give back, when negative, what was not. It may go into debt."""
+        ...
+
+    def told(self, window: RateWindow, now: float) -> None:
+        """A reply told the limit, or what is left of it."""
+        ...
+
+    def change(self, per_minute: float, now: float) -> None:
+        """Another rate from now on."""
+        ...
 
 
 class Bucket:
@@ -17,25 +48,58 @@ class Bucket:
     Args:
         per_minute: the rate it fills at.
         unit: what it holds, for messages.
+        burst_s: seconds' worth of the rate that it holds.
     """
 
-    def __init__(self, per_minute: int, unit: str) -> None:
+    def __init__(self, per_minute: float, unit: str, burst_s: float = BURST_S) -> None:
         self.unit = unit
-        self._per_s = per_minute / 60.0
-        self._capacity = max(1.0, self._per_s * BURST_S)
-        self._level = self._capacity
+        self._burst_s = burst_s
+        self._reserve = 0.0
+        self._usual = 1.0
         self._at = 0.0
+        self._level = inf
+        self._shape(per_minute)
 
     def ready_at(self, now: float) -> float:
-        """When the next call may be let through; not after `now` when it may be now."""
+        """See Meter."""
         self._fill(now)
-        missing = min(1.0, self._capacity) - self._level
-        return now + missing / self._per_s if missing > 1e-9 else now
+        missing = 1.0 - self._level
+        return now + missing / self._per_s if missing > _CRUMB else now
 
     def use(self, amount: float, now: float) -> None:
-        """Take out what was used, or give back, when negative, what was not."""
+        """See Meter."""
         self._fill(now)
+        self._usual = max(amount, self._usual * _FADE)
         self._level = min(self._capacity, self._level - amount)
+
+    def told(self, window: RateWindow, now: float) -> None:
+        """See Meter. Of the provider's bucket a reserve is left, and enough for one more call such as those before."""
+        self._fill(now)
+        if window.limit:
+            self._shape(window.limit, self._held(window))
+        if window.remaining is not None:
+            self._level = min(self._level, window.remaining - self._reserve)
+
+    def change(self, per_minute: float, now: float) -> None:
+        """See Meter."""
+        self._fill(now)
+        self._shape(per_minute)
+
+    def _shape(self, per_minute: float, held: float | None = None) -> None:
+        self._per_s = per_minute / MINUTE_S
+        if held is None:
+            held = self._per_s * self._burst_s
+        else:
+            self._reserve = max(0.0, min(max(RESERVE * held, self._usual - 1.0), held - 1.0))
+        self._capacity = max(1.0, held - self._reserve)
+        self._level = min(self._capacity, self._level)
+
+    def _held(self, window: RateWindow) -> float:
+        """What the provider's bucket holds when it is full: less than the limit where bursts are refused."""
+        limit = float(window.limit or 1)
+        if window.remaining is None or window.reset_s is None:
+            return limit
+        return max(1.0, min(limit, window.remaining + window.reset_s * limit / MINUTE_S))
 
     def _fill(self, now: float) -> None:
         if now > self._at:
@@ -43,52 +107,40 @@ class Bucket:
             self._at = now
 
 
-class Allowance:
-    """All buckets of one provider account; those without a configured rate do not exist.
+class Pacer:
+    """Requests by the second, without bursts: never more in a second than a sixtieth of what a minute may have.
 
     Args:
-        provider: the account's configuration.
+        per_minute: requests; 90 are one in every two thirds of a second.
+        unit: what it counts, for messages.
     """
 
-    def __init__(self, provider: ProviderSettings) -> None:
-        self._requests = _bucket(provider.rpm, "requests")
-        self._tokens = _bucket(provider.tpm, "tokens")
-        self._input = _bucket(provider.itpm, "input tokens")
-        self._output = _bucket(provider.otpm, "output tokens")
-        self._all = [bucket for bucket in (self._requests, self._tokens, self._input, self._output) if bucket]
+    def __init__(self, per_minute: float, unit: str) -> None:
+        self.unit = unit
+        self._used: deque[float] = deque()
+        self._shape(per_minute)
 
-    def held_back(self, now: float) -> str | None:
-        """Which rate is used up; None when a call may be let through."""
-        for bucket in self._all:
-            wait = bucket.ready_at(now) - now
-            if wait > 0:
-                return f"its {bucket.unit} per minute are used up for {wait:.1f} s"
-        return None
+    def ready_at(self, now: float) -> float:
+        """See Meter."""
+        return self._used[-self._most] + self._length_s if len(self._used) >= self._most else now
 
-    def pauses(self, now: float) -> Iterator[float]:
-        """When each rate lets the next call through."""
-        for bucket in self._all:
-            yield bucket.ready_at(now)
+    def use(self, amount: float, now: float) -> None:
+        """See Meter. A request that was sent is never given back."""
+        if amount > 0:
+            self._used.append(now)
+            while len(self._used) > self._most:
+                self._used.popleft()
 
-    def reserve(self, input_tokens: int, now: float) -> None:
-        """A call is let through: its request counts, and its input as estimated."""
-        _use(self._requests, 1, now)
-        _use(self._tokens, input_tokens, now)
-        _use(self._input, input_tokens, now)
+    def told(self, window: RateWindow, now: float) -> None:
+        """See Meter. What was left of the second in which the reply was written is of no use any more."""
+        if window.limit:
+            self.change(window.limit, now)
 
-    def correct(self, reserved: int, usage: Usage | None, now: float) -> None:
-        """A call has ended: its real tokens stand in for the estimate, where they are known."""
-        if usage is None:
-            return
-        _use(self._tokens, usage.input_tokens + usage.output_tokens - reserved, now)
-        _use(self._input, usage.input_tokens - usage.cached_tokens - reserved, now)
-        _use(self._output, usage.output_tokens, now)
+    def change(self, per_minute: float, now: float) -> None:
+        """See Meter."""
+        del now
+        self._shape(per_minute)
 
-
-def _bucket(per_minute: int | None, unit: str) -> Bucket | None:
-    return Bucket(per_minute, unit) if per_minute else None
-
-
-def _use(bucket: Bucket | None, amount: float, now: float) -> None:
-    if bucket is not None:
-        bucket.use(amount, now)
+    def _shape(self, per_minute: float) -> None:
+        self._most = max(1, int(per_minute / MINUTE_S))
+        self._length_s = self._most * MINUTE_S / per_minute + SLACK_S

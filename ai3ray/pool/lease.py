@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
+from pydantic import PrivateAttr
+
 from ai3ray.domain.call import AttemptStatus, ErrorInfo, RateHeaders, Role, Usage
 from ai3ray.domain.events import Candidate, Warned
 from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import Kind, Tier
 from ai3ray.domain.request import RunClass
+
+
+class Choice(Protocol):
+    """How a model was chosen."""
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        """All models with the terms of their scores, best first."""
+        ...
 
 
 class LeaseRequest(Frozen):
@@ -16,6 +28,8 @@ class LeaseRequest(Frozen):
     """The asker's own id of this wish, unique."""
     run_id: str
     """The run it is for."""
+    epoch: int | None = None
+    """The epoch of the run's owner, when the asker has one: a wish of an earlier epoch is refused."""
     task_id: str | None = None
     """The task it is for; None for planner and assembler."""
     role: Role = "task"
@@ -44,6 +58,8 @@ class LeaseRequest(Frozen):
     """Calls in flight that the run may have."""
     budget_usd: float | None = None
     """The run's budget, when it has one."""
+    stretch: bool = True
+    """Whether the last of a budget may go to this call although it is expected to cost more."""
 
 
 class Lease(Frozen):
@@ -63,8 +79,19 @@ class Lease(Frozen):
     """Fencing token: a settlement with another one is refused."""
     expires_s: float
     """Seconds from the grant after which the permit is taken back."""
-    candidates: tuple[Candidate, ...] = ()
-    """The routing decision, best first."""
+    reserved_usd: float | None = None
+    """The most that the call can cost, in US dollars; None when its price is unknown."""
+    _choice: Choice | None = PrivateAttr(default=None)
+
+    def chosen_from(self, choice: Choice) -> Lease:
+        """The same lease, which can show the routing decision; it does so where it was granted, not on a runner."""
+        self._choice = choice
+        return self
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The routing decision, best first; put together when it is looked at."""
+        return self._choice.candidates() if self._choice is not None else ()
 
 
 class Refusal(Frozen):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from functools import cached_property
+from math import inf
+from typing import NamedTuple
 
 from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import Candidate
@@ -15,75 +18,110 @@ from ai3ray.pool.backoff import Backoff
 from ai3ray.pool.lease import LeaseRequest, Refusal
 from ai3ray.pool.show import why_none
 from ai3ray.registry.cards import ModelCard
-from ai3ray.registry.prices import Rates
 from ai3ray.registry.registry import Registry
-from ai3ray.router.filters import exclusion, pause
-from ai3ray.router.rank import rank
-from ai3ray.router.weights import Weights
-from ai3ray.router.wish import Conditions
-from ai3ray.telemetry.live import LiveStats
+from ai3ray.router.filters import Field, exclusion, field, form
+from ai3ray.router.rank import Ranking
+from ai3ray.router.router import Router
+from ai3ray.router.wish import Conditions, Offer
+
+MOST_FIELDS = 512
+"""Forms of wishes whose field is remembered."""
+
+
+class Able(NamedTuple):
+    """The models that may answer wishes of one form, now or later."""
+
+    cards: tuple[ModelCard, ...]
+    """What they can."""
+    names: frozenset[str]
+    """As `provider/model`."""
+
+    @classmethod
+    def of(cls, cards: Iterable[ModelCard]) -> Able:
+        """These models."""
+        cards = tuple(cards)
+        return cls(cards, frozenset(card.name for card in cards))
 
 
 class Market:
     """The models of the configured providers, seen at one moment. Changes nothing.
 
+    How things stand is worked out once per moment: whoever changes something about an account, a model or a hold says
+    so (`changed`).
+
     Args:
         registry: the models and their prices.
         accounts: the configured providers by name.
-        weights: of the routing score.
-        live: live figures by `provider/model`, kept by the pool.
+        router: ranks the models.
         holds: models that failed and are left alone, kept by the pool.
     """
 
     def __init__(
-        self,
-        registry: Registry,
-        accounts: Mapping[str, Account],
-        weights: Weights,
-        live: Mapping[str, LiveStats],
-        holds: Mapping[str, Backoff],
+        self, registry: Registry, accounts: Mapping[str, Account], router: Router, holds: Mapping[str, Backoff]
     ) -> None:
         self._registry = registry
         self._accounts = accounts
-        self._weights = weights
-        self._live = live
+        self._router = router
         self._holds = holds
         self._cards = registry.cards(accounts)
-        self._unnamed = registry.unnamed(accounts)
+        self._unnamed = frozenset(card.name for card in registry.unnamed(accounts))
         self._names = frozenset(card.name for card in self._cards)
         self._passed: dict[str, ModelCard] = {}
+        self._fields: dict[tuple[object, ...], tuple[Field, Able]] = {}
+        self._by_account = {name: frozenset[str]() for name in accounts}
+        self._today: tuple[float, date] = (-inf, date.min)
+        self._now = -inf
+        self._known: Conditions | None = None
+        for card in self._cards:
+            self._enlist(card)
 
     @property
     def passed(self) -> tuple[ModelCard, ...]:
         """Models that were asked for by name and are in no registry."""
         return tuple(self._passed.values())
 
-    def ranked(self, request: LeaseRequest, now: float) -> tuple[Candidate, ...]:
-        """All models for this wish, the best one that can be called now first."""
-        return rank(request, self._cards_for(request), self._conditions(now), self._weights)
+    def ranked(self, request: LeaseRequest, now: float, barred: Mapping[str, str] | None = None) -> Ranking:
+        """All models for this wish, and which is the best one that can be called now.
+
+        Args:
+            request: the wish.
+            now: seconds of the pool's clock.
+            barred: models that this wish may not go to at the moment, each with the reason.
+        """
+        conditions = self._conditions(now)
+        if barred:
+            conditions = replace(conditions, paused={**barred, **conditions.paused})
+        return self._router.rank(request, self._field(request, conditions)[0], conditions)
 
     def preview(self, request: LeaseRequest, now: float) -> tuple[Candidate, ...]:
-        """The same if nobody were busy or paused."""
+        """All models for this wish, best first, as if nobody were busy or paused."""
         conditions = replace(self._conditions(now), paused={})
-        return rank(request, self._cards_for(request), conditions, self._weights)
+        return self._router.preview(request, self._field(request, conditions)[0], conditions).candidates()
 
-    def hopes(self, request: LeaseRequest, now: float) -> frozenset[str]:
+    def able(self, request: LeaseRequest, now: float) -> Able:
         """The models that may answer the wish, now or later."""
         conditions = self._conditions(now)
-        cards = self._cards_for(request)
-        return frozenset(card.name for card in cards if exclusion(request, card, conditions) is None)
+        fit, able = self._field(request, conditions)
+        if not conditions.out and request.input_tokens + request.max_output_tokens <= fit.narrowest:
+            return able
+        return Able.of(offer.card for offer, _ in fit.offers if exclusion(request, offer, conditions) is None)
 
     def callable(self, now: float) -> frozenset[str]:
         """The models that can be called at this moment."""
-        conditions = self._conditions(now)
-        return frozenset(card.name for card in (*self._cards, *self.passed) if pause(card, conditions) is None)
+        paused = self._conditions(now).paused
+        free = frozenset[str]().union(*[names for name, names in self._by_account.items() if name not in paused])
+        return free - paused.keys()
+
+    def changed(self) -> None:
+        """Something is not as it was a moment ago."""
+        self._known = None
 
     def refusal(self, request: LeaseRequest, now: float) -> Refusal:
         """Why there is no model: the failure that took its provider out, else every model's reason."""
         conditions = self._conditions(now)
-        cards = self._cards_for(request)
+        offers = self._offers_for(request)
         anyway = replace(conditions, out={})
-        wanted = {card.provider for card in cards if exclusion(request, card, anyway) is None}
+        wanted = {offer.provider for offer in offers if exclusion(request, offer, anyway) is None}
         failures = [
             (account.failed_at, account.failure)
             for name, account in self._accounts.items()
@@ -92,10 +130,19 @@ class Market:
         if failures:
             error = max(failures, key=lambda failure: failure[0])[1]
         else:
-            error = ErrorInfo(type=NoModelLeft.type, message=why_none(request, cards, conditions))
+            error = ErrorInfo(type=NoModelLeft.type, message=why_none(request, offers, conditions))
         return Refusal(request_id=request.request_id, run_id=request.run_id, error=error)
 
+    def card(self, name: str) -> ModelCard | None:
+        """The card of a `provider/model`, passed through or not; None when nobody has it."""
+        return self._cards_by_name.get(name) or self._passed.get(name)
+
     def _conditions(self, now: float) -> Conditions:
+        if self._known is None or now != self._now:
+            self._known, self._now = self._work_out(now), now
+        return self._known
+
+    def _work_out(self, now: float) -> Conditions:
         paused: dict[str, str] = {}
         out: dict[str, str] = {}
         for name, account in self._accounts.items():
@@ -103,29 +150,58 @@ class Market:
                 out[name] = f"out: {account.failure.message}"
             elif (why := account.held_back(now)) is not None:
                 paused[name] = why
+            else:
+                self._pause_lanes(account, now, paused)
         for model, hold in self._holds.items():
             if now < hold.until:
                 paused[model] = f"failed, left alone for {hold.until - now:.1f} s"
+        if abs(now - self._today[0]) >= 1.0:
+            self._today = (now, self._registry.today())
         return Conditions(
-            today=self._registry.today(),
-            live=self._live,
-            prices=self._prices,
-            load={name: account.load for name, account in self._accounts.items()},
+            today=self._today[1],
+            load={name: account.limiter.load for name, account in self._accounts.items()},
+            in_flight=self._router.live.in_flight(),
             out=out,
             paused=paused,
         )
 
-    @cached_property
-    def _prices(self) -> dict[str, Rates | None]:
-        """List prices, compiled with the first wish."""
-        return {card.name: self._registry.prices.list_price(card.provider, card.id) for card in self._cards}
+    def _pause_lanes(self, account: Account, now: float, paused: dict[str, str]) -> None:
+        """Classes of models that cannot be called at this moment."""
+        for lane in account.lanes.values():
+            if (why := lane.held_back(now)) is None:
+                continue
+            if len(account.lanes) == 1:
+                paused[account.name] = why
+            else:
+                paused.update((name, why) for name in lane.models)
 
-    def _cards_for(self, request: LeaseRequest) -> tuple[ModelCard, ...]:
+    def _field(self, request: LeaseRequest, conditions: Conditions) -> tuple[Field, Able]:
+        """Who may take wishes of this form; worked out once, because thousands of wishes share a few forms."""
+        key = form(request, conditions.today)
+        known = self._fields.get(key)
+        if known is None:
+            if len(self._fields) >= MOST_FIELDS:
+                self._fields.clear()
+            fit = field(request, self._offers_for(request), conditions.today)
+            known = self._fields[key] = (fit, Able.of(offer.card for offer, reason in fit.offers if reason is None))
+        return known
+
+    @cached_property
+    def _offers(self) -> tuple[Offer, ...]:
+        """All models at their list prices, which are compiled with the first wish."""
+        prices = self._registry.prices
+        return tuple(Offer.of(card, prices.list_price(card.provider, card.id)) for card in self._cards)
+
+    @cached_property
+    def _cards_by_name(self) -> dict[str, ModelCard]:
+        return {card.name: card for card in self._cards}
+
+    def _offers_for(self, request: LeaseRequest) -> tuple[Offer, ...]:
         """All models but unnamed demos, and those that only this wish names."""
         if not request.models:
-            return self._unnamed
+            return tuple(offer for offer in self._offers if offer.name in self._unnamed)
         passed = (self._pass(name) for name in request.models if name not in self._names)
-        return (*self._cards, *(card for card in passed if card is not None))
+        return (*self._offers, *(Offer.of(card) for card in passed if card is not None))
 
     def _pass(self, name: str) -> ModelCard | None:
         """The blank card of a passed-through model; None when its provider cannot be called."""
@@ -134,4 +210,10 @@ class Market:
                 card = self._registry.card(name)
                 if card.name == name:
                     self._passed[name] = card
+                    self._enlist(card)
         return self._passed.get(name)
+
+    def _enlist(self, card: ModelCard) -> None:
+        """A model belongs to its account, and to a class of it."""
+        self._accounts[card.provider].lane(card)
+        self._by_account[card.provider] |= {card.name}

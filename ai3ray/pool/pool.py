@@ -4,46 +4,50 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import replace
 from itertools import count
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 from ai3ray.domain.events import Candidate, Warned
+from ai3ray.domain.plan import Kind
 from ai3ray.domain.views import ModelView
 from ai3ray.pool.account import Account
+from ai3ray.pool.admission import Charge, begun, ended
 from ai3ray.pool.backoff import Backoff
-from ai3ray.pool.buckets import Allowance
+from ai3ray.pool.budgets import Budgets, Outlook
 from ai3ray.pool.faults import rule
+from ai3ray.pool.lane import Lane
 from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settled, Settlement
 from ai3ray.pool.market import Market
 from ai3ray.pool.show import PoolSnapshot, model_views, provider_views
 from ai3ray.pool.waiters import Waiter, WaitingRoom
 from ai3ray.registry.registry import Registry
-from ai3ray.router.weights import load_weights
+from ai3ray.router.rank import Ranking
+from ai3ray.router.router import Router
+from ai3ray.router.wish import Offer
 from ai3ray.settings import Settings
-from ai3ray.telemetry.live import LiveStats
 
 LEASE_S = 660.0
 """Seconds after which a permit is taken back: the longest a call may last, and a minute."""
 
 
-@dataclass(frozen=True)
-class _Held:
+class _Held(NamedTuple):
     """A lease that has not been settled."""
 
     lease: Lease
     began: float
     probe: bool
-    input_tokens: int
+    lane: Lane
+    charge: Charge
 
 
 class ProviderPool:
     """Routes and admits in one step, under the limits of every provider and run.
 
     A wish gets the best model that can be called now; it waits only while none of its models can. It is
-    refused when there is none to wait for: every one is excluded, or its provider is out. Pure and
-    synchronous: the host calls `expire` when `next_expiry` says so.
+    refused when there is none to wait for: every one is excluded, its provider is out, or its budget is spent
+    (see `ledger`). Pure and synchronous: the host calls `expire` when `next_expiry` says so.
 
     Args:
         registry: the models and their prices.
@@ -51,6 +55,7 @@ class ProviderPool:
         configured: the providers that can be called.
         clock: monotonic seconds.
         new_id: makes attempt ids.
+        jitter: numbers from 0 to 1, random ones where calls are real: by them pauses differ from pool to pool.
 
     Raises:
         SettingsError: `router.toml` is wrong.
@@ -64,14 +69,17 @@ class ProviderPool:
         *,
         clock: Callable[[], float],
         new_id: Callable[[], str],
+        jitter: Callable[[], float] = float,
     ) -> None:
         self._registry = registry
         self._clock = clock
         self._new_id = new_id
-        self._accounts = {name: _account(name, settings) for name in configured}
-        self._live: dict[str, LiveStats] = {}
+        self._accounts = {name: Account(name, settings, clock(), jitter) for name in configured}
         self._holds: dict[str, Backoff] = {}
-        self._market = Market(registry, self._accounts, load_weights(settings), self._live, self._holds)
+        self._router = Router(settings, clock)
+        self._market = Market(registry, self._accounts, self._router, self._holds)
+        self.budgets = Budgets(registry, settings.budget_day_usd)
+        """What the runs may spend, and what they have spent."""
         self._leases: dict[str, _Held] = {}
         self._tokens = count(1)
         self._room = WaitingRoom()
@@ -80,6 +88,8 @@ class ProviderPool:
         self._warned: set[tuple[str, str]] = set()
         self._wake_at: float | None = None
         self._stale = False
+        self._paid: set[str] = set()
+        self._short: set[str] = set()
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────
 
@@ -105,6 +115,8 @@ class ProviderPool:
         """The run has ended: its wishes are forgotten. Its leases stay until they are settled."""
         self._room.remove_run(run_id)
         self._runs.discard(run_id)
+        self._short.discard(run_id)
+        self.budgets.close_run(run_id)
         self._warned = {known for known in self._warned if known[1] != run_id}
 
     # ── answering ────────────────────────────────────────────────────────────────────────────────
@@ -149,27 +161,49 @@ class ProviderPool:
 
     def views(self) -> list[ModelView]:
         """Every model of the registry with its live telemetry."""
-        return model_views(self._registry, self._market.passed, self._accounts, self._live)
+        return model_views(self._registry, self._market.passed, self._accounts, self._router.live)
 
     def snapshot(self) -> PoolSnapshot:
         """How things stand, provider by provider."""
         waiting = Counter(model.partition("/")[0] for waiter in self._room for model in waiter.models)
         return PoolSnapshot(providers=provider_views(self._accounts, self._clock(), waiting), waiting=len(self._room))
 
-    def warm_start(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Begin with what the journal knows: rows of the view `model_stats`, by column name."""
-        for row in rows:
-            judged = row["successes"] + row["failures"]
-            if judged:
-                self._stats(row["model"]).warm(
-                    calls=row["calls"], success=row["successes"] / judged, p50_s=row["p50_s"], cost_usd=row["cost_usd"]
-                )
+    def warm_start(
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        kinds: Iterable[Mapping[str, Any]] = (),
+        latest: Iterable[str] = (),
+    ) -> None:
+        """Begin with what the journal knows.
+
+        Args:
+            rows: of the view `model_stats`, by column name.
+            kinds: of the view `model_kind_stats`, by column name.
+            latest: the models of the latest calls, oldest first.
+        """
+        self._router.recall_calls(rows, latest)
+        self._router.recall_answers(kinds, self._market.card)
+
+    def judged(self, model: str, kind: Kind, *, passed: bool, score: float) -> None:
+        """An answer was verified; the router learns what its author is worth at this kind of work.
+
+        Args:
+            model: its author, as `provider/model`.
+            kind: the kind of its task.
+            passed: whether it could be committed; one that is sent back counts as worth nothing.
+            score: how good its check found it, 0 to 1.
+        """
+        card = self._market.card(model)
+        if card is not None:
+            self._router.judged(kind, card, passed=passed, score=score)
 
     def set_limits(self, settings: Settings) -> tuple[Lease | Refusal, ...]:
-        """Put other limits of calls in flight into force; those above a lower one end in their own time."""
-        for name, account in self._accounts.items():
-            account.limit = settings.provider_limit(name)
-        return self._pump(self._clock())
+        """Put other limits into force; calls above a lower one end in their own time."""
+        now = self._clock()
+        for account in self._accounts.values():
+            account.configure(settings, now)
+        self._market.changed()
+        return self._pump(now)
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 
@@ -179,77 +213,126 @@ class ProviderPool:
             return
         self._runs.add(run_id)
         reopened = [account.new_run() for account in self._accounts.values()]
+        self._market.changed()
         if any(reopened) and self._room:
             self._stale, self._wake_at = True, now
 
     def _decide(self, request: LeaseRequest, now: float) -> Lease | Refusal | None:
         """Take the best model that can be called now; failing that, wait; failing that, refuse."""
-        if self._in_flight[request.run_id] < request.run_limit:
-            ranked = self._market.ranked(request, now)
-            if ranked and ranked[0].excluded is None:
-                return self._grant(request, ranked, now)
-        return self._wait(request, now)
+        unpaid = False
+        if self._in_flight[request.run_id] < request.run_limit and self._market.callable(now):
+            outlook = self._outlook(request, now)
+            ranking = self._market.ranked(request, now, outlook.barred if outlook else None)
+            if ranking.best is not None:
+                if outlook is None or ranking.best.name in outlook.means.ready:
+                    return self._grant(request, ranking, ranking.best, now)
+                # What it wants is held for calls in flight. Until one of them is settled nobody of its run is asked.
+                unpaid = True
+                self._short.add(request.run_id)
+        return self._wait(request, now, unpaid=unpaid)
 
-    def _grant(self, request: LeaseRequest, ranked: tuple[Candidate, ...], now: float) -> Lease:
-        model = ranked[0].model
-        provider = model.partition("/")[0]
+    def _grant(self, request: LeaseRequest, ranking: Ranking, best: Offer, now: float) -> Lease:
+        model, account = best.name, self._accounts[best.provider]
+        attempt_id = self._new_id()
         lease = Lease(
             request_id=request.request_id,
             run_id=request.run_id,
-            attempt_id=self._new_id(),
-            provider=provider,
+            attempt_id=attempt_id,
+            provider=best.provider,
             model=model,
             token=next(self._tokens),
             expires_s=LEASE_S,
-            candidates=ranked,
-        )
-        probe = self._accounts[provider].take()
-        self._accounts[provider].rates.reserve(request.input_tokens, now)
-        self._leases[lease.attempt_id] = _Held(lease, now, probe, request.input_tokens)
+            reserved_usd=self.budgets.reserve(request, attempt_id, best.card),
+        ).chosen_from(ranking)
+        lane = account.lane(best.card)
+        cap = min(request.max_output_tokens, best.card.max_output)
+        charge = begun(account.admission, request, cap, lane.usual_output)
+        account.rates.reserve(charge, now)
+        lane.take(charge, now)
+        self._leases[lease.attempt_id] = _Held(lease, now, account.take(), lane, charge)
         self._in_flight[request.run_id] += 1
-        self._stats(model).begin()
+        self._router.began(model)
+        self._market.changed()
         return lease
 
-    def _wait(self, request: LeaseRequest, now: float) -> Refusal | None:
+    def _wait(self, request: LeaseRequest, now: float, *, unpaid: bool = False) -> Refusal | None:
         """Let the wish wait, or refuse it when there is nothing to wait for."""
-        models = self._market.hopes(request, now)
-        if not models:
-            return self._market.refusal(request, now)
-        self._room.add(Waiter(request, models))
+        waiter = self._prospects(request, now)
+        if isinstance(waiter, Refusal):
+            return waiter
+        waiter.unpaid = waiter.unpaid or unpaid
+        self._room.add(waiter)
         times = [at for at in (self._wake_at, self._next_change(now)) if at is not None]
         self._wake_at = min(times, default=None)
         return None
 
+    def _outlook(self, request: LeaseRequest, now: float) -> Outlook | None:
+        """What the wish may be spent on; None when it is under no budget."""
+        if not self.budgets.limits(request):
+            return None
+        return self.budgets.outlook(request, self._market.able(request, now).cards)
+
+    def _prospects(self, request: LeaseRequest, now: float) -> Waiter | Refusal:
+        """Which models may answer a wish sooner or later, or why none will."""
+        cards, able = self._market.able(request, now)
+        if not cards:
+            return self._market.refusal(request, now)
+        outlook = self.budgets.outlook(request, cards)
+        if outlook is None:
+            return Waiter(request, able)
+        if outlook.over:
+            return self.budgets.refusal(request, outlook)
+        return Waiter(request, outlook.means.allowed, able, outlook.floor, unpaid=outlook.blocked)
+
     def _pump(self, now: float) -> tuple[Lease | Refusal, ...]:
         """Serve waiting wishes until none of them can be."""
-        answers: list[Lease | Refusal] = list(self._review(now)) if self._stale else []
-        while self._room and (waiter := self._room.next(partial(self._ready, self._market.callable(now)))) is not None:
+        answers: list[Lease | Refusal] = list(self._review(now)) if self._stale or self._paid else []
+        while self._room and (waiter := self._room.next(self._market.callable(now), self._ready)) is not None:
             answer = self._decide(waiter.request, now)
             if answer is not None:
                 answers.append(answer)
-        self._wake_at = self._next_change(now)
+        self._wake_at = self._next_change(now) if self._room else None
         return tuple(answers)
 
     def _next_change(self, now: float) -> float | None:
         """When time alone lets something be called that cannot be now."""
-        pauses = [until for account in self._accounts.values() for until in account.pauses(now)]
-        pauses += [hold.until for hold in self._holds.values()]
-        return min((until for until in pauses if until > now), default=None)
+        due = [account.wakes_at(now) for account in self._accounts.values()]
+        due += [hold.until for hold in self._holds.values() if hold.until > now]
+        first = min(due, default=inf)
+        return first if first < inf else None
 
-    def _ready(self, models: frozenset[str], waiter: Waiter) -> bool:
+    def _ready(self, waiter: Waiter) -> bool:
         request = waiter.request
-        return self._in_flight[request.run_id] < request.run_limit and not models.isdisjoint(waiter.models)
+        if waiter.unpaid or request.run_id in self._short:
+            return False
+        return self._in_flight[request.run_id] < request.run_limit
 
     def _review(self, now: float) -> list[Refusal]:
-        """Providers went out or came back: refuse the wishes that have nothing left to wait for."""
-        self._stale = False
+        """Providers went out or came back, or money was spent: refuse the wishes that have nothing left to wait for."""
+        stale, self._stale, paid, self._paid = self._stale, False, self._paid, set()
+        anybody = stale or self.budgets.by_day
+        self._short = set() if anybody else self._short - paid
         refusals = []
-        for waiter in self._room:
-            waiter.models = self._market.hopes(waiter.request, now)
-            if not waiter.models:
+        for waiter in self._room if anybody else [waiter for run_id in paid for waiter in self._room.of_run(run_id)]:
+            again = self._renewed(waiter, now, stale=stale)
+            if isinstance(again, Refusal):
                 self._room.remove(waiter.request.request_id)
-                refusals.append(self._market.refusal(waiter.request, now))
+                refusals.append(again)
+            elif again is not waiter:
+                self._room.renew(waiter, again)
+        for run_id in (None,) if anybody else paid:
+            self._room.look_again(run_id)
         return refusals
+
+    def _renewed(self, waiter: Waiter, now: float, *, stale: bool) -> Waiter | Refusal:
+        """The same wish as things are now; `stale` when providers went out or came back."""
+        payable = None if waiter.floor is None else self.budgets.allows(waiter.request.run_id, waiter.floor)
+        if stale or (waiter.floor is not None and payable is None):
+            return self._prospects(waiter.request, now)
+        if payable is None:
+            return waiter
+        # Whether it really can be paid is decided when it is served.
+        return replace(waiter, models=waiter.able, unpaid=not payable)
 
     def _close(self, held: _Held, settlement: Settlement, now: float) -> Warned | None:
         """A leased call has ended: take everything back, learn, and say when its provider is out."""
@@ -260,9 +343,15 @@ class ProviderPool:
         self._in_flight[lease.run_id] -= 1
         if not self._in_flight[lease.run_id]:
             del self._in_flight[lease.run_id]
-        account.give_back(probe=held.probe)
-        account.rates.correct(held.input_tokens, settlement.usage, now)
+        if self.budgets.settle(settlement):
+            self._paid.add(lease.run_id)
+        self._room.look_again(lease.run_id)
+        final = ended(account.admission, held.charge, settlement.usage)
+        account.rates.correct(held.charge, final, now)
+        held.lane.settle(held.charge, final, now)
         self._learn(held, settlement, account, now)
+        account.give_back(probe=held.probe)
+        self._market.changed()
         self._stale = self._stale or (account.out, account.failure is None) != before
         if account.failure is None or account.failure != settlement.error:
             return None
@@ -273,15 +362,25 @@ class ProviderPool:
         success: bool | None = None
         if settlement.status == "succeeded":
             success = True
-            account.succeeded(probe=held.probe)
+            account.succeeded(now, probe=held.probe)
+            held.lane.answered(settlement.usage, held.began)
             self._holds.pop(model, None)
         elif settlement.status == "failed" and settlement.error is not None:
             fault = rule(settlement.error.type)
             success = False if fault.counts_against_model else None
             account.failed(fault, settlement.error, now, held.began, settlement.retry_after_s)
+            if fault.freeze or (settlement.retry_after_s is not None and fault.breaker != "out"):
+                held.lane.strike(now, held.began, settlement.retry_after_s, account.limiter.limit)
             if fault.retry_same and not fault.freeze:
                 self._holds.setdefault(model, Backoff(base_s=0.25, cap_s=8.0)).strike(now, held.began)
-        self._stats(model).end(success=success, seconds=settlement.seconds, cost_usd=settlement.cost_usd)
+        held.lane.hear(settlement.rate, now, held.began)
+        self._router.ended(
+            model,
+            success=success,
+            seconds=settlement.seconds,
+            cost_usd=settlement.cost_usd,
+            usage=settlement.usage,
+        )
 
     def _warning(self, account: Account, run_id: str) -> Warned | None:
         """Once per run and provider: what took it out, and what its owner can look at."""
@@ -289,17 +388,6 @@ class ProviderPool:
         if failure is None or (account.name, run_id) in self._warned:
             return None
         self._warned.add((account.name, run_id))
-        check = f"; check {account.key_variable}" if account.key_variable else ""
+        check = f"; check {account.settings.api_key_env}" if account.settings.api_key_env else ""
         request = f" (request {failure.request_id})" if failure.request_id else ""
         return Warned(code="provider_out", message=f"{account.name} is out: {failure.message}{request}{check}")
-
-    def _stats(self, model: str) -> LiveStats:
-        stats = self._live.get(model)
-        if stats is None:
-            stats = self._live[model] = LiveStats(self._clock)
-        return stats
-
-
-def _account(name: str, settings: Settings) -> Account:
-    provider = settings.providers[name]
-    return Account(name, settings.provider_limit(name), provider.api_key_env, Allowance(provider))

@@ -11,8 +11,8 @@ from ai3ray.pool.lease import LeaseRequest
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry
 from ai3ray.router.filters import exclusion
-from ai3ray.router.wish import Conditions
-from ai3ray.telemetry.live import LiveStats
+from ai3ray.router.wish import Conditions, Offer
+from ai3ray.telemetry.live import LiveBook
 
 
 class ProviderView(Frozen):
@@ -25,7 +25,9 @@ class ProviderView(Frozen):
     in_flight: int
     """Calls in flight."""
     limit: int
-    """Calls in flight allowed."""
+    """Calls in flight allowed at the moment."""
+    ceiling: int
+    """Calls in flight allowed at the most, as configured."""
     waiting: int
     """Waiting wishes that it could answer."""
 
@@ -44,9 +46,10 @@ def provider_views(accounts: Mapping[str, Account], now: float, waiting: Mapping
     return tuple(
         ProviderView(
             provider=name,
-            state=_out(account) or account.held_back(now) or "ready",
-            in_flight=account.in_flight,
-            limit=account.limit,
+            state=_out(account) or account.held_back(now) or _lanes_held_back(account, now) or "ready",
+            in_flight=account.limiter.in_flight,
+            limit=account.limiter.limit,
+            ceiling=account.limiter.ceiling,
             waiting=waiting.get(name, 0),
         )
         for name, account in accounts.items()
@@ -57,22 +60,22 @@ def model_views(
     registry: Registry,
     passed: Iterable[ModelCard],
     accounts: Mapping[str, Account],
-    live: Mapping[str, LiveStats],
+    live: LiveBook,
 ) -> list[ModelView]:
     """One row per model of the registry, and per model that was passed through."""
     return [
-        _model_view(registry, card, accounts.get(card.provider), live.get(card.name))
+        _model_view(registry, card, accounts.get(card.provider), live)
         for card in (*registry.cards(), *passed)
     ]
 
 
-def why_none(request: LeaseRequest, cards: Sequence[ModelCard], conditions: Conditions) -> str:
+def why_none(request: LeaseRequest, offers: Sequence[Offer], conditions: Conditions) -> str:
     """Why no model is left for a wish, in one line: each reason with its models."""
     reasons: dict[str, list[str]] = {}
-    for card in cards:
-        if not request.models or card.name in request.models:
-            reasons.setdefault(exclusion(request, card, conditions) or "ready", []).append(card.name)
-    known = {card.name for card in cards}
+    for offer in offers:
+        if not request.models or offer.name in request.models:
+            reasons.setdefault(exclusion(request, offer, conditions) or "ready", []).append(offer.name)
+    known = {offer.name for offer in offers}
     for name in request.models:
         if name not in known:
             reasons.setdefault("its provider is not configured", []).append(name)
@@ -81,7 +84,8 @@ def why_none(request: LeaseRequest, cards: Sequence[ModelCard], conditions: Cond
     return "no model is left: " + "; ".join(f"{reason}: {', '.join(names)}" for reason, names in reasons.items())
 
 
-def _model_view(registry: Registry, card: ModelCard, account: Account | None, seen: LiveStats | None) -> ModelView:
+def _model_view(registry: Registry, card: ModelCard, account: Account | None, live: LiveBook) -> ModelView:
+    seen = live.get(card.name)
     rates = registry.prices.list_price(card.provider, card.id)
     cost_known = seen is not None and (rates is not None or seen.cost_usd > 0)
     return ModelView(
@@ -99,6 +103,10 @@ def _model_view(registry: Registry, card: ModelCard, account: Account | None, se
         p50_s=seen.quantile(0.5) if seen else None,
         p95_s=seen.quantile(0.95) if seen else None,
         cost_usd=seen.cost_usd if seen is not None and cost_known else None,
+        cost_per_1k_tokens=seen.cost_per_1k_tokens if seen else None,
+        in_flight=seen.in_flight if seen else 0,
+        share=live.traffic(card.name),
+        limit=account.limiter.limit if account is not None else None,
     )
 
 
@@ -112,3 +120,9 @@ def _state(registry: Registry, card: ModelCard, account: Account | None) -> str:
 
 def _out(account: Account) -> str | None:
     return f"out: {account.failure.message}" if account.failure and account.out else None
+
+
+def _lanes_held_back(account: Account, now: float) -> str | None:
+    """Why some of its models cannot be called at this moment; all of them, where no class is named."""
+    held = {name: why for name, lane in account.lanes.items() if (why := lane.held_back(now)) is not None}
+    return "; ".join(f"{name}: {why}" if name else why for name, why in held.items()) or None

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from typing import get_args
 
 from ai3ray.domain.call import Role
 from ai3ray.domain.request import RunClass
 from ai3ray.pool.lease import LeaseRequest
+from ai3ray.pool.ledger import Quote
+from ai3ray.pool.line import Line
 
 ENDING: frozenset[Role] = frozenset({"judge", "repair", "assemble"})
 """What a call of these roles works on has begun already."""
+BATCH_TURN = 10
+"""Each so-manieth permit goes to `batch` while both classes wait: it is served last, but never starves."""
 
 
 @dataclass
@@ -21,20 +24,31 @@ class Waiter:
 
     request: LeaseRequest
     models: frozenset[str]
+    able: frozenset[str] = frozenset()
+    """Those that could, if money were no matter; only where there is a budget."""
+    floor: Quote | None = None
+    """The least that such a call costs; None where there is no budget."""
+    unpaid: bool = False
+    """It waits for money that calls in flight hold."""
+
+    @property
+    def ending(self) -> bool:
+        """It ends what has begun."""
+        return self.request.role in ENDING
 
 
 class WaitingRoom:
     """`interactive` before `batch`; the runs of a class in turn; first come, first served within a run.
 
     Within a run, calls that end what has begun go first: answers are committed, and what depends on them
-    begins, while other tasks still wait for their first call.
+    begins, while other tasks still wait for their first call. While wishes of both classes wait, each tenth
+    permit goes to `batch` all the same.
     """
 
     def __init__(self) -> None:
         self._waiting: dict[str, Waiter] = {}
-        self._lines: dict[RunClass, OrderedDict[str, OrderedDict[str, Waiter]]] = {
-            run_class: OrderedDict() for run_class in get_args(RunClass)
-        }
+        self._lines: dict[RunClass, Line[Waiter]] = {run_class: Line() for run_class in get_args(RunClass)}
+        self._batch_waits = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -46,47 +60,60 @@ class WaitingRoom:
         """Let a wish wait behind the others of its run."""
         request = waiter.request
         self._waiting[request.request_id] = waiter
-        self._lines[request.run_class].setdefault(request.run_id, OrderedDict())[request.request_id] = waiter
+        line = self._lines[request.run_class]
+        line.add(request.run_id, request.request_id, waiter.models, waiter, first=waiter.ending)
 
     def remove(self, request_id: str) -> Waiter | None:
         """Let it wait no longer; its run keeps its turn."""
         waiter = self._waiting.pop(request_id, None)
         if waiter is not None:
-            line = self._lines[waiter.request.run_class]
-            own = line[waiter.request.run_id]
-            del own[request_id]
-            if not own:
-                del line[waiter.request.run_id]
+            request = waiter.request
+            self._lines[request.run_class].remove(request.run_id, request_id, waiter.models, first=waiter.ending)
         return waiter
 
     def remove_run(self, run_id: str) -> None:
         """Let nothing of this run wait any longer."""
         for line in self._lines.values():
-            for request_id in line.pop(run_id, ()):
+            for request_id in line.remove_run(run_id):
                 del self._waiting[request_id]
 
-    def next(self, ready: Callable[[Waiter], bool]) -> Waiter | None:
+    def look_again(self, run_id: str | None = None) -> None:
+        """What was not ready may be by now: in this run, in every run when absent."""
+        for line in self._lines.values():
+            line.look_again(run_id)
+
+    def of_run(self, run_id: str) -> list[Waiter]:
+        """Those of one run."""
+        return [waiter for line in self._lines.values() for waiter in line.of_run(run_id)]
+
+    def renew(self, waiter: Waiter, again: Waiter) -> None:
+        """Things have changed for a wish; it keeps its place.
+
+        Args:
+            waiter: the wish as it waits.
+            again: the same, as things are now.
+        """
+        request = waiter.request
+        if again.models != waiter.models:
+            line = self._lines[request.run_class]
+            line.move(request.run_id, request.request_id, waiter.models, again.models, first=waiter.ending)
+        waiter.models, waiter.able, waiter.floor, waiter.unpaid = again.models, again.able, again.floor, again.unpaid
+
+    def next(self, models: Set[str], ready: Callable[[Waiter], bool]) -> Waiter | None:
         """Take out the next wish that can be served; its run goes to the end of the line.
 
         Args:
-            ready: whether a wish can be served now.
+            models: those that can be called now.
+            ready: whether nothing else is against a wish. Where it says no, the wish is not looked at again
+                before `look_again`.
         """
-        for line in self._lines.values():
-            for run_id, own in line.items():
-                waiter = _first(own.values(), ready)
-                if waiter is not None:
-                    line.move_to_end(run_id)
-                    self.remove(waiter.request.request_id)
-                    return waiter
-        return None
-
-
-def _first(line: Iterable[Waiter], ready: Callable[[Waiter], bool]) -> Waiter | None:
-    """The next of one run: the first that ends what has begun, else the first."""
-    first: Waiter | None = None
-    for waiter in line:
-        if (first is None or waiter.request.role in ENDING) and ready(waiter):
-            if waiter.request.role in ENDING:
+        first, last = self._lines["interactive"], self._lines["batch"]
+        both = bool(first) and bool(last)
+        turned = both and self._batch_waits >= BATCH_TURN - 1
+        for line in (last, first) if turned else (first, last):
+            waiter = line.next(models, ready)
+            if waiter is not None:
+                self._batch_waits = self._batch_waits + 1 if both and line is first else 0
+                del self._waiting[waiter.request.request_id]
                 return waiter
-            first = waiter
-    return first
+        return None

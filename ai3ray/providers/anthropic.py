@@ -102,6 +102,10 @@ class AnthropicReading:
         finish = FINISH.get(self._stop_reason or "", "other")
         return Heard("".join(self._pieces), finish, self._told(), self._model)
 
+    def so_far(self) -> tuple[Told, str]:
+        """What there is of an answer that broke off; see Reading."""
+        return self._told()._replace(output_tokens=None), "".join(self._pieces)
+
     def _message(self, message: Mapping[str, Any]) -> None:
         self._model = text(message.get("model")) or None
         self._count(message.get("usage"))

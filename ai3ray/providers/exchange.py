@@ -75,7 +75,11 @@ class Exchange:
             return error
         if self._reading.heard() is not None:  # what fails after the terminal event takes nothing away
             return None
-        return self._line.translate(error, self._call, self._headers) or error
+        failure = self._line.translate(error, self._call, self._headers)
+        if failure is not None and self._headers is not None:
+            told, text = self._reading.so_far()
+            failure.usage = settle_usage(told, self._call.prompt, text)
+        return failure or error
 
     async def _timed(self, open_reply: Opener) -> None:
         clocks = self._call.timeouts

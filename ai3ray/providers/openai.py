@@ -101,6 +101,10 @@ class OpenAIReading:
             cost_usd=_bill(self._usage.get("cost_in_usd_ticks")),
         )
 
+    def so_far(self) -> tuple[Told, str]:
+        """What there is of an answer that broke off; see Reading."""
+        return _told(self._usage)._replace(output_tokens=None), "".join(self._pieces or self._refusal)
+
     def _head(self, body: Mapping[str, Any]) -> None:
         self._model = text(body.get("model")) or self._model
         self._usage = mapping(body.get("usage")) or self._usage

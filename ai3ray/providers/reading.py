@@ -42,6 +42,10 @@ class Reading(Protocol):
         """The answer, once its terminal event was seen."""
         ...
 
+    def so_far(self) -> tuple[Told, str]:
+        """What was told and written before the answer broke off; how much was written nobody has told then."""
+        ...
+
 
 class ErrorInBody(Exception):
     """A reply of status 200 whose content is the vendor's error object."""

@@ -12,7 +12,7 @@ from ai3ray.domain.call import ModelCall
 from ai3ray.errors import ProviderError
 from ai3ray.providers.broken import broken
 from ai3ray.providers.kinds import classify
-from ai3ray.providers.rates import retry_after
+from ai3ray.providers.rates import rate_headers, retry_after
 from ai3ray.providers.reading import ErrorInBody
 from ai3ray.providers.words import told
 
@@ -60,6 +60,7 @@ class Line:
         if headers is not None:
             translated.maybe_paid, translated.status = True, translated.status or 200
             translated.request_id = translated.request_id or request_id(headers)
+            translated.rate = translated.rate or rate_headers(headers)
         if translated is not error:
             translated.__cause__ = self._clean(error)
         return translated
@@ -95,6 +96,7 @@ class Line:
             request_id=request_id(headers) or words.request_id,
             retry_after_s=retry_after(headers),
             maybe_paid=status in _MAYBE_PAID_STATUS,
+            rate=rate_headers(headers),
         )
 
     def _clean(self, error: BaseException) -> BaseException:

@@ -41,6 +41,9 @@ class ModelCard(Frozen):
     demo: str | None = None
     """What people call it, if it is a demo model: called only when it is named or nothing else is configured, and
     said to be one wherever it wrote something."""
+    limit_class: str | None = None
+    """Models of one provider with the same class share its limits per minute; those of one family do at Anthropic,
+    all models elsewhere, when absent."""
     listed: bool = True
     """False for a passed-through `provider/anything`, about which nothing is known."""
 

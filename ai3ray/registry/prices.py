@@ -99,6 +99,14 @@ class RateTable:
         )
         return round(dollars / _MTOK, 12)
 
+    def plain_cost(self, provider: str, model: str, input_tokens: int, output_tokens: int) -> float | None:
+        """US dollars of a call made now that reads nothing from a cache; None when the price is unknown."""
+        period = self._period(f"{provider}/{model}", None)
+        if period is None:
+            return None
+        rates = _rates_for(period, input_tokens)
+        return round((input_tokens * rates.input + output_tokens * rates.output) / _MTOK, 12)
+
     def list_price(self, provider: str, model: str, at: datetime | None = None) -> Rates | None:
         """Rates of a small request; None when unknown."""
         period = self._period(f"{provider}/{model}", at)
@@ -118,7 +126,8 @@ class RateTable:
 
 
 def _rates_for(period: Period, input_tokens: int) -> Rates:
-    return next(step.rates for step in reversed(period.steps) if input_tokens > step.above)
+    steps = period.steps
+    return steps[0].rates if len(steps) == 1 else next(s.rates for s in reversed(steps) if input_tokens > s.above)
 
 
 def _utc_day(at: datetime | None) -> date:

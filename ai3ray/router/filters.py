@@ -2,35 +2,67 @@
 
 from __future__ import annotations
 
-from ai3ray.registry.cards import ModelCard
-from ai3ray.router.wish import Conditions, Wish
+from collections.abc import Iterable
+from datetime import date
+from typing import NamedTuple
+
+from ai3ray.router.wish import Conditions, Offer, Wish
 
 
-def exclusion(wish: Wish, card: ModelCard, conditions: Conditions) -> str | None:
+class Field(NamedTuple):
+    """The models for wishes of one form: what is the same for all of them is found out once."""
+
+    offers: tuple[tuple[Offer, str | None], ...]
+    """Each with the reason why it is no candidate, or None when its provider and the prompt's length decide."""
+    narrowest: int
+    """The smallest window among those, in tokens: a call that fits into it fits into all."""
+
+
+def form(wish: Wish, today: date) -> tuple[object, ...]:
+    """What of a wish decides its field: wishes of the same form have the same one."""
+    return wish.models, wish.exclude, wish.structured, wish.plans, wish.budget_usd is None, today
+
+
+def field(wish: Wish, offers: Iterable[Offer], today: date) -> Field:
+    """Who may take a wish, whatever the moment is like."""
+    sifted = tuple((offer, misfit(wish, offer, today)) for offer in offers)
+    return Field(sifted, min((offer.card.context for offer, reason in sifted if reason is None), default=0))
+
+
+def exclusion(wish: Wish, offer: Offer, conditions: Conditions) -> str | None:
     """Why this model is no candidate for this wish however long one waits; None when it is one."""
-    if wish.models and card.name not in wish.models:
-        return "not among the models asked for"
-    if wish.exclude and (card.name in wish.exclude or card.provider in wish.exclude):
-        return "tried already"
-    return _unfit(wish, card, conditions) or conditions.out.get(card.provider)
+    return (
+        misfit(wish, offer, conditions.today) or too_long(wish, offer) or conditions.out.get(offer.provider)
+    )
 
 
-def pause(card: ModelCard, conditions: Conditions) -> str | None:
+def pause(offer: Offer, conditions: Conditions) -> str | None:
     """Why this model cannot be called at this moment; None when it can."""
     paused = conditions.paused
-    return (paused.get(card.provider) or paused.get(card.name)) if paused else None
+    return (paused.get(offer.provider) or paused.get(offer.name)) if paused else None
 
 
-def _unfit(wish: Wish, card: ModelCard, conditions: Conditions) -> str | None:
-    """What the card says against it."""
-    if card.retired_on is not None and card.retired_on <= conditions.today:
+def misfit(wish: Wish, offer: Offer, today: date) -> str | None:
+    """Why no wish of this form goes to this model: what the asker said, and what the card says against it."""
+    if wish.models and offer.name not in wish.models:
+        return "not among the models asked for"
+    if wish.exclude and (offer.name in wish.exclude or offer.provider in wish.exclude):
+        return "tried already"
+    card = offer.card
+    if card.retired_on is not None and card.retired_on <= today:
         return f"retired on {card.retired_on}"
     if wish.structured and not card.structured:
         return "no structured output"
     if wish.plans and not card.plans:
         return "cannot plan"
+    if wish.budget_usd is not None and not offer.priced:
+        return "unknown price under a budget"
+    return None
+
+
+def too_long(wish: Wish, offer: Offer) -> str | None:
+    """Why prompt and answer do not fit into the model's window; None when they do."""
+    card = offer.card
     if wish.input_tokens + min(wish.max_output_tokens, card.max_output) > card.context:
         return f"its window of {card.context} tokens is too small"
-    if wish.budget_usd is not None and conditions.prices.get(card.name) is None:
-        return "unknown price under a budget"
     return None

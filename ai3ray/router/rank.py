@@ -1,38 +1,113 @@
-"""From a wish, the cards and the state of things to a ranked list of candidates."""
+"""From a wish, the models and the state of things to a ranked list of candidates."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
+from itertools import repeat
 
 from ai3ray.domain.events import Candidate
-from ai3ray.registry.cards import ModelCard
-from ai3ray.router.filters import exclusion, pause
-from ai3ray.router.score import score_terms
-from ai3ray.router.weights import Weights
-from ai3ray.router.wish import Conditions, Wish
+from ai3ray.router.filters import Field, too_long
+from ai3ray.router.score import Scale
+from ai3ray.router.standing import Standing, Standings
+from ai3ray.router.wish import Conditions, Offer, Wish
+
+PLACES = 5
+"""Decimal places of scores and terms."""
+
+Scored = tuple[float, Offer, Standing]
+"""Score, model and how it stands: a plain tuple, because each lease weighs all models."""
 
 
-def rank(wish: Wish, cards: Iterable[ModelCard], conditions: Conditions, weights: Weights) -> tuple[Candidate, ...]:
-    """All models with their scores: the admissible ones first, best first, then the others with the reason.
+class Ranking:
+    """The outcome of one choice. What it shows is put together only when somebody looks.
 
-    Models of one score stand in the order of their names, so the same question has the same answer.
+    Args:
+        scored: the models that can be called.
+        barred: the others, each with the reason; their scores are what would be expected of them.
+        scale: weighs cost and load.
+    """
+
+    __slots__ = ("_barred", "_scale", "_scored", "best")
+
+    def __init__(self, scored: list[Scored], barred: list[tuple[Scored, str]], scale: Scale | None) -> None:
+        self._scored = scored
+        self._barred = barred
+        self._scale = scale
+        self.best = min(scored, key=_order)[1] if scored else None
+        """The model to call; None when none can be."""
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        """All models with their terms: the admissible ones first, best first, then the others with the reason."""
+        if self._scale is None:
+            return ()
+        ranked = [(row, None) for row in sorted(self._scored, key=_order)]
+        barred = sorted(self._barred, key=lambda row: _order(row[0]))
+        return tuple(_candidate(row, self._scale, reason) for row, reason in (*ranked, *barred))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """A choice is shown where it was made: a lease that travels to a runner takes nothing of it along."""
+        return Ranking, ([], [], None)
+
+
+def rank(
+    wish: Wish,
+    field: Field,
+    conditions: Conditions,
+    standings: Standings,
+    draw: Callable[[int], Sequence[float]] | None = None,
+) -> Ranking:
+    """Weigh all models for a wish.
+
+    The score is the weighted sum of the terms, and for each model a draw from what is believed of it: the
+    better one is taken mostly, one that little is known of, or nothing recent, now and then. That is Thompson
+    sampling with normal posteriors, of the sum instead of each term by itself: independent normal
+    deviations add up to one.
 
     Args:
         wish: the call that is wanted.
-        cards: the models of the configured providers.
-        conditions: live figures, prices, load, and who is out or cannot be called at the moment.
-        weights: how much each term counts.
+        field: the models, sifted for wishes of this form.
+        conditions: load, and who is out or cannot be called at the moment.
+        standings: what has been learned, and the weights.
+        draw: gives so many normal numbers around 0; their spread is how boldly to explore. None are drawn when
+            absent.
     """
-    candidates = [_candidate(wish, card, conditions, weights) for card in cards]
-    candidates.sort(key=lambda one: (one.excluded is not None, -one.score, one.model))
-    return tuple(candidates)
+    scale = Scale(wish, conditions, standings.weights)
+    kind, tier = wish.kind, wish.tier
+    known = standings.known(kind, tier)
+    shut = {**conditions.paused, **conditions.out}
+    tight = wish.input_tokens + wish.max_output_tokens > field.narrowest
+    scored: list[Scored] = []
+    barred: list[tuple[Scored, str]] = []
+    draws = draw(len(field.offers)) if draw is not None else repeat(0.0)
+    for (offer, misfit), drawn in zip(field.offers, draws, strict=False):
+        standing = known.get(offer.name) or standings.add(known, kind, tier, offer)
+        total = standing.total + scale(offer)
+        reason = misfit or (shut and (shut.get(offer.provider) or shut.get(offer.name)))
+        if not reason and tight:
+            reason = too_long(wish, offer)
+        if reason:
+            barred.append(((total, offer, standing), reason))
+        else:
+            scored.append((total + drawn * standing.deviation, offer, standing))
+    return Ranking(scored, barred, scale)
 
 
-def _candidate(wish: Wish, card: ModelCard, conditions: Conditions, weights: Weights) -> Candidate:
-    terms = score_terms(wish, card, conditions, weights)
-    return Candidate(
-        model=card.name,
-        score=round(sum(terms.values()), 4),
-        terms=terms,
-        excluded=exclusion(wish, card, conditions) or pause(card, conditions),
-    )
+def _order(row: Scored) -> tuple[float, str]:
+    """Best first; models of one score in the order of their names, so the same question has the same answer."""
+    return -row[0], row[1].name
+
+
+def _candidate(row: Scored, scale: Scale, excluded: str | None) -> Candidate:
+    total, offer, standing = row
+    score = round(total, PLACES)
+    terms = {
+        "quality": round(standing.quality, PLACES),
+        "tier": round(standing.tier, PLACES),
+        "success": round(standing.success, PLACES),
+        "latency": round(standing.latency, PLACES),
+        "cost": round(scale.cost(offer), PLACES),
+        "load": round(scale.load(offer), PLACES),
+    }
+    # What rounding left over goes with the draw, so that the terms shown add up to the score shown.
+    terms["sampled"] = round(score - sum(terms.values()), PLACES)
+    return Candidate(model=offer.name, score=score, terms=terms, excluded=excluded)

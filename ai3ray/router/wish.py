@@ -1,15 +1,15 @@
-"""What the router has to know: of the call that is wanted, and of the moment."""
+"""What the router has to know: of the call that is wanted, of the models, and of the moment."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ai3ray.domain.plan import Kind, Tier
+from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import Rates
-from ai3ray.telemetry.live import LiveStats
 
 
 class Wish(Protocol):
@@ -61,18 +61,43 @@ class Wish(Protocol):
         ...
 
 
+UNKNOWN_USD = 16.0
+"""What an unknown price is taken to be, per million tokens: that of a frontier model."""
+
+
+class Offer(NamedTuple):
+    """A model that might take a call, with what every choice needs of it at hand."""
+
+    card: ModelCard
+    """What it can do."""
+    name: str
+    """`provider/model`."""
+    provider: str
+    """Its provider."""
+    priced: bool
+    """Whether its price is known."""
+    input_usd: float
+    """US dollars per million tokens of input; that of a frontier model where it is not known."""
+    output_usd: float
+    """The same of output."""
+
+    @classmethod
+    def of(cls, card: ModelCard, rates: Rates | None = None) -> Offer:
+        """The offer of this model at this list price."""
+        price = (rates.input, rates.output) if rates is not None else (UNKNOWN_USD, UNKNOWN_USD)
+        return cls(card, card.name, card.provider, rates is not None, *price)
+
+
 @dataclass(frozen=True)
 class Conditions:
     """How things stand when the choice is made."""
 
     today: date
     """Tells which models are retired."""
-    live: Mapping[str, LiveStats] = field(default_factory=dict)
-    """Live figures by `provider/model`; a model without any counts as unseen."""
-    prices: Mapping[str, Rates | None] = field(default_factory=dict)
-    """List prices by `provider/model`."""
     load: Mapping[str, float] = field(default_factory=dict)
     """Share of its permits that a provider has given out, 0 to 1."""
+    in_flight: Mapping[str, int] = field(default_factory=dict)
+    """Calls in flight by `provider/model`; none where it is not named."""
     out: Mapping[str, str] = field(default_factory=dict)
     """Providers that are not called any more, and why."""
     paused: Mapping[str, str] = field(default_factory=dict)

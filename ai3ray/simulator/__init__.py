@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ai3ray.simulator.settings import Limits, Pace, Price, SimulatorSettings
+from ai3ray.simulator.settings import Answers, Caching, Limits, Pace, Price, Ramp, SimulatorSettings
 
 if TYPE_CHECKING:
     from ai3ray.simulator.host import Simulator, run, running, running_in_thread
     from ai3ray.simulator.server import app
 
 __all__ = [
+    "Answers",
+    "Caching",
     "Limits",
     "Pace",
     "Price",
+    "Ramp",
     "Simulator",
     "SimulatorSettings",
     "app",

@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
-from ai3ray.simulator.settings import Account
+from ai3ray.simulator.vendors import Account
 
 CHARS_PER_TOKEN = 4
+_FENCE = re.compile(r"\b[0-9a-f]{16}\b")
 
 Reason = Literal[
     "invalid",
     "auth",
+    "billing",
+    "forbidden",
     "unknown_model",
     "too_long",
+    "too_large",
     "rate_limit",
+    "ramp",
     "quota",
     "server_error",
+    "bad_gateway",
+    "unavailable",
+    "timeout",
     "overloaded",
 ]
 """Why a request is refused; each wire has its own status, type and code for it."""
+
+Figures = Literal["real", "missing", "zero", "negative", "huge", "text"]
+"""How a reply tells its token counts."""
+
+
+class Block(NamedTuple):
+    """A part of a prompt, as far as a cache is concerned."""
+
+    text: str
+    """What counts for the match: exact, its role included."""
+    chars: int
+    """Its length as the model reads it."""
+    ttl: Literal["5m", "1h"] | None = None
+    """Up to here is to be kept for so long; None where the request does not ask for it."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +67,32 @@ class Asked:
     """The JSON Schema that the answer has to follow."""
     include_usage: bool = True
     """Whether a stream is to end with the token counts."""
+    blocks: tuple[Block, ...] = ()
+    """The prompt block by block, when the request marks what is to be cached."""
+    capped: bool = True
+    """Whether the cap stood in the request."""
 
-    @property
+    @cached_property
     def user_text(self) -> str:
         """What the user said, all turns."""
         return "\n\n".join(text for role, text in self.turns if role == "user")
 
-    @property
+    @cached_property
     def prompt(self) -> str:
         """All that the model reads."""
         return "\n\n".join([self.system, *(text for _, text in self.turns)]).strip()
 
-    @property
+    @cached_property
+    def gist(self) -> str:
+        """The prompt without the marks that ai3ray draws anew for each call: what is asked again is answered alike."""
+        return _FENCE.sub("", self.prompt)
+
+    @cached_property
+    def input_tokens(self) -> int:
+        """Tokens of all that the model reads."""
+        return tokens(self.prompt)
+
+    @cached_property
     def role(self) -> str:
         """What the call is probably for: plan, judge or task, by the schema it brings."""
         properties = (self.schema or {}).get("properties") or {}
@@ -73,8 +111,13 @@ class Written:
     """Why it ends."""
     reasoning_tokens: int = 0
     """Tokens thought and not shown; billed as output."""
-    tells_usage: bool = True
-    """Whether the reply tells its token counts."""
+    figures: Figures = "real"
+    """How the reply tells its token counts."""
+
+    @property
+    def tells_usage(self) -> bool:
+        """Whether the reply tells its token counts."""
+        return self.figures != "missing"
 
     @property
     def output_tokens(self) -> int:
@@ -95,9 +138,20 @@ class Refused(Exception):
     status: int | None = None
     """Another status than the vendor's usual one."""
     retry_after_s: float | None = None
-    """Seconds to wait."""
+    """Seconds to wait, as `retry-after` tells them."""
+    code: str | None = None
+    """Another code than the vendor's usual one."""
+    exact_wait_s: float | None = None
+    """The same to the millisecond, for vendors that tell it; `retry_after_s` when absent."""
+    fault: str | None = None
+    """The fault rule that it comes from."""
 
 
 def tokens(text: str) -> int:
     """Tokens of a text: four characters each, rounded up."""
-    return -(-len(text) // CHARS_PER_TOKEN)
+    return tokens_of(len(text))
+
+
+def tokens_of(chars: int) -> int:
+    """Tokens of so many characters."""
+    return -(-chars // CHARS_PER_TOKEN)

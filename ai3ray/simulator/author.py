@@ -7,29 +7,43 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from ai3ray.simulator.asked import CHARS_PER_TOKEN, Asked, Written, tokens
+from ai3ray.simulator.asked import CHARS_PER_TOKEN, Asked, Figures, Written, tokens
 from ai3ray.simulator.faults import FaultName
 from ai3ray.simulator.instances import instance
 from ai3ray.simulator.merge import merged, parts
 from ai3ray.simulator.plans import broken_plan, write_plan
-from ai3ray.simulator.prose import DEFECT, write_text
+from ai3ray.simulator.prose import DEFECT, filler, write_text
+from ai3ray.simulator.settings import Answers
 
 REFUSAL = "I can't help with that."
 MARK = "DEFECT"
 """The word in a text that a simulated judge objects to."""
 
 
-def write(asked: Asked, seed: int, fault: FaultName | None) -> Written:
+_FIGURES: dict[FaultName | None, Figures] = {
+    "no_usage": "missing",
+    "zero_usage": "zero",
+    "negative_usage": "negative",
+    "huge_usage": "huge",
+    "string_usage": "text",
+}
+_PLAIN = Answers()
+
+
+def write(asked: Asked, seed: int, fault: FaultName | None, answers: Answers = _PLAIN) -> Written:
     """The answer: the same for the same request and seed.
 
     Args:
         asked: the request.
         seed: the simulator's seed.
         fault: what is to be wrong with the answer, if anything.
+        answers: what is answered where no JSON Schema is asked for.
     """
-    rng = random.Random(f"{seed}:{asked.account}:{asked.model}:{asked.prompt}")  # noqa: S311 - seeded on purpose
-    text = _text(asked, rng, defective=fault == "defect")
-    written = Written(text, reasoning_tokens=_reasoning(asked, text), tells_usage=fault != "no_usage")
+    text = _fixed(asked, answers)
+    if text is None or fault == "defect":
+        rng = random.Random(f"{seed}:{asked.account}:{asked.model}:{asked.gist}")  # noqa: S311 - seeded on purpose
+        text = _text(asked, rng, defective=fault == "defect")
+    written = Written(text, reasoning_tokens=_reasoning(asked, text), figures=_FIGURES.get(fault, "real"))
     if fault == "empty":
         return replace(written, text="")
     if fault == "refusal":
@@ -39,6 +53,15 @@ def write(asked: Asked, seed: int, fault: FaultName | None) -> Written:
     if tokens(text) > asked.max_tokens:
         return replace(written, text=text[: asked.max_tokens * CHARS_PER_TOKEN], finish="length")
     return written
+
+
+def _fixed(asked: Asked, answers: Answers) -> str | None:
+    """The answer that does not depend on the request, where there is one."""
+    if asked.schema is not None:
+        return None
+    if answers.text is not None:
+        return answers.text
+    return filler(answers.tokens) if answers.tokens is not None else None
 
 
 def _text(asked: Asked, rng: random.Random, *, defective: bool) -> str:

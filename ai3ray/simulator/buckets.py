@@ -1,75 +1,194 @@
-"""The rate limits of one account: token buckets that fill continuously, as Anthropic describes its own."""
+"""How an allowance per minute is counted: continuously, by the second, or by how fast use grows."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
-from ai3ray.simulator.asked import Refused
-from ai3ray.simulator.settings import Limits
+from collections import deque
+from typing import Protocol
 
 MINUTE_S = 60.0
-_INSTANT_S = 1e-6
-"""No wait: below it are only errors of rounding."""
+_CRUMB = 1e-6
+"""No shortage: below it are only errors of rounding."""
 
 
-@dataclass
+class Meter(Protocol):
+    """Counts what is used of an allowance. Times are seconds of a clock that never goes back."""
+
+    per_minute: float
+    """The allowance."""
+
+    def wait_s(self, now: float, amount: float) -> float:
+        """Seconds until so much may be used; 0 when it may be now."""
+        ...
+
+    def take(self, now: float, amount: float) -> None:
+        """Use so much, or give it back when negative. It may go into debt."""
+        ...
+
+    def left(self, now: float) -> float:
+        """How much may be used now; never negative."""
+        ...
+
+    def reset_s(self, now: float) -> float:
+        """Seconds until the whole allowance is there again."""
+        ...
+
+    def change(self, now: float, per_minute: float) -> None:
+        """Another allowance from now on; what has been used stays used."""
+        ...
+
+
 class Bucket:
-    """An allowance per minute."""
-
-    per_minute: int
-    """How much a minute brings, and the most it holds."""
-    level: float
-    """What is in it."""
-    at: float
-    """When that was so, in seconds of a monotonic clock."""
-
-    def fill(self, now: float) -> None:
-        """Let time pass."""
-        self.level = min(self.per_minute, self.level + (now - self.at) * self.per_minute / MINUTE_S)
-        self.at = now
-
-    def wait_s(self, amount: float) -> float:
-        """Seconds until so much is in it; 0 when it is."""
-        return max(0.0, (min(amount, self.per_minute) - self.level) * MINUTE_S / self.per_minute)
-
-    @property
-    def reset_s(self) -> float:
-        """Seconds until it is full."""
-        return (self.per_minute - self.level) * MINUTE_S / self.per_minute
-
-
-class Allowance:
-    """What one account may still do.
+    """A token bucket that starts full and fills continuously, as Anthropic describes its own.
 
     Args:
-        limits: its limits.
-        now: a monotonic clock, in seconds.
+        per_minute: how much a minute brings.
+        now: the clock.
+        burst_s: how many seconds' worth of it may be used at once.
     """
 
-    def __init__(self, limits: Limits, now: float) -> None:
-        self.concurrency = limits.concurrency
-        self.requests = Bucket(limits.rpm, limits.rpm, now)
-        self.tokens = Bucket(limits.tpm, limits.tpm, now)
+    __slots__ = ("_at", "_burst_s", "_capacity", "_level", "per_minute")
 
-    def admit(self, now: float, in_flight: int, amount: int) -> None:
-        """Take a request of so many tokens out of the buckets.
+    def __init__(self, per_minute: float, now: float, burst_s: float = MINUTE_S) -> None:
+        self.per_minute = per_minute
+        self._burst_s = burst_s
+        self._capacity = max(1.0, per_minute * burst_s / MINUTE_S)
+        self._level = self._capacity
+        self._at = now
 
-        Raises:
-            Refused: it does not fit; nothing was taken.
-        """
-        for bucket in (self.requests, self.tokens):
-            bucket.fill(now)
-        if in_flight >= self.concurrency:
-            raise Refused("rate_limit", f"more than {self.concurrency} concurrent requests", retry_after_s=1.0)
-        for bucket, need, unit in ((self.requests, 1, "requests"), (self.tokens, amount, "tokens")):
-            wait_s = bucket.wait_s(need)
-            if wait_s > _INSTANT_S:
-                message = f"the limit of {bucket.per_minute} {unit} per minute is reached"
-                raise Refused("rate_limit", message, retry_after_s=math.ceil(wait_s - _INSTANT_S))
-        self.requests.level -= 1
-        self.tokens.level -= amount
+    def wait_s(self, now: float, amount: float) -> float:
+        """See Meter. What is larger than the bucket has to wait until it is full."""
+        self._fill(now)
+        missing = min(amount, self._capacity) - self._level
+        return missing * MINUTE_S / self.per_minute if missing > _CRUMB else 0.0
 
-    def correct(self, amount: float) -> None:
-        """Give back what was taken too much, or take what was not."""
-        self.tokens.level += amount
+    def take(self, now: float, amount: float) -> None:
+        """See Meter."""
+        self._fill(now)
+        self._level = min(self._capacity, self._level - amount)
+
+    def left(self, now: float) -> float:
+        """See Meter."""
+        self._fill(now)
+        return max(0.0, self._level)
+
+    def reset_s(self, now: float) -> float:
+        """See Meter."""
+        self._fill(now)
+        return (self._capacity - self._level) * MINUTE_S / self.per_minute
+
+    def change(self, now: float, per_minute: float) -> None:
+        """See Meter."""
+        self._fill(now)
+        self.per_minute = per_minute
+        self._capacity = max(1.0, per_minute * self._burst_s / MINUTE_S)
+        self._level = min(self._level, self._capacity)
+
+    def _fill(self, now: float) -> None:
+        if now > self._at:
+            self._level = min(self._capacity, self._level + (now - self._at) * self.per_minute / MINUTE_S)
+            self._at = now
+
+
+class Window:
+    """A sliding window of about a second: xAI holds a minute's requests to their share of every second, no bursts.
+
+    Args:
+        per_minute: requests per minute; 90 are one in every two thirds of a second.
+    """
+
+    __slots__ = ("_length_s", "_most", "_used", "per_minute")
+
+    def __init__(self, per_minute: float) -> None:
+        self._used: deque[float] = deque()
+        self.per_minute = per_minute
+        self._shape()
+
+    def wait_s(self, now: float, amount: float) -> float:
+        """See Meter."""
+        self._slide(now)
+        over = len(self._used) + max(1, round(amount)) - self._most
+        if over <= 0 or not self._used:
+            return 0.0
+        return max(0.0, self._used[min(over, len(self._used)) - 1] + self._length_s - now)
+
+    def take(self, now: float, amount: float) -> None:
+        """See Meter."""
+        self._used.extend([now] * round(amount))
+
+    def left(self, now: float) -> float:
+        """See Meter: what is left of this second."""
+        self._slide(now)
+        return max(0.0, self._most - len(self._used))
+
+    def reset_s(self, now: float) -> float:
+        """See Meter."""
+        self._slide(now)
+        return max(0.0, self._used[-1] + self._length_s - now) if self._used else 0.0
+
+    def change(self, now: float, per_minute: float) -> None:
+        """See Meter."""
+        self.per_minute = per_minute
+        self._shape()
+        self._slide(now)
+
+    def _shape(self) -> None:
+        self._most = max(1, int(self.per_minute / MINUTE_S))
+        self._length_s = self._most * MINUTE_S / self.per_minute
+
+    def _slide(self, now: float) -> None:
+        while self._used and self._used[0] + self._length_s <= now + _CRUMB:
+            self._used.popleft()
+
+
+class Growth:
+    """Holds down how fast use grows: per minute at most 1 + `growth` of the busiest minute of the window before.
+
+    Both vendors tell a rule of thumb only (OpenAI: above a million input tokens per minute not more than +50 % in
+    15 minutes); this is the plainest rule that has its shape.
+
+    Args:
+        floor: what is always allowed per minute.
+        growth: by how much a window may exceed the one before; 0.5 is half as much again.
+        window_s: length of a window in seconds.
+        now: the clock.
+    """
+
+    __slots__ = ("_bucket", "_floor", "_growth", "_minute", "_minute_s", "_peak", "_used", "_window", "_window_s")
+
+    def __init__(self, floor: float, growth: float, window_s: float, now: float) -> None:
+        self._floor, self._growth, self._window_s = floor, growth, window_s
+        self._minute_s = min(MINUTE_S, window_s)
+        self._bucket = Bucket(floor, now, self._minute_s)
+        self._minute = self._window = now
+        self._used = self._peak = 0.0
+
+    @property
+    def allowed(self) -> float:
+        """What is allowed per minute in the present window."""
+        return self._bucket.per_minute
+
+    def wait_s(self, now: float, amount: float) -> float:
+        """Seconds until so much may be used; 0 when it may be now."""
+        self._roll(now)
+        return self._bucket.wait_s(now, amount)
+
+    def take(self, now: float, amount: float) -> None:
+        """Use so much."""
+        self._roll(now)
+        self._bucket.take(now, amount)
+        self._used += amount
+
+    def _roll(self, now: float) -> None:
+        """Close the minutes and the windows that are over."""
+        if now - self._minute < self._minute_s:
+            return
+        # A full bucket may be emptied on top of what flows into it: that burst is no growth.
+        self._peak = max(self._peak, min(self.allowed, self._used * MINUTE_S / self._minute_s))
+        self._minute += (now - self._minute) // self._minute_s * self._minute_s
+        self._used = 0.0
+        windows = int((now - self._window) // self._window_s)
+        if windows:
+            seen = self._peak if windows == 1 else 0.0  # after a window of silence growth begins anew
+            self._bucket.change(now, max(self._floor, seen * (1.0 + self._growth)))
+            self._window += windows * self._window_s
+            self._peak = 0.0

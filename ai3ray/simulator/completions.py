@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ai3ray.simulator.asked import Asked, Reason, Refused, tokens
-from ai3ray.simulator.buckets import Allowance, Bucket
-from ai3ray.simulator.settings import Account
-from ai3ray.simulator.wire import Sheet, compact, model_of, positive, turns_of
-
-TICKS_PER_USD = 1e10
-"""xAI tells the bill of a call in ticks of 1e-10 US dollars."""
+from ai3ray.simulator.asked import Asked, Reason, Refused
+from ai3ray.simulator.vendors import Account
+from ai3ray.simulator.wire import Sheet, compact, model_of, positive, told, turns_of
 
 _REFUSALS: dict[Reason, tuple[int, str, str | None]] = {
     "invalid": (400, "invalid_request_error", None),
     "auth": (401, "invalid_request_error", "invalid_api_key"),
+    "billing": (402, "insufficient_quota", "credit_balance_exhausted"),
+    "forbidden": (403, "request_forbidden", "unsupported_country_region_territory"),
     "unknown_model": (404, "invalid_request_error", "model_not_found"),
     "too_long": (400, "invalid_request_error", "context_length_exceeded"),
+    "too_large": (413, "invalid_request_error", "request_too_large"),
     "rate_limit": (429, "requests", "rate_limit_exceeded"),
+    "ramp": (429, "rate_limit_error", "slow_down"),
     "quota": (429, "insufficient_quota", "credit_balance_exhausted"),
     "server_error": (500, "server_error", None),
+    "bad_gateway": (502, "server_error", None),
+    "unavailable": (503, "server_error", None),
+    "timeout": (504, "server_error", "timeout"),
     "overloaded": (503, "server_error", "server_is_overloaded"),
 }
 _XAI_CODES: dict[Reason, str] = {
     "invalid": "Client specified an invalid argument",
     "auth": "The caller does not have permission to execute the specified operation",
+    "billing": "The caller does not have permission to execute the specified operation",
+    "forbidden": "The caller does not have permission to execute the specified operation",
     "unknown_model": "Some requested entity was not found",
     "too_long": "Client specified an invalid argument",
+    "too_large": "Client specified an invalid argument",
     "rate_limit": "Some resource has been exhausted",
+    "ramp": "Some resource has been exhausted",
     "quota": "Some resource has been exhausted",
     "server_error": "Internal error",
+    "bad_gateway": "The service is currently unavailable",
+    "unavailable": "The service is currently unavailable",
+    "timeout": "Deadline expired before operation could complete",
     "overloaded": "The service is currently unavailable",
 }
 _FINISH = {"stop": "stop", "length": "length", "refusal": "content_filter"}
+_MARK = "\0"
+"""Stands for a piece's text while its frame is made; no model's id holds it."""
 _NO_SAMPLING = ("gpt-5", "gpt-6", "o1", "o3", "o4")
 
 
@@ -64,23 +77,26 @@ class CompletionsWire:
             max_tokens=positive(body, cap, required=False),
             schema=schema,
             include_usage=bool((body.get("stream_options") or {}).get("include_usage")),
+            capped=body.get(cap) is not None,
         )
 
     def refusal(self, refused: Refused, _request_id: str) -> tuple[int, dict[str, Any]]:
         """Status and body of a refusal."""
         status, kind, code = _REFUSALS[refused.reason]
         if self._xai:
-            return refused.status or status, {"code": _XAI_CODES[refused.reason], "error": refused.message}
-        error = {"message": refused.message, "type": kind, "param": refused.param, "code": code}
+            code = refused.code or _XAI_CODES[refused.reason]
+            return refused.status or status, {"code": code, "error": refused.message}
+        error = {"message": refused.message, "type": kind, "param": refused.param, "code": refused.code or code}
         return refused.status or status, {"error": error}
 
-    def headers(self, request_id: str, allowance: Allowance, retry_after_s: float | None) -> dict[str, str]:
+    def headers(self, request_id: str, refused: Refused | None) -> dict[str, str]:
         """The headers of every reply."""
-        told = {"x-request-id": request_id, "openai-processing-ms": "1", "openai-version": "2020-10-01"}
-        told |= _window("requests", allowance.requests) | _window("tokens", allowance.tokens)
-        if retry_after_s is not None:
-            told |= {"retry-after": f"{retry_after_s:g}", "retry-after-ms": f"{1000 * retry_after_s:.0f}"}
-        return told
+        headers = {"x-request-id": request_id, "openai-processing-ms": "1", "openai-version": "2020-10-01"}
+        if refused is not None and refused.retry_after_s is not None:
+            exact_s = refused.retry_after_s if refused.exact_wait_s is None else refused.exact_wait_s
+            headers["retry-after"] = f"{refused.retry_after_s:g}"
+            headers["retry-after-ms"] = str(math.ceil(1000 * exact_s - 1e-6))
+        return headers
 
     def whole(self, sheet: Sheet) -> dict[str, Any]:
         """The body of an answer that is not streamed."""
@@ -96,10 +112,11 @@ class CompletionsWire:
         """What a stream begins with."""
         yield _chunk(sheet, {"role": "assistant", "content": "", "refusal": None})
 
-    def piece(self, sheet: Sheet, text: str) -> bytes:
-        """A piece of the answer."""
-        _, refusal = _said(sheet)
-        return _chunk(sheet, {"content": text} if refusal is None else {"refusal": text})
+    def frame(self, sheet: Sheet) -> tuple[bytes, bytes]:
+        """What stands around the JSON of a piece's text."""
+        name = "content" if _said(sheet)[1] is None else "refusal"
+        before, after = _chunk(sheet, {name: _MARK}).split(compact(_MARK).encode(), 1)
+        return before, after
 
     def closing(self, sheet: Sheet) -> Iterable[bytes]:
         """What a stream ends with."""
@@ -114,21 +131,22 @@ class CompletionsWire:
         return _data(self.refusal(Refused("overloaded", "The server is overloaded"), request_id)[1])
 
     def _usage(self, sheet: Sheet) -> dict[str, Any]:
-        text, reasoning, read = tokens(sheet.written.text), sheet.written.reasoning_tokens, sheet.input_tokens
-        # xAI's completion tokens leave reasoning out, OpenAI's hold it.
-        completion = text if self._xai else text + reasoning
+        used, reasoning = sheet.used, sheet.written.reasoning_tokens
         usage: dict[str, Any] = {
-            "prompt_tokens": read,
-            "completion_tokens": completion,
-            "total_tokens": read + text + reasoning,
-            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+            "prompt_tokens": used.input_tokens,
+            # xAI's completion tokens leave reasoning out, OpenAI's hold it.
+            "completion_tokens": used.output_tokens - reasoning if self._xai else used.output_tokens,
+            "total_tokens": used.input_tokens + used.output_tokens,
+            "prompt_tokens_details": {"cached_tokens": used.cache_read, "audio_tokens": 0},
             "completion_tokens_details": {"reasoning_tokens": reasoning, "audio_tokens": 0},
         }
+        if used.cache_write:
+            usage["prompt_tokens_details"]["cache_write_tokens"] = used.cache_write
         if self._xai:
             usage["num_sources_used"] = 0
-            if sheet.cost_usd is not None:
-                usage["cost_in_usd_ticks"] = round(sheet.cost_usd * TICKS_PER_USD)
-        return usage
+            if sheet.ticks is not None:
+                usage["cost_in_usd_ticks"] = sheet.ticks
+        return told(usage, sheet.written.figures)
 
 
 def _check_sampling(body: Mapping[str, Any], model: str) -> None:
@@ -166,11 +184,3 @@ def _chunk(sheet: Sheet, delta: dict[str, Any], finish: str | None = None) -> by
 
 def _data(body: dict[str, Any]) -> bytes:
     return f"data: {compact(body)}\n\n".encode()
-
-
-def _window(name: str, bucket: Bucket) -> dict[str, str]:
-    return {
-        f"x-ratelimit-limit-{name}": str(bucket.per_minute),
-        f"x-ratelimit-remaining-{name}": str(max(0, int(bucket.level))),
-        f"x-ratelimit-reset-{name}": f"{max(0.0, bucket.reset_s) * 1000:.0f}ms",
-    }

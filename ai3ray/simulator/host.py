@@ -15,11 +15,14 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from ai3ray.simulator.faults import read_faults
 from ai3ray.simulator.ledger import Ledger
+from ai3ray.simulator.line import Line
 from ai3ray.simulator.server import app
 from ai3ray.simulator.settings import SimulatorSettings
 from ai3ray.simulator.simulation import Simulation
 
 LOOPBACK = "127.0.0.1"
+_KEEP_ALIVE_S = 120
+"""Longer than any client keeps an idle connection: it would else be closed just as the next call is sent on it."""
 
 
 class Simulator:
@@ -43,8 +46,16 @@ class Simulator:
         """Replace all fault rules; each as in `POST /_sim/faults`. Raises RequestError."""
         self.simulation.faults.set(read_faults(list(rules)))
 
+    def set_limits(self, **change: Any) -> None:
+        """Change limits; as in `POST /_sim/limits`. Raises RequestError."""
+        self.simulation.accounts.change(change)
+
+    def set_latency(self, **change: Any) -> None:
+        """Change the pace; as in `POST /_sim/latency`. Raises RequestError."""
+        self.simulation.set_pace(change)
+
     def reset(self) -> None:
-        """Forget faults, counters, ledger and rate limits."""
+        """Forget ledger and accounts; faults, limits and pace are as configured again."""
         self.simulation.reset()
 
     def env(self) -> dict[str, str]:
@@ -75,9 +86,11 @@ def run(
 
     Raises:
         OSError: the address cannot be listened on.
+        SettingsError: a file that the settings name cannot be used.
     """
+    simulation = Simulation(settings)
     listener = _listen(host, port)
-    simulator = _simulator(settings, listener)
+    simulator = Simulator(_url(listener), simulation)
     server = _server(simulator, lambda: ready(simulator) if ready else None)
     server.run(sockets=[listener])
 
@@ -93,8 +106,9 @@ async def running(
         host: address to listen on.
         port: port to listen on; 0 for a free one.
     """
+    simulation = Simulation(settings or SimulatorSettings.load())
     listener = _listen(host, port)
-    simulator = _simulator(settings or SimulatorSettings.load(), listener)
+    simulator = Simulator(_url(listener), simulation)
     up = asyncio.Event()
     server = _server(simulator, up.set, signals=False)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -144,10 +158,17 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._up = up
         self._signals = signals
+        self._outage: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:
         await super().startup(list(sockets or ()))
         self._up()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._outage is not None:
+            self._outage.cancel()
+            await asyncio.gather(self._outage, return_exceptions=True)
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -157,24 +178,47 @@ class _Server(uvicorn.Server):
     def hang_up(self) -> None:
         """Close every connection, even one that is being answered, and stop."""
         self.should_exit = True
+        self._drop_all()
+
+    def outage(self, seconds: float) -> None:
+        """Refuse connections for so long, and drop those that stand. One that is going on is not made longer."""
+        if self._outage is None or self._outage.done():
+            self._outage = asyncio.ensure_future(self._unreachable(seconds))
+
+    async def _unreachable(self, seconds: float) -> None:
+        address = self.servers[0].sockets[0].getsockname()[:2]
+        for server in self.servers:
+            server.close()
+        self._drop_all()
+        await asyncio.sleep(seconds)
+        await super().startup([_listen(*address)])
+
+    def _drop_all(self) -> None:
         for connection in list(self.server_state.connections):
             connection.transport.abort()
 
 
 def _server(simulator: Simulator, up: Callable[[], None], *, signals: bool = True) -> _Server:
+    def outage(seconds: float) -> None:
+        server.outage(seconds)
+
     config = uvicorn.Config(
         app(simulation=simulator.simulation),
-        http=_connection_class(),
+        http=_connection_class(outage),
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=1,
     )
-    return _Server(config, up, signals=signals)
+    server = _Server(config, up, signals=signals)
+    return server
 
 
-def _connection_class() -> type[asyncio.Protocol]:
+def _connection_class(outage: Callable[[float], None]) -> type[asyncio.Protocol]:
     base: Any = AutoHTTPProtocol
 
     class Connection(base):  # type: ignore[misc]
@@ -183,16 +227,20 @@ def _connection_class() -> type[asyncio.Protocol]:
         app_state: dict[str, Any]
 
         def connection_made(self, transport: asyncio.Transport) -> None:
-            self.app_state = {**self.app_state, "transport": transport}
+            self.app_state = {**self.app_state, "line": Line(transport, outage)}
             super().connection_made(transport)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            self.app_state["line"].closed()
 
     return Connection
 
 
-def _simulator(settings: SimulatorSettings, listener: socket.socket) -> Simulator:
+def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    return Simulator(f"http://{shown}:{port}", Simulation(settings))
+    return f"http://{shown}:{port}"
 
 
 def _listen(host: str, port: int) -> socket.socket:

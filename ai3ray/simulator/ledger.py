@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
-from ai3ray.simulator.asked import Asked, Written, tokens
+from ai3ray.simulator.asked import Asked
+from ai3ray.simulator.pricing import TICKS_PER_USD, Used
 from ai3ray.simulator.settings import SimulatorSettings
+from ai3ray.simulator.totals import Totals
 
 
-@dataclass
+@dataclass(slots=True)
 class Call:
     """One request as it was served. Times are seconds since the epoch."""
 
@@ -20,7 +22,7 @@ class Call:
     request_id: str
     """The id that the reply carried."""
     provider: str
-    """The account."""
+    """The vendor."""
     model: str
     """The model."""
     role: str
@@ -31,12 +33,18 @@ class Call:
     """Length of all that the model had to read, in characters."""
     started: float
     """When the request was there."""
+    account: str = ""
+    """The vendor's account: its name and a few digits of the key's hash."""
     status: int = 0
     """HTTP status of the reply; 0 when there was none."""
     fault: str | None = None
     """The fault that struck it."""
     input_tokens: int = 0
-    """Billed input; 0 when it was refused."""
+    """Billed input, cached parts included; 0 when it was refused."""
+    cached_tokens: int = 0
+    """The part of it that came from the vendor's cache."""
+    cache_write_tokens: int = 0
+    """The part of it that went into the vendor's cache."""
     output_tokens: int = 0
     """Billed output, reasoning included: what was sent, when it was cut short."""
     cost_usd: float | None = 0.0
@@ -55,6 +63,10 @@ class Call:
     """Role and text of each message."""
 
 
+_SHOWN = tuple(name for name in Call.__slots__ if name not in {"system", "turns"})
+_PROMPTS = ("system", "turns")
+
+
 class Ledger:
     """All requests since the last reset.
 
@@ -63,8 +75,9 @@ class Ledger:
     """
 
     def __init__(self, settings: SimulatorSettings) -> None:
-        self._settings = settings
-        self._open: set[int] = set()
+        self._prices = settings.prices
+        self._open: dict[int, Totals] = {}
+        self._totals = Totals()
         self.calls: list[Call] = []
         """Every request, in order of arrival."""
         self.max_in_flight = 0
@@ -84,8 +97,14 @@ class Ledger:
         while len(self.calls) < count:
             await self._arrival.wait()
 
-    def begin(self, asked: Asked, request_id: str) -> Call:
-        """Enter a request."""
+    def begin(self, asked: Asked, request_id: str, account: str) -> Call:
+        """Enter a request.
+
+        Args:
+            asked: the request.
+            request_id: the id that the reply will carry.
+            account: the name of its account.
+        """
         call = Call(
             n=len(self.calls) + 1,
             request_id=request_id,
@@ -95,75 +114,62 @@ class Ledger:
             stream=asked.stream,
             prompt_chars=len(asked.prompt),
             started=time.time(),
+            account=account,
             system=asked.system,
             turns=asked.turns,
         )
         self.calls.append(call)
-        self._open.add(id(call))
+        self._open[id(call)] = self._totals
+        self._totals.begin(call.model, account)
+        self.max_in_flight = max(self.max_in_flight, len(self._open))
         self.idle.clear()
         self._arrival.set()
         self._arrival = asyncio.Event()
-        self.max_in_flight = max(self.max_in_flight, self.in_flight)
         return call
 
-    def end(self, call: Call, asked: Asked, written: Written | None, said: str) -> None:
-        """Close a request and write its bill.
+    def ticks(self, model: str, used: Used) -> int | None:
+        """What tokens cost, in ticks; None when the model has no price."""
+        price = self._prices.get(model)
+        return price.ticks(used) if price else None
+
+    def end(self, call: Call, used: Used | None) -> int | None:
+        """Close a request and write its bill; returns it in ticks.
 
         Args:
-            call: the entry.
-            asked: the request.
-            written: the answer; None when it was refused.
-            said: the part of the answer that was sent.
+            call: the entry, its status set.
+            used: its tokens; None when nothing is billed.
         """
         call.ended = time.time()
-        self._open.discard(id(call))
+        ticks: int | None = 0
+        if used is not None:
+            call.input_tokens, call.output_tokens = used.input_tokens, used.output_tokens
+            call.cached_tokens, call.cache_write_tokens = used.cache_read, used.cache_write + used.cache_write_1h
+            ticks = self.ticks(call.model, used)
+            call.cost_usd = None if ticks is None else ticks / TICKS_PER_USD
+        totals = self._open.pop(id(call))  # those of its own time: a reset may have come between
+        totals.end(call.model, call.account, call, ticks)
         if not self._open:
             self.idle.set()
-        if written is None:
-            return
-        call.input_tokens = tokens(asked.prompt)
-        call.output_tokens = written.output_tokens if call.complete else tokens(said)
-        price = self._settings.prices.get(call.model)
-        call.cost_usd = price.cost(call.input_tokens, call.output_tokens) if price else None
+        return ticks
 
     def reset(self) -> None:
         """Forget all requests; those that are open end unrecorded."""
         self.calls = []
-        self.max_in_flight = self.in_flight
+        self._totals = Totals()
+        self.max_in_flight = len(self._open)
 
-    def to_json(self, *, prompts: bool = False) -> dict[str, Any]:
+    def to_json(self, *, prompts: bool = False, summary: bool = False) -> dict[str, Any]:
         """What `GET /_sim/ledger` answers.
 
         Args:
             prompts: whether the entries carry what was asked, too.
+            summary: leave the entries out: the sums were made on the way, so this is cheap.
         """
-        hidden = set() if prompts else {"system", "turns"}
-        calls = [{name: value for name, value in asdict(call).items() if name not in hidden} for call in self.calls]
+        names = _SHOWN + _PROMPTS if prompts else _SHOWN
+        entries = {} if summary else {"calls": [{name: getattr(call, name) for name in names} for call in self.calls]}
         return {
-            "calls": calls,
-            "totals": self._totals(),
+            **entries,
+            "totals": self._totals.to_json(),
             "in_flight": self.in_flight,
             "max_in_flight": self.max_in_flight,
         }
-
-    def _totals(self) -> dict[str, Any]:
-        unfinished = [call for call in self.calls if call.status == 200 and not call.complete]
-        return {
-            **_sum(self.calls),
-            "cost_unfinished_usd": _sum(unfinished)["cost_usd"],
-            "cost_complete": all(call.cost_usd is not None for call in self.calls),
-            "by_model": {
-                model: _sum([call for call in self.calls if call.model == model])
-                for model in sorted({call.model for call in self.calls})
-            },
-        }
-
-
-def _sum(calls: list[Call]) -> dict[str, Any]:
-    return {
-        "calls": len(calls),
-        "completed": sum(call.complete for call in calls),
-        "input_tokens": sum(call.input_tokens for call in calls),
-        "output_tokens": sum(call.output_tokens for call in calls),
-        "cost_usd": sum(call.cost_usd or 0.0 for call in calls),
-    }

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ai3ray.simulator.asked import Asked, Reason, Refused
-from ai3ray.simulator.buckets import Allowance, Bucket
-from ai3ray.simulator.settings import Account
-from ai3ray.simulator.wire import Sheet, compact, model_of, positive, text_of, turns_of
+from ai3ray.simulator.blocks import blocks_of
+from ai3ray.simulator.vendors import Account
+from ai3ray.simulator.wire import Sheet, compact, model_of, positive, text_of, told, turns_of
 
 SAMPLING_VERSION = "2023-06-01"
 """The last version of the API that took sampling parameters from current models."""
@@ -17,14 +16,28 @@ SAMPLING_VERSION = "2023-06-01"
 _REFUSALS: dict[Reason, tuple[int, str]] = {
     "invalid": (400, "invalid_request_error"),
     "auth": (401, "authentication_error"),
+    "billing": (402, "billing_error"),
+    "forbidden": (403, "permission_error"),
     "unknown_model": (404, "not_found_error"),
     "too_long": (400, "invalid_request_error"),
+    "too_large": (413, "request_too_large"),
     "rate_limit": (429, "rate_limit_error"),
+    "ramp": (429, "rate_limit_error"),
     "quota": (429, "rate_limit_error"),
     "server_error": (500, "api_error"),
+    "bad_gateway": (502, "api_error"),
+    "unavailable": (503, "api_error"),
+    "timeout": (504, "timeout_error"),
     "overloaded": (529, "overloaded_error"),
 }
+_CODES: dict[Reason, str] = {"ramp": "ramp_limit_exceeded", "quota": "enforced_spend_limit_reached"}
 _STOP = {"stop": "end_turn", "length": "max_tokens", "refusal": "refusal"}
+
+
+_FRAME = (
+    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":',
+    b"}}\n\n",
+)
 
 
 class MessagesWire:
@@ -50,26 +63,24 @@ class MessagesWire:
             turns=tuple(turns),
             max_tokens=max_tokens,
             schema=output.get("schema") if output.get("type") == "json_schema" else None,
+            blocks=blocks_of(body),
         )
 
     def refusal(self, refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
         """Status and body of a refusal."""
         status, kind = _REFUSALS[refused.reason]
         error: dict[str, Any] = {"type": kind, "message": refused.message}
-        if refused.reason == "quota":
-            error["details"] = {"error_code": "enforced_spend_limit_reached"}
+        code = refused.code or _CODES.get(refused.reason)
+        if code:
+            error["details"] = {"error_code": code}
         return refused.status or status, {"type": "error", "error": error, "request_id": request_id}
 
-    def headers(self, request_id: str, allowance: Allowance, retry_after_s: float | None) -> dict[str, str]:
+    def headers(self, request_id: str, refused: Refused | None) -> dict[str, str]:
         """The headers of every reply."""
-        told = {"request-id": request_id, "anthropic-workspace-id": "wrkspc_simulated"}
-        tokens = allowance.tokens
-        for name, bucket in (("requests", allowance.requests), ("tokens", tokens), ("input-tokens", tokens)):
-            told |= _window(name, bucket)
-        told |= _window("output-tokens", tokens)
-        if retry_after_s is not None:
-            told["retry-after"] = f"{retry_after_s:g}"
-        return told
+        headers = {"request-id": request_id, "anthropic-workspace-id": "wrkspc_simulated"}
+        if refused is not None and refused.retry_after_s is not None:
+            headers["retry-after"] = f"{refused.retry_after_s:g}"
+        return headers
 
     def whole(self, sheet: Sheet) -> dict[str, Any]:
         """The body of an answer that is not streamed."""
@@ -88,9 +99,9 @@ class MessagesWire:
         yield _event("content_block_start", {"index": 0, "content_block": {"type": "text", "text": ""}})
         yield _event("ping", {})
 
-    def piece(self, _sheet: Sheet, text: str) -> bytes:
-        """A piece of the answer."""
-        return _event("content_block_delta", {"index": 0, "delta": {"type": "text_delta", "text": text}})
+    def frame(self, _sheet: Sheet) -> tuple[bytes, bytes]:
+        """What stands around the JSON of a piece's text."""
+        return _FRAME
 
     def closing(self, sheet: Sheet) -> Iterable[bytes]:
         """What a stream ends with."""
@@ -129,28 +140,20 @@ def _stopped(sheet: Sheet) -> tuple[str, dict[str, Any] | None]:
 
 
 def _usage(sheet: Sheet, output_tokens: int) -> dict[str, Any]:
-    return {
-        "input_tokens": sheet.input_tokens,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
-        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+    used = sheet.used
+    usage = {
+        "input_tokens": used.fresh,
+        "cache_creation_input_tokens": used.cache_write + used.cache_write_1h,
+        "cache_read_input_tokens": used.cache_read,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": used.cache_write,
+            "ephemeral_1h_input_tokens": used.cache_write_1h,
+        },
         "output_tokens": output_tokens,
         "service_tier": "standard",
     }
+    return told(usage, sheet.written.figures)
 
 
 def _event(name: str, fields: dict[str, Any]) -> bytes:
     return f"event: {name}\ndata: {compact({'type': name, **fields})}\n\n".encode()
-
-
-def _window(name: str, bucket: Bucket) -> dict[str, str]:
-    remaining = max(0, int(bucket.level))
-    if name != "requests":
-        remaining = remaining // 1000 * 1000  # the vendor rounds so, too
-    reset = datetime.now(UTC) + timedelta(seconds=bucket.reset_s)
-    prefix = f"anthropic-ratelimit-{name}"
-    return {
-        f"{prefix}-limit": str(bucket.per_minute),
-        f"{prefix}-remaining": str(remaining),
-        f"{prefix}-reset": reset.strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }

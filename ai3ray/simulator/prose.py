@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import random
 import re
+from functools import lru_cache
 from typing import Any
 
+from ai3ray.simulator.asked import CHARS_PER_TOKEN
 from ai3ray.simulator.goal import read_goal, topic_of, wanted_words, wants_code
 from ai3ray.simulator.tongues import FOREIGN, asked_language, is_foreign, spoken
 
@@ -72,6 +74,14 @@ def write_text(prompt: str, rng: random.Random, *, defective: bool = False) -> s
     return _prose(prompt, wish, rng, defective=defective)
 
 
+@lru_cache(maxsize=64)
+def filler(size: int) -> str:
+    """Prose about nothing of exactly so many tokens that ends as a sentence does."""
+    chars = size * CHARS_PER_TOKEN
+    text = "\n\n".join(_paragraphs("the subject", chars // 4, random.Random(size)))  # noqa: S311 - seeded on purpose
+    return f"{text[: chars - 1].rstrip().ljust(chars - 1, '.')}."
+
+
 def _prose(prompt: str, wish: str, rng: random.Random, *, defective: bool) -> str:
     low, high = wanted_words(prompt)
     words = rng.randint(low, high)
@@ -88,10 +98,12 @@ def _prose(prompt: str, wish: str, rng: random.Random, *, defective: bool) -> st
 def _paragraphs(topic: str, words: int, rng: random.Random) -> list[str]:
     """Sentences until there are so many words; a closing one comes on top."""
     sentences = [_fill(rng.choice(_OPENINGS), topic, rng)]
+    said = len(sentences[0].split())
     pool: list[str] = []
-    while sum(len(sentence.split()) for sentence in sentences) < words:
+    while said < words:
         pool = pool or rng.sample(_MIDDLES, len(_MIDDLES))
         sentences.append(_fill(pool.pop(), topic, rng))
+        said += len(sentences[-1].split())
     sentences.append(_fill(rng.choice(_CLOSINGS), topic, rng))
     return [" ".join(sentences[start : start + 5]) for start in range(0, len(sentences), 5)]
 

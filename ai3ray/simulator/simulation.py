@@ -3,143 +3,202 @@
 from __future__ import annotations
 
 import math
-import random
 import time
-from collections import Counter
 from collections.abc import Mapping
-from typing import NamedTuple, get_args
+from dataclasses import dataclass
 
-from ai3ray.simulator.asked import Asked, Refused, tokens
-from ai3ray.simulator.buckets import Allowance
-from ai3ray.simulator.faults import Fault, Faults
+from pydantic import ValidationError
+
+from ai3ray.errors import RequestError, SettingsError
+from ai3ray.simulator.accounts import Accounts, KeyAccount
+from ai3ray.simulator.asked import Asked, Refused
+from ai3ray.simulator.faults import Fault, Faults, spread
 from ai3ray.simulator.ledger import Ledger
-from ai3ray.simulator.settings import Account, SimulatorSettings
+from ai3ray.simulator.limits import Call, Rejection, Spent
+from ai3ray.simulator.pace import Clockwork, Pace, Tempo, read_latency
+from ai3ray.simulator.pricing import TICKS_PER_USD, Price, Used
+from ai3ray.simulator.prompt_cache import Reading
+from ai3ray.simulator.refusing import no_such_model, refusal_of, too_long
+from ai3ray.simulator.settings import SimulatorSettings
+from ai3ray.simulator.vendors import FAMILIES, Account, is_served
 
-FAMILIES: dict[Account, tuple[str, ...]] = {
-    "anthropic": ("claude-",),
-    "openai": ("gpt-", "chatgpt-", "o1", "o3", "o4"),
-    "xai": ("grok-",),
-}
-"""How the ids of each account's models begin; any id of a family is served."""
+_RATE_LIMITED = 429
 
 
-class Tempo(NamedTuple):
-    """How fast one answer comes."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Admission:
+    """A request that was let in, and what has to be given back when it ends."""
 
-    first_token_s: float
-    """Seconds until it begins."""
-    tokens_per_s: float
-    """Speed of writing after that."""
+    account: KeyAccount
+    """Whose it is."""
+    call: Call
+    """What its limits were told."""
+    reading: Reading
+    """What its cache does for it."""
+    fault: Fault | None
+    """What is to go wrong with its answer."""
+    rates: Mapping[str, str]
+    """The rate headers of its reply: as things stood when it was let in."""
 
 
 class Simulation:
-    """Faults, ledger and rate limits of the three accounts.
+    """Faults, ledger, pace and accounts of the three vendors.
 
     Args:
         settings: how it behaves.
+
+    Raises:
+        SettingsError: a file that the settings name cannot be used.
     """
 
     def __init__(self, settings: SimulatorSettings) -> None:
         self.settings = settings
         self.ledger = Ledger(settings)
         self.faults = Faults(settings.seed)
-        self.busy: Counter[Account] = Counter()
-        """Requests that are being answered, by account."""
+        self.clock = time.monotonic
+        self.accounts = Accounts(settings, self.clock, time.time() - self.clock())
+        self._clockwork = Clockwork(settings.pace, settings.seed)
         self._requests = 0
-        self._allowances: dict[Account, Allowance] = {}
-        self._fill()
+        self._calls = 0
+        self._set_faults()
 
     def reset(self) -> None:
-        """Forget faults, counters, ledger and what was taken from the rate limits."""
-        self.faults.set(())
+        """Forget ledger and accounts; faults, limits and pace are as configured again."""
         self.ledger.reset()
-        self._fill()
+        self.accounts.reset()
+        if self.pace is not self.settings.pace:
+            self._clockwork = Clockwork(self.settings.pace, self.settings.seed)
+        self._calls = 0
+        self._set_faults()
 
-    def allowance(self, account: Account) -> Allowance:
-        """What an account may still do."""
-        return self._allowances[account]
+    @property
+    def pace(self) -> Pace:
+        """How fast it answers at present."""
+        return self._clockwork.pace
+
+    def set_pace(self, data: object) -> Pace:
+        """Change the pace at run time.
+
+        Args:
+            data: decoded JSON: the fields of a Pace that change, or `{"spec": ...}` as on the command line.
+
+        Raises:
+            RequestError: it is something else; nothing was changed.
+        """
+        if not isinstance(data, Mapping):
+            raise RequestError("give the fields of a pace, or a spec", "pace")
+        fields = dict(data)
+        try:
+            if "spec" in fields:
+                fields |= read_latency(str(fields.pop("spec")))
+            pace = Pace.model_validate({**self.pace.model_dump(), **fields})
+            self._clockwork = Clockwork(pace, self.settings.seed)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise RequestError(f"{where}: {first['msg']}", where) from error
+        except SettingsError as error:
+            raise RequestError(str(error), error.param or "data") from error
+        return pace
 
     def next_id(self) -> str:
         """The id of the next request; never given twice."""
         self._requests += 1
         return f"req_sim{self.settings.seed}x{self._requests:06d}"
 
-    def admit(self, asked: Asked, key: str) -> Fault | None:
-        """Let a request in. Returns the fault that is to strike its answer.
+    def admit(self, asked: Asked, account: KeyAccount, key: str) -> Admission:
+        """Let a request in; `finish` has to be called for it.
 
         Raises:
-            Refused: key, model, size, a fault or a rate limit is against it.
+            Refused: key, model, size, a fault or a limit is against it.
         """
-        if not key or "bad" in key:
-            raise Refused("auth", f"Incorrect API key provided: {key}." if key else "You did not provide an API key.")
-        self._check_model(asked)
-        size = tokens(asked.prompt)
-        if size > self.settings.context_tokens:
-            raise Refused("too_long", _too_long(asked, size, self.settings.context_tokens), "messages")
-        fault = self.faults.strike(asked)
-        if fault is not None:
-            _refuse(fault)
-        self.allowance(asked.account).admit(time.monotonic(), self.busy[asked.account], size)
-        return fault
+        try:
+            fault = self._checked(asked, key)
+        except Refused:
+            account.limits.failed(self.clock())
+            raise
+        now, price = self.clock(), self.price(asked.model)
+        counts_writes = price is not None and price.cache_write is not None
+        reading = account.cache.read(now, asked, counts_writes=counts_writes)
+        call = Call(asked.input_tokens, asked.max_tokens if asked.capped else None, reading.read)
+        rejection = account.limits.admit(now, call)
+        if rejection is not None:
+            raise _rejected(rejection)
+        return Admission(account, call, reading, fault, account.limits.headers(now))
+
+    def begun(self, admission: Admission) -> None:
+        """The answer has begun: its prompt can be read from the cache."""
+        if admission.reading.entries:
+            admission.account.cache.begun(self.clock(), admission.reading)
+
+    def wrote(self, admission: Admission, tokens: int) -> None:
+        """So many tokens of the answer were sent."""
+        admission.account.limits.wrote(self.clock(), admission.call, tokens)
+
+    def finish(self, admission: Admission, used: Used | None, ticks: int | None) -> None:
+        """A request that was let in has ended.
+
+        Args:
+            admission: what was let in.
+            used: what is billed; None when nothing was answered.
+            ticks: the bill; None when the model has no price.
+        """
+        spent = None
+        if used is not None:
+            cost_usd = (ticks or 0) / TICKS_PER_USD
+            spent = Spent(used.input_tokens, used.cache_read, used.output_tokens, cost_usd)
+        admission.account.limits.finish(self.clock(), admission.call, spent)
 
     def tempo(self, asked: Asked) -> Tempo:
         """The speed of an answer: the same for the same request and seed."""
-        pace = self.settings.pace
-        rng = random.Random(f"{self.settings.seed}:pace:{asked.model}:{asked.prompt}")  # noqa: S311
-        return Tempo(
-            pace.first_token_s * math.exp(rng.gauss(0.0, pace.first_token_sigma)),
-            pace.tokens_per_s * math.exp(rng.gauss(0.0, pace.tokens_sigma)),
-        )
+        return self._clockwork.tempo(asked.model, asked.gist)
+
+    def price(self, model: str) -> Price | None:
+        """What a model costs; None when that is not known."""
+        return self.settings.prices.get(model)
 
     def models(self, account: Account) -> list[str]:
-        """Ids with a price that the account serves."""
+        """Ids with a price that the vendor serves."""
         return [model for model in self.settings.prices if model.startswith(FAMILIES[account])]
 
+    def _checked(self, asked: Asked, key: str) -> Fault | None:
+        """The fault that is to strike the answer; raises Refused for whatever is against an answer but a limit."""
+        if "bad" in key:
+            raise Refused("auth", f"Incorrect API key provided: {key}.")
+        self._check_model(asked)
+        if asked.input_tokens > self.settings.context_tokens:
+            raise Refused("too_long", too_long(asked, self.settings.context_tokens), "messages")
+        fault = self.faults.strike(asked)
+        refused = fault and refusal_of(fault, asked)
+        if refused:
+            raise refused
+        self._check_measured()
+        return fault
+
     def _check_model(self, asked: Asked) -> None:
-        own = asked.model.startswith(FAMILIES[asked.account])
-        anyones = asked.model in self.settings.prices and not asked.model.startswith(sum(FAMILIES.values(), ()))
-        known = own or anyones
-        if not known or asked.model in self.settings.retired:
-            words = f"model: {asked.model}"
-            if asked.account != "anthropic":
-                words = f"The model `{asked.model}` does not exist or you do not have access to it."
-            raise Refused("unknown_model", words, "model")
+        if not is_served(asked.model, asked.account, self.settings.prices) or asked.model in self.settings.retired:
+            raise Refused("unknown_model", no_such_model(asked), "model")
 
-    def _fill(self) -> None:
-        now = time.monotonic()
-        accounts: tuple[Account, ...] = get_args(Account)
-        self._allowances = {account: Allowance(self.settings.limits_of(account), now) for account in accounts}
+    def _check_measured(self) -> None:
+        """Fail as often as the measured calls did, where that is asked for."""
+        self._calls += 1
+        error = self._clockwork.error(self._calls)
+        if error == _RATE_LIMITED:
+            raise Refused("rate_limit", "Rate limit reached, slow down", retry_after_s=1.0)
+        if error is not None:
+            raise Refused("server_error", "Internal server error", status=error if 500 <= error < 600 else None)
 
-
-def account_of(model: object) -> Account:
-    """Whose model it is, for requests on a path that does not say."""
-    return "xai" if str(model).startswith(FAMILIES["xai"]) else "openai"
+    def _set_faults(self) -> None:
+        self.faults.set((*self.settings.faults, *spread(self.settings.rates)))
 
 
-def key_of(headers: Mapping[str, str]) -> str:
-    """The key of a request, in either form."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    return headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
-
-
-def _refuse(fault: Fault) -> None:
-    """Raise the refusal that a fault is; a fault of the answer passes."""
-    wait_s, status = fault.retry_after, fault.status
-    match fault.fault:
-        case "rate_limit":
-            wait_s = 1.0 if wait_s is None else wait_s
-            raise Refused("rate_limit", "Rate limit reached, slow down", status=status, retry_after_s=wait_s)
-        case "quota":
-            raise Refused("quota", "Your account has no credits left: spending limit reached", status=status)
-        case "auth":
-            raise Refused("auth", "This key was revoked", status=status)
-        case "server_error":
-            raise Refused("server_error", "Internal server error", status=status, retry_after_s=wait_s)
-        case "overloaded":
-            raise Refused("overloaded", "Overloaded", status=status, retry_after_s=wait_s)
-
-
-def _too_long(asked: Asked, size: int, most: int) -> str:
-    if asked.account == "anthropic":
-        return f"prompt is too long: {size} tokens > {most} maximum"
-    return f"This model's maximum context length is {most} tokens, but the request has {size} tokens."
+def _rejected(rejection: Rejection) -> Refused:
+    """A limit's rejection, as the wires know refusals; the vendors tell whole seconds."""
+    wait_s = rejection.retry_after
+    return Refused(
+        "quota" if rejection.bound == "spend" else "ramp" if rejection.bound == "ramp" else "rate_limit",
+        rejection.message,
+        retry_after_s=None if wait_s is None else float(max(1, math.ceil(wait_s - 1e-6))),
+        code=rejection.code,
+        exact_wait_s=wait_s,
+    )

@@ -7,9 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ai3ray.simulator.asked import Asked, Refused, Written, tokens
-from ai3ray.simulator.buckets import Allowance
-from ai3ray.simulator.settings import Account
+from ai3ray.simulator.asked import Asked, Figures, Refused, Written
+from ai3ray.simulator.pricing import Used
+from ai3ray.simulator.vendors import Account
+
+_HUGE = 10**18
+"""More tokens than a call can have."""
 
 
 @dataclass(frozen=True)
@@ -22,15 +25,12 @@ class Sheet:
     """The request."""
     written: Written
     """The answer."""
-    cost_usd: float | None
-    """The bill."""
+    used: Used
+    """Its tokens."""
+    ticks: int | None
+    """The bill in ticks; None when the model has no price."""
     created: int
     """Seconds since the epoch."""
-
-    @property
-    def input_tokens(self) -> int:
-        """Tokens of the prompt."""
-        return tokens(self.asked.prompt)
 
 
 class Wire(Protocol):
@@ -44,13 +44,12 @@ class Wire(Protocol):
         """Status and body of a refusal."""
         ...
 
-    def headers(self, request_id: str, allowance: Allowance, retry_after_s: float | None, /) -> dict[str, str]:
-        """The headers of every reply, with the request's id and the account's rate limits.
+    def headers(self, request_id: str, refused: Refused | None, /) -> dict[str, str]:
+        """The headers of every reply beside the account's rate limits.
 
         Args:
             request_id: the id.
-            allowance: what the account may still do.
-            retry_after_s: seconds to wait, when it is a refusal that says so.
+            refused: the refusal, when it is one: it may tell a time to wait.
         """
         ...
 
@@ -62,8 +61,8 @@ class Wire(Protocol):
         """What a stream begins with."""
         ...
 
-    def piece(self, sheet: Sheet, text: str, /) -> bytes:
-        """A piece of the answer."""
+    def frame(self, sheet: Sheet, /) -> tuple[bytes, bytes]:
+        """What stands before and after the JSON of each piece of the answer's text."""
         ...
 
     def closing(self, sheet: Sheet) -> Iterable[bytes]:
@@ -73,6 +72,30 @@ class Wire(Protocol):
     def error_event(self, request_id: str) -> bytes:
         """The overload that is told inside a stream."""
         ...
+
+
+def told(usage: Mapping[str, Any], figures: Figures) -> dict[str, Any]:
+    """Token counts as they are to be told: right, or wrong on purpose."""
+    if figures == "real":
+        return dict(usage)
+    return {
+        name: told(value, figures) if isinstance(value, Mapping) else _wrong(value, figures)
+        for name, value in usage.items()
+    }
+
+
+def _wrong(value: Any, figures: Figures) -> Any:
+    if not isinstance(value, int):
+        return value
+    match figures:
+        case "zero":
+            return 0
+        case "negative":
+            return -1 - value
+        case "huge":
+            return value + _HUGE
+        case _:
+            return f"about {value}"
 
 
 def text_of(content: Any) -> str:
@@ -113,6 +136,14 @@ def model_of(body: Mapping[str, Any]) -> str:
     return model
 
 
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def encoded(data: Any) -> bytes:
+    """The bytes of JSON without spaces."""
+    return compact(data).encode()
+
+
 def compact(data: Any) -> str:
     """JSON without spaces."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return _encoder.encode(data)

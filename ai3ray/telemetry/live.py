@@ -1,39 +1,60 @@
-"""What has been seen of one model lately: the figures that routing goes by."""
+"""What has been seen of the models lately: the figures that routing goes by and `ai3 models` shows."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+import math
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from ai3ray.domain.call import Usage
+from ai3ray.telemetry.fading import Fading, Memory, Pulse
 
 WINDOW = 64
 """Calls whose seconds are kept for the quantiles."""
-KEEP = 0.95
-"""What one more outcome leaves of the weight of the earlier ones: the last 20 or so count."""
-HALF_LIFE_S = 600.0
-"""Seconds in which an outcome loses half its weight, so that a model that was bad is tried again."""
+TRAFFIC = 200
+"""Latest calls of all models, of which each has its share."""
 WARM = 4
 """Calls that the journal's figures count for: they say how it was, not how it is."""
 PRIOR_SUCCESSES = 4.75
 PRIOR_FAILURES = 0.25
 """Before anything is seen, a model is taken to succeed in 95 of 100 calls, with the weight of five calls."""
+USUAL_TOKENS = 600
+"""Output of a call whose tokens nobody counted: about 450 words of English."""
+_USUAL_FIRST_S = 0.5
+_USUAL_TOKENS_PER_S = 60.0
+
+
+def usual_seconds(output_tokens: int) -> float:
+    """Seconds that an ordinary model needs for an answer of this length: short and long ones become comparable."""
+    return _USUAL_FIRST_S + output_tokens / _USUAL_TOKENS_PER_S
+
+
+class Pace(NamedTuple):
+    """How the latency of a model's successful calls compares with `usual_seconds`, in doublings."""
+
+    doublings: float
+    """Mean of log2(seconds / usual seconds): 0 is usual, 1 is twice as slow."""
+    weight: float
+    """Calls that stand behind it."""
 
 
 class LiveStats:
     """Live figures of one model.
 
     Args:
-        clock: monotonic seconds.
+        pulse: what its evidence fades with, shared by the models that compete.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._seen_at = clock()
-        self._good = 0.0
-        self._bad = 0.0
+    def __init__(self, pulse: Pulse) -> None:
+        self._pulse = pulse
+        self._outcomes = Fading(pulse)
+        self._pace = Fading(pulse)
         self._seconds: deque[float] = deque(maxlen=WINDOW)
         self._sorted: list[float] | None = []
         self._succeeded = 0
         self._judged = 0
+        self._priced_tokens = 0
         self.calls = 0
         """Calls that have ended."""
         self.in_flight = 0
@@ -45,30 +66,46 @@ class LiveStats:
         """A call starts."""
         self.in_flight += 1
 
-    def end(self, *, success: bool | None, seconds: float = 0.0, cost_usd: float | None = None) -> None:
+    def end(
+        self,
+        *,
+        success: bool | None,
+        seconds: float = 0.0,
+        cost_usd: float | None = None,
+        usage: Usage | None = None,
+    ) -> None:
         """A call has ended.
 
         Args:
             success: None when the outcome says nothing about the model, such as a rate limit.
             seconds: how long it took; kept when it succeeded.
             cost_usd: what it cost, when known.
+            usage: its tokens, when known.
         """
         self.in_flight -= 1
         self.calls += 1
-        self.cost_usd += cost_usd or 0.0
+        if cost_usd is not None:
+            self.cost_usd += cost_usd
+            self._priced_tokens += usage.input_tokens + usage.output_tokens if usage else 0
         if success is None:
             return
+        self._pulse.beat()
         self._judged += 1
-        fade = self._fade() * KEEP
-        self._good = self._good * fade + success
-        self._bad = self._bad * fade + (not success)
-        self._seen_at = self._clock()
+        self._outcomes.add(float(success))
         if success:
             self._succeeded += 1
-            self._seconds.append(seconds)
-            self._sorted = None
+            self._took(seconds, usage.output_tokens if usage else USUAL_TOKENS, 1.0)
 
-    def warm(self, *, calls: int, success: float, p50_s: float | None = None, cost_usd: float = 0.0) -> None:
+    def warm(
+        self,
+        *,
+        calls: int,
+        success: float,
+        p50_s: float | None = None,
+        cost_usd: float = 0.0,
+        input_tokens: int = 0,
+        output_tokens: int = 0,
+    ) -> None:
         """Begin with what the journal knows of earlier days, worth WARM calls at most.
 
         Args:
@@ -76,26 +113,42 @@ class LiveStats:
             success: share of them that succeeded, 0 to 1.
             p50_s: median seconds of a call.
             cost_usd: what they cost.
+            input_tokens: what they read.
+            output_tokens: what they wrote.
         """
-        weight = min(calls, WARM)
-        self._good, self._bad = weight * success, weight * (1 - success)
-        self._seen_at = self._clock()
+        weight = float(min(calls, WARM))
+        self._outcomes.add(success, weight)
         self._succeeded, self._judged, self.calls, self.cost_usd = round(calls * success), calls, calls, cost_usd
+        self._priced_tokens = input_tokens + output_tokens if cost_usd else 0
         if p50_s is not None:
-            self._seconds.append(p50_s)
-            self._sorted = None
+            self._took(p50_s, round(output_tokens / calls) if output_tokens else USUAL_TOKENS, weight)
 
     @property
     def success(self) -> float:
         """Discounted probability of success, 0 to 1: the mean of a Beta posterior whose evidence fades."""
-        fade = self._fade()
-        good = self._good * fade + PRIOR_SUCCESSES
-        return good / (good + self._bad * fade + PRIOR_FAILURES)
+        good, bad = self.outcomes()
+        return good / (good + bad)
+
+    def outcomes(self) -> tuple[float, float]:
+        """Both parameters of that posterior: good ends of calls and bad ones, the prior included."""
+        good, weight = self._outcomes.sums()
+        return good + PRIOR_SUCCESSES, weight - good + PRIOR_FAILURES
+
+    @property
+    def pace(self) -> Pace | None:
+        """How slow it is; None before the first successful call."""
+        total, weight = self._pace.sums()
+        return Pace(total / weight, weight) if weight else None
 
     @property
     def share(self) -> float | None:
         """Plain share of successes; None before the first outcome."""
         return self._succeeded / self._judged if self._judged else None
+
+    @property
+    def cost_per_1k_tokens(self) -> float | None:
+        """US dollars per thousand tokens, input and output together; None before a call of known cost."""
+        return 1000.0 * self.cost_usd / self._priced_tokens if self._priced_tokens else None
 
     def quantile(self, q: float) -> float | None:
         """Seconds that the share `q` of recent successful calls stayed under (nearest rank); None before the first."""
@@ -105,7 +158,61 @@ class LiveStats:
             return None
         return self._sorted[min(int(q * len(self._sorted)), len(self._sorted) - 1)]
 
-    def _fade(self) -> float:
-        if not self._good and not self._bad:
-            return 1.0
-        return float(0.5 ** max(0.0, (self._clock() - self._seen_at) / HALF_LIFE_S))
+    def _took(self, seconds: float, output_tokens: int, weight: float) -> None:
+        self._seconds.append(seconds)
+        self._sorted = None
+        if seconds > 0:
+            self._pace.add(math.log2(seconds / usual_seconds(output_tokens)), weight)
+
+
+class LiveBook(Mapping[str, LiveStats]):
+    """The live figures of all models, by `provider/model`. A model is in it from its first call on.
+
+    Args:
+        clock: monotonic seconds.
+        memory: how fast evidence fades: with each call of known outcome, whichever model made it, so that a
+            model that is not called any more is forgiven while others work, and with time.
+    """
+
+    def __init__(self, clock: Callable[[], float], memory: Memory | None = None) -> None:
+        self.pulse = Pulse(clock, memory or Memory())
+        """What the evidence fades with."""
+        self._models: dict[str, LiveStats] = {}
+        self._latest: deque[str] = deque(maxlen=TRAFFIC)
+        self._counts: Counter[str] = Counter()
+
+    def __getitem__(self, model: str) -> LiveStats:
+        return self._models[model]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._models)
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def of(self, model: str) -> LiveStats:
+        """The figures of a model, blank ones when it is new."""
+        stats = self._models.get(model)
+        if stats is None:
+            stats = self._models[model] = LiveStats(self.pulse)
+        return stats
+
+    def in_flight(self) -> dict[str, int]:
+        """Calls that have not ended, of each model that has any."""
+        return {name: stats.in_flight for name, stats in self._models.items() if stats.in_flight}
+
+    def called(self, model: str) -> None:
+        """A call of this model is under way: it counts in the traffic."""
+        if len(self._latest) == TRAFFIC:
+            self._counts[self._latest[0]] -= 1
+        self._latest.append(model)
+        self._counts[model] += 1
+
+    def traffic(self, model: str) -> float | None:
+        """The model's share of the latest TRAFFIC calls, 0 to 1; None before the first call of any."""
+        return self._counts[model] / len(self._latest) if self._latest else None
+
+    def recall(self, models: Iterable[str]) -> None:
+        """Calls of earlier days, oldest first, for the shares of the traffic."""
+        for model in models:
+            self.called(model)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ai3ray.errors import Ai3Error, MissingKey
+from ai3ray.errors import Ai3Error, Forbidden, MissingKey, Unauthenticated
 from ai3ray.settings import ProviderSettings, configured_providers, provider_url
 
 from .finding import Finding
@@ -112,6 +113,10 @@ async def _server(setup: Setup) -> Finding:
     try:
         async with Client(url, key=setup.settings.server_key) as client, asyncio.timeout(ANSWER_S):
             health = await client.health()
+            with suppress(Forbidden):  # a key that may not read is a key
+                await client.runs(limit=1)
+    except Unauthenticated as error:
+        return Finding("server", "fail", str(error), "ask whoever runs it for a key (`ai3 keys new` makes one)")
     except (TimeoutError, Ai3Error) as error:
         reason = str(error) or f"no answer within {ANSWER_S:g} s"
         return Finding("server", "fail", f"{url}: {reason}", "correct --server or AI3_SERVER, or start ai3 serve there")

@@ -3,37 +3,77 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
-from ai3ray.headlink import stop_head
-from ai3ray.simulator import Simulator
-from tests.chaos.driver import VICTIMS, Kill, campaign, strike
-from tests.conftest import Home, make_home
+from tests.chaos.driver import campaign
+from tests.chaos.homes import VICTIMS, Site, opened_site
+from tests.chaos.scenarios import BY_NAME
+from tests.chaos.striking import Kill, strike, undisturbed
+from tests.chaos.trap import Point
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
 
+PLAIN = BY_NAME["plain"]
+WHOLE = pytest.mark.parametrize("victim", ["core", "head"])
+"""Those whose death takes journal, pool and conductor along."""
+
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory, shared_simulator: Simulator) -> Iterator[Home]:
-    home = make_home(tmp_path_factory.mktemp("chaos"), shared_simulator)
-    yield home
-    asyncio.run(stop_head(home.settings))
+def site() -> Iterator[Site]:
+    """One home for all kills. The loop is the fixture's own: a site outlives the loop of a test."""
+    with asyncio.Runner() as runner:
+        opened = opened_site()
+        yield runner.run(opened.__aenter__())
+        runner.run(opened.__aexit__(None, None, None))
 
 
-async def test_killed_between_accept_and_first_checkpoint_an_accepted_run_is_not_lost(home, simulator):
+@WHOLE
+async def test_killed_between_accept_and_first_checkpoint_an_accepted_run_is_not_lost(site, victim):
     """Elsewhere: an accepted run is dropped silently when the process dies before its first checkpoint."""
-    await strike(Kill("head", after_event=0, delay_s=0.0), home, simulator)
+    expected = (await undisturbed(PLAIN, site)).answer
+    record = await strike(Kill(victim, Point("plan", 1, "before"), PLAIN.name), expected, site)
+    told = [json.loads(line) for line in site.trap.committed()]
+    before = [event["type"] for event in told[: 1 + [event["type"] for event in told].index("run_start")]]
+    assert before == ["run_start"]
+    assert record.result.status == "succeeded"
+    assert len(record.calls) == len(PLAIN.prompts)  # nothing had been called by then, so nothing was called twice
 
 
-async def test_killed_between_result_and_checkpoint_a_finished_node_is_not_run_again(home, simulator):
-    """Elsewhere: a node that had finished is run, and paid, again when the process dies right after it."""
-    first_artifact = 6  # run_start, plan, decision, task_start, task_verified, task_artifact
-    await strike(Kill("head", after_event=first_artifact, delay_s=0.0), home, simulator)
+@WHOLE
+async def test_killed_between_result_and_checkpoint_a_call_is_repeated_once_and_counted(site, victim):
+    """Elsewhere: a node that had its result is run, and paid, again, and nobody can tell.
+
+    A call in that gap cannot be saved: its answer was nowhere but in the process that died. But it is known as maybe
+    paid, and committed once.
+    """
+    expected = (await undisturbed(PLAIN, site)).answer
+    record = await strike(Kill(victim, Point("task_artifact", 1, "before"), PLAIN.name), expected, site)
+    assert calls_of(record) == {"top": 2, "left": 1, "right": 1, "bottom": 1}
+    unsure = [attempt for attempt in record.attempts if attempt.maybe_paid]
+    assert [(attempt.task_id, attempt.status) for attempt in unsure] == [("top", "lost")]
+    assert record.types["task_artifact"] == len(PLAIN.prompts)
 
 
-async def test_whoever_is_killed_the_promises_are_kept():
-    done = await campaign(25, seed=20261123)
-    assert sum(done.values()) == 25
-    assert set(done) == set(VICTIMS)
+@WHOLE
+async def test_killed_right_after_a_checkpoint_a_finished_node_is_not_run_again(site, victim):
+    """Elsewhere: the same happens although the result had been written."""
+    expected = (await undisturbed(PLAIN, site)).answer
+    record = await strike(Kill(victim, Point("task_artifact", 1, "after"), PLAIN.name), expected, site)
+    assert calls_of(record)["top"] == 1
+    assert not [attempt for attempt in record.attempts if attempt.maybe_paid and attempt.task_id == "top"]
+
+
+async def test_whoever_is_killed_the_promises_are_kept(site):
+    done = await campaign(25, 20261123, [site], report=True)
+    assert done.violations == []
+    assert done.done.total() == 25
+    assert set(done.victims()) == set(VICTIMS)
+
+
+def calls_of(record) -> Counter[str]:
+    """How often each task was called, as the simulator tells it."""
+    return Counter(record.key_of(call)[1] for call in record.calls)

@@ -14,8 +14,8 @@ from cli.edge import ended
 from cli.main import build
 from cli.options import AssemblyName
 
-BUILT = ["run", "plan", "runs", "models", "stats", "sql", "up", "down", "status", "doctor", "local", "simulate"]
-UNBUILT = ["batch", "serve", "submit", "cache", "keys"]
+BUILT = ["run", "plan", "runs", "models", "stats", "sql", "up", "down", "status", "serve", "keys", "doctor", "local", "simulate"]
+UNBUILT = ["batch", "submit", "cache"]
 
 
 @pytest.fixture(autouse=True)
@@ -61,8 +61,9 @@ def test_ai3_alone_is_its_help(line, capsys):
 @pytest.mark.parametrize(
     "command",
     [
-        *([name] for name in BUILT if name not in {"runs", "local"}),
+        *([name] for name in BUILT if name not in {"runs", "local", "keys"}),
         ["local", "install"],
+        ["keys", "new"],
         *(["runs", verb] for verb in ("list", "show", "watch", "resume", "export", "prune")),
     ],
 )

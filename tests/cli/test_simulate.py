@@ -47,3 +47,22 @@ def test_a_setting_that_is_wrong_is_exit_2(capsys):
     for words in (["--latency", "-1"], ["--tokens-per-s", "0"], ["--config", "nowhere.toml"], ["--port", "99999"]):
         assert ended(build(), ["simulate", *words]) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_config_with_a_key_that_is_unknown_is_one_line_and_exit_2(tmp_path, capsys):
+    file = tmp_path / "sim.toml"
+    file.write_text("[limits.openai]\nrpx = 1\n")
+    assert ended(build(), ["simulate", "--config", str(file)]) == 2
+    err = capsys.readouterr().err
+    assert f"{file}: limits.openai.rpx: no such setting" in err
+    assert err.count("\n") == 1
+
+
+def test_a_latency_that_is_none_is_one_line_that_tells_the_forms(tmp_path, capsys):
+    empty = tmp_path / "calls.json"
+    empty.write_text("[]")
+    for spec, words in (("soon", "lognormal:S,SIGMA"), ("constant:x", "constant:S"), (str(empty), "no measured calls")):
+        assert ended(build(), ["simulate", "--latency", spec]) == 2
+        err = capsys.readouterr().err
+        assert words in err
+        assert err.count("\n") == 1

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from ai3ray.domain.access import CallerLimits
 from ai3ray.domain.call import ErrorInfo, Usage
 from ai3ray.domain.events import (
     AssembleStart,
@@ -26,7 +27,7 @@ from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult, run_result
 from ai3ray.domain.run import RunState, apply
 from ai3ray.domain.views import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
-from ai3ray.errors import KeyReused, NoModelLeft, UnknownModel, UnknownRun
+from ai3ray.errors import KeyReused, NoModelLeft, Throttled, UnknownModel, UnknownRun
 from ai3ray.executor.port import Feed, FeedItem
 from deployments.ports import Hosted
 
@@ -61,8 +62,9 @@ MODEL = ModelView(
 class MemoryRun:
     """One run: its history, its deltas, and a task that writes them."""
 
-    def __init__(self, run_id: str, request: RunRequest) -> None:
+    def __init__(self, run_id: str, request: RunRequest, owner: str) -> None:
         self.run_id = run_id
+        self.owner = owner
         self.request = request
         self.state = RunState()
         self.items: list[FeedItem] = []
@@ -90,18 +92,23 @@ class MemoryEngine:
         self.all: dict[str, MemoryRun] = {}
         self.keys: dict[str, tuple[str, RunRequest]] = {}
         self.resumed: list[str] = []
+        self.queries: list[tuple[str, bool, str | None]] = []
+        self.admitted: list[tuple[str, CallerLimits, bool]] = []
         self.release = asyncio.Event()
         self.asked = asyncio.Event()
 
-    async def submit(self, request: RunRequest, *, owner: str = "", key: str | None = None) -> Accepted:
+    async def submit(
+        self, request: RunRequest, *, owner: str = "", key: str | None = None, watch: bool = False
+    ) -> Accepted:
         if request.models == ("nobody",):
             raise UnknownModel("there is no model 'nobody'", "models")
+        key = f"{owner}:{key}" if key is not None else None
         if key is not None and key in self.keys:
             run_id, known = self.keys[key]
             if known != request:
                 raise KeyReused("this Idempotency-Key came before with another body")
             return Accepted(run_id=run_id, status=self.all[run_id].state.status)
-        run = MemoryRun(f"run_{len(self.all) + 1}", request)
+        run = MemoryRun(f"run_{len(self.all) + 1}", request, owner)
         self.all[run.run_id] = run
         if key is not None:
             self.keys[key] = (run.run_id, request)
@@ -149,8 +156,18 @@ class MemoryEngine:
     async def result(self, run_id: str) -> RunResult:
         return run_result(self._run(run_id).state)
 
-    async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
-        ids = list(reversed(self.all))
+    async def owner_of(self, run_id: str) -> str:
+        return self._run(run_id).owner
+
+    async def admit_caller(self, owner: str, limits: CallerLimits, *, spends: bool) -> None:
+        """Counts `rpm` down to nothing."""
+        self.admitted.append((owner, limits, spends))
+        asked = sum(name == owner for name, *_ in self.admitted)
+        if limits.rpm is not None and asked > limits.rpm:
+            raise Throttled(f"{owner} may ask {limits.rpm} times a minute", 12.3)
+
+    async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
+        ids = [run_id for run_id in reversed(self.all) if owner in (None, self.all[run_id].owner)]
         ids = ids[ids.index(before) + 1 :] if before else ids
         return [self._row(self.all[run_id]) for run_id in ids[:limit]]
 
@@ -174,7 +191,7 @@ class MemoryEngine:
                 del self.all[run.run_id]
         return PruneReport(runs=len(ended), events=sum(run.state.seq for run in ended), bytes=0, dry_run=dry_run)
 
-    async def plan(self, request: RunRequest) -> PlanPreview:
+    async def plan(self, request: RunRequest, *, owner: str = "") -> PlanPreview:
         if request.prompt == "fail":
             raise NoModelLeft("nobody is left to plan")
         return PlanPreview(plan=single_task(request.prompt), estimate={"cost_usd": None, "seconds": 1.5})
@@ -182,12 +199,15 @@ class MemoryEngine:
     async def models(self) -> Sequence[ModelView]:
         return [MODEL]
 
-    async def query(self, sql: str, *, max_rows: int = 10_000) -> Table:
+    async def query(
+        self, sql: str, *, max_rows: int = 10_000, isolated: bool = False, owner: str | None = None
+    ) -> Table:
+        self.queries.append((sql, isolated, owner))
         rows = [(n, float("nan")) for n in range(3)]
         return Table(columns=("n", "n"), rows=tuple(rows[:max_rows]), truncated=max_rows < len(rows))
 
-    async def stats(self) -> Stats:
-        return STATS
+    async def stats(self, *, owner: str | None = None) -> Stats:
+        return STATS if owner is None else STATS.model_copy(update={"cost_usd": 0.0})
 
     async def active(self) -> int:
         return sum(not run.state.complete for run in self.all.values())

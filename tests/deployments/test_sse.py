@@ -45,7 +45,7 @@ async def test_a_frame_is_id_event_data_in_this_order_and_the_last_is_stats(http
     run_id = (await http.post("/run", json={"prompt": "zwölf"})).json()["run_id"]
     response = await http.get(f"/runs/{run_id}/events")
     assert response.headers["content-type"].startswith("text/event-stream")
-    assert response.headers["cache-control"] == "no-cache"
+    assert response.headers["cache-control"] == "no-cache, no-transform"
     assert response.headers["x-accel-buffering"] == "no"
     expected = "".join(
         f"id: {item.seq}\nevent: {item.type}\ndata: {item.data}\n\n" for item in engine.all[run_id].items if item.seq

@@ -63,6 +63,7 @@ async def conducted(deadly: set[str]):
         slots=asyncio.Semaphore(1),
         on_lost=lambda run_id, task_id: lost.append((run_id, task_id)),
         roster=Roster(Registry.load(settings), settings, ("xai",)),
+        on_stop=lambda run_id: None,
     )
     await conductor.conduct()
     return journal.state("r"), crew, lost

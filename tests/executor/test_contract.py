@@ -10,7 +10,7 @@ import pytest
 
 from ai3ray.domain.events import Event
 from ai3ray.domain.run import fold
-from ai3ray.errors import Ai3Error, MissingKey, NotBuilt, PlanError, UnknownModel, UnknownRun
+from ai3ray.errors import Ai3Error, MissingKey, PlanError, UnknownModel, UnknownRun
 from tests.executor.graphs import DIAMOND, asked, wide
 
 TEA = ["Collect the facts about tea.", "Write about green tea.", "Write about black tea.", "Compare the two teas."]
@@ -219,7 +219,6 @@ async def test_only_a_plan_costs_one_call_and_runs_no_task(client, simulator):
         ({"plan": wide(30)}, PlanError, "30 tasks"),
         ({"prompt": "x", "models": ("nope-1",)}, UnknownModel, "nope-1"),
         ({"prompt": "x", "planner_model": "nope/at-all"}, UnknownModel, "nope/at-all"),
-        ({"prompt": "x", "budget_usd": 1.0}, NotBuilt, "budget"),
     ],
 )
 async def test_a_wrong_request_is_refused_before_anything_is_paid(client, simulator, fields, error, words):

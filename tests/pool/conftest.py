@@ -11,7 +11,7 @@ from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
 from ai3ray.settings import ProviderSettings, Settings
 
-WEIGHTS = {"quality": 1.0, "success": 1.0, "load": 0.01}
+WEIGHTS = {"quality": 0.495, "success": 0.495, "load": 0.01}
 
 
 class World:

@@ -22,7 +22,7 @@ SETTINGS = Settings(
         "models": {name: {"provider": name[0], "id": name[2:]} for name in MODELS},
         "prices": {name: {"input": 1.0, "output": 1.0} for name in MODELS},
     },
-    router={"presets": {"balanced": {"success": 1.0, "load": 1.0}}},
+    router={"presets": {"balanced": {"success": 0.5, "load": 0.5}}},
 )
 
 

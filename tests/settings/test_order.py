@@ -164,7 +164,7 @@ def test_a_provider_is_configured_by_key_or_by_an_address_of_the_users_own(load,
 def test_the_example_names_every_setting(load):
     text = (Path(__file__).parents[2] / ".env.example").read_text()
     named = set(re.findall(r"^#?([A-Z0-9_]+)=", text, flags=re.MULTILINE))
-    fields = Settings.model_fields.keys() - {"providers", "models", "router", "explicit", "sources"}
+    fields = Settings.model_fields.keys() - {"providers", "keys", "models", "router", "explicit", "sources"}
     wanted = {f"AI3_{field.upper()}" for field in fields} | {"AI3_CONFIG"}
     wanted |= {f"{name}_{what}" for name in ("ANTHROPIC", "OPENAI", "XAI") for what in ("API_KEY", "BASE_URL")}
     assert named == wanted

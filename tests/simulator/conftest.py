@@ -26,18 +26,34 @@ def http(sim):
 
 @pytest.fixture
 async def anthropic(sim):
-    from anthropic import AsyncAnthropic
-
-    async with AsyncAnthropic(api_key="k", base_url=sim.base_url, max_retries=0, open_telemetry=False) as client:
+    async with anthropic_client(sim) as client:
         yield client
 
 
 @pytest.fixture
 async def openai(sim):
-    from openai import AsyncOpenAI
-
-    async with AsyncOpenAI(api_key="k", base_url=f"{sim.base_url}/v1", max_retries=0) as client:
+    async with openai_client(sim) as client:
         yield client
+
+
+def anthropic_client(sim, key="k"):
+    """Anthropic's own client, on the transport that ai3ray uses."""
+    from anthropic import AsyncAnthropic, DefaultAioHttpClient
+
+    return AsyncAnthropic(
+        api_key=key,
+        base_url=sim.base_url,
+        max_retries=0,
+        open_telemetry=False,
+        http_client=DefaultAioHttpClient(),
+    )
+
+
+def openai_client(sim, key="k"):
+    """OpenAI's own client, on the transport that ai3ray uses."""
+    from openai import AsyncOpenAI, DefaultAioHttpClient
+
+    return AsyncOpenAI(api_key=key, base_url=f"{sim.base_url}/v1", max_retries=0, http_client=DefaultAioHttpClient())
 
 
 def says(text="Write a paragraph about rivers"):

@@ -19,6 +19,8 @@ def asked(prompt="p", account="openai", model="gpt-6-luna"):
         ({"from": 3}, [3, 4, 5]),
         ({"from": 2, "to": 3}, [2, 3]),
         ({"to": 1}, [1]),
+        ({"every": 2}, [2, 4]),
+        ({"every": 2, "from": 3}, [4]),
         ({"probability": 0}, []),
         ({"probability": 1}, [1, 2, 3, 4, 5]),
         (None, [1, 2, 3, 4, 5]),
@@ -28,6 +30,14 @@ def test_schedules(when, struck):
     faults = Faults(seed=1)
     faults.set(read_faults({"fault": "cut", **({"when": when} if when else {})}))
     assert [n for n in range(1, 6) if faults.strike(asked())] == struck
+
+
+def test_a_rule_may_hold_for_a_time():
+    moments = iter([0.0, 100.0, 100.0, 101.9, 102.0, 104.9, 105.0])
+    faults = Faults(seed=1, clock=lambda: next(moments))
+    faults.set(read_faults({"fault": "cut", "when": {"after_s": 2, "until_s": 5}}))
+    struck = [faults.strike(asked()) is not None for _ in range(5)]
+    assert struck == [False, False, True, True, False]
 
 
 def test_chance_comes_from_the_seed():

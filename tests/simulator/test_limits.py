@@ -6,39 +6,9 @@ import httpx
 import pytest
 
 from ai3ray.errors import SettingsError
-from ai3ray.simulator import Limits, Pace, Price, SimulatorSettings, running
-from ai3ray.simulator.asked import Asked, Refused
-from ai3ray.simulator.buckets import Allowance
+from ai3ray.simulator import Pace, Price, SimulatorSettings, running
+from ai3ray.simulator.asked import Asked
 from ai3ray.simulator.simulation import Simulation
-
-
-def test_requests_run_out_and_come_back():
-    allowance = Allowance(Limits(rpm=2), now=0.0)
-    allowance.admit(0.0, 0, 1)
-    allowance.admit(0.0, 0, 1)
-    with pytest.raises(Refused) as caught:
-        allowance.admit(10.0, 0, 1)
-    assert (caught.value.reason, caught.value.retry_after_s) == ("rate_limit", 20)
-    allowance.admit(30.0, 0, 1)
-
-
-def test_tokens_run_out_and_nothing_is_taken_for_a_refusal():
-    allowance = Allowance(Limits(tpm=600), now=0.0)
-    allowance.admit(0.0, 0, 500)
-    with pytest.raises(Refused):
-        allowance.admit(0.0, 0, 101)
-    allowance.admit(0.0, 0, 100)
-    allowance.correct(-300)
-    with pytest.raises(Refused) as caught:
-        allowance.admit(0.0, 0, 100)
-    assert caught.value.retry_after_s == 40
-
-
-def test_concurrency():
-    allowance = Allowance(Limits(concurrency=2), now=0.0)
-    allowance.admit(0.0, 1, 1)
-    with pytest.raises(Refused):
-        allowance.admit(0.0, 2, 1)
 
 
 async def test_over_the_wire_the_third_call_at_once_is_429():
@@ -75,7 +45,7 @@ def test_the_pace_is_drawn_from_seed_and_prompt():
 def test_settings_come_from_the_packaged_file_and_what_is_said_otherwise():
     settings = SimulatorSettings.load(seed=9, pace={"tokens_per_s": 10})
     assert (settings.seed, settings.pace.tokens_per_s, settings.pace.first_token_s) == (9, 10, 0.05)
-    assert settings.prices["claude-opus-5-5"] == Price(input=4, output=20)
+    assert settings.prices["claude-opus-5-5"] == Price(input=4, output=20, cache_read=0.2, cache_write=5)
 
 
 def test_wrong_settings_are_named(tmp_path):

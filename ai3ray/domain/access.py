@@ -1,0 +1,156 @@
+"""Who may do what over the network: keys, scopes, and how much of it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable
+from typing import Literal, get_args
+
+from pydantic import Field
+
+from ai3ray.domain.frozen import Frozen
+
+Scope = Literal["run", "read", "sql", "admin"]
+"""`run` starts and stops runs, `read` sees them, `sql` asks the journal; `admin` may do all, to everybody's runs."""
+
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+SECRET_PREFIX = "ai3_"  # noqa: S105 - it marks a secret, and is none
+SECRET_BYTES = 32
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_NAME_RULE = "a key's name has 1 to 64 letters, digits, '_', '.' and '-', a letter or digit first"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_BETWEEN_SCOPES = re.compile(r"[+|/\s]+")
+
+
+class ApiKey(Frozen):
+    """A key as the server knows it: everything but the secret."""
+
+    name: str
+    """Whose it is: the `owner` of the runs it starts. Several keys may share a name."""
+    sha256: str
+    """SHA-256 of the secret, in hex."""
+    scopes: frozenset[Scope]
+    """What it may do."""
+
+    def allows(self, scope: Scope) -> bool:
+        """Whether it may do this."""
+        return scope in self.scopes or "admin" in self.scopes
+
+    def entry(self) -> str:
+        """The key as `AI3_API_KEYS` holds it."""
+        return f"{self.name}:{self.sha256}:{'+'.join(scope for scope in SCOPES if scope in self.scopes)}"
+
+
+class CallerLimits(Frozen):
+    """How much one key may ask; `[keys.NAME]` in `ai3.toml`."""
+
+    rpm: int | None = Field(default=None, ge=1)
+    """Requests per minute; no limit when absent."""
+    usd_per_day: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """US dollars that its runs may cost per day, UTC: once they have, no new run is taken. No limit when absent."""
+
+
+class AccessRules(Frozen):
+    """Who may ask a server that listens on TCP. Without keys: whoever sits at this computer."""
+
+    keys: tuple[ApiKey, ...] = ()
+    """The keys; without any, no key is asked for."""
+    hosts: tuple[str, ...] = ()
+    """Names by which the server may be asked, in small letters and without port; by any when empty."""
+    origins: tuple[str, ...] = ()
+    """Web pages that may ask it, beside its own."""
+    limits: dict[str, CallerLimits] = {}
+    """What single keys may ask, by name."""
+    usual: CallerLimits = CallerLimits()
+    """What the others may ask, and single keys where their own limits say nothing."""
+
+    def limits_of(self, name: str) -> CallerLimits:
+        """How much this key may ask."""
+        own = self.limits.get(name)
+        if own is None:
+            return self.usual
+        return self.usual.model_copy(update=own.model_dump(exclude_none=True))
+
+
+def parse_api_keys(text: str) -> tuple[ApiKey, ...]:
+    """The keys of `AI3_API_KEYS`: `NAME:SHA256:SCOPES`, separated by commas.
+
+    The scopes of a key are separated by `+`. A comma does too: what holds no colon is one more scope
+    of the key before it.
+
+    Raises:
+        ValueError: naming the entry by its name or number, never by what it holds.
+    """
+    entries: list[list[str]] = []
+    for piece in (piece.strip() for piece in text.split(",")):
+        if not piece:
+            continue
+        if ":" in piece or not entries:
+            entries.append(piece.split(":"))
+        else:
+            entries[-1][-1] += f"+{piece}"
+    return tuple(_key(number, fields) for number, fields in enumerate(entries, 1))
+
+
+def new_api_key(name: str, scopes: Iterable[str]) -> tuple[str, ApiKey]:
+    """A secret that nobody has had, and the key that knows its hash.
+
+    Raises:
+        ValueError: the name or a scope is wrong.
+    """
+    key = ApiKey(name=checked_name(name), sha256="", scopes=checked_scopes(scopes))
+    secret = SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+    return secret, key.model_copy(update={"sha256": digest(secret.encode())})
+
+
+def digest(secret: bytes) -> str:
+    """SHA-256 in hex. A secret of 256 random bits needs neither salt nor a slow hash."""
+    return hashlib.sha256(secret).hexdigest()
+
+
+def matching_key(secret: bytes, keys: Iterable[ApiKey]) -> ApiKey | None:
+    """The key of this secret. Every key is compared, in constant time, whichever fits."""
+    presented, found = digest(secret), None
+    for key in keys:
+        if hmac.compare_digest(presented, key.sha256):
+            found = key
+    return found
+
+
+def checked_name(name: str) -> str:
+    """The name of a key; raises ValueError."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(_NAME_RULE)
+    return name
+
+
+def checked_scopes(scopes: Iterable[str]) -> frozenset[Scope]:
+    """The scopes of a key; raises ValueError when there is none or one that does not exist."""
+    found: set[Scope] = set()
+    for word in scopes:
+        scope = next((scope for scope in SCOPES if scope == word.strip()), None)
+        if scope is None:
+            raise ValueError(f"a scope is one of {', '.join(SCOPES)}, not {word.strip()[:20]!r}")
+        found.add(scope)
+    if not found:
+        raise ValueError(f"a key needs a scope: {', '.join(SCOPES)}")
+    return frozenset(found)
+
+
+def _key(number: int, fields: list[str]) -> ApiKey:
+    """One entry. What is wrong in it is not quoted: it might be the secret, in the wrong place."""
+    if len(fields) != 3:
+        raise ValueError(f"key {number} is not of the form NAME:SHA256:SCOPES; `ai3 keys new NAME` makes one")
+    name, sha256, scopes = (field.strip() for field in fields)
+    words = {word for word in _BETWEEN_SCOPES.split(scopes) if word}
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"key {number}: {_NAME_RULE}")
+    if not _DIGEST.fullmatch(sha256.lower()):
+        raise ValueError(f"key {name!r}: its second part is the SHA-256 of its secret, 64 hex digits")
+    if not words or not words <= set(SCOPES):
+        raise ValueError(f"key {name!r}: its third part is its scopes, joined by '+': {', '.join(SCOPES)}")
+    return ApiKey(name=name, sha256=sha256.lower(), scopes=checked_scopes(words))

@@ -1,0 +1,46 @@
+"""What a runner has under way, run by run, so that all of a run can be stopped with one word."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+REMEMBERED = 1000
+"""Stopped runs that are remembered: work for them that was given out before may still arrive."""
+
+
+class Jobs:
+    """The tasks of this loop that work on runs."""
+
+    def __init__(self) -> None:
+        self._tasks: defaultdict[str, set[asyncio.Task[object]]] = defaultdict(set)
+        self._stopped: OrderedDict[str, None] = OrderedDict()
+
+    @contextmanager
+    def of(self, run_id: str) -> Iterator[None]:
+        """The current task works on this run, for the length of the context.
+
+        Raises:
+            asyncio.CancelledError: the run has been stopped, before or meanwhile.
+        """
+        if run_id in self._stopped:
+            raise asyncio.CancelledError(f"run {run_id} was stopped")
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks[run_id].add(task)
+        try:
+            yield
+        finally:
+            self._tasks[run_id].discard(task)
+            if not self._tasks[run_id]:
+                del self._tasks[run_id]
+
+    def stop(self, run_id: str) -> None:
+        """Cancel all work on this run, and begin nothing more for it."""
+        self._stopped[run_id] = None
+        while len(self._stopped) > REMEMBERED:
+            self._stopped.popitem(last=False)
+        for task in self._tasks.get(run_id, ()):
+            task.cancel()

@@ -1,0 +1,78 @@
+"""Joins a Ray cluster that is there already: its core is used, and made when nobody has made it yet."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ai3ray.errors import Ai3Error, EngineError
+from ai3ray.settings import Settings
+
+if TYPE_CHECKING:
+    from ai3ray.executor.ray_engine import RayEngine
+
+JOIN_S = 90.0
+"""Seconds that a core which has to be made gets to open its journal."""
+
+# Read when ray is imported. Auth and addresses are the cluster's own business.
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+}
+
+
+def cluster_address(env: Mapping[str, str]) -> str | None:
+    """The Ray that this process is a part of, from `RAY_ADDRESS` or `RAY_JOB_ID`; None when there is none.
+
+    `RAY_ADDRESS` may also name a dashboard, for `ray job submit`: that is no cluster one could join.
+    """
+    address = env.get("RAY_ADDRESS", "").strip()
+    if address and not address.startswith(("http://", "https://")):
+        return address
+    return "auto" if env.get("RAY_JOB_ID") else None
+
+
+def join(settings: Settings, address: str) -> RayEngine:
+    """Connect to the cluster and find its core, or make it, detached; `leave` disconnects.
+
+    Args:
+        settings: given to a core that has to be made; keys are the nodes' own.
+        address: as `ray.init` takes it.
+
+    Raises:
+        EngineError: the cluster cannot be reached, or its core does not come up.
+        SettingsError: the cluster's core serves another home.
+    """
+    os.environ.update({name: os.environ.get(name, value) for name, value in _ENVIRONMENT.items()})
+    import ray
+    from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+
+    from ai3ray.executor.ray_actors import NAMESPACE, create_core
+    from ai3ray.executor.ray_engine import RayEngine
+
+    try:
+        ray.init(address=address, namespace=NAMESPACE, logging_level=logging.ERROR, log_to_driver=False)
+    except (OSError, RuntimeError, ValueError, TimeoutError) as error:
+        raise EngineError(f"the Ray cluster at {address} cannot be joined: {error}") from error
+    core = create_core(settings, detached=True)
+    try:
+        ray.get(core.claim.remote(settings.home), timeout=JOIN_S)
+    except RayTaskError as error:
+        if isinstance(error.cause, Ai3Error):
+            raise error.cause from None
+        raise EngineError(f"the cluster's core failed: {error}") from error
+    except GetTimeoutError as error:
+        raise EngineError(f"the cluster's core did not come up within {JOIN_S:g} s") from error
+    except RayError as error:
+        raise EngineError(f"the cluster's core failed: {error}") from error
+    return RayEngine(core)
+
+
+def leave() -> None:
+    """Disconnect; a detached core and its runs go on."""
+    import ray
+
+    ray.shutdown()

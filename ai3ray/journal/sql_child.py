@@ -1,0 +1,116 @@
+"""The process that runs one stranger's query: shut in, on a copy of the journal, and then gone.
+
+`python -m ai3ray.journal.sql_child PARENT` reads a job as one line of JSON from its standard input and
+writes lines of JSON: the columns, rows in pieces, the end. What goes wrong is a line too; what breaks a
+limit ends the process, and the parent sees that. It imports little: it starts for every query.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+
+from ai3ray.errors import RequestError
+from ai3ray.journal.connection import one_line
+from ai3ray.journal.sql_guard import refuse_side_doors, select_of
+from ai3ray.journal.sql_limits import Walls, end_with_input, shut_in, tie_to
+from ai3ray.journal.sql_values import Answer, Capped
+
+# `memory_limit` leaves room for what DuckDB does not count; at the wall itself a query dies less politely.
+_SHARE_OF_MEMORY = 0.5
+_PIECE_BYTES = 64_000
+_MOST_COLUMNS = 1_000
+
+
+def main() -> None:
+    """Answer the one job on standard input."""
+    tie_to(int(sys.argv[1]))
+    job: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
+    shut_in(Walls(*job["walls"]))
+    end_with_input()
+    try:
+        for line in _answer(job):
+            _say(line)
+    except RequestError as error:
+        _say(json.dumps({"error": str(error)}))
+    except (MemoryError, duckdb.OutOfMemoryException):
+        _say(json.dumps({"error": "the query needs more memory than it may have"}))
+    except RecursionError:
+        _say(json.dumps({"error": "the answer is nested too deeply"}))
+    except (duckdb.IOException, duckdb.FatalException, duckdb.SerializationException) as error:
+        _say(json.dumps({"broken": one_line(error)}))
+    except (duckdb.Error, ValueError) as error:
+        _say(json.dumps({"error": one_line(error)}))
+    os._exit(0)  # all that would be closed now is only read
+
+
+def _answer(job: dict[str, Any]) -> Iterator[str]:
+    query = select_of(job["query"])
+    connection = _open(job["file"], job["walls"][0])
+    refuse_side_doors(connection, query)
+    connection.execute("BEGIN TRANSACTION READ ONLY")
+    answer = Answer(connection, query)
+    if len(answer.columns) > _MOST_COLUMNS:
+        raise RequestError(f"an answer has at most {_MOST_COLUMNS:,} columns", "sql")
+    yield json.dumps({"columns": answer.columns})
+    rows = Capped(map(_text, answer), len, job["max_rows"], job["max_bytes"])
+    yield from _pieces(rows)
+    yield json.dumps({"truncated": rows.truncated})
+
+
+def _open(file: str, memory_bytes: int) -> duckdb.DuckDBPyConnection:
+    """The copy, read-only. Whatever keeps it from being opened is the copy's fault, not the query's."""
+    try:
+        connection = duckdb.connect(
+            file,
+            read_only=True,
+            config={
+                "threads": 1,
+                "async_threads": 1,
+                "memory_limit": f"{int(memory_bytes * _SHARE_OF_MEMORY)}B",
+                "temp_directory": "",
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "allow_community_extensions": False,
+                "allow_persistent_secrets": False,
+                "python_enable_replacements": False,
+            },
+        )
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+    except duckdb.Error as error:
+        raise duckdb.IOException(str(error)) from error
+    return connection
+
+
+def _text(row: tuple[Any, ...]) -> bytes:
+    return json.dumps(row, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _pieces(rows: Capped[bytes]) -> Iterator[str]:
+    """Lists of rows of some size: the parent reads them one by one, and does other things in between."""
+    piece: list[bytes] = []
+    size = 0
+    for row in rows:
+        piece.append(row)
+        size += len(row)
+        if size > _PIECE_BYTES:
+            yield f"[{b','.join(piece).decode()}]"
+            piece, size = [], 0
+    if piece:
+        yield f"[{b','.join(piece).decode()}]"
+
+
+def _say(line: str) -> None:
+    sys.stdout.buffer.write(line.encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""SQL of strangers: each query in a process of its own, on a copy that holds what its owner may see."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from ai3ray.domain.views import Table
+from ai3ray.errors import EngineError, JournalError, RequestError, Throttled
+from ai3ray.journal.sql_changes import Changes
+from ai3ray.journal.sql_copy import CopyWriter
+from ai3ray.journal.sql_limits import stand_back
+from ai3ray.journal.sql_process import CopyBroken, SqlLimits, started
+from ai3ray.journal.sql_replica import Generation, Replica, Workshop
+from ai3ray.journal.sql_turns import Turns
+
+
+class IsolatedSql:
+    """Answers strangers' queries.
+
+    Args:
+        connection: a connection to the journal.
+        journal: its file. The copies are kept in the folder `sql` beside it.
+        clock: gives `as_of`.
+        limits: what queries may take.
+    """
+
+    def __init__(
+        self, connection: DuckDBPyConnection, journal: Path, clock: Callable[[], str], limits: SqlLimits
+    ) -> None:
+        self._limits = limits
+        self._folder = journal.parent / "sql"
+        self._writer = CopyWriter(connection)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal-sql-copy", initializer=stand_back)
+        self._changes = Changes()
+        self._shop = Workshop(journal, self._folder, self._writer, self._changes, clock, self._thread)
+        self._turns = Turns(limits.at_a_time, limits.patience_s)
+        self._replicas: dict[str | None, Replica] = {}
+        self._idle: dict[str | None, asyncio.TimerHandle] = {}
+        self._asking: set[asyncio.Task[Table]] = set()
+        self._removing: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def clear(self) -> None:
+        """Delete the copies that a process before this one has left."""
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    def committed(self, run_ids: Iterable[str]) -> None:
+        """These runs have changed; to be called once it is on disk, before anybody is told."""
+        self._changes.note(run_ids)
+
+    def deleted(self) -> None:
+        """Runs were deleted: they leave the copies too."""
+        self._changes.note_deletion()
+
+    async def query(self, sql: str, *, max_rows: int = 10_000, owner: str | None = None) -> Table:
+        """Run one SELECT over the runs of one owner, None for everybody's.
+
+        Raises:
+            RequestError: it is not one SELECT, it is wrong, or it broke a limit and was stopped.
+            Throttled: too many queries are running, or the copy is still being written.
+            EngineError: the copy cannot be written, or the process does not start.
+            JournalError: the journal is closed.
+        """
+        if len(sql) > self._limits.query_chars:
+            raise RequestError(f"a query has at most {self._limits.query_chars:,} characters", "sql")
+        if self._closed:
+            raise JournalError("the journal is closed")
+        asking = asyncio.create_task(self._ask(sql, max_rows, owner), name="journal-sql-query")
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+        try:
+            return await asking
+        except asyncio.CancelledError:
+            if self._closed:  # it was cancelled, not whoever asked
+                raise JournalError("the journal is closed") from None
+            raise
+
+    def interrupt(self) -> None:
+        """Stop writing copies; may be called from any thread."""
+        self._writer.interrupt()
+
+    async def aclose(self) -> None:
+        """Stop the queries, delete the copies."""
+        self._closed = True
+        self._writer.stop()
+        for asking in self._asking:
+            asking.cancel()
+        if self._asking:
+            await asyncio.wait(self._asking)
+        for owner in tuple(self._replicas):
+            self._remove(owner)
+        if self._removing:
+            await asyncio.wait(self._removing)
+        await self.clear()
+        self._thread.shutdown(wait=False)
+
+    async def _ask(self, sql: str, max_rows: int, owner: str | None) -> Table:
+        async with self._turns.turn(owner):
+            try:
+                return await self._answer(sql, max_rows, owner)
+            except CopyBroken:  # a disk that fails, a file that somebody has touched: once more with a new one
+                with contextlib.suppress(CopyBroken):
+                    return await self._answer(sql, max_rows, owner)
+                raise EngineError("the copy of the journal that SQL reads cannot be read") from None
+
+    async def _answer(self, sql: str, max_rows: int, owner: str | None) -> Table:
+        # Python and DuckDB start while the copy is written.
+        async with started(self._limits.answer_bytes) as process, self._copy(owner) as (replica, copy):
+            try:
+                table = await process.answer(copy.path, sql, max_rows, self._limits)
+            except CopyBroken:
+                replica.discard(copy)
+                raise
+            return table.model_copy(update={"as_of": copy.as_of})
+
+    @contextlib.asynccontextmanager
+    async def _copy(self, owner: str | None) -> AsyncIterator[tuple[Replica, Generation]]:
+        replica = self._replica(owner)
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(self._limits.copy_wait_s):
+                    copy = await stack.enter_async_context(replica.fresh(self._limits.copy_age_s))
+            except TimeoutError:
+                wait_s = self._limits.patience_s
+                raise Throttled("the copy of the journal is still being written; ask again soon", wait_s) from None
+            self._forget()
+            yield replica, copy
+
+    def _replica(self, owner: str | None) -> Replica:
+        """The owner's, made when there is none; those that have been idle for the longest time make room."""
+        replica = self._replicas.pop(owner, None) or Replica(self._shop, owner)
+        idle = [other for other, kept in self._replicas.items() if not kept.busy]
+        for other in idle[: max(0, len(self._replicas) + 1 - self._limits.copies)]:
+            self._remove(other)
+        self._replicas[owner] = replica  # the latest used stands last
+        self._watch(owner)
+        return replica
+
+    def _watch(self, owner: str | None) -> None:
+        """Look after it again when it may have been idle for long."""
+        if owner in self._idle:
+            self._idle[owner].cancel()
+        loop = asyncio.get_running_loop()
+        self._idle[owner] = loop.call_later(self._limits.copy_idle_s, self._end_of_patience, owner)
+
+    def _end_of_patience(self, owner: str | None) -> None:
+        if self._replicas[owner].busy:
+            self._watch(owner)
+        else:
+            self._remove(owner)
+
+    def _remove(self, owner: str | None) -> None:
+        self._idle.pop(owner).cancel()
+        removing = asyncio.create_task(self._replicas.pop(owner).remove(), name="journal-sql-remove")
+        self._removing.add(removing)
+        removing.add_done_callback(self._removing.discard)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Nobody will ask for changes from before the oldest copy."""
+        marks = [replica.oldest_mark for replica in self._replicas.values()]
+        self._changes.forget(min((mark for mark in marks if mark is not None), default=None))

@@ -1,0 +1,148 @@
+"""What a process that runs strangers' SQL may use, and how much more the journal's own may grow for its user's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+try:
+    import resource
+except ImportError:  # no POSIX system: no limits but the clock of the parent
+    resource = None  # type: ignore[assignment]
+
+NICENESS = 10
+"""How far a user's query stands back behind the journal's commits."""
+HEADROOM_BYTES = 1 << 30
+"""Private memory by which the journal's process may grow while its own user's queries run."""
+
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_OPEN_FILES = 64
+
+
+class Walls(NamedTuple):
+    """The hard limits of one process."""
+
+    memory_bytes: int
+    """Address space."""
+    cpu_s: int
+    """Seconds of processor time."""
+    wall_s: float
+    """Seconds on the clock; the parent's own clock is a little faster."""
+
+
+def tie_to(parent: int) -> None:
+    """Have the kernel end this process when its parent has ended, and never let it gain rights.
+
+    Linux only, and only when the thread that started it ends: `end_with_input` serves everywhere.
+
+    Args:
+        parent: process id; when that is not the parent any more, it has died already.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        libc = ctypes.CDLL(None)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def end_with_input() -> None:
+    """End this process as soon as its standard input ends: whoever held the other side is gone."""
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def shut_in(walls: Walls) -> None:
+    """Set the limits of this process for good: no files, no core, no more memory and time than this."""
+    os.nice(NICENESS)
+    signal.setitimer(signal.ITIMER_REAL, walls.wall_s)  # SIGALRM is not handled: it ends the process
+    if resource is None:
+        return
+    for limit, most in (
+        (resource.RLIMIT_AS, walls.memory_bytes),
+        (resource.RLIMIT_CPU, walls.cpu_s),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+    ):
+        with contextlib.suppress(ValueError, OSError):  # this system has no such limit, or a lower one
+            resource.setrlimit(limit, (most, most))
+
+
+def stand_back() -> None:
+    """Give the calling thread less of the processor than the process's others; only Linux can."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
+
+class Headroom:
+    """Bounds the private memory of this process while its own user's queries run in it.
+
+    DuckDB's `memory_limit` does not count what functions such as `repeat` make. At this bound the huge
+    allocation fails, and with it the query; without it the machine's memory would go. Shared memory,
+    such as Ray's object store, is not counted.
+
+    Args:
+        grows_by: bytes that all running queries together may add.
+    """
+
+    def __init__(self, grows_by: int = HEADROOM_BYTES) -> None:
+        self._grows_by = grows_by
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before: tuple[int, int] | None = None
+
+    @contextlib.contextmanager
+    def bounded(self) -> Iterator[None]:
+        """For as long as a query runs; several may at once."""
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._lower()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if self._inside == 0:
+                    self._restore()
+
+    def _lower(self) -> None:
+        private = _private_bytes()
+        if resource is None or private is None:
+            return
+        soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        if soft == resource.RLIM_INFINITY or private + self._grows_by < soft:
+            self._before = soft, hard
+            resource.setrlimit(resource.RLIMIT_DATA, (private + self._grows_by, hard))
+
+    def _restore(self) -> None:
+        if self._before is not None:
+            resource.setrlimit(resource.RLIMIT_DATA, self._before)
+            self._before = None
+
+
+HEADROOM = Headroom()
+"""The one of this process, because the limit is one of the process."""
+
+
+def _private_bytes() -> int | None:
+    """Bytes of private writable memory of this process, where the system tells."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGESIZE")

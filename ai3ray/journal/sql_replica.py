@@ -1,0 +1,229 @@
+"""One owner's copy of the journal: brought up to date when it is wanted, without disturbing who reads it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from ai3ray.errors import EngineError
+from ai3ray.journal.connection import one_line
+from ai3ray.journal.sql_changes import Changes
+from ai3ray.journal.sql_copy import CopyWriter
+
+log = logging.getLogger(__name__)
+
+_FILE = "journal.duckdb"
+_ROOM_BYTES = 64 << 20
+
+
+@dataclass(eq=False, slots=True)
+class Generation:
+    """One file, and what it holds."""
+
+    path: Path
+    mark: int = -1
+    """Where the journal's changes stood."""
+    as_of: str = ""
+    """When that was, UTC ISO 8601."""
+    made_at: float = float("-inf")
+    """Likewise, in seconds of the loop's clock."""
+    readers: int = 0
+    """Queries that read it now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What all replicas of a journal share."""
+
+    journal: Path
+    """The journal's file, for its size."""
+    folder: Path
+    """Where copies are kept."""
+    writer: CopyWriter
+    """Writes copies, one at a time."""
+    changes: Changes
+    """What the journal has committed."""
+    clock: Callable[[], str]
+    """The time as events have it."""
+    thread: ThreadPoolExecutor
+    """The one thread that writes."""
+
+
+class Replica:
+    """The generations of one owner's copy: the newest, those still read, and a spare one to be updated next.
+
+    Args:
+        shop: what it is made with.
+        owner: whose runs it holds; None for everybody's.
+    """
+
+    def __init__(self, shop: Workshop, owner: str | None) -> None:
+        self._shop = shop
+        self._owner = owner
+        self._newest: Generation | None = None
+        self._older: list[Generation] = []
+        self._refreshing: asyncio.Task[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody reads it or writes it."""
+        return self._writing or any(generation.readers for generation in self._all())
+
+    @property
+    def oldest_mark(self) -> int | None:
+        """From where on it will want to know the journal's changes; None when it has nothing to build on."""
+        return min((generation.mark for generation in self._all() if generation.mark >= 0), default=None)
+
+    @asynccontextmanager
+    async def fresh(self, max_age_s: float) -> AsyncIterator[Generation]:
+        """The copy as it was at most `max_age_s` seconds ago; it stays as it is inside the block.
+
+        Raises:
+            EngineError: it cannot be written.
+        """
+        generation = await self._recent(max_age_s)
+        generation.readers += 1
+        try:
+            yield generation
+        finally:
+            generation.readers -= 1
+            if not self._writing:
+                await self._tidy()
+
+    def discard(self, generation: Generation) -> None:
+        """Never lend this one again: it cannot be read, or is half written."""
+        generation.mark = -1
+        if generation is self._newest:
+            self._newest = None
+            self._older.append(generation)
+
+    async def remove(self) -> None:
+        """Delete all its files."""
+        if self._refreshing is not None:
+            await asyncio.wait({self._refreshing})
+        gone, self._newest, self._older = self._all(), None, []
+        await self._delete(gone)
+
+    @property
+    def _writing(self) -> bool:
+        return self._refreshing is not None and not self._refreshing.done()
+
+    async def _recent(self, max_age_s: float) -> Generation:
+        wanted_from = asyncio.get_running_loop().time() - max_age_s
+        while True:
+            if self._refreshing is not None and not self._refreshing.done():
+                await asyncio.shield(self._refreshing)  # whoever asked may leave; the others still want it
+            newest = self._newest
+            if newest is not None and newest.made_at >= wanted_from and newest.path.exists():
+                return newest
+            self._refreshing = asyncio.create_task(self._refresh(), name="journal-sql-copy")
+            self._refreshing.add_done_callback(_heard)
+
+    async def _refresh(self) -> None:
+        """Make `_newest` hold what is committed now."""
+        changes = self._shop.changes
+        mark, as_of, made_at = changes.mark(), self._shop.clock(), asyncio.get_running_loop().time()
+        newest = self._newest
+        if newest is not None and not newest.path.exists():
+            self.discard(newest)
+            newest = None
+        if newest is None or changes.since(newest.mark) != ():
+            try:
+                newest = await self._updated(newest) or await self._created()
+            except (duckdb.Error, OSError) as error:
+                log.warning("the copy of the journal for SQL cannot be written: %s", one_line(error))
+                raise EngineError("the copy of the journal that SQL reads cannot be written at the moment") from error
+        newest.mark, newest.as_of, newest.made_at = mark, as_of, made_at
+        self._older = [older for older in self._all() if older is not newest]
+        self._newest = newest
+        await self._tidy()
+
+    async def _created(self) -> Generation:
+        """A new file with all rows."""
+        made = Generation(self._new_path())
+        try:
+            await self._in_thread(self._create, made.path)
+        except BaseException:
+            await self._delete([made])
+            raise
+        return made
+
+    async def _updated(self, newest: Generation | None) -> Generation | None:
+        """A file that has most rows already and that nobody reads, with the rest; None when there is none."""
+        if newest is None or self._shop.changes.since(newest.mark) is None:
+            return None
+        basis = newest if not newest.readers else next(filter(self._reusable, self._older), None)
+        basis = basis or await self._cloned(newest)
+        run_ids = self._shop.changes.since(basis.mark)
+        if run_ids is None:  # runs were deleted in the meantime
+            return None
+        try:
+            await self._in_thread(self._shop.writer.update, basis.path, self._owner, run_ids)
+        except (duckdb.Error, OSError) as error:
+            log.warning("a copy of the journal for SQL is made anew: %s", one_line(error))
+            self.discard(basis)
+            return None
+        return basis
+
+    async def _cloned(self, newest: Generation) -> Generation:
+        clone = Generation(self._new_path(), newest.mark)
+        self._older.append(clone)
+        await self._in_thread(self._clone, newest.path, clone.path)
+        return clone
+
+    def _reusable(self, generation: Generation) -> bool:
+        known = self._shop.changes.since(generation.mark) is not None
+        return known and not generation.readers and generation.path.exists()
+
+    def _create(self, path: Path) -> None:
+        self._check_room()
+        self._shop.writer.create(path, self._owner)
+
+    def _clone(self, path: Path, to: Path) -> None:
+        self._check_room()
+        to.parent.mkdir(mode=0o700, parents=True)
+        shutil.copyfile(path, to)
+        to.chmod(0o600)
+
+    def _check_room(self) -> None:
+        """The journal itself must never want for the space that a copy takes. Raises EngineError."""
+        size = self._shop.journal.stat().st_size if self._shop.journal.exists() else 0
+        if shutil.disk_usage(self._shop.journal.parent).free < 3 * size + _ROOM_BYTES:
+            raise EngineError("the disk has too little room for the copy of the journal that SQL reads")
+
+    async def _tidy(self) -> None:
+        """Keep, of what nobody reads, the newest and one spare."""
+        idle = [older for older in self._older if not older.readers]
+        spares = [older for older in idle if self._reusable(older)]
+        gone = [older for older in idle if older not in spares[-1:]]
+        self._older = [older for older in self._older if older not in gone]
+        await self._delete(gone)
+
+    async def _delete(self, generations: list[Generation]) -> None:
+        for generation in generations:
+            await self._in_thread(shutil.rmtree, generation.path.parent, True)
+
+    async def _in_thread(self, work: Callable[..., None], *args: object) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._shop.thread, work, *args)
+
+    def _all(self) -> list[Generation]:
+        return [*self._older, *([self._newest] if self._newest else [])]
+
+    def _new_path(self) -> Path:
+        """The file is named as the journal, so that SQL knows it by the same name."""
+        return self._shop.folder / secrets.token_hex(8) / _FILE
+
+
+def _heard(refresh: asyncio.Task[None]) -> None:
+    """Whoever waited for it may be gone; it is not to complain about that."""
+    if not refresh.cancelled():
+        refresh.exception()

@@ -1,0 +1,117 @@
+"""One class of models of one account: its Retry-After clock, and the limits that its replies have told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+
+from ai3ray.domain.call import RateHeaders, Usage
+from ai3ray.pool.admission import USUAL_OUTPUT, Charge
+from ai3ray.pool.allowance import Allowance
+from ai3ray.pool.backoff import Backoff
+from ai3ray.pool.buckets import MINUTE_S, Bucket
+from ai3ray.registry.cards import ModelCard
+from ai3ray.settings import Admission, ProviderSettings
+
+RETURN_S = 2.0
+"""Seconds after a pause in which calls are let through little by little, until as many as before may begin."""
+JITTER = 0.1
+"""Share of a pause by which it may be longer, so that those who share an account do not come back together."""
+_LEAST_JITTER_S, _MOST_JITTER_S = 0.05, 1.0
+_NEWS = 0.1
+"""What the latest answer counts for in the usual length of answers."""
+
+
+class Lane:
+    """Models that share limits per minute.
+
+    Args:
+        admission: how the provider counts calls.
+        jitter: numbers from 0 to 1, random ones outside of tests.
+    """
+
+    def __init__(self, admission: Admission, jitter: Callable[[], float]) -> None:
+        self.models: set[str] = set()
+        """Its models, as `provider/model`."""
+        self.rates = Allowance(admission)
+        """The limits that replies have told."""
+        self.usual_output = USUAL_OUTPUT
+        """Tokens that answers have lately had."""
+        self._clock = Backoff(base_s=1.0, cap_s=30.0, floor_s=0.1)
+        self._jitter = jitter
+        self._until = -inf
+        self._return: Bucket | None = None
+        self._heard_at = -inf
+
+    def held_back(self, now: float) -> str | None:
+        """Why none of its models can be called at this moment; None when they can be."""
+        if now < self._until:
+            return f"rate limited, left alone for {self._until - now:.1f} s"
+        if self._return is not None and (wait := self._return.ready_at(now) - now) > 0:
+            return f"rate limited a moment ago, the next call in {wait:.1f} s"
+        return self.rates.held_back(now)
+
+    def wakes_at(self, now: float) -> float:
+        """When time alone lets something through that is held back now; never, if nothing is."""
+        if now < self._until:
+            return self._until
+        at = self._return.ready_at(now) if self._return is not None else now
+        return min(at if at > now else inf, self.rates.wakes_at(now))
+
+    def take(self, charge: Charge, now: float) -> None:
+        """A call is let through; after a pause the first ones are spread."""
+        self.rates.reserve(charge, now)
+        if self._return is None:
+            return
+        if now >= self._until + RETURN_S:
+            self._return = None
+        else:
+            self._return.use(1.0, now)
+
+    def settle(self, charge: Charge, final: Charge, now: float) -> None:
+        """A call has ended: what it really counts for stands in for what was reserved."""
+        self.rates.correct(charge, final, now)
+
+    def strike(self, now: float, began: float, told_s: float | None, permits: int) -> None:
+        """A call was told to wait.
+
+        Args:
+            now: seconds of the pool's clock.
+            began: when the call was begun.
+            told_s: seconds that the provider asked for; a growing pause when it did not say.
+            permits: calls that its account may have in flight.
+        """
+        before = self._clock.until
+        self._clock.strike(now, began, told_s)
+        if self._clock.until == before:
+            return
+        longest = min(max((self._clock.until - now) * JITTER, _LEAST_JITTER_S), _MOST_JITTER_S)
+        self._until = self._clock.until + self._jitter() * longest
+        self._return = Bucket(permits * MINUTE_S / RETURN_S, "calls", burst_s=0.0)
+
+    def answered(self, usage: Usage | None, began: float) -> None:
+        """A call was answered: the next pause starts small again, if the call began after the last one did."""
+        self._clock.clear(began)
+        if usage is not None:
+            self.usual_output += _NEWS * (usage.output_tokens - self.usual_output)
+
+    def hear(self, told: RateHeaders | None, now: float, began: float) -> None:
+        """What a reply told of the limits; that of a call which began before others that have told is old news."""
+        if told is not None and began >= self._heard_at:
+            self._heard_at = began
+            self.rates.hear(told, now)
+
+
+def lane_of(card: ModelCard, provider: ProviderSettings) -> str:
+    """Which class of its account a model is in; empty when all its models are in one.
+
+    Args:
+        card: the model.
+        provider: its provider's table.
+    """
+    if card.limit_class is not None:
+        return card.limit_class
+    if provider.wire != "anthropic":
+        return ""
+    words = [word for word in card.id.split("-") if word.isalpha() and word not in {"claude", "latest"}]
+    return words[0] if words else card.id

@@ -1,0 +1,106 @@
+"""How many calls one account may have in flight: found out by trying, below a ceiling."""
+
+from __future__ import annotations
+
+from math import inf
+
+START = 20
+"""Calls in flight to begin with, where the settings name no other figure."""
+CUT = 0.8
+"""What a rate limit leaves of the limit."""
+GROWTH = 1.05
+"""What a clean window makes of the limit, once a rate limit was met; before that it doubles."""
+DEBOUNCE_S = 15.0
+"""Seconds after a cut in which nothing is cut again and nothing grows."""
+
+
+class Limiter:
+    """The permits of one account.
+
+    It starts at `start`, doubles per window of as many clean replies as it allows calls, until the first 429;
+    each episode of 429 cuts it to four fifths; from then on a clean window adds a twentieth. An episode lasts 15
+    seconds, or as long as the provider asked us to wait. A fault of the provider's own begins the window anew and
+    cuts nothing. A window grows the limit no sooner than somebody is held up by it: what was never used was never
+    tried. (The rules are those of adaptive connections in UKGovernmentBEIS/inspect_ai, `util/_concurrency.py`.)
+
+    Args:
+        ceiling: the most calls in flight, as configured.
+        start: calls in flight to begin with; 20 when absent, and never more than the ceiling.
+    """
+
+    def __init__(self, ceiling: int, start: int | None = None) -> None:
+        self.ceiling = ceiling
+        self.in_flight = 0
+        """Permits that are out."""
+        self._start = start or START
+        self._found = float(self._start)
+        self.limit = min(ceiling, self._start)
+        """Calls in flight that are allowed at the moment: at least 1, at most the ceiling."""
+        self._clean = 0
+        self._met = False
+        self._hold_until = -inf
+
+    @property
+    def full(self) -> bool:
+        """No permit is left."""
+        return self.in_flight >= self.limit
+
+    @property
+    def load(self) -> float:
+        """Share of the permits that is out, 0 to 1."""
+        return min(1.0, self.in_flight / self.limit)
+
+    def take(self) -> None:
+        """Give out a permit. The last one makes the limit grow when a clean window lies behind it."""
+        self.in_flight += 1
+        self._grow()
+
+    def give_back(self) -> None:
+        """A permit is returned, whatever became of its call."""
+        self.in_flight -= 1
+
+    def clean(self, now: float) -> None:
+        """A call was answered. Called before its permit is given back.
+
+        Args:
+            now: seconds of the pool's clock.
+        """
+        if now < self._hold_until:
+            return  # begun before the cut: it says nothing about the lower limit
+        self._clean += 1
+        self._grow()
+
+    def fault(self) -> None:
+        """The provider failed inside: the window is not clean."""
+        self._clean = 0
+
+    def limited(self, now: float, told_s: float | None) -> None:
+        """The provider said 429.
+
+        Args:
+            now: seconds of the pool's clock.
+            told_s: seconds that it asked us to wait.
+        """
+        self._clean = 0
+        self._met = True
+        if now >= self._hold_until:
+            self._find(max(1.0, min(self._found, self.ceiling) * CUT))
+            self._hold_until = now + DEBOUNCE_S
+        self._hold_until = max(self._hold_until, now + (told_s or 0.0))
+
+    def configure(self, ceiling: int, start: int | None) -> None:
+        """Put another ceiling into force; calls above a lower one end in their own time."""
+        untried = self._found == self._start and not self._met
+        self.ceiling, self._start = ceiling, start or START
+        self._find(float(self._start) if untried else self._found)
+
+    def _grow(self) -> None:
+        if self._clean < self.limit or not self.full:
+            return
+        self._clean = 0
+        if self._found < self.ceiling:
+            self._find(min(float(self.ceiling), self._found * (GROWTH if self._met else 2.0)))
+
+    def _find(self, found: float) -> None:
+        self._found = found
+        self.limit = min(self.ceiling, int(found + 1e-9))

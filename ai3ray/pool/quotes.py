@@ -1,0 +1,57 @@
+"""What a call will cost, before it is made: from list prices, the prompt's estimate, and how long such answers were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ai3ray.domain.call import Role, Usage
+from ai3ray.pool.lease import LeaseRequest
+from ai3ray.pool.ledger import Quote
+from ai3ray.registry.cards import ModelCard
+from ai3ray.registry.prices import RateTable
+
+USUAL_TOKENS: Mapping[Role, int] = {"plan": 800, "task": 600, "repair": 600, "judge": 80, "assemble": 1200}
+"""Output of a call before one like it was seen."""
+KEEP = 0.8
+"""What one more answer leaves of the weight of the earlier ones: the last five or so count."""
+LEAST_INPUT, MOST_INPUT = 0.5, 2.0
+"""By how much the estimate of a prompt, four characters to the token, may be off: prose in English has fewer tokens,
+other scripts have more, and wire formats and schemas add some."""
+
+
+class Quotes:
+    """Quotes calls, and learns from those that ended.
+
+    Args:
+        prices: what tokens cost.
+    """
+
+    def __init__(self, prices: RateTable) -> None:
+        self._prices = prices
+        self._lengths: dict[tuple[str, Role], float] = {}
+
+    def of(self, request: LeaseRequest, card: ModelCard) -> Quote | None:
+        """What this call of this model costs; None when its price is unknown."""
+        cap = min(request.max_output_tokens, card.max_output)
+        usual = self._lengths.get((card.name, request.role), USUAL_TOKENS[request.role])
+        read = request.input_tokens
+        least = self._cost(card, round(read * LEAST_INPUT), 1)
+        expected = self._cost(card, read, min(cap, round(usual)))
+        most = self.most(request, card)
+        if least is None or expected is None or most is None:
+            return None
+        return Quote(least, expected, max(expected, most))
+
+    def most(self, request: LeaseRequest, card: ModelCard) -> float | None:
+        """The most that it costs; None when its price is unknown."""
+        cap = min(request.max_output_tokens, card.max_output)
+        return self._cost(card, round(request.input_tokens * MOST_INPUT), cap)
+
+    def learn(self, model: str, role: Role, usage: Usage) -> None:
+        """A call of this kind was answered: the next ones are expected to be as long."""
+        seen = self._lengths.get((model, role))
+        length = float(usage.output_tokens)
+        self._lengths[model, role] = length if seen is None else seen * KEEP + length * (1 - KEEP)
+
+    def _cost(self, card: ModelCard, input_tokens: int, output_tokens: int) -> float | None:
+        return self._prices.plain_cost(card.provider, card.id, input_tokens, output_tokens)

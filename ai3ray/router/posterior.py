@@ -1,0 +1,170 @@
+"""What is believed of the quality of each model's answers, per kind of task: a posterior whose evidence fades."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ai3ray.domain.plan import Kind
+from ai3ray.registry.cards import ModelCard
+from ai3ray.router.tuning import Evidence
+from ai3ray.telemetry.fading import Fading, Memory, Pulse
+
+UNKNOWN_QUALITY = 0.5
+"""Where a card says nothing."""
+_EDGE = 0.02
+"""A prior never claims to be surer than this of an answer's being good, or bad."""
+_KIND_ANSWERS = 2.0
+"""Answers of a kind after which half of what they tell of the kind's difficulty holds for every model."""
+_LATEST = Memory(keep=0.9, half_life_s=math.inf)
+"""The latest answers of a model: ten or so."""
+_CLEARLY = 3.5
+"""Standard deviations between the latest answers and the earlier ones that are no chance any more."""
+_ENOUGH = 3.0
+"""Answers on either side before they are compared."""
+_RIVALS, _SELF = 0.05, 0.1
+"""What a change leaves of the evidence on the other models of the kind, and on the same model at other kinds."""
+
+
+class Belief(NamedTuple):
+    """What is believed of one figure between 0 and 1."""
+
+    mean: float
+    """The expected value."""
+    deviation: float
+    """Standard deviation: how unsure that is."""
+
+
+def beta(good: float, bad: float) -> Belief:
+    """Mean and standard deviation of the Beta distribution with these parameters."""
+    weight = good + bad
+    mean = good / weight
+    return Belief(mean, math.sqrt(mean * (1.0 - mean) / (weight + 1.0)))
+
+
+def reward(*, passed: bool, score: float) -> float:
+    """What an answer was worth, 0 to 1: nothing when it was sent back, else what its check gave it.
+
+    An answer that was repaired counts twice, once as nothing and once as what it became.
+    """
+    return score if passed else 0.0
+
+
+class _Record:
+    """The answers of one model at one kind: all of them, and the latest."""
+
+    __slots__ = ("_latest", "_turns", "all")
+
+    def __init__(self, pulse: Pulse) -> None:
+        self.all = Fading(pulse)
+        self._turns = Pulse(pulse.clock, _LATEST)
+        self._latest = Fading(self._turns)
+
+    def add(self, value: float, weight: float) -> bool:
+        """One more answer. Returns whether the model has clearly changed; then only its latest answers count on."""
+        self._turns.beat()
+        self._latest.add(value, weight)
+        self.all.add(value, weight)
+        value, weight = self._latest.sums()
+        total, whole = self.all.sums()
+        before = whole - weight
+        if weight < _ENOUGH or before < _ENOUGH:
+            return False
+        mean = (min(max(total - value, 0.0), before) + 1.0) / (before + 2.0)
+        deviation = math.sqrt(mean * (1.0 - mean) * (1.0 / weight + 1.0 / before))
+        if abs(value / weight - mean) < _CLEARLY * deviation:
+            return False
+        self.all.become(value, weight)
+        return True
+
+
+class Posterior:
+    """Beta posteriors of the reward per kind and model, discounted by answers of the kind and by time.
+
+    A pair's prior is the quality on the model's card, moved by how hard the kind has proved, and by how the
+    model's answers of all kinds differ from what was to be expected: what is good at seven kinds is not taken
+    to be bad at the eighth.
+
+    Evidence fades slowly. When a model's latest answers are clearly unlike its earlier ones, the earlier ones
+    are forgotten at once, and most of what is known of its rivals: what was true before need not be now.
+
+    Args:
+        clock: monotonic seconds.
+        evidence: how much the card counts for, and how fast evidence fades.
+    """
+
+    def __init__(self, clock: Callable[[], float], evidence: Evidence) -> None:
+        self._clock = clock
+        self._evidence = evidence
+        self._memory = Memory(evidence.answers_kept, evidence.answers_half_life_s)
+        self._pulses: dict[Kind, Pulse] = {}
+        self._pulse = Pulse(clock, self._memory)
+        self._records: dict[tuple[Kind, str], _Record] = {}
+        self._ease: dict[Kind, Fading] = {}
+        self._talent: dict[str, Fading] = {}
+
+    def learn(self, kind: Kind, card: ModelCard, value: float, weight: float = 1.0) -> bool:
+        """An answer was judged.
+
+        Args:
+            kind: the kind of its task.
+            card: its author's.
+            value: its reward, 0 to 1.
+            weight: how many answers it stands for.
+
+        Returns:
+            whether its author has clearly changed, so that what is believed of other models has, too.
+        """
+        record = self._record(kind, card.name)
+        self._pulses[kind].beat()
+        self._pulse.beat()
+        surprise = value - card.quality.get(kind, UNKNOWN_QUALITY)
+        talent = self._talent.setdefault(card.name, Fading(self._pulse))
+        talent.add(surprise - _offset(self._ease[kind], _KIND_ANSWERS), weight)
+        self._ease[kind].add(surprise, weight)
+        if not record.add(value, weight):
+            return False
+        self._doubt(kind, card.name)
+        return True
+
+    def belief(self, kind: Kind, card: ModelCard) -> Belief:
+        """What the next answer of this kind by this model is expected to be worth."""
+        prior, strength = self._prior(kind, card)
+        record = self._records.get((kind, card.name))
+        value, weight = record.all.sums() if record is not None else (0.0, 0.0)
+        return beta(prior * strength + value, (1.0 - prior) * strength + weight - value)
+
+    def _prior(self, kind: Kind, card: ModelCard) -> tuple[float, float]:
+        """Mean and weight, in answers, of what is believed before an answer of this kind was seen."""
+        told = card.quality.get(kind)
+        evidence = self._evidence
+        mean = (
+            (UNKNOWN_QUALITY if told is None else told)
+            + _offset(self._ease.get(kind), _KIND_ANSWERS)
+            + _offset(self._talent.get(card.name), evidence.other_kinds)
+        )
+        strength = evidence.unknown_answers if told is None else evidence.card_answers
+        return min(max(mean, _EDGE), 1.0 - _EDGE), strength
+
+    def _record(self, kind: Kind, model: str) -> _Record:
+        if kind not in self._pulses:
+            self._pulses[kind] = Pulse(self._clock, self._memory)
+            self._ease[kind] = Fading(self._pulses[kind])
+        if (kind, model) not in self._records:
+            self._records[kind, model] = _Record(self._pulses[kind])
+        return self._records[kind, model]
+
+    def _doubt(self, kind: Kind, model: str) -> None:
+        """A model has changed at a kind of work: it may have at others, and its rivals may be the better ones now."""
+        for (other_kind, other), record in self._records.items():
+            if (other_kind == kind) != (other == model):
+                record.all.scale(_SELF if other == model else _RIVALS)
+
+
+def _offset(surprise: Fading | None, caution: float) -> float:
+    """The mean surprise, nearer to 0 the less there is behind it."""
+    if surprise is None:
+        return 0.0
+    total, weight = surprise.sums()
+    return total / (weight + caution)

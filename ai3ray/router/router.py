@@ -1,0 +1,117 @@
+"""The router of one pool: what it has learned, and how it chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from random import Random
+from typing import Any
+
+from ai3ray.domain.call import Usage
+from ai3ray.domain.plan import Kind
+from ai3ray.registry.cards import ModelCard
+from ai3ray.router.draws import Draws
+from ai3ray.router.filters import Field
+from ai3ray.router.posterior import Posterior, reward
+from ai3ray.router.rank import Ranking, rank
+from ai3ray.router.standing import Standings
+from ai3ray.router.tuning import load_tuning
+from ai3ray.router.weights import load_weights
+from ai3ray.router.wish import Conditions, Wish
+from ai3ray.settings import Settings
+from ai3ray.telemetry.fading import Memory
+from ai3ray.telemetry.live import WARM, LiveBook
+
+
+class Router:
+    """Ranks the models for each wish, and learns from every call and verdict.
+
+    Args:
+        settings: weights, preset and tuning.
+        clock: monotonic seconds.
+        rng: where draws come from; seeded as `router.toml` says when absent.
+
+    Raises:
+        SettingsError: `router.toml` is wrong.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], float], rng: Random | None = None) -> None:
+        weights, tuning = load_weights(settings), load_tuning(settings)
+        evidence = tuning.evidence
+        self.live = LiveBook(clock, Memory(evidence.calls_kept, evidence.calls_half_life_s))
+        """What has been seen of the models' calls."""
+        self._posterior = Posterior(clock, evidence)
+        self._standings = Standings(weights, self.live, self._posterior)
+        rng = rng or Random(tuning.seed)  # noqa: S311 - exploration, not secrecy
+        self._draw = Draws(rng, tuning.exploration) if tuning.exploration else None
+
+    # ── choosing ─────────────────────────────────────────────────────────────────────────────────
+
+    def rank(self, wish: Wish, field: Field, conditions: Conditions) -> Ranking:
+        """The models for a call that is to be made."""
+        return rank(wish, field, conditions, self._standings, self._draw)
+
+    def preview(self, wish: Wish, field: Field, conditions: Conditions) -> Ranking:
+        """The same by what is expected alone: asking twice gives the same answer, and nothing is drawn."""
+        return rank(wish, field, conditions, self._standings)
+
+    # ── learning ─────────────────────────────────────────────────────────────────────────────────
+
+    def began(self, model: str) -> None:
+        """A call is under way."""
+        self.live.of(model).begin()
+        self.live.called(model)
+
+    def ended(
+        self, model: str, *, success: bool | None, seconds: float, cost_usd: float | None, usage: Usage | None
+    ) -> None:
+        """A call has ended; see `LiveStats.end`."""
+        self.live.of(model).end(success=success, seconds=seconds, cost_usd=cost_usd, usage=usage)
+        if success is not None:
+            self._standings.forget(model)
+
+    def judged(self, kind: Kind, card: ModelCard, *, passed: bool, score: float) -> None:
+        """An answer was verified: what it was worth counts for its author, at this kind of work.
+
+        Args:
+            kind: the kind of its task.
+            card: its author's.
+            passed: whether it could be committed.
+            score: how good its check found it, 0 to 1.
+        """
+        if self._posterior.learn(kind, card, reward(passed=passed, score=score)):
+            self._standings.clear()
+        else:
+            self._standings.forget(card.name)
+
+    def recall_calls(self, rows: Iterable[Mapping[str, Any]], latest: Iterable[str] = ()) -> None:
+        """Begin with what the journal knows of each model's calls.
+
+        Args:
+            rows: of the view `model_stats`, by column name.
+            latest: the models of the latest calls, oldest first.
+        """
+        for row in rows:
+            judged = row["successes"] + row["failures"]
+            if judged:
+                self.live.of(row["model"]).warm(
+                    calls=row["calls"],
+                    success=row["successes"] / judged,
+                    p50_s=row["p50_s"],
+                    cost_usd=row["cost_usd"],
+                    input_tokens=row.get("input_tokens") or 0,
+                    output_tokens=row.get("output_tokens") or 0,
+                )
+        self.live.recall(latest)
+
+    def recall_answers(self, rows: Iterable[Mapping[str, Any]], card: Callable[[str], ModelCard | None]) -> None:
+        """Begin with what the journal knows of each model's answers, worth 2 * WARM of them at most.
+
+        Args:
+            rows: of the view `model_kind_stats`, by column name.
+            card: the card of a `provider/model`; None when it is not there any more.
+        """
+        for row in rows:
+            known = card(row["model"])
+            if known is not None and row["verdicts"]:
+                weight = min(row["verdicts"], 2 * WARM)
+                self._posterior.learn(row["kind"], known, row["mean_reward"], weight)

@@ -1,0 +1,121 @@
+"""How each model stands: what has been learned of it, weighted, and how unsure that is."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from ai3ray.domain.plan import Kind, Tier
+from ai3ray.registry.cards import ModelCard
+from ai3ray.router.posterior import Belief, Posterior, beta
+from ai3ray.router.weights import Weights
+from ai3ray.router.wish import Offer
+from ai3ray.telemetry.live import PRIOR_FAILURES, PRIOR_SUCCESSES, USUAL_TOKENS, LiveBook, LiveStats, usual_seconds
+
+REFRESH = 16
+"""Calls after which every standing is worked out anew; that of a model that was heard of, at once."""
+REFRESH_S = 1.0
+"""Seconds after which they are."""
+_RANK: dict[Tier, int] = {"small": 0, "standard": 1, "frontier": 2}
+_TIER_FIT = {0: 1.0, 1: 0.6, 2: 0.2, -1: 0.3, -2: 0.0}
+"""By how many tiers the model is above the one wanted: rather too strong than too weak."""
+_TIER_PACE: dict[Tier, float] = {"small": -1.4, "standard": 0.0, "frontier": 0.9}
+"""How slow a model is taken to be before a call was seen, in doublings of the usual seconds."""
+_PACE_CALLS = 0.5
+"""Calls that this counts for."""
+_PACE_SPREAD = 0.5
+"""Standard deviation of the latency of one model's calls, in doublings: 40 % more, or less."""
+_FASTEST_S, _SLOWEST_S = 0.125, 128.0
+"""Seconds of an ordinary answer at which the latency term is 1, and 0; each doubling between costs the same."""
+
+
+class Standing(NamedTuple):
+    """One model, for one kind and tier of work: weighted terms that hold for many wishes."""
+
+    quality: float
+    """How good its answers are expected to be."""
+    tier: float
+    """How near its tier is to the one wanted."""
+    success: float
+    """How likely the call is to succeed."""
+    latency: float
+    """How fast it is expected to be."""
+    total: float
+    """The four together."""
+    deviation: float
+    """Standard deviation of what they really are."""
+
+
+class Standings:
+    """The standing of every model, kept until there is news.
+
+    Args:
+        weights: of the score.
+        live: success and latency of the models' calls.
+        posterior: quality of their answers.
+    """
+
+    def __init__(self, weights: Weights, live: LiveBook, posterior: Posterior) -> None:
+        self.weights = weights
+        """Of the score."""
+        self._posterior = posterior
+        self._live = live
+        self._known: dict[tuple[Kind, Tier], dict[str, Standing]] = {}
+        self._beats = 0
+        self._at = 0.0
+
+    def known(self, kind: Kind, tier: Tier) -> dict[str, Standing]:
+        """The standings for such work that are worked out already, by `provider/model`; others come from `add`.
+
+        Evidence fades from call to call: those that are old are forgotten here.
+        """
+        pulse = self._live.pulse
+        now = pulse.clock()
+        if pulse.beats - self._beats >= REFRESH or now - self._at >= REFRESH_S:
+            self._known.clear()
+            self._beats, self._at = pulse.beats, now
+        known = self._known.get((kind, tier))
+        if known is None:
+            known = self._known[kind, tier] = {}
+        return known
+
+    def add(self, known: dict[str, Standing], kind: Kind, tier: Tier, offer: Offer) -> Standing:
+        """Work out one that is not known."""
+        standing = known[offer.name] = self._work_out(kind, tier, offer.card, self._live.get(offer.name))
+        return standing
+
+    def forget(self, model: str) -> None:
+        """There is news of this model."""
+        for known in self._known.values():
+            known.pop(model, None)
+
+    def clear(self) -> None:
+        """There is news of all models."""
+        self._known.clear()
+
+    def _work_out(self, kind: Kind, tier: Tier, card: ModelCard, seen: LiveStats | None) -> Standing:
+        weights = self.weights
+        good = self._posterior.belief(kind, card)
+        sure = beta(*seen.outcomes()) if seen is not None else _UNSEEN
+        fast = _speed(seen, card)
+        quality, success, latency = weights.quality * good.mean, weights.success * sure.mean, weights.latency * fast.mean
+        fit = weights.tier * _TIER_FIT[_RANK[card.tier] - _RANK[tier]]
+        deviation = math.hypot(
+            weights.quality * good.deviation, weights.success * sure.deviation, weights.latency * fast.deviation
+        )
+        return Standing(quality, fit, success, latency, quality + fit + success + latency, deviation)
+
+
+def _speed(seen: LiveStats | None, card: ModelCard) -> Belief:
+    """The latency term of an ordinary answer: 1 at _FASTEST_S or below, 0 at _SLOWEST_S or above."""
+    pace = seen.pace if seen is not None else None
+    doublings, weight = pace if pace is not None else (0.0, 0.0)
+    calls = weight + _PACE_CALLS
+    doublings = (doublings * weight + _TIER_PACE[card.tier] * _PACE_CALLS) / calls
+    expected = 1.0 - (_USUAL_DOUBLINGS + doublings) / _DOUBLINGS
+    return Belief(min(max(expected, 0.0), 1.0), _PACE_SPREAD / math.sqrt(calls) / _DOUBLINGS)
+
+
+_DOUBLINGS = math.log2(_SLOWEST_S / _FASTEST_S)
+_USUAL_DOUBLINGS = math.log2(usual_seconds(USUAL_TOKENS) / _FASTEST_S)
+_UNSEEN = beta(PRIOR_SUCCESSES, PRIOR_FAILURES)

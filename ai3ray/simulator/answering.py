@@ -1,0 +1,255 @@
+"""The answer to a request that was let in: in time, piece by piece, and broken where a fault says so."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import cached_property
+
+from ai3ray.simulator.asked import CHARS_PER_TOKEN, Asked, Refused, Written, tokens, tokens_of
+from ai3ray.simulator.author import write
+from ai3ray.simulator.faults import FaultName
+from ai3ray.simulator.ledger import Call
+from ai3ray.simulator.line import Aborted
+from ai3ray.simulator.pace import Tempo
+from ai3ray.simulator.pricing import Used
+from ai3ray.simulator.reply import HTML, JSON, Reply
+from ai3ray.simulator.simulation import Admission
+from ai3ray.simulator.wire import Sheet, encoded
+
+_STREAM = "text/event-stream; charset=utf-8"
+_NO_STREAM = b"<!doctype html><html><body>Please sign in to continue.</body></html>"
+_HALF_EVENT = b'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"text":"unfin\n\n'
+_BREAKING: frozenset[FaultName] = frozenset({"stall", "cut", "eof", "error_event", "malformed"})
+"""Faults that strike in the middle of an answer."""
+_OK = 200
+
+
+class Answering:
+    """The answer to a request that was let in.
+
+    Args:
+        reply: where it goes.
+        call: its entry in the ledger.
+        asked: what was asked.
+        admission: what the request holds until it ends.
+    """
+
+    def __init__(self, reply: Reply, call: Call, asked: Asked, admission: Admission) -> None:
+        self._reply = reply
+        reply.rates = admission.rates
+        self._simulation = reply.simulation
+        self._call = call
+        self._asked = asked
+        self._admission = admission
+        self._fault = admission.fault
+        self._name: FaultName | None = admission.fault.fault if admission.fault else None
+        self._said = 0  # characters of the answer that were sent
+        self._unsent = b""
+        call.fault = self._name
+
+    async def run(self) -> None:
+        """Answer until done or until the client is gone, whichever is first."""
+        line = self._reply.line
+        line.watch()
+        try:
+            await self._answer()
+        except Aborted:
+            pass
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not line.lost or task is None:
+                raise
+            task.uncancel()
+            self._call.cancelled = self._call.ended is None
+        finally:
+            line.unwatch()
+            self._settle(complete=False)
+
+    @cached_property
+    def _written(self) -> Written:
+        settings = self._simulation.settings
+        return write(self._asked, settings.seed, self._name, settings.answers)
+
+    @cached_property
+    def _sheet(self) -> Sheet:
+        asked, call = self._asked, self._call
+        used = self._admission.reading.used(asked.input_tokens, self._written.output_tokens)
+        ticks = self._simulation.ledger.ticks(asked.model, used)
+        return Sheet(call.request_id, asked, self._written, used, ticks, int(call.started))
+
+    @cached_property
+    def _tempo(self) -> Tempo:
+        return self._simulation.tempo(self._asked)
+
+    @cached_property
+    def _frame(self) -> tuple[bytes, bytes]:
+        return self._reply.wire.frame(self._sheet)
+
+    async def _answer(self) -> None:
+        if self._fault is not None:
+            await self._before(self._fault.seconds)
+        if self._name == "not_a_stream":
+            await self._broken(HTML, _NO_STREAM)
+        elif self._asked.stream:
+            await self._stream()
+        else:
+            await self._whole()
+
+    async def _before(self, seconds: float) -> None:
+        """Let happen what happens before the first byte."""
+        match self._name:
+            case "refuse_connection":
+                await self._reply.line.abort()
+            case "outage":
+                assert self._fault is not None
+                await self._reply.line.outage(self._fault.outage_s)
+            case "stall_first_byte":
+                await asyncio.sleep(seconds)
+
+    async def _whole(self) -> None:
+        size = self._written.output_tokens
+        if self._admission.reading.entries:
+            await asyncio.sleep(self._tempo.first_token_s)
+            self._begun()
+            await asyncio.sleep(self._tempo.after(size, size) - self._tempo.first_token_s)
+        else:
+            await asyncio.sleep(self._tempo.after(size, size))
+        data = encoded(self._reply.wire.whole(self._sheet))
+        if self._name in _BREAKING and await self._break_whole(data):
+            return
+        self._said, self._call.status = len(self._written.text), _OK
+        self._settle(complete=True)
+        await self._reply.start(_OK, JSON, length=len(data))
+        await self._reply.body(data)
+
+    async def _break_whole(self, data: bytes) -> bool:
+        """Let the fault happen to an answer that is not streamed. Returns whether that was all."""
+        half = data[: len(data) // 2]
+        match self._name:
+            case "stall":
+                assert self._fault is not None
+                await asyncio.sleep(self._fault.seconds)
+                return False
+            case "cut":
+                self._call.status = _OK
+                await self._reply.start(_OK, JSON, length=len(data))
+                await self._reply.body(half, more=True)
+                self._settle(complete=False)
+                await self._reply.line.abort()
+            case "error_event":
+                refused = Refused("overloaded", "Overloaded")
+                body = self._reply.wire.refusal(refused, self._call.request_id)[1]
+                await self._broken(JSON, encoded(body))
+            case _:
+                await self._broken(JSON, half)
+        return True
+
+    async def _broken(self, media_type: str, data: bytes) -> None:
+        """Send something that is no answer, as if it were one."""
+        self._call.status = _OK
+        self._settle(complete=False)
+        await self._reply.start(_OK, media_type, length=len(data))
+        await self._reply.body(data)
+
+    async def _stream(self) -> None:
+        wire, sheet = self._reply.wire, self._sheet
+        began = asyncio.get_running_loop().time()
+        self._call.status = _OK
+        await self._reply.start(_OK, _STREAM)
+        self._unsent = b"".join(wire.opening(sheet))  # it goes along with the first piece
+        if not await self._pieces(began):
+            await self._send(b"", more=False)
+            return
+        size = tokens(self._written.text)
+        await _until(began + self._tempo.after(size, size))
+        self._simulation.begun(self._admission)  # also when there was no piece
+        self._settle(complete=True)
+        await self._send(b"".join(wire.closing(sheet)), more=False)
+
+    async def _send(self, data: bytes, *, more: bool = True) -> None:
+        data, self._unsent = self._unsent + data, b""
+        await self._reply.body(data, more=more)
+
+    async def _pieces(self, began: float) -> bool:
+        """Send the text piece by piece. Returns False when a fault has ended the stream."""
+        size = self._simulation.pace.piece_tokens
+        text, of = self._written.text, tokens(self._written.text)
+        count = -(-of // size)
+        breaks_at = min(self._fault.after, count) if self._fault and self._name in _BREAKING else -1
+        sent = 0
+        while True:
+            if sent == breaks_at:
+                if not await self._break():
+                    return False
+                breaks_at = -1
+            if sent == count:
+                return True
+            now = await _until(began + self._tempo.after(sent * size, of))
+            if sent == 0:
+                self._begun()
+            end = sent + 1
+            # What has become due meanwhile goes along; a break is not run over.
+            while end < count and end != breaks_at and began + self._tempo.after(end * size, of) <= now:
+                end += 1
+            await self._say(text, sent, end)
+            sent = end
+
+    async def _say(self, text: str, start: int, end: int) -> None:
+        """Send some pieces of the text."""
+        width = CHARS_PER_TOKEN * self._simulation.pace.piece_tokens
+        before, after = self._frame
+        pieces = (text[at : at + width] for at in range(start * width, end * width, width))
+        await self._send(b"".join([before + encoded(piece) + after for piece in pieces]))
+        said = min(len(text), end * width)
+        self._simulation.wrote(self._admission, tokens_of(said) - tokens_of(self._said))
+        self._said = said
+
+    async def _break(self) -> bool:
+        """Let the fault happen inside the stream. Returns whether the stream goes on."""
+        if self._unsent:
+            await self._send(b"")
+        match self._name:
+            case "stall":
+                assert self._fault is not None
+                await asyncio.sleep(self._fault.seconds)
+                return True
+            case "cut":
+                self._settle(complete=False)
+                await self._reply.line.abort()
+            case "error_event":
+                await self._send(self._reply.wire.error_event(self._call.request_id))
+            case "malformed":
+                await self._send(_HALF_EVENT)
+        self._settle(complete=False)
+        return False
+
+    def _begun(self) -> None:
+        """The first piece is there: from now on the vendor's cache can be read."""
+        if self._asked.stream:
+            self._call.first_token = time.time()
+        self._simulation.begun(self._admission)
+
+    def _settle(self, *, complete: bool) -> None:
+        """Write the bill and give the place free. Before the last byte is sent: whoever has the answer finds both."""
+        if self._call.ended is not None:
+            return
+        self._call.complete = complete
+        used = self._used(complete=complete) if self._call.status == _OK else None
+        ticks = self._simulation.ledger.end(self._call, used)
+        self._simulation.finish(self._admission, used, ticks)
+
+    def _used(self, *, complete: bool) -> Used:
+        """What is billed: of an answer that was cut short, what was said of it."""
+        if complete:
+            return self._sheet.used
+        return self._admission.reading.used(self._asked.input_tokens, tokens_of(self._said))
+
+
+async def _until(moment: float) -> float:
+    """Wait for a moment of the loop's clock, so that late wake-ups do not add up; returns the time."""
+    loop = asyncio.get_running_loop()
+    wait_s = moment - loop.time()
+    if wait_s > 0:
+        await asyncio.sleep(wait_s)
+    return max(moment, loop.time())

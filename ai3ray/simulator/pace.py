@@ -1,0 +1,170 @@
+"""How fast a simulated vendor answers: drawn from a distribution, or from calls that were measured."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from ai3ray.domain.frozen import Frozen
+from ai3ray.errors import SettingsError
+from ai3ray.simulator.chance import chance
+
+SPEC_FORMS = "S, constant:S, lognormal:S,SIGMA, ttft:S,TOKENS_PER_S, or a JSON file of measured calls"
+
+
+class Pace(Frozen):
+    """How fast it answers: log-normal around the medians, drawn from the seed and the prompt."""
+
+    first_token_s: float = Field(default=0.05, ge=0)
+    """Median of the time to the first token, in seconds."""
+    first_token_sigma: float = Field(default=0.3, ge=0)
+    """Spread of that time: standard deviation of its logarithm."""
+    tokens_per_s: float = Field(default=400.0, gt=0)
+    """Median of the speed of writing, in tokens per second."""
+    tokens_sigma: float = Field(default=0.2, ge=0)
+    """Spread of that speed from answer to answer."""
+    piece_tokens: int = Field(default=8, ge=1)
+    """Tokens that a streamed piece holds."""
+    total_s: float | None = Field(default=None, ge=0)
+    """Median of the time of a whole answer, however long; the speed of writing follows from it."""
+    total_sigma: float = Field(default=0.0, ge=0)
+    """Spread of that time."""
+    data: Path | None = None
+    """A JSON file of measured calls, `[{ttft_s, total_s, error, provider?}]`: each answer takes as long as one of
+    them."""
+    data_provider: str | None = None
+    """Only the measured calls of this provider."""
+    data_errors: bool = False
+    """Whether calls fail as often as the measured ones did: 429 as rate limits, all others as server errors."""
+
+
+class Tempo(NamedTuple):
+    """How fast one answer comes."""
+
+    first_token_s: float
+    """Seconds until it begins."""
+    tokens_per_s: float
+    """Speed of writing after that."""
+    total_s: float | None = None
+    """Seconds until it is whole, when that does not depend on its length."""
+
+    def after(self, written: int, of: int) -> float:
+        """Seconds from the request until so many of its tokens are written."""
+        if self.total_s is None:
+            return self.first_token_s + written / self.tokens_per_s
+        share = written / of if of else 1.0
+        return self.first_token_s + (self.total_s - self.first_token_s) * share
+
+
+class Measured(Frozen):
+    """One measured call."""
+
+    ttft_s: float | None = Field(default=None, ge=0)
+    """Seconds to the first token."""
+    total_s: float | None = Field(default=None, ge=0)
+    """Seconds of the whole call."""
+    error: int | None = None
+    """HTTP status of a failure, or any other number for one without; None when it was answered."""
+
+
+class Clockwork:
+    """Draws the tempo of each answer.
+
+    Args:
+        pace: how fast.
+        seed: what is drawn from.
+
+    Raises:
+        SettingsError: the file of measured calls cannot be used.
+    """
+
+    def __init__(self, pace: Pace, seed: int) -> None:
+        self.pace = pace
+        self._seed = seed
+        calls = _measured(pace.data, pace.data_provider) if pace.data else []
+        self._answered = [call for call in calls if call.error is None and call.total_s is not None]
+        self._errors = [call.error for call in calls if call.error is not None]
+        if calls and not self._answered:
+            raise SettingsError(f"{pace.data}: none of its calls was answered")
+
+    def tempo(self, *about: str) -> Tempo:
+        """The tempo of the answer to a request: the same for the same request and seed."""
+        rng = random.Random(f"{self._seed}:pace:{':'.join(about)}")  # noqa: S311
+        pace = self.pace
+        if self._answered:
+            call = rng.choice(self._answered)
+            total_s = call.total_s or 0.0
+            return Tempo(min(total_s, total_s if call.ttft_s is None else call.ttft_s), pace.tokens_per_s, total_s)
+        first_s = pace.first_token_s * math.exp(rng.gauss(0.0, pace.first_token_sigma))
+        speed = pace.tokens_per_s * math.exp(rng.gauss(0.0, pace.tokens_sigma))
+        if pace.total_s is None:
+            return Tempo(first_s, speed)
+        total_s = pace.total_s * math.exp(rng.gauss(0.0, pace.total_sigma))
+        return Tempo(min(first_s, total_s), speed, total_s)
+
+    def error(self, n: int) -> int | None:
+        """The measured failure that strikes the n-th call, if any."""
+        if not self.pace.data_errors or not self._errors:
+            return None
+        drawn = chance(self._seed, "measured", n) * (len(self._answered) + len(self._errors))
+        return self._errors[int(drawn)] if drawn < len(self._errors) else None
+
+
+def read_latency(spec: str) -> dict[str, Any]:
+    """The fields of a pace that a word on the command line stands for.
+
+    Args:
+        spec: one of SPEC_FORMS.
+
+    Raises:
+        SettingsError: it is none of them.
+    """
+    form, colon, rest = spec.partition(":")
+    try:
+        if not colon and not spec.endswith(".json") and not Path(spec).is_file():
+            return {"first_token_s": _seconds(spec)}
+        if form == "constant":
+            return {"total_s": _seconds(rest), "total_sigma": 0.0, "data": None}
+        if form == "lognormal":
+            median, sigma = rest.split(",")
+            return {"total_s": _seconds(median), "total_sigma": _seconds(sigma), "data": None}
+        if form == "ttft":
+            first, speed = rest.split(",")
+            exact = {"first_token_sigma": 0.0, "tokens_sigma": 0.0, "total_s": None, "data": None}
+            return {"first_token_s": _seconds(first), "tokens_per_s": _seconds(speed), **exact}
+    except ValueError as error:
+        raise SettingsError(f"latency {spec!r}: give {SPEC_FORMS}", "latency") from error
+    return {"data": Path(spec)}
+
+
+def _seconds(word: str) -> float:
+    figure = float(word)
+    if not 0 <= figure < math.inf:
+        raise ValueError(word)
+    return figure
+
+
+def _measured(path: Path, provider: str | None) -> list[Measured]:
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise SettingsError(f"{path}: not a list of measured calls")
+        kept = [
+            {name: row.get(name) for name in Measured.model_fields}
+            for row in rows
+            if provider is None or row.get("provider") == provider
+        ]
+        calls = TypeAdapter(list[Measured]).validate_python(kept)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise SettingsError(f"{path}: call {first['loc'][0]}: {first['loc'][1]}: {first['msg']}") from error
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: {error}") from error
+    if not calls:
+        raise SettingsError(f"{path}: no measured calls{f' of {provider}' if provider else ''}")
+    return calls

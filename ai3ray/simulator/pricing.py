@@ -1,0 +1,70 @@
+"""What the simulated vendors bill, in whole ticks, so that sums are exact."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pydantic import Field
+
+from ai3ray.domain.frozen import Frozen
+
+TICKS_PER_USD = 10**10
+"""The unit in which xAI tells a bill: 1e-10 US dollars. The ledger counts in it."""
+_TICKS_PER_TOKEN = TICKS_PER_USD / 1e6
+"""Of a model that costs one US dollar per million tokens."""
+_READ, _WRITE, _WRITE_1H = 0.1, 1.25, 2.0
+"""What reading and writing a cache costs, as a multiple of the input price (Anthropic's price page)."""
+
+
+class Used(NamedTuple):
+    """The tokens of one call."""
+
+    input_tokens: int
+    """The whole prompt."""
+    cache_read: int = 0
+    """The part of it that came from the vendor's cache."""
+    cache_write: int = 0
+    """The part of it that went into the vendor's cache for the usual time."""
+    cache_write_1h: int = 0
+    """The part of it that went into the vendor's cache for an hour."""
+    output_tokens: int = 0
+    """All output, reasoning included."""
+
+    @property
+    def fresh(self) -> int:
+        """Input that neither came from a cache nor went into one."""
+        return self.input_tokens - self.cache_read - self.cache_write - self.cache_write_1h
+
+
+class Price(Frozen):
+    """What a model costs, in US dollars per million tokens."""
+
+    input: float = Field(ge=0)
+    """Input."""
+    output: float = Field(ge=0)
+    """Output, reasoning included."""
+    cache_read: float | None = Field(default=None, ge=0)
+    """Input from the vendor's cache; a tenth of `input` when absent."""
+    cache_write: float | None = Field(default=None, ge=0)
+    """Input into the vendor's cache. Absent: 1.25 times `input` with Anthropic; the others bill it as any input."""
+    long_from: int | None = None
+    """Input tokens from which on the long prices hold, for the whole request."""
+    long_input: float = 0.0
+    """Input of a long request; the cache's prices grow alike."""
+    long_output: float = 0.0
+    """Output of a long request."""
+
+    def ticks(self, used: Used) -> int:
+        """The bill of one call in ticks."""
+        read = self.input * _READ if self.cache_read is None else self.cache_read
+        write = self.input * _WRITE if self.cache_write is None else self.cache_write
+        long = self.long_from is not None and used.input_tokens >= self.long_from
+        grown = self.long_input / self.input if long and self.input else 1.0
+        of_input = used.fresh * self.input + used.cache_read * read + used.cache_write * write
+        of_input += used.cache_write_1h * self.input * _WRITE_1H
+        of_output = used.output_tokens * (self.long_output if long else self.output)
+        return round((of_input * grown + of_output) * _TICKS_PER_TOKEN)
+
+    def cost(self, input_tokens: int, output_tokens: int) -> float:
+        """The bill in US dollars of a call that had nothing to do with a cache."""
+        return self.ticks(Used(input_tokens, output_tokens=output_tokens)) / TICKS_PER_USD

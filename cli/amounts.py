@@ -1,0 +1,27 @@
+"""Amounts of money as people type them: `0.25`, `$0.25`."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from ai3ray.errors import UsageError
+
+_AMOUNT = re.compile(r"\$?\s*((?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)", re.ASCII | re.IGNORECASE)
+
+
+def dollars_of(text: str, flag: str) -> float:
+    """The US dollars that a word stands for.
+
+    Args:
+        text: a number, with or without the dollar sign.
+        flag: where it was given, for the message.
+
+    Raises:
+        UsageError: it is no amount, or nothing, or no end of money.
+    """
+    found = _AMOUNT.fullmatch(text.strip())
+    value = float(found[1]) if found else 0.0
+    if not found or not value or not math.isfinite(value):
+        raise UsageError(f"{flag} is an amount of US dollars above 0, such as 0.25 or $0.25, not {text!r}", flag)
+    return value

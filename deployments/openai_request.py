@@ -1,0 +1,216 @@
+"""From a Chat Completions body to a run: what an OpenAI client asks, in our request's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+
+from ai3ray.domain.frozen import Frozen
+from ai3ray.domain.plan import single_task
+from ai3ray.domain.request import RunRequest, parse_request
+from ai3ray.errors import RequestError
+
+PLANS = "ai3"
+"""The model id that plans."""
+DIRECT = "ai3/direct"
+"""The model id that answers in one routed, checked task."""
+
+_OPTIONS = frozenset(RunRequest.model_fields) - {"prompt", "context", "plan", "metadata", "run_class"} | {"class"}
+
+
+class Part(Frozen):
+    """A piece of a message's content."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    type: Literal["text"]
+    """Only text is taken."""
+    text: str
+    """The text."""
+
+
+class ChatMessage(Frozen):
+    """One turn of the conversation."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    role: Literal["system", "developer", "user", "assistant"]
+    """Who speaks."""
+    content: str | tuple[Part, ...]
+    """What is said."""
+
+    @property
+    def text(self) -> str:
+        """The content as one text."""
+        return self.content if isinstance(self.content, str) else "\n".join(part.text for part in self.content)
+
+
+class JsonSchema(Frozen):
+    """The schema of a structured answer."""
+
+    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+
+    name: str = "answer"
+    """Its name."""
+    schema_: dict[str, Any] = Field(default_factory=dict, alias="schema")
+    """JSON Schema."""
+
+
+class ResponseFormat(Frozen):
+    """The form of the answer."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    """Free text, any JSON, or JSON of a schema."""
+    json_schema: JsonSchema | None = None
+    """With type `json_schema`."""
+
+    @model_validator(mode="after")
+    def _has_schema(self) -> ResponseFormat:
+        if self.type == "json_schema" and self.json_schema is None:
+            raise ValueError("json_schema is missing")
+        return self
+
+
+class StreamOptions(Frozen):
+    """What a stream carries beside the answer."""
+
+    include_usage: bool = False
+    """A last chunk with the run's tokens."""
+    include_obfuscation: bool = False
+    """Taken and without effect: there is no padding."""
+
+
+class ChatRequest(Frozen):
+    """The body of `POST /v1/chat/completions`."""
+
+    model: str = Field(min_length=1)
+    """`ai3` plans, `ai3/direct` does not; a registry id is routed to that model alone."""
+    messages: tuple[ChatMessage, ...] = Field(min_length=1)
+    """The conversation; the last turn is the user's and is the prompt, the others are context."""
+    stream: bool = False
+    """Whether the answer comes in pieces."""
+    stream_options: StreamOptions | None = None
+    """What a stream carries beside it."""
+    response_format: ResponseFormat | None = None
+    """Its form; not with `ai3`, whose answer has several authors."""
+    metadata: dict[str, str] = Field(default_factory=dict)
+    """Options of the run by the names of its request (`budget_usd`, `deadline_s`, `verify` …); others are labels."""
+    n: Literal[1] = 1
+    """One answer."""
+    # Taken because clients send them, and left to the router and the models: how an answer is
+    # sampled and how long it may be is decided per call.
+    temperature: float | None = None
+    """Without effect."""
+    top_p: float | None = None
+    """Without effect."""
+    frequency_penalty: float | None = None
+    """Without effect."""
+    presence_penalty: float | None = None
+    """Without effect."""
+    seed: int | None = None
+    """Without effect."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Without effect: an answer is complete or it is none."""
+    max_completion_tokens: int | None = Field(default=None, ge=1)
+    """Without effect, likewise."""
+    reasoning_effort: str | None = None
+    """Without effect."""
+    verbosity: str | None = None
+    """Without effect."""
+    service_tier: str | None = None
+    """Without effect."""
+    store: bool | None = None
+    """Without effect: every run is journaled."""
+    user: str | None = None
+    """Without effect."""
+    safety_identifier: str | None = None
+    """Without effect."""
+    prompt_cache_key: str | None = None
+    """Without effect."""
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> ChatRequest:
+        if self.messages[-1].role != "user":
+            raise ValueError("messages: the last one has to be the user's")
+        if not self.messages[-1].text.strip():
+            raise ValueError("messages: the last one is empty")
+        if self.response_format is not None and self.response_format.type != "text" and self.model == PLANS:
+            raise ValueError(f"response_format: only with {DIRECT} or a model's id, not with {PLANS}")
+        return self
+
+
+def parse_chat(data: object) -> ChatRequest:
+    """Read the body from decoded JSON.
+
+    Raises:
+        RequestError: in one line, naming the field in `param`.
+    """
+    if not isinstance(data, dict):
+        raise RequestError("the request is not a JSON object")
+    try:
+        return ChatRequest.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise RequestError(f"{field}: this server does not take it", field) from error
+        message = first["msg"].removeprefix("Value error, ")
+        field = field or message.partition(":")[0]
+        raise RequestError(message if message.startswith(field) else f"{field}: {message}", field) from error
+
+
+def run_request(chat: ChatRequest) -> RunRequest:
+    """The run that a chat request asks for.
+
+    Raises:
+        RequestError: an option in `metadata` is wrong, or the prompt is empty.
+    """
+    *earlier, last = chat.messages
+    context = [{"name": "conversation", "text": _conversation(earlier)}] if earlier else []
+    options, labels = _options(chat.metadata)
+    fields: dict[str, Any] = {"prompt": last.text, "context": context, "metadata": labels, **options}
+    if chat.model != PLANS:
+        fields["plan"] = _one_task(last.text, chat.response_format)
+    if chat.model not in (PLANS, DIRECT):
+        fields["models"] = [chat.model]
+    try:
+        return parse_request(fields)
+    except RequestError as error:
+        if error.param in options:
+            raise RequestError(f"metadata.{error}", f"metadata.{error.param}") from error
+        field = "messages" if error.param in ("prompt", "context") else error.param
+        raise RequestError(str(error), field) from error
+
+
+def _conversation(messages: list[ChatMessage]) -> str:
+    return "\n\n".join(f"{message.role}: {message.text}" for message in messages)
+
+
+def _one_task(prompt: str, form: ResponseFormat | None) -> dict[str, Any]:
+    as_json = form is not None and form.type != "text"
+    graph = single_task(prompt, output="json" if as_json else "text").model_dump(mode="json", exclude_none=True)
+    if form is not None and form.json_schema is not None:
+        graph["tasks"][0]["checks"] = {"json_schema": form.json_schema.schema_}
+    return graph
+
+
+def _options(metadata: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What of the metadata is an option of the run, decoded, and what is a label of the caller's."""
+    options = {name: _decoded(name, text) for name, text in metadata.items() if name in _OPTIONS}
+    return options, {name: text for name, text in metadata.items() if name not in _OPTIONS}
+
+
+def _decoded(name: str, text: str) -> Any:
+    """Metadata are strings; pydantic reads numbers out of them, but lists and yes or no are ours to read."""
+    if name == "models":
+        return [model.strip() for model in text.split(",") if model.strip()]
+    if name == "verify" and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

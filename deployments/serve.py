@@ -1,0 +1,88 @@
+"""The app on Ray Serve: `serve run deployments.serve:app`, `serve run configs/serve.yaml`, `ai3 serve`.
+
+A replica holds no state: runs live in the core, an actor of its own in the namespace `ai3`. It outlives
+replicas, their updates and the requests that started the runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ray import serve
+from ray.serve.schema import LoggingConfig
+from starlette.applications import Starlette
+
+from ai3ray.access_rules import access_rules
+from ai3ray.domain.access import AccessRules
+from ai3ray.executor.ray_actors import create_core
+from ai3ray.executor.ray_answers import answer
+from ai3ray.executor.ray_engine import RayEngine
+from ai3ray.settings import Settings
+
+from .access import Access
+from .app import build_app
+from .gate import EngineGate
+from .serve_home import node_settings, prepared, serve_host
+
+if TYPE_CHECKING:
+    from ray.serve import Application
+
+MAX_ONGOING = 1000
+"""Requests in one replica: a stream counts for as long as its run takes, and Serve's own default is 5."""
+MAX_QUEUED = 200
+"""Requests that wait for a replica; more are answered 503."""
+GRACE_S = 30.0
+"""Seconds that a replica which is replaced goes on with its requests: ten times what a client's reconnecting takes."""
+QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)
+
+
+class Api:
+    """One replica: the app over the core of this cluster.
+
+    Args:
+        settings: what the core is made with if it is not there yet; the node's own when absent.
+        rules: who may ask; by these settings and Serve's address when absent.
+    """
+
+    _engine: RayEngine
+    _rules: AccessRules
+
+    async def __init__(  # type: ignore[misc]  # Serve awaits it
+        self, settings: Settings | None, rules: AccessRules | None
+    ) -> None:
+        settings = settings or node_settings()
+        self._rules = rules or access_rules(settings, serve_host())
+        core = create_core(_for_ray(settings), detached=True)
+        await answer(core.claim.remote(settings.home))
+        self._engine = RayEngine(core)
+
+    def __serve_build_asgi_app__(self) -> Starlette:
+        """The app of this replica; called by Serve in the replica's event loop."""
+        return build_app(EngineGate(self._engine), access=Access(self._rules))
+
+
+def application(settings: Settings | None, rules: AccessRules | None, *, grace_s: float = GRACE_S) -> Application:
+    """The app as Serve deploys it; settings and rules travel in the deployment."""
+    deployment: Any = serve.deployment(
+        name="api",
+        num_replicas=1,
+        max_ongoing_requests=MAX_ONGOING,
+        max_queued_requests=MAX_QUEUED,
+        graceful_shutdown_timeout_s=grace_s,
+        ray_actor_options={"num_cpus": 0},
+        logging_config=QUIET,
+    )(serve.ingress()(Api))
+    bound: Application = deployment.bind(settings and _for_ray(settings), rules)
+    return bound
+
+
+def _for_ray(settings: Settings) -> Settings:
+    """The settings without secrets, and without what the rules say: Ray shows them to whoever may ask it."""
+    return settings.model_copy(update={"server_key": None, "api_keys": None})
+
+
+def __getattr__(name: str) -> Application:
+    """`app`: made when it is asked for, not when this module is imported."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return application(*prepared())
