@@ -56,6 +56,12 @@ PATIENCE_S = 60.0
 PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Pauses before trying again; after the last the server counts as gone."""
 
+_TLS_TROUBLE = {
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted here; SSL_CERT_FILE names a file of those that are",
+    "WRONG_VERSION_NUMBER": "it does not speak TLS: try http://",
+    "RECORD_LAYER_FAILURE": "it does not speak TLS: try http://",
+}
+
 _USAGE: dict[str, type[UsageError]] = {
     kind.type: kind for kind in (UsageError, SettingsError, RequestError, PlanError, UnknownModel, MissingKey, NotBuilt)
 }
@@ -367,8 +373,8 @@ class Client:
 
     def _unavailable(self, error: Exception) -> HeadUnavailable:
         reason = str(error) or type(error).__name__
-        if "CERTIFICATE_VERIFY_FAILED" in reason:
-            reason = "its certificate is not trusted here; SSL_CERT_FILE names a file of those that are"
+        for mark, words in _TLS_TROUBLE.items():
+            reason = words if mark in reason else reason
         return HeadUnavailable(f"{self.name} does not answer: {reason}")
 
     def _refusal(self, response: httpx.Response, body: bytes, path: str) -> Ai3Error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from ai3ray.domain.events import Decision, Event, parse_event
@@ -105,7 +106,12 @@ async def cancelled(setup: Setup, word: str, notify: Callable[[str], None]) -> R
 
 
 async def _history(reader: Reading, run: RunResult, event_type: str = "%") -> Sequence[Event]:
-    """The journal's events of a run. By SQL, because the event stream of a run that is going has no end."""
+    """The journal's events of a run. Of one that is going by SQL, because its event stream has no end."""
+    from ai3ray.client import Client
+
+    if isinstance(reader, Client) and run.status in TERMINAL:  # a server's key may read and yet not use SQL
+        async with aclosing(reader.events(run.run_id)) as events:
+            return [event async for event in events if event_type in ("%", event.type)]
     query = _HISTORY.format(run.run_id.replace("'", "''"), event_type)
     table = await reader.sql(query, max_rows=MOST_EVENTS)
     return [parse_event(body if isinstance(body, str) else json.dumps(body)) for (body,) in table.rows]

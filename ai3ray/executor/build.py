@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from threading import Thread
 
 from ai3ray.domain.call import Timeouts
 from ai3ray.domain.ids import new_id
-from ai3ray.errors import UsageError
+from ai3ray.errors import Ai3Error, UsageError
 from ai3ray.executor.caller import Caller, LazyProviders
 from ai3ray.executor.core import Core
 from ai3ray.executor.isolation import Isolation
@@ -23,6 +24,15 @@ from ai3ray.pool.pool import ProviderPool
 from ai3ray.providers.build import build_provider, import_sdks
 from ai3ray.registry.registry import Registry
 from ai3ray.settings import Settings, configured_providers, local_model
+
+log = logging.getLogger(__name__)
+
+_RECALLED = (
+    "select * from model_stats",
+    "select * from model_kind_stats",
+    "select model from attempts order by started_at desc limit 200",
+)
+"""What of the journal the pool begins with: calls, verdicts, and who had the latest traffic."""
 
 
 async def build_core(settings: Settings, env: Mapping[str, str]) -> Core:
@@ -41,11 +51,21 @@ async def build_core(settings: Settings, env: Mapping[str, str]) -> Core:
     Thread(target=registry.prices.compile, name="prices", daemon=True).start()
     journal = await DuckDBJournal.open(settings.journal_path)
     await close_ended_runs(journal)
-    stats = await journal.query("select * from model_stats")
     for owner, usd in await journal.spent_on(registry.today()):
         pool.budgets.add(owner, usd)
-    pool.warm_start(dict(zip(stats.columns, row, strict=True)) for row in stats.rows)
+    await _recall(journal, pool)
     return Core(settings, registry, configured, journal=journal, pool=pool)
+
+
+async def _recall(journal: DuckDBJournal, pool: ProviderPool) -> None:
+    """The pool begins with what the journal knows of the models; where that takes too long, it begins without."""
+    try:
+        tables = [await journal.query(sql) for sql in _RECALLED]
+    except Ai3Error as error:
+        log.warning("routing begins without the journal's figures: %s", error)
+        return
+    models, kinds, latest = [[dict(zip(table.columns, row, strict=True)) for row in table.rows] for table in tables]
+    pool.warm_start(models, kinds, [row["model"] for row in reversed(latest)])
 
 
 class RunnerParts:

@@ -96,6 +96,7 @@ class Conductor:
         self._on_stop = on_stop
         self._refs: dict[str, Ref | Outcome] = {}
         self._outcomes: dict[str, asyncio.Task[Outcome]] = {}
+        self._asides: list[Ref] = []
         self.cancelled_by = "user"
         self.leave_open = False
 
@@ -281,29 +282,28 @@ class Conductor:
         await self._journal.put(self._run_id, stats).committed()
 
     async def _stop_tasks(self) -> None:
-        """Begin nothing more, close what is in flight, and wait a moment for it to be closed."""
+        """Begin nothing more, close what is in flight, and wait a moment for it to be closed.
+
+        What is told twice to stop may be cut short in closing its socket, so only what does not end is told again.
+        """
         self._on_stop(self._run_id)
-        refs = [ref for ref in self._refs.values() if not isinstance(ref, Outcome)]
-        for ref in refs:
-            self._crew.cancel(ref)
-        waiting = [asyncio.ensure_future(_settled(ref)) for ref in refs]
+        refs = [*self._refs.values(), *self._asides]
+        waiting = {asyncio.ensure_future(_settled(ref)): ref for ref in refs if not isinstance(ref, Outcome)}
         if waiting:
             _, late = await asyncio.wait(waiting, timeout=CANCEL_GRACE_S)
             for task in late:
+                self._crew.cancel(waiting[task])
                 task.cancel()
 
     async def _with_runner(self, start: Callable[[], Any]) -> Any:
         for attempt in range(1, MAX_LOST + 1):
-            work = start()
+            self._asides = [start()]
             try:
-                return await work
+                return await self._asides[0]
             except RunnerLost:
                 self._on_lost(self._run_id, None)
                 if attempt == MAX_LOST:
                     raise
-            except asyncio.CancelledError:
-                self._crew.cancel(work)
-                raise
         raise AssertionError("unreachable")
 
     def _plan_job(self) -> PlanJob:

@@ -7,14 +7,14 @@ import hashlib
 import logging
 import time
 from collections.abc import Coroutine, Sequence
-from typing import Any
+from typing import Any, cast
 
 from ai3ray.domain.access import CallerLimits
 from ai3ray.domain.call import error_info
-from ai3ray.domain.events import Purpose, RunStart, Stats, TextDelta, event_type, utc_now
+from ai3ray.domain.events import Event, Purpose, RunStart, Stats, TaskVerified, TextDelta, event_type, utc_now
 from ai3ray.domain.ids import new_id
 from ai3ray.domain.money import spent
-from ai3ray.domain.plan import TaskGraph, parse_graph
+from ai3ray.domain.plan import Kind, TaskGraph, parse_graph
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult, run_result
 from ai3ray.domain.run import RunState
@@ -313,7 +313,20 @@ class Core:
 
     def _place(self, entries: Entries) -> None:
         self._check_epoch(entries.run_id, entries.epoch)
+        before = self._journal.state(entries.run_id).seq
         self._journal.put(entries.run_id, entries.events, entries.attempts, key=entries.key)
+        state = self._journal.state(entries.run_id)
+        if state.seq > before:  # what came before under the same key is not heard twice
+            self._learn(entries.events, state)
+
+    def _learn(self, events: Sequence[Event], state: RunState) -> None:
+        """Each verdict tells the router what the author of the task's latest answer is worth."""
+        for event in events:
+            if isinstance(event, TaskVerified) and event.verdict is not None:
+                task = state.tasks[event.task_id or ""]
+                if task.model is not None:
+                    kind = cast("Kind", task.kind)
+                    self._pool.judged(task.model, kind, passed=event.verdict.passed, score=event.verdict.score)
 
     def _check_epoch(self, run_id: str, epoch: int | None) -> None:
         """Raises StaleEpoch for a writer, or an asker, that works for an owner of the past."""

@@ -12,7 +12,7 @@ from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import TextDelta
 from ai3ray.errors import Ai3Error, BudgetSpent, EngineError, NoModelLeft
 from ai3ray.executor.port import CoreLink, Entries, Sync
-from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settlement
+from ai3ray.pool.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal, Settlement
 
 
 class WishRefused(NoModelLeft):
@@ -73,6 +73,7 @@ class Link:
         """Wait for the right to make a call. Cancelling withdraws the wish.
 
         Raises:
+            asyncio.CancelledError: its run is being stopped.
             WishRefused: it will never be granted.
             EngineError: the core is gone.
         """
@@ -178,7 +179,8 @@ class Link:
             wish = self._wishes.pop(grant.request_id, None)
             if isinstance(grant, Refusal):
                 if wish is not None and not wish.done():
-                    wish.set_exception(WishRefused(grant.error))
+                    stopped = grant.error.type == RUN_STOPPED
+                    wish.cancel() if stopped else wish.set_exception(WishRefused(grant.error))
             elif wish is None or wish.done():
                 self._give_back(grant)
             else:

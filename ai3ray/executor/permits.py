@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ai3ray.domain.call import Attempt, ErrorInfo, Role, Usage, error_info
 from ai3ray.domain.events import Decision, Event, TaskStart, utc_now
 from ai3ray.errors import Ai3Error, IllegalTransition, UnknownRun
 from ai3ray.journal.port import Journal, Receipt
-from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settlement
+from ai3ray.pool.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal, Settlement
 from ai3ray.pool.pool import ProviderPool
 
 
@@ -57,8 +57,11 @@ class Permits:
         self._timer: asyncio.TimerHandle | None = None
 
     def ask(self, runner_id: str, wish: LeaseRequest) -> None:
-        """Wish for a lease; the answer arrives in the runner's mail. A run that is being stopped gets none."""
-        if wish.run_id in self._stopped or runner_id in self._dead:
+        """Wish for a lease; the answer arrives in the runner's mail."""
+        if runner_id in self._dead:
+            return
+        if wish.run_id in self._stopped:
+            self._mail[runner_id].add(_stopped(wish))
             return
         self._wishes[wish.request_id] = (runner_id, wish)
         answer = self._pool.lease(wish)
@@ -99,7 +102,8 @@ class Permits:
     def stop_run(self, run_id: str) -> None:
         """The run is being stopped: what it waits for is withdrawn, and it is granted nothing more."""
         self._stopped.add(run_id)
-        self._withdraw_run(run_id)
+        for runner_id, wish in self._withdraw_run(run_id):
+            self._mail[runner_id].add(_stopped(wish))
 
     def drop_run(self, run_id: str) -> None:
         """The run has ended: nothing of it waits any longer."""
@@ -135,8 +139,11 @@ class Permits:
         self.settle(Settlement(attempt_id=answer.attempt_id, token=answer.token, status="cancelled"))
         return True
 
-    def _withdraw_run(self, run_id: str) -> None:
-        self.withdraw([request_id for request_id, (_, wish) in self._wishes.items() if wish.run_id == run_id])
+    def _withdraw_run(self, run_id: str) -> Sequence[tuple[str, LeaseRequest]]:
+        """Forget the run's wishes; returns them, each with its runner."""
+        gone = [(runner_id, wish) for runner_id, wish in self._wishes.values() if wish.run_id == run_id]
+        self.withdraw(wish.request_id for _, wish in gone)
+        return gone
 
     def _lose(self, concerned: Callable[[str, LeaseRequest], bool]) -> None:
         """Settle as lost, and forget, what these runners did or wished for."""
@@ -260,6 +267,11 @@ class Permits:
                 )
                 self._journal_end(entry, lost, ())
         self._take(settled.grants)
+
+
+def _stopped(wish: LeaseRequest) -> Refusal:
+    error = ErrorInfo(type=RUN_STOPPED, message="the run is being stopped")
+    return Refusal(request_id=wish.request_id, run_id=wish.run_id, error=error)
 
 
 def _series(task_id: str | None, role: Role) -> tuple[str | None, str]:

@@ -168,6 +168,7 @@ class Runner:
             role="assemble",
             kind="writing",
             models=job.request.models,
+            stretch=False,
             **_size(prompt),
         )
 

@@ -10,6 +10,8 @@ from ai3ray.pool.admission import Charge
 from ai3ray.pool.buckets import MINUTE_S, Bucket, Meter, Pacer
 from ai3ray.settings import Admission, ProviderSettings
 
+LONGEST_RESET_S = 120.0
+"""What takes longer to be whole again is no limit per minute, even one that has gone into debt."""
 _UNITS = {"requests": "requests", "tokens": "tokens", "input": "input tokens", "output": "output tokens"}
 
 
@@ -36,8 +38,10 @@ class Allowance:
                 self._meters[name] = self._meter(name, rate)
 
     def hear(self, told: RateHeaders, now: float) -> None:
-        """A reply told the limits and what is left of them."""
+        """A reply told the limits and what is left of them; those of a day are left to the provider's refusals."""
         for name, window in _windows(told):
+            if (window.reset_s or 0.0) > LONGEST_RESET_S:
+                continue
             if name not in self._meters:
                 if not window.limit:
                     continue
@@ -91,8 +95,6 @@ def _windows(told: RateHeaders) -> Iterator[tuple[str, RateWindow]]:
         yield "requests", told.requests
     if told.tokens is not None and (told.tokens.limit not in limits or len(limits) == 1):
         yield "tokens", told.tokens
-        if told.tokens.limit in limits:
-            return
     for name, window in sides.items():
         if window is not None:
             yield name, window

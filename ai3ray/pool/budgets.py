@@ -111,7 +111,7 @@ class Budgets:
         """Why there is no money for this wish, whose outlook is `over`."""
         known = [quote for quote in outlook.quotes.values() if quote is not None]
         if known:
-            error = ErrorInfo(type=BudgetSpent.type, message=self._words(request.run_id))
+            error = ErrorInfo(type=BudgetSpent.type, message=self._words(request))
         else:
             reason = f"unknown price under a budget: {', '.join(outlook.quotes)}"
             error = ErrorInfo(type=NoModelLeft.type, message=f"no model is left: {reason}")
@@ -141,10 +141,11 @@ class Budgets:
         if not self._ledger.knows(request.run_id):
             self._ledger.open_run(request.run_id, request.budget_usd)
 
-    def _words(self, run_id: str) -> str:
+    def _words(self, request: LeaseRequest) -> str:
         """Which budget is spent, and what its owner can do."""
-        purse = min(self._ledger.purses(run_id), key=lambda one: one.left)
-        state = "pays for no further call" if purse.spent else "pays for no call"
+        purse = min(self._ledger.purses(request.run_id), key=lambda one: one.left)
+        further = "pays for no further call" if purse.spent else "pays for no call"
+        state = further if request.stretch else "leaves too little for this call"
         used = f"of {dollars(purse.cap)} {state}: {dollars(purse.spent)} is spent"
         if self._ledger.is_day(purse):
             return f"the day's budget {used} (AI3_BUDGET_DAY_USD); a new day begins at 00:00 UTC"

@@ -94,6 +94,10 @@ class Lease(Frozen):
         return self._choice.candidates() if self._choice is not None else ()
 
 
+RUN_STOPPED = "run_stopped"
+"""Type of the error with which wishes of a run are refused that is being stopped: whoever asked stops, too."""
+
+
 class Refusal(Frozen):
     """The pool will never grant this wish."""
 

@@ -11,8 +11,8 @@ that a call is under:
 - A call begins when its expected cost fits beside what is spent and all that is held. If it does not, it
   waits for a settlement: what is held is more than what will be spent, so it is no reason to refuse.
 - When no model suits and nothing is in flight, the cheapest model is called that could still fit at its
-  least. The estimate may be too high, and nothing is stopped that would have fitted. Only a call that can be
-  left out, such as a judge's, does not stretch a budget like this.
+  least. The estimate may be too high, and nothing is stopped that would have fitted. Only calls that can be
+  left out, a judge's and that which merges the outputs, do not stretch a budget like this.
 - When not even the least of any model fits into what is not spent, the call is over budget. That is final:
   what is spent never becomes less.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from itertools import count
+from itertools import count, takewhile
 from math import inf
 from typing import Any, NamedTuple
 
@@ -69,7 +69,7 @@ class ProviderPool:
         *,
         clock: Callable[[], float],
         new_id: Callable[[], str],
-        jitter: Callable[[], float] = float,
+        jitter: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._registry = registry
         self._clock = clock
@@ -138,7 +138,8 @@ class ProviderPool:
             wishes get.
         """
         now = self._clock()
-        expired = [held for held in self._leases.values() if now >= held.began + held.lease.expires_s]
+        # Leases are kept in the order of their beginning and all last equally long.
+        expired = list(takewhile(lambda held: now >= held.began + held.lease.expires_s, self._leases.values()))
         for held in expired:
             lease = held.lease
             self._close(held, Settlement(attempt_id=lease.attempt_id, token=lease.token, status="lost"), now)
@@ -146,7 +147,6 @@ class ProviderPool:
 
     def next_expiry(self) -> float | None:
         """Seconds until `expire` has something to do; None while it has not."""
-        # Leases are kept in the order of their beginning and all last equally long.
         oldest = next(iter(self._leases.values()), None)
         due = [oldest.began + oldest.lease.expires_s] if oldest else []
         if self._room and self._wake_at is not None:

@@ -10,8 +10,8 @@ from ai3ray.pool.ledger import Quote
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import RateTable
 
-USUAL_TOKENS: Mapping[Role, int] = {"plan": 800, "task": 600, "repair": 600, "judge": 80, "assemble": 1200}
-"""Output of a call before one like it was seen."""
+USUAL_TOKENS: Mapping[Role, int] = {"plan": 800, "task": 600, "repair": 600, "judge": 80}
+"""Output of a call before one like it was seen. A merged answer is about as long as what it merges."""
 KEEP = 0.8
 """What one more answer leaves of the weight of the earlier ones: the last five or so count."""
 LEAST_INPUT, MOST_INPUT = 0.5, 2.0
@@ -33,8 +33,8 @@ class Quotes:
     def of(self, request: LeaseRequest, card: ModelCard) -> Quote | None:
         """What this call of this model costs; None when its price is unknown."""
         cap = min(request.max_output_tokens, card.max_output)
-        usual = self._lengths.get((card.name, request.role), USUAL_TOKENS[request.role])
         read = request.input_tokens
+        usual = self._lengths.get((card.name, request.role), USUAL_TOKENS.get(request.role, read))
         least = self._cost(card, round(read * LEAST_INPUT), 1)
         expected = self._cost(card, read, min(cap, round(usual)))
         most = self.most(request, card)
@@ -49,6 +49,8 @@ class Quotes:
 
     def learn(self, model: str, role: Role, usage: Usage) -> None:
         """A call of this kind was answered: the next ones are expected to be as long."""
+        if role not in USUAL_TOKENS:
+            return
         seen = self._lengths.get((model, role))
         length = float(usage.output_tokens)
         self._lengths[model, role] = length if seen is None else seen * KEEP + length * (1 - KEEP)

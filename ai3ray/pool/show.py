@@ -63,10 +63,7 @@ def model_views(
     live: LiveBook,
 ) -> list[ModelView]:
     """One row per model of the registry, and per model that was passed through."""
-    return [
-        _model_view(registry, card, accounts.get(card.provider), live)
-        for card in (*registry.cards(), *passed)
-    ]
+    return [_model_view(registry, card, accounts.get(card.provider), live) for card in (*registry.cards(), *passed)]
 
 
 def why_none(request: LeaseRequest, offers: Sequence[Offer], conditions: Conditions) -> str:

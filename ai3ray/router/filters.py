@@ -31,9 +31,7 @@ def field(wish: Wish, offers: Iterable[Offer], today: date) -> Field:
 
 def exclusion(wish: Wish, offer: Offer, conditions: Conditions) -> str | None:
     """Why this model is no candidate for this wish however long one waits; None when it is one."""
-    return (
-        misfit(wish, offer, conditions.today) or too_long(wish, offer) or conditions.out.get(offer.provider)
-    )
+    return misfit(wish, offer, conditions.today) or too_long(wish, offer) or conditions.out.get(offer.provider)
 
 
 def pause(offer: Offer, conditions: Conditions) -> str | None:

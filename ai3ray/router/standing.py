@@ -98,7 +98,11 @@ class Standings:
         good = self._posterior.belief(kind, card)
         sure = beta(*seen.outcomes()) if seen is not None else _UNSEEN
         fast = _speed(seen, card)
-        quality, success, latency = weights.quality * good.mean, weights.success * sure.mean, weights.latency * fast.mean
+        quality, success, latency = (
+            weights.quality * good.mean,
+            weights.success * sure.mean,
+            weights.latency * fast.mean,
+        )
         fit = weights.tier * _TIER_FIT[_RANK[card.tier] - _RANK[tier]]
         deviation = math.hypot(
             weights.quality * good.deviation, weights.success * sure.deviation, weights.latency * fast.deviation

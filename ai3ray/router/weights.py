@@ -18,7 +18,7 @@ _KEYS = {"preset", "presets", *Tuning.model_fields}
 
 
 class Weights(Frozen):
-    """How much each term counts; the terms themselves lie between 0 and 1, and so does the score when these sum to 1."""
+    """How much each term counts. The terms lie between 0 and 1; weights that sum to 1 keep the score there, too."""
 
     quality: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """How good its answers of this kind are: the card's prior, corrected by verdicts."""

@@ -12,6 +12,7 @@ from ai3ray.domain.frozen import Frozen
 from ai3ray.errors import RequestError
 from ai3ray.simulator.asked import Asked
 from ai3ray.simulator.chance import chance
+from ai3ray.simulator.vendors import Account
 
 FaultName = Literal[
     # refusals
@@ -109,8 +110,8 @@ class Fault(Frozen):
 
     fault: FaultName
     """What goes wrong."""
-    provider: str | None = None
-    """Only calls of this vendor: anthropic, openai or xai."""
+    provider: Account | None = None
+    """Only calls of this vendor."""
     model: str | None = None
     """Only calls of this model."""
     role: Literal["plan", "judge", "task"] | None = None

@@ -27,7 +27,29 @@ GROUP BY provider, model
 ORDER BY provider, model;
 
 -- The same by kind of work: what the router learns from. Planner and assembler have no task, so no kind.
+-- A verdict is about the answer of the task's latest attempt; one that was sent back is worth nothing.
 CREATE OR REPLACE VIEW model_kind_stats AS
+WITH acts AS (
+    SELECT
+        run_id,
+        task_id,
+        type,
+        last_value(CASE type WHEN 'task_start' THEN body ->> '$.model' END IGNORE NULLS)
+            OVER (PARTITION BY run_id, task_id ORDER BY seq)              AS model,
+        (body ->> '$.verdict.passed')::BOOLEAN                            AS passed,
+        (body ->> '$.verdict.score')::DOUBLE                              AS score
+    FROM events WHERE type IN ('task_start', 'task_verified')
+), verdicts AS (
+    SELECT
+        acts.model,
+        tasks.kind,
+        count(*)                                                          AS verdicts,
+        avg(CASE WHEN acts.passed THEN acts.score ELSE 0.0 END)           AS mean_reward
+    FROM acts
+    JOIN tasks ON tasks.run_id = acts.run_id AND tasks.task_id = acts.task_id
+    WHERE acts.type = 'task_verified' AND acts.passed IS NOT NULL
+    GROUP BY acts.model, tasks.kind
+)
 SELECT
     attempts.provider,
     attempts.model,
@@ -39,9 +61,12 @@ SELECT
         / nullif(count(*) FILTER (attempts.status IN ('succeeded', 'failed', 'lost')), 0) AS success_rate,
     quantile_cont(attempts.seconds, 0.5) FILTER (attempts.status = 'succeeded') AS p50_s,
     coalesce(sum(attempts.cost_usd), 0.0)                                 AS cost_usd,
-    count(*) FILTER (attempts.role = 'repair')                            AS repairs
+    count(*) FILTER (attempts.role = 'repair')                            AS repairs,
+    coalesce(any_value(verdicts.verdicts), 0)                             AS verdicts,
+    any_value(verdicts.mean_reward)                                       AS mean_reward
 FROM attempts
 JOIN tasks ON tasks.run_id = attempts.run_id AND tasks.task_id = attempts.task_id
+LEFT JOIN verdicts ON verdicts.model = attempts.model AND verdicts.kind = tasks.kind
 WHERE attempts.role IN ('task', 'repair')
 GROUP BY attempts.provider, attempts.model, tasks.kind
 ORDER BY attempts.provider, attempts.model, tasks.kind;

@@ -63,6 +63,8 @@ class Form:
     """The only models, if it names any."""
     faults: float = 0.06
     """Share of calls that fail; half of them may have been billed, and nobody knows how much."""
+    longer: bool = False
+    """The later half of the calls has answers as long as their cap, which nobody could know."""
 
 
 @dataclass
@@ -124,6 +126,8 @@ def truths(form: Form, seed: int, budget: float | None) -> Iterator[Truth]:
             budget_usd=budget,
         )
         output = {name: min(CAP_TOKENS, max(1, int(rng.lognormvariate(5.7, 0.9)))) for name in PRICES}
+        if form.longer and n >= form.calls // 2:
+            output = dict.fromkeys(PRICES, CAP_TOKENS)
         chance = rng.random()
         fault = "stream_cut" if chance < form.faults / 2 else "server_fault" if chance < form.faults else None
         yield Truth(wish, output, rng.lognormvariate(1.0, 0.6), fault)
@@ -231,6 +235,7 @@ def forms(calls: int) -> list[Form]:
         Form("one run, one model", calls, models=("b/middle",)),
         Form("just enough", calls, models=("b/middle",), share=1.0, faults=0.0),
         Form("next to nothing", calls, models=("a/large",), share=0.002),
+        Form("longer and longer", calls, models=("b/middle",), share=0.5, faults=0.0, longer=True),
         Form("a day of many runs", calls, runs=max(1, calls // 25), by_day=True),
     ]
 

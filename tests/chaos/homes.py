@@ -122,8 +122,9 @@ def _site(folder: Path, simulator: Simulator, bytecode: Path | None) -> Site:
     if bytecode is not None:
         (folder / "pycache").symlink_to(bytecode)
     home = make_home(folder, simulator, AI3_MAX_CONCURRENCY_PER_PROVIDER=str(LIMIT))
-    # One SDK less to import in every runner that comes back.
-    env = {name: value for name, value in home.env.items() if not name.startswith("ANTHROPIC_")} | trap.env(home.env)
+    # One SDK less to import in every runner that comes back; and Ray would let its workers yield to all others.
+    env = {name: value for name, value in home.env.items() if not name.startswith("ANTHROPIC_")}
+    env |= {"RAY_worker_niceness": "0", **trap.env(home.env)}
     return Site(Home(load_settings(env=env, cwd=folder), env), simulator, trap)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.chaos.trap import Point
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
 
 PLAIN = BY_NAME["plain"]
+DEADLINE_S = 8.0
 WHOLE = pytest.mark.parametrize("victim", ["core", "head"])
 """Those whose death takes journal, pool and conductor along."""
 
@@ -65,6 +67,30 @@ async def test_killed_right_after_a_checkpoint_a_finished_node_is_not_run_again(
     record = await strike(Kill(victim, Point("task_artifact", 1, "after"), PLAIN.name), expected, site)
     assert calls_of(record)["top"] == 1
     assert not [attempt for attempt in record.attempts if attempt.maybe_paid and attempt.task_id == "top"]
+
+
+async def test_a_deadline_counts_from_acceptance_whoever_is_killed_meanwhile(site):
+    """Not from the restart, which takes most of it: the run ends when it should, or as soon as there is a new head."""
+    slow = BY_NAME["cancelled"]
+    await site.ready()
+    site.simulator.set_faults(*map(dict, slow.faults))
+    site.trap.set(Point("task_artifact", 1, "after"), await site.pids("head"), freeze=False)
+    try:
+        async with site.client() as client:
+            accepted = await client.submit(slow.request.model_copy(update={"deadline_s": DEADLINE_S}))
+        assert await site.trap.strikes(60) is not None
+        async with site.client() as client:
+            await client.stats()
+            up_at = datetime.now(UTC)
+            result = await client.wait(accepted.run_id)
+            events = [event async for event in client.events(accepted.run_id)]
+    finally:
+        site.trap.clear()
+    assert (result.status, result.error.type) == ("cancelled", "deadline")
+    assert {task.id: task.status for task in result.tasks} == {"top": "succeeded", "slow": "cancelled"}
+    began, ended = (datetime.fromisoformat(event.ts) for event in (events[0], events[-2]))
+    assert (ended - began).total_seconds() >= DEADLINE_S - 0.1
+    assert (ended - max(began + timedelta(seconds=DEADLINE_S), up_at)).total_seconds() < 2.0
 
 
 async def test_whoever_is_killed_the_promises_are_kept(site):

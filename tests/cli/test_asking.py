@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from ai3ray.errors import NotBuilt, RequestError, UsageError
-from cli.asking import Words, plan_request, refuse_unbuilt, run_request
+from ai3ray.errors import RequestError, UsageError
+from cli.asking import Words, plan_request, run_request
 
 
 @pytest.fixture
@@ -97,9 +97,3 @@ def test_plan_and_no_plan_exclude_each_other(stdin, plan_file):
 def test_a_field_out_of_bounds_is_named(stdin):
     with pytest.raises(RequestError, match="max_concurrency"):
         asked("x", max_concurrency=100_000)
-
-
-def test_flags_that_are_not_built_are_refused_by_name():
-    refuse_unbuilt({"--deadline": None, "--budget": None})
-    with pytest.raises(NotBuilt, match="--budget"):
-        refuse_unbuilt({"--deadline": None, "--budget": "3"})

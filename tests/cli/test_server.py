@@ -20,7 +20,7 @@ from deployments.gate import EngineGate
 from deployments.server import socket_server
 from tests.deployments.memory import MemoryEngine
 
-SECRET, KEY = new_api_key("alice", ["run", "read", "sql"])
+SECRET, KEY = new_api_key("alice", ["run", "read"])
 READS, READ_KEY = new_api_key("reader", ["read"])
 RULES = AccessRules(keys=(KEY, READ_KEY))
 
@@ -36,7 +36,7 @@ COMMANDS = {
     "runs cancel": ["runs", "cancel", "last"],
     "runs resume": ["runs", "resume", "last"],
     "models": ["models"],
-    "sql": ["sql", "SELECT 1"],
+    "runs show --decisions": ["runs", "show", "last", "--decisions"],
     "doctor": ["doctor"],
 }
 
@@ -87,13 +87,18 @@ def test_every_command_works_with_a_server_and_a_key(name, server, monkeypatch, 
     code = ai3(*COMMANDS[name])
     out, err = capsys.readouterr()
     assert code == 0 or name == "doctor"
-    assert out
+    assert out + err
     assert "Traceback" not in err
     assert SECRET not in out + err
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-@pytest.mark.parametrize(("key", "says"), [(None, "set AI3_SERVER_KEY"), ("ai3_wrong", "the key in AI3_SERVER_KEY")])
+@pytest.mark.parametrize(
+    ("name", "key", "says"),
+    [
+        *((name, None, "set AI3_SERVER_KEY") for name in COMMANDS),
+        *((name, "ai3_wrong", "does not know the key in AI3_SERVER_KEY") for name in ("run", "runs watch", "doctor")),
+    ],
+)
 def test_without_the_right_key_one_line_names_the_variable(name, server, key, says, monkeypatch, capsys):
     monkeypatch.delenv("AI3_SERVER_KEY", raising=False)
     if key is not None:
@@ -134,6 +139,12 @@ def test_nobody_there_is_one_line_and_exit_1(monkeypatch, capsys):
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert f"http://127.0.0.1:{port} does not answer" in err
+
+
+def test_a_server_that_speaks_no_tls_is_told_from_one_that_is_away(server, monkeypatch, capsys):
+    monkeypatch.setattr("ai3ray.client.PAUSES_S", (0.0,))
+    assert ai3("runs", "list", "--server", server.replace("http:", "https:")) == 1
+    assert "it does not speak TLS: try http://" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://x", "http:/x"])

@@ -124,7 +124,7 @@ async def test_an_answer_whose_judge_cannot_be_paid_is_kept_and_said_to_be_unjud
         "rules",
     )
     (warning,) = result.warnings
-    assert warning.startswith("answers are checked by rules alone: the budget of $0.0009 pays for no further call")
+    assert warning.startswith("answers are checked by rules alone: the budget of $0.0009 leaves too little for this")
 
 
 async def test_a_merge_that_cannot_be_paid_is_a_joining_with_a_warning(inline, simulator):

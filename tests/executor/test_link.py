@@ -12,7 +12,7 @@ from ai3ray.domain.events import TextDelta
 from ai3ray.errors import EngineError
 from ai3ray.executor.link import EntriesRefused, Link, WishRefused
 from ai3ray.executor.port import Entries, Sync, Synced
-from ai3ray.pool.lease import Lease, LeaseRequest, Refusal
+from ai3ray.pool.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal
 
 
 class Desk:
@@ -153,4 +153,17 @@ async def test_when_the_core_is_gone_everybody_who_waits_is_told():
         link.lease(wish("1")), link.put(Entries(run_id="r", epoch=1, key="k")), return_exceptions=True
     )
     assert [type(result) for result in results] == [EngineError, EngineError]
+    await link.aclose()
+
+
+async def test_who_asks_for_a_run_that_is_being_stopped_stops_too():
+    desk = Desk()
+    desk.grant_at_once = False
+    link = Link(desk, "runner")
+    asking = asyncio.create_task(link.lease(wish("1")))
+    desk.later.put_nowait(Refusal(request_id="1", run_id="r", error=ErrorInfo(type=RUN_STOPPED, message="stopped")))
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    await link.flush()
+    assert not any(sync.withdrawn for sync in desk.syncs)
     await link.aclose()

@@ -24,16 +24,19 @@ class Idle:
 
     def __init__(self) -> None:
         self.jobs: asyncio.Queue[TaskJob] = asyncio.Queue()
+        self.work: list[asyncio.Future[None]] = []
 
     def start_task(self, job, deps):
         self.jobs.put_nowait(job)
-        return asyncio.get_running_loop().create_future()
+        self.work.append(asyncio.get_running_loop().create_future())
+        return self.work[-1]
 
     def cancel(self, ref):
         ref.cancel()
 
     def stop_run(self, run_id):
-        pass
+        for work in self.work:
+            work.cancel()
 
 
 @asynccontextmanager

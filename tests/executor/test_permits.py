@@ -13,7 +13,7 @@ from ai3ray.domain.events import PlanProgress, RunStart
 from ai3ray.domain.ids import new_id
 from ai3ray.executor.permits import Permits
 from ai3ray.journal.memory import MemoryJournal
-from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settlement
+from ai3ray.pool.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal, Settlement
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
 from ai3ray.settings import load_settings
@@ -93,11 +93,14 @@ async def test_a_stopped_run_is_granted_nothing_and_its_wishes_free_the_way(perm
     permits.ask("one", wish("t2"))
     permits.ask("two", wish("t0", "other"))
     permits.stop_run("r")
-    assert mailed(await permits.collect("one")) == []  # granted, and not yet handed over
+    (refusal,) = await permits.collect("one")  # the others were granted, and not yet handed over
+    assert (refusal.request_id, refusal.error.type) == ("r/t2", RUN_STOPPED)
     assert mailed(await permits.collect("two")) == ["other/t0"]
     assert statuses(journal) == {"cancelled": 2}
     assert not any(attempt.maybe_paid for attempt in journal.state("r").attempts.values())
     permits.ask("one", wish("t3"))
+    (refusal,) = await permits.collect("one")
+    assert (refusal.request_id, refusal.error.type) == ("r/t3", RUN_STOPPED)
     assert statuses(journal) == {"cancelled": 2}
 
 

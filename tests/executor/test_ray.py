@@ -9,7 +9,9 @@ import signal
 import psutil
 import pytest
 
+from ai3ray.client import Client
 from ai3ray.connect import connect
+from ai3ray.domain.views import Accepted
 from ai3ray.headlink import find_head
 from ai3ray.simulator import Simulator
 from tests.conftest import Home, quiet
@@ -41,6 +43,22 @@ async def reached(simulator: Simulator, words: str) -> None:
             await asyncio.sleep(0.02)
 
 
+async def in_flight(simulator: Simulator, count: int) -> None:
+    """Return once the simulator has so many calls open."""
+    async with asyncio.timeout(60):
+        while simulator.ledger.in_flight < count:
+            await asyncio.sleep(0.02)
+
+
+async def held(client: Client, model: str) -> int:
+    """Permits of a model that are out."""
+    return next(view.in_flight for view in await client.models() if view.model == model)
+
+
+def of(accepted: Accepted) -> str:
+    return f"and run_id = '{accepted.run_id}'"
+
+
 async def test_a_killed_runner_costs_only_its_attempts(client, simulator, head_home):
     simulator.set_faults({"contains": "green tea", "when": {"first": 1}, "fault": "stall", "seconds": 60})
     accepted = await client.submit(asked(DIAMOND))
@@ -54,6 +72,36 @@ async def test_a_killed_runner_costs_only_its_attempts(client, simulator, head_h
         f"select task_id, maybe_paid from attempts where run_id = '{accepted.run_id}' and status = 'lost'"
     )
     assert ("left", True) in lost.rows
+
+
+async def test_the_permits_of_a_killed_runner_are_back_within_five_seconds_and_others_get_them(
+    client, simulator, head_home
+):
+    simulator.set_faults({"contains": "subject", "when": {"first": 8}, "fault": "stall", "seconds": 60})
+    hog = await client.submit(asked(wide(8), models=("grok-4.7",), max_concurrency=8, verify=False))
+    await in_flight(simulator, 8)  # all that the provider may have
+    modest = await client.submit(asked(wide(1), models=("grok-4.7",), verify=False))
+    os.kill(actor_pid(head_home, "RunnerHost"), signal.SIGKILL)
+    async with asyncio.timeout(5):
+        while await held(client, "xai/grok-4.7") == 8:
+            await asyncio.sleep(0.02)
+    assert (await client.wait(modest.run_id)).status == "succeeded"
+    assert (await client.wait(hog.run_id)).status == "succeeded"
+    lost = await client.sql(f"select count(*), bool_and(maybe_paid) from attempts where status = 'lost' {of(hog)}")
+    assert lost.rows == ((8, True),)
+
+
+async def test_a_runner_that_dies_while_its_run_is_cancelled_keeps_no_permit(client, simulator, head_home):
+    simulator.set_faults({"contains": "subject", "when": {"first": 8}, "fault": "stall", "seconds": 60})
+    hog = await client.submit(asked(wide(8), models=("grok-4.7",), max_concurrency=8, verify=False))
+    await in_flight(simulator, 8)
+    os.kill(actor_pid(head_home, "RunnerHost"), signal.SIGKILL)
+    assert (await client.cancel(hog.run_id)).status == "cancelled"  # before anybody has noticed that it died
+    async with asyncio.timeout(10):
+        while await held(client, "xai/grok-4.7"):
+            await asyncio.sleep(0.02)
+    calls = await client.sql(f"select status, maybe_paid, count(*) from attempts where true {of(hog)} group by all")
+    assert calls.rows == (("lost", True, 8),)
 
 
 async def test_a_killed_core_goes_on_from_the_journal(client, simulator, head_home):

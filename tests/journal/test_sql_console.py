@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
+from pathlib import Path
 
+import psutil
 import pytest
 
 from ai3ray.errors import RequestError
@@ -169,3 +172,44 @@ async def test_a_query_whose_reader_leaves_is_stopped(disk: DuckDBJournal) -> No
         reader.cancel()
     await asyncio.wait(readers)
     assert (await disk.query("SELECT 1", timeout_s=30)).rows == ((1,),)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT repeat('x', 1000000000)",
+        "SELECT repeat('x', 200000000) FROM range(100)",
+        "SELECT range(1000000000)",
+        "SELECT string_agg(repeat('x', 1000)) FROM range(10000000)",
+    ],
+)
+async def test_a_query_that_would_take_the_machine_s_memory_is_stopped(disk: DuckDBJournal, sql: str) -> None:
+    """DuckDB's own limit does not see the values that functions make."""
+    before, limits = psutil.Process().memory_info().rss, resource.getrlimit(resource.RLIMIT_DATA)
+    with pytest.raises(RequestError, match=r"[Mm]emory"):
+        await disk.query(sql, timeout_s=60)
+    assert psutil.Process().memory_info().rss - before < 1.5e9
+    assert resource.getrlimit(resource.RLIMIT_DATA) == limits
+    for step in whole_run("r"):
+        receipt = disk.put("r", step.events, step.attempts)
+    await receipt.committed()
+
+
+async def test_a_query_that_needs_more_than_its_memory_spills_nothing(disk: DuckDBJournal, path: Path) -> None:
+    """The disk is the journal's: a user's sort must not fill it."""
+    with pytest.raises(RequestError, match="Memory"):
+        await disk.query("SELECT count(*) FROM (SELECT DISTINCT repeat('x', 1000) || range FROM range(2000000))")
+    assert {file.name for file in path.parent.iterdir()} <= {"journal.duckdb", "journal.duckdb.wal"}
+
+
+async def test_an_answer_larger_than_an_answer_may_be_is_cut(disk: DuckDBJournal) -> None:
+    cut = await disk.query("SELECT repeat('x', 16000000) FROM range(10)")
+    assert (len(cut.rows), cut.truncated) == (3, True)
+    with pytest.raises(RequestError, match="larger than the 64 MB"):
+        await disk.query("SELECT repeat('x', 70000000)")
+
+
+async def test_values_nested_too_deeply_are_refused(disk: DuckDBJournal) -> None:
+    deep = f"'{'[' * 5000}{']' * 5000}'::JSON"
+    with pytest.raises(RequestError, match="nested"):
+        await disk.query(f"SELECT {deep}")

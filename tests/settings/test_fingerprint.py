@@ -35,6 +35,7 @@ def test_everything_a_head_cannot_change_at_run_time_changes_it(load, cwd):
 
     seen = {of(), of({"AI3_MAX_RUNS": "3"}), of({"AI3_PLANNER_MAXTOK": "9"}), of({"AI3_RUNNERS": "3"})}
     seen.add(of({"AI3_LOCAL_MODEL": "/m"}))
+    seen.add(of({"AI3_BUDGET_DAY_USD": "9"}))
     seen.add(of({"OPENAI_BASE_URL": "http://sim"}))
     seen.add(of({"AI3_MAX_CONCURRENCY_PER_PROVIDER": "9"}))
     (cwd / "router.toml").write_text("preset = 'cheap'")
@@ -43,7 +44,7 @@ def test_everything_a_head_cannot_change_at_run_time_changes_it(load, cwd):
     seen.add(of())
     (cwd / "ai3.toml").write_text("[providers.xai]\nrpm = 5")
     seen.add(of())
-    assert len(seen) == 10
+    assert len(seen) == 11
 
 
 def test_what_a_request_carries_does_not_change_it(load):

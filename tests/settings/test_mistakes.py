@@ -23,6 +23,8 @@ def complaint(load, *args, **kwargs) -> str:
         ("AI3_BUDGET_USD", "0", "AI3_BUDGET_USD is 0: it has to be more than 0"),
         ("AI3_BUDGET_USD", "inf", "AI3_BUDGET_USD is inf: it has to be a finite number"),
         ("AI3_BUDGET_USD", "much", "AI3_BUDGET_USD is much: it has to be a number"),
+        ("AI3_BUDGET_DAY_USD", "0", "AI3_BUDGET_DAY_USD is 0: it has to be more than 0"),
+        ("AI3_BUDGET_DAY_USD", "inf", "AI3_BUDGET_DAY_USD is inf: it has to be a finite number"),
         ("AI3_PLANNER_TEMPERATURE", "3", "AI3_PLANNER_TEMPERATURE is 3: it has to be at most 2"),
         ("AI3_HEAD_IDLE_S", "0", "AI3_HEAD_IDLE_S is 0: it has to be more than 0"),
     ],

@@ -37,6 +37,7 @@ def test_defaults_are_those_of_the_contract(load):
         ("AI3_REPAIR_LIMIT", "0", "repair_limit", 0),
         ("AI3_MAX_TASKS", "3", "max_tasks", 3),
         ("AI3_BUDGET_USD", "1.5", "budget_usd", 1.5),
+        ("AI3_BUDGET_DAY_USD", "20", "budget_day_usd", 20.0),
         ("AI3_HEAD_IDLE_S", "60", "head_idle_s", 60.0),
         ("AI3_SERVER", "http://h:1", "server", "http://h:1"),
         ("AI3_LOCAL_MODEL", "/m.gguf", "local_model", "/m.gguf"),

@@ -147,6 +147,7 @@ def test_others_keep_prefixes_by_themselves_in_steps_of_128_tokens(account):
     assert ask(cache, 0.0, gpt(LONG, account)) == (0, 0)
     assert ask(cache, 1.0, gpt(LONG, account)) == (1280, 0)
     assert ask(cache, 1.0, gpt(LONG[:4600] + "something else" * 99, account)) == (1024, 0)
+    assert ask(cache, 1.0, gpt(LONG[:3000] + "something else" * 99, account)) == (0, 0)
     assert ask(cache, 1.0, gpt("x" + LONG, account)) == (0, 0)
     assert ask(cache, 1.0, gpt(LONG[:4000], account)) == (0, 0)
 

@@ -60,25 +60,47 @@ async def test_anthropics_refusal_by_a_bucket_has_no_code_and_a_time_to_wait():
     assert "6 output tokens per minute" in caught.value.message
 
 
+async def test_output_counts_while_it_is_written_and_a_client_that_leaves_is_counted():
+    slow = SHORT.model_copy(update={"limits": {"anthropic": Limits(otpm=10)}, "answers": Answers(tokens=64)})
+    async with running(slow) as sim, httpx.AsyncClient(base_url=sim.base_url) as client:
+        sim.set_faults({"fault": "stall", "after": 1})
+        async with client.stream("POST", "/anthropic/v1/messages", json={**CLAUDE, "stream": True}) as reply:
+            async for line in reply.aiter_lines():
+                if line == "event: content_block_delta":
+                    break
+            (account,) = (await client.get("/_sim/limits")).json()["accounts"].values()
+        summary = (await client.get("/_sim/ledger", params={"wait_idle": "true", "summary": 1})).json()
+    assert account["in_flight"] == 1
+    assert 2 <= account["meters"]["output_tokens"]["left"] < 3  # 10 less the 8 of the first piece
+    assert summary["totals"]["disconnects"] == summary["totals"]["by_model"][CLAUDE["model"]]["disconnects"] == 1
+
+
+async def test_openai_counts_a_request_that_it_refuses_for_another_reason():
+    async with running(limited(openai=Limits(rpm=1))) as sim, httpx.AsyncClient(base_url=sim.base_url) as client:
+        bodies = [{**CHAT, "model": "gpt-4"}, CHAT]
+        replies = [await client.post("/openai/v1/chat/completions", json=body) for body in bodies]
+    assert [reply.status_code for reply in replies] == [404, 429]
+
+
 async def test_openai_reserves_the_cap_and_tells_the_wait_to_the_millisecond():
-    async with running(limited(openai=Limits(tpm=6000))) as sim, openai_client(sim) as client:
-        reply = await client.chat.completions.with_raw_response.create(**CHAT, max_completion_tokens=5900)
-        assert int(reply.headers["x-ratelimit-remaining-tokens"]) == 100
+    async with running(limited(openai=Limits(tpm=600))) as sim, openai_client(sim) as client:
+        reply = await client.chat.completions.with_raw_response.create(**CHAT, max_completion_tokens=590)
+        assert int(reply.headers["x-ratelimit-remaining-tokens"]) == 10
         with pytest.raises(o.RateLimitError) as caught:
             await client.chat.completions.create(**CHAT, max_completion_tokens=400)
     headers = caught.value.response.headers
     assert caught.value.code == "rate_limit_exceeded"
-    assert 2900 < int(headers["retry-after-ms"]) <= 3000
-    assert headers["retry-after"] == "3"
+    assert 30_000 < int(headers["retry-after-ms"]) <= 39_000
+    assert int(headers["retry-after"]) == -(-int(headers["retry-after-ms"]) // 1000)
 
 
-async def test_xai_lets_a_sixtieth_of_the_minute_through_in_a_second():
-    async with running(limited(xai=Limits(rpm=120))) as sim, httpx.AsyncClient(base_url=sim.base_url) as client:
-        replies = await asyncio.gather(*[client.post("/xai/v1/chat/completions", json=GROK) for _ in range(5)])
-    assert sorted(reply.status_code for reply in replies) == [200, 200, 429, 429, 429]
+async def test_xai_lets_no_burst_through():
+    async with running(limited(xai=Limits(rpm=6))) as sim, httpx.AsyncClient(base_url=sim.base_url) as client:
+        replies = await asyncio.gather(*[client.post("/xai/v1/chat/completions", json=GROK) for _ in range(4)])
+    assert sorted(reply.status_code for reply in replies) == [200, 429, 429, 429]
     refused = next(reply for reply in replies if reply.status_code == 429)
     assert refused.json()["code"] == "Some resource has been exhausted"
-    assert refused.headers["retry-after"] == "1"
+    assert 1 <= int(refused.headers["retry-after"]) <= 10
 
 
 async def test_a_spend_cap_is_reached_by_the_real_bill():
@@ -147,7 +169,6 @@ def test_latency_changes_while_it_runs(http, sim):
     assert seconds() >= 0.3
     sim.reset()
     assert http.get("/_sim/latency").json() == usual
-    assert seconds() < 0.3
 
 
 def test_rates_are_shown_as_the_rules_they_are(http):
@@ -200,9 +221,10 @@ async def test_anthropics_cache_through_its_client_is_told_and_billed(anthropic,
 
 
 async def test_calls_at_the_same_time_read_only_what_has_begun(anthropic, sim):
-    sim.set_latency(spec="ttft:0.2,20000")
+    sim.set_latency(spec="ttft:0.5,20000")
     messages = await asyncio.gather(*[anthropic.messages.create(**claude_body(LONG, str(n))) for n in range(3)])
     assert [message.usage.cache_read_input_tokens for message in messages] == [0, 0, 0]
+    sim.set_latency(spec="ttft:0,20000")
     async with anthropic.messages.stream(**claude_body(LONG, "three")) as stream:
         async for _ in stream.text_stream:
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import get_args
 
@@ -168,6 +169,36 @@ async def test_a_refusal_is_openais_class(gpt, sim, fault, vendor):
         assert told == ([str(WAIT_S), str(1000 * WAIT_S)] if waits else [None, None])
 
 
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("enforced_spend_limit_reached", a.EnforcedSpendLimitReachedError),
+        ("contract_spend_limit_reached", a.ContractSpendLimitReachedError),
+    ],
+)
+async def test_each_spend_code_of_anthropic_has_its_class(claude, sim, code, kind):
+    sim.set_faults({"fault": "quota", "code": code, "retry_after": WAIT_S})
+    error = await raised(claude_whole(claude))
+    assert (type(error), error.error_code) == (kind, code)
+    assert "retry-after" not in error.response.headers
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "credit_balance_exhausted",
+        "organization_spend_limit_exceeded",
+        "project_spend_limit_exceeded",
+        "organization_usage_limit_exceeded",
+    ],
+)
+async def test_each_quota_code_of_openai_is_told(gpt, sim, code):
+    sim.set_faults({"fault": "quota", "code": code, "retry_after": WAIT_S})
+    error = await raised(chat_whole(gpt, "openai"))
+    assert (type(error), error.type, error.code) == (o.RateLimitError, "insufficient_quota", code)
+    assert "retry-after" not in error.response.headers
+
+
 @pytest.mark.parametrize("fault", BROKEN)
 async def test_a_broken_connection_or_event_is_anthropics_class(claude, sim, fault):
     sim.set_faults({"fault": fault, "seconds": 20})
@@ -266,7 +297,7 @@ async def test_wrong_figures_reach_the_caller_as_they_are(claude, gpt, sim, faul
 
 
 async def test_an_outage_refuses_connections_and_ends(gpt, claude, sim):
-    sim.set_faults({"fault": "outage", "seconds": 0.3, "when": {"first": 1}})
+    sim.set_faults({"fault": "outage", "seconds": 0.8, "when": {"first": 1}})
     assert isinstance(await raised(chat_whole(gpt, "openai")), o.APIConnectionError)
     error = await raised(claude_whole(claude))
     assert type(error) is a.APIConnectionError
@@ -277,6 +308,6 @@ async def test_an_outage_refuses_connections_and_ends(gpt, claude, sim):
                 await probe.get(f"{sim.base_url}/_sim/limits")
                 break
             except httpx2.ConnectError:
-                continue
+                await asyncio.sleep(0.02)
     assert (await claude_whole(claude)).stop_reason == "end_turn"
     assert [call.fault for call in sim.ledger.calls] == ["outage", None]
