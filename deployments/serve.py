@@ -22,6 +22,7 @@ from ai3ray.settings import Settings
 from .access import Access
 from .app import build_app
 from .gate import EngineGate
+from .replica_port import close_internal_port
 from .serve_home import node_settings, prepared, serve_host
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Api:
     async def __init__(  # type: ignore[misc]  # Serve awaits it
         self, settings: Settings | None, rules: AccessRules | None
     ) -> None:
+        close_internal_port()
         settings = settings or node_settings()
         self._rules = rules or access_rules(settings, serve_host())
         core = create_core(_for_ray(settings), detached=True)

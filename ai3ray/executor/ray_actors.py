@@ -22,7 +22,7 @@ from ai3ray.executor.core import Core
 from ai3ray.executor.port import Sync, Synced
 from ai3ray.executor.ray_crew import ACTOR_OPTIONS, RayCrew
 from ai3ray.pool.lease import Lease, Refusal
-from ai3ray.settings import Settings
+from ai3ray.settings import Settings, merged_env
 
 NAMESPACE = "ai3"
 CORE_NAME = "ai3-core"
@@ -91,7 +91,8 @@ class CoreHost:
         return await asyncio.shield(self._starting)
 
     async def _start(self) -> Core:
-        core = await build_core(self._settings, os.environ)
+        # On a cluster nobody has merged the `.env` files of this node into its environment.
+        core = await build_core(self._settings, merged_env())
         core.start(RayCrew(self._settings, ray.get_runtime_context().current_actor, core.runner_died))
         return core
 

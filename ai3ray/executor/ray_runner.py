@@ -17,7 +17,7 @@ from ai3ray.executor.port import Assembled, AssembleJob, Outcome, PlanJob, Plann
 from ai3ray.executor.ray_answers import answer
 from ai3ray.executor.runner import Runner
 from ai3ray.pool.lease import Lease, Refusal
-from ai3ray.settings import Settings
+from ai3ray.settings import Settings, merged_env
 
 
 class RunnerHost:
@@ -78,7 +78,7 @@ class RunnerHost:
     def _ready(self) -> RunnerParts:
         if self._parts is None:
             link = RayCoreLink(self._core)
-            self._parts = RunnerParts(self._runner_id, self._settings, os.environ, link, RayIsolation())
+            self._parts = RunnerParts(self._runner_id, self._settings, merged_env(), link, RayIsolation())
         return self._parts
 
 

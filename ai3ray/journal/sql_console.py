@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
@@ -22,6 +25,8 @@ MAX_ANSWER_BYTES = 64_000_000
 """The most that one answer holds."""
 
 _QUERIES_AT_A_TIME = 2
+_STOPPING_S = 30.0
+_INTERRUPT_EVERY_S = 0.05
 
 
 class SqlConsole:
@@ -34,6 +39,9 @@ class SqlConsole:
         self._connection = connection
         self._threads = ThreadPoolExecutor(_QUERIES_AT_A_TIME, thread_name_prefix="journal-sql", initializer=stand_back)
         self._running: set[DuckDBPyConnection] = set()
+        self._ended = threading.Condition()
+        self._inside = 0
+        self._silent = False
 
     async def query(self, sql: str, *, max_rows: int = 10_000, timeout_s: float = 10.0) -> Table:
         """Run one SELECT and return at most `max_rows` rows.
@@ -43,7 +51,7 @@ class SqlConsole:
         """
         query = select_of(sql)
         cursor = self._connection.cursor()
-        work = asyncio.get_running_loop().run_in_executor(self._threads, _run, cursor, query, max_rows)
+        work = asyncio.get_running_loop().run_in_executor(self._threads, self._run, cursor, query, max_rows)
         self._running.add(cursor)
         try:
             async with asyncio.timeout(timeout_s):
@@ -54,6 +62,8 @@ class SqlConsole:
         except TimeoutError:
             _interrupt(cursor)
             raise RequestError(f"the query took longer than {timeout_s:g} s and was stopped", "sql") from None
+        except duckdb.InterruptException as error:
+            raise RequestError("the query was stopped: the journal needs the memory, or is closing", "sql") from error
         except duckdb.Error as error:
             raise RequestError(one_line(error), "sql") from error
         except MemoryError as error:
@@ -68,10 +78,41 @@ class SqlConsole:
         for cursor in tuple(self._running):
             _interrupt(cursor)
 
+    @contextlib.contextmanager
+    def silenced(self) -> Iterator[None]:
+        """No query runs, and none begins, inside the block: they share their memory with the writer, which goes first.
+
+        For the writer's thread: it blocks until the running queries have ended.
+        """
+        with self._ended:
+            self._silent = True
+            give_up = time.monotonic() + _STOPPING_S
+            while self._inside and time.monotonic() < give_up:
+                self.interrupt()  # again and again: a query that has just begun does not hear it
+                self._ended.wait(_INTERRUPT_EVERY_S)
+        try:
+            yield
+        finally:
+            self._silent = False
+
     async def aclose(self) -> None:
         """Stop what still runs and wait for its threads."""
         self.interrupt()
         await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)
+
+    def _run(self, cursor: DuckDBPyConnection, query: str, max_rows: int) -> Table:
+        with self._ended:
+            self._inside += 1
+        try:
+            if self._silent:
+                raise duckdb.InterruptException
+            with HEADROOM.bounded():
+                return _table(cursor, query, max_rows)
+        finally:
+            cursor.close()
+            with self._ended:
+                self._inside -= 1
+                self._ended.notify_all()
 
 
 def _interrupt(cursor: DuckDBPyConnection) -> None:
@@ -79,12 +120,8 @@ def _interrupt(cursor: DuckDBPyConnection) -> None:
         cursor.interrupt()
 
 
-def _run(cursor: DuckDBPyConnection, query: str, max_rows: int) -> Table:
-    try:
-        with HEADROOM.bounded():
-            cursor.execute("BEGIN TRANSACTION READ ONLY")
-            answer = Answer(cursor, query)
-            rows = Capped(answer, weight, max_rows, MAX_ANSWER_BYTES)
-            return Table(columns=answer.columns, rows=tuple(rows), truncated=rows.truncated)
-    finally:
-        cursor.close()
+def _table(cursor: DuckDBPyConnection, query: str, max_rows: int) -> Table:
+    cursor.execute("BEGIN TRANSACTION READ ONLY")
+    answer = Answer(cursor, query)
+    rows = Capped(answer, weight, max_rows, MAX_ANSWER_BYTES)
+    return Table(columns=answer.columns, rows=tuple(rows), truncated=rows.truncated)

@@ -72,6 +72,7 @@ class Market:
         self._today: tuple[float, date] = (-inf, date.min)
         self._now = -inf
         self._known: Conditions | None = None
+        self._callable: frozenset[str] | None = None
         for card in self._cards:
             self._enlist(card)
 
@@ -109,8 +110,10 @@ class Market:
     def callable(self, now: float) -> frozenset[str]:
         """The models that can be called at this moment."""
         paused = self._conditions(now).paused
-        free = frozenset[str]().union(*[names for name, names in self._by_account.items() if name not in paused])
-        return free - paused.keys()
+        if self._callable is None:
+            free = [names for name, names in self._by_account.items() if name not in paused]
+            self._callable = frozenset[str]().union(*free) - paused.keys()
+        return self._callable
 
     def changed(self) -> None:
         """Something is not as it was a moment ago."""
@@ -139,7 +142,7 @@ class Market:
 
     def _conditions(self, now: float) -> Conditions:
         if self._known is None or now != self._now:
-            self._known, self._now = self._work_out(now), now
+            self._known, self._callable, self._now = self._work_out(now), None, now
         return self._known
 
     def _work_out(self, now: float) -> Conditions:
@@ -217,3 +220,4 @@ class Market:
         """A model belongs to its account, and to a class of it."""
         self._accounts[card.provider].lane(card)
         self._by_account[card.provider] |= {card.name}
+        self.changed()

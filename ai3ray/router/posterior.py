@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ai3ray.domain.plan import Kind
 from ai3ray.registry.cards import ModelCard
 from ai3ray.router.tuning import Evidence
-from ai3ray.telemetry.fading import Fading, Memory, Pulse
+from ai3ray.telemetry.fading import Alarm, Fading, Memory, Pulse, Watched
 
 UNKNOWN_QUALITY = 0.5
 """Where a card says nothing."""
@@ -17,14 +17,10 @@ _EDGE = 0.02
 """A prior never claims to be surer than this of an answer's being good, or bad."""
 _KIND_ANSWERS = 2.0
 """Answers of a kind after which half of what they tell of the kind's difficulty holds for every model."""
-_LATEST = Memory(keep=0.9, half_life_s=math.inf)
-"""The latest answers of a model: ten or so."""
-_CLEARLY = 3.5
-"""Standard deviations between the latest answers and the earlier ones that are no chance any more."""
-_ENOUGH = 3.0
-"""Answers on either side before they are compared."""
-_RIVALS, _SELF = 0.05, 0.1
-"""What a change leaves of the evidence on the other models of the kind, and on the same model at other kinds."""
+_CHANGED = Alarm(keep=0.9, enough=3.0, clearly=3.5)
+"""When a model's answers of one kind are not what they were."""
+_DOUBTED = 2.0
+"""Answers that older evidence still counts for when a change has put it in doubt."""
 
 
 class Belief(NamedTuple):
@@ -51,34 +47,6 @@ def reward(*, passed: bool, score: float) -> float:
     return score if passed else 0.0
 
 
-class _Record:
-    """The answers of one model at one kind: all of them, and the latest."""
-
-    __slots__ = ("_latest", "_turns", "all")
-
-    def __init__(self, pulse: Pulse) -> None:
-        self.all = Fading(pulse)
-        self._turns = Pulse(pulse.clock, _LATEST)
-        self._latest = Fading(self._turns)
-
-    def add(self, value: float, weight: float) -> bool:
-        """One more answer. Returns whether the model has clearly changed; then only its latest answers count on."""
-        self._turns.beat()
-        self._latest.add(value, weight)
-        self.all.add(value, weight)
-        value, weight = self._latest.sums()
-        total, whole = self.all.sums()
-        before = whole - weight
-        if weight < _ENOUGH or before < _ENOUGH:
-            return False
-        mean = (min(max(total - value, 0.0), before) + 1.0) / (before + 2.0)
-        deviation = math.sqrt(mean * (1.0 - mean) * (1.0 / weight + 1.0 / before))
-        if abs(value / weight - mean) < _CLEARLY * deviation:
-            return False
-        self.all.become(value, weight)
-        return True
-
-
 class Posterior:
     """Beta posteriors of the reward per kind and model, discounted by answers of the kind and by time.
 
@@ -100,7 +68,7 @@ class Posterior:
         self._memory = Memory(evidence.answers_kept, evidence.answers_half_life_s)
         self._pulses: dict[Kind, Pulse] = {}
         self._pulse = Pulse(clock, self._memory)
-        self._records: dict[tuple[Kind, str], _Record] = {}
+        self._records: dict[tuple[Kind, str], Watched] = {}
         self._ease: dict[Kind, Fading] = {}
         self._talent: dict[str, Fading] = {}
 
@@ -123,7 +91,7 @@ class Posterior:
         talent = self._talent.setdefault(card.name, Fading(self._pulse))
         talent.add(surprise - _offset(self._ease[kind], _KIND_ANSWERS), weight)
         self._ease[kind].add(surprise, weight)
-        if not record.add(value, weight):
+        if not record.watch(value, weight):
             return False
         self._doubt(kind, card.name)
         return True
@@ -132,7 +100,7 @@ class Posterior:
         """What the next answer of this kind by this model is expected to be worth."""
         prior, strength = self._prior(kind, card)
         record = self._records.get((kind, card.name))
-        value, weight = record.all.sums() if record is not None else (0.0, 0.0)
+        value, weight = record.sums() if record is not None else (0.0, 0.0)
         return beta(prior * strength + value, (1.0 - prior) * strength + weight - value)
 
     def _prior(self, kind: Kind, card: ModelCard) -> tuple[float, float]:
@@ -147,19 +115,19 @@ class Posterior:
         strength = evidence.unknown_answers if told is None else evidence.card_answers
         return min(max(mean, _EDGE), 1.0 - _EDGE), strength
 
-    def _record(self, kind: Kind, model: str) -> _Record:
+    def _record(self, kind: Kind, model: str) -> Watched:
         if kind not in self._pulses:
             self._pulses[kind] = Pulse(self._clock, self._memory)
             self._ease[kind] = Fading(self._pulses[kind])
         if (kind, model) not in self._records:
-            self._records[kind, model] = _Record(self._pulses[kind])
+            self._records[kind, model] = Watched(self._pulses[kind], _CHANGED, _variance)
         return self._records[kind, model]
 
     def _doubt(self, kind: Kind, model: str) -> None:
         """A model has changed at a kind of work: it may have at others, and its rivals may be the better ones now."""
         for (other_kind, other), record in self._records.items():
             if (other_kind == kind) != (other == model):
-                record.all.scale(_SELF if other == model else _RIVALS)
+                record.limit(_DOUBTED)
 
 
 def _offset(surprise: Fading | None, caution: float) -> float:
@@ -168,3 +136,9 @@ def _offset(surprise: Fading | None, caution: float) -> float:
         return 0.0
     total, weight = surprise.sums()
     return total / (weight + caution)
+
+
+def _variance(total: float, weight: float) -> float:
+    """The most that a figure between 0 and 1 can vary around this mean; never none, however alike all were so far."""
+    mean = (min(max(total, 0.0), weight) + 1.0) / (weight + 2.0)
+    return mean * (1.0 - mean)

@@ -12,8 +12,9 @@ from ai3ray.router.weights import Weights
 from ai3ray.router.wish import Offer
 from ai3ray.telemetry.live import PRIOR_FAILURES, PRIOR_SUCCESSES, USUAL_TOKENS, LiveBook, LiveStats, usual_seconds
 
-REFRESH = 16
-"""Calls after which every standing is worked out anew; that of a model that was heard of, at once."""
+REFRESH = 64
+"""Calls after which every standing is worked out anew; that of a model that was heard of, at once. Below as many calls
+a second REFRESH_S comes first."""
 REFRESH_S = 1.0
 """Seconds after which they are."""
 _RANK: dict[Tier, int] = {"small": 0, "standard": 1, "frontier": 2}

@@ -14,7 +14,7 @@ from ai3ray.settings import Settings
 class Evidence(Frozen):
     """What counts how much, and for how long, from `[evidence]`."""
 
-    answers_kept: float = Field(default=0.99, gt=0, le=1)
+    answers_kept: float = Field(default=0.9995, gt=0, le=1)
     """What one more judged answer of a kind leaves of the weight of earlier ones of that kind."""
     answers_half_life_s: float = Field(default=86_400.0, gt=0, allow_inf_nan=False)
     """Seconds in which a judged answer loses half its weight."""

@@ -1,4 +1,4 @@
-"""Evidence that loses weight with everything that happens after it, and with time."""
+"""Evidence that loses weight with everything that happens after it, with time, and at once when things have changed."""
 
 from __future__ import annotations
 
@@ -69,10 +69,11 @@ class Fading:
         left = self._left()
         return self._total * left, self._weight * left
 
-    def scale(self, factor: float) -> None:
-        """Let all evidence so far count for only so much of its weight."""
+    def limit(self, most: float) -> None:
+        """Let all evidence so far weigh no more than this."""
         total, weight = self.sums()
-        self.become(total * factor, weight * factor)
+        if weight > most:
+            self.become(total * most / weight, most)
 
     def become(self, total: float, weight: float) -> None:
         """Forget all evidence so far, and stand for this instead."""
@@ -81,3 +82,49 @@ class Fading:
 
     def _left(self) -> float:
         return self._pulse.left(self._beats, self._at) if self._weight else 1.0
+
+
+class Alarm(NamedTuple):
+    """When the latest observations are clearly unlike the earlier ones."""
+
+    keep: float
+    """What one more observation leaves of the weight of the latest ones: they are the last 1 / (1 - keep) or so."""
+    enough: float
+    """Observations on either side before they are compared."""
+    clearly: float
+    """Standard deviations between both means that are no chance any more."""
+
+
+class Watched(Fading):
+    """A fading sum that notices when what it observes has changed, and forgets what was before.
+
+    Args:
+        pulse: what it fades with.
+        alarm: when it has changed.
+        variance: of one observation, from sum and weight of the earlier ones.
+    """
+
+    __slots__ = ("_alarm", "_latest", "_turns", "_variance")
+
+    def __init__(self, pulse: Pulse, alarm: Alarm, variance: Callable[[float, float], float]) -> None:
+        super().__init__(pulse)
+        self._alarm = alarm
+        self._variance = variance
+        self._turns = Pulse(pulse.clock, Memory(alarm.keep, math.inf))
+        self._latest = Fading(self._turns)
+
+    def watch(self, value: float, weight: float = 1.0) -> bool:
+        """One more observation. Returns whether there was a change; then only the latest ones count on."""
+        self._turns.beat()
+        self._latest.add(value, weight)
+        self.add(value, weight)
+        latest, few = self._latest.sums()
+        total, many = self.sums()
+        before = many - few
+        if few < self._alarm.enough or before < self._alarm.enough:
+            return False
+        deviation = math.sqrt(self._variance(total - latest, before) * (1.0 / few + 1.0 / before))
+        if abs(latest / few - (total - latest) / before) < self._alarm.clearly * deviation:
+            return False
+        self.become(latest, few)
+        return True

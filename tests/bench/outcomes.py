@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import exp, log2
 from pathlib import Path
 from random import Random
 
@@ -84,9 +85,10 @@ def synthetic(seed: int, count: int) -> Outcomes:
     """Nine models of three prices and three kinds of prompts: what is dear is better on the whole, not everywhere."""
     rng = Random(seed)
     prices = (0.1, 0.2, 0.2, 0.2, 0.2, 0.2, 0.9, 0.9, 0.9)
-    ease = {KINDS[0]: -1.2, KINDS[1]: 1.0, KINDS[2]: 0.2}
-    skill = [0.35 * (price > 0.5) + rng.gauss(0.0, 0.6) for price in prices]
-    talent = {kind: [_sigmoid(level + own + rng.gauss(0.0, 0.5)) for own in skill] for kind, level in ease.items()}
+    ease = {KINDS[0]: -1.2, KINDS[1]: 0.6, KINDS[2]: 0.0}
+    skill = [0.25 * log2(price) + rng.gauss(0.0, 0.4) for price in prices]
+    mean = sum(skill) / len(skill)
+    talent = {kind: [_sigmoid(level + own - mean + rng.gauss(0.0, 0.2)) for own in skill] for kind, level in ease.items()}
     prompts = []
     for _ in range(count):
         kind = rng.choices(list(ease), (0.4, 0.33, 0.27))[0]
@@ -96,4 +98,4 @@ def synthetic(seed: int, count: int) -> Outcomes:
 
 
 def _sigmoid(x: float) -> float:
-    return 1.0 / (1.0 + 2.718281828 ** (-2.0 * x))
+    return 1.0 / (1.0 + exp(-2.0 * x))

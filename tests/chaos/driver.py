@@ -104,10 +104,10 @@ def _spread(cells: Sequence[Cell], rng: random.Random) -> list[Cell]:
     while any(piles.values()):
         for victim in SHORT:
             if pile := piles[victim]:
-                side = SIDES[len(order) % 2]
+                side = SIDES[times[victim] % 2]
                 cell = min(pile, key=lambda cell: (times[cell[1]], cell[2] != side))
                 pile.remove(cell)
-                times[cell[1]] += 1
+                times.update(cell[:2])
                 order.append(cell)
     return order
 

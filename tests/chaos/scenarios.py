@@ -1,6 +1,6 @@
 """The runs that are struck: together they show every event that a run can have, and each ends the same every time.
 
-What makes them repeatable: the router goes by quality alone (see `home.py`), so every call of a kind goes to the same
+What makes them repeatable: the router goes by price alone (see `homes.py`), so every call of a kind goes to the same
 model; the simulator answers the same request alike; and a fault strikes always, not only the first time, so that what
 is done again after a kill goes wrong again in the same way.
 """
@@ -13,8 +13,8 @@ from typing import Any
 
 from ai3ray.domain.request import RunRequest
 
-AUTHOR, OTHER = "openai/gpt-6.1-sol", "xai/grok-4.7"
-"""The model with the higher quality, which writes; and the one that judges it, or takes over."""
+AUTHOR, OTHER = "xai/grok-4.7", "openai/gpt-6.1-sol"
+"""The cheaper model, which writes; and the one that judges it, or takes over."""
 MARK = "Mind the margin."
 """Stands in the prompts that a fault is for, and in no answer."""
 _FINE = {"fault": "stall", "seconds": 0}
@@ -71,13 +71,13 @@ SCENARIOS: tuple[Scenario, ...] = (
         "repaired",
         _POOR,
         _task("next", "Say in a word what white tea is.", "poor"),
-        faults=(_REPAIR, {"contains": MARK, "provider": "openai", "fault": "defect"}),
+        faults=(_REPAIR, {"contains": MARK, "provider": "xai", "fault": "defect"}),
     ),
     _scenario(
         "taken over",
         _POOR,
         _task("next", "Say in a word what white tea is.", "poor"),
-        faults=(_JUDGE, {"contains": MARK, "provider": "openai", "fault": "empty"}),
+        faults=(_JUDGE, {"contains": MARK, "provider": "xai", "fault": "empty"}),
     ),
     _scenario("merged", _LEFT | {"depends_on": []}, _RIGHT | {"depends_on": []}, assembly="synthesize", verify=False),
     _scenario(

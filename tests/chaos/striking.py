@@ -43,9 +43,9 @@ async def undisturbed(scenario: Scenario, site: Site) -> Record:
     """The run as it is when nobody is killed; it has to keep the promises too."""
     await site.ready()
     site.simulator.set_faults(*map(dict, scenario.faults))
-    run_id = await _submitted(scenario, site)
-    await _to_the_end(run_id, scenario, site)
-    record = await _settled(run_id, site)
+    run_id = await submitted(scenario, site)
+    await to_the_end(run_id, scenario, site)
+    record = await settled(run_id, site)
     check_history(record)
     check_bills(record)
     return record
@@ -59,7 +59,7 @@ async def strike(kill: Kill, expected: Answer, site: Site) -> Record:
     head = find_head(site.home.settings)
     try:
         run_id, struck = await _struck(kill, scenario, site)
-        record = await _settled(run_id, site)
+        record = await settled(run_id, site)
         check(record, expected, kill.victim, kill.point, struck, site.trap.committed())
     finally:
         site.trap.clear()
@@ -74,8 +74,8 @@ async def _struck(kill: Kill, scenario: Scenario, site: Site) -> tuple[str, Stru
         return await _struck_command(kill, scenario, site)
     pids = [] if kill.victim == "core" else await site.pids(kill.victim)
     site.trap.set(kill.point, pids, freeze=kill.victim == "head" and kill.point.side == "before")
-    run_id = await _submitted(scenario, site)
-    await _to_the_end(run_id, scenario, site)
+    run_id = await submitted(scenario, site)
+    await to_the_end(run_id, scenario, site)
     return run_id, await _has_struck(site)
 
 
@@ -110,7 +110,7 @@ async def _cancelled_beside(scenario: Scenario, site: Site) -> Struck:
             if time.monotonic() > began + END_S:
                 raise Broken("the command has started no run")
             await asyncio.sleep(0.02)
-    await _to_the_end(runs[0].run_id, scenario, site)
+    await to_the_end(runs[0].run_id, scenario, site)
     return await _has_struck(site)
 
 
@@ -122,7 +122,7 @@ async def _has_struck(site: Site) -> Struck:
     return struck
 
 
-async def _submitted(scenario: Scenario, site: Site) -> str:
+async def submitted(scenario: Scenario, site: Site) -> str:
     """The id of an accepted run; asked for again, with the same key, until somebody answers."""
     key, deadline = os.urandom(8).hex(), time.monotonic() + END_S
     while True:
@@ -135,7 +135,7 @@ async def _submitted(scenario: Scenario, site: Site) -> str:
             await asyncio.sleep(0.1)
 
 
-async def _to_the_end(run_id: str, scenario: Scenario, site: Site) -> None:
+async def to_the_end(run_id: str, scenario: Scenario, site: Site) -> None:
     """What a user does: ask for the run again, whoever serves by now, until it has ended."""
     deadline = time.monotonic() + END_S
     while True:
@@ -157,7 +157,7 @@ async def _followed(run_id: str, scenario: Scenario, site: Site) -> None:
                     await client.cancel(run_id)
 
 
-async def _settled(run_id: str, site: Site) -> Record:
+async def settled(run_id: str, site: Site) -> Record:
     """The run's record, once the last of its calls is settled; those that are open for long are told as they are."""
     deadline = time.monotonic() + SETTLE_S
     while True:

@@ -13,12 +13,13 @@ import httpx
 import psutil
 import pytest
 from httpx_sse import aconnect_sse
+from pydantic import SecretStr
 
 from ai3ray.client import Client
 from ai3ray.domain.access import new_api_key
 from ai3ray.headlink import find_head, head_status
 from tests.conftest import Home
-from tests.executor.graphs import DIAMOND, wide
+from tests.executor.graphs import DIAMOND, asked, wide
 
 pytestmark = pytest.mark.ray
 
@@ -88,6 +89,32 @@ async def test_a_run_over_serve_is_the_run_of_its_key(served, http):
         assert (await nobody.post("/head/stop")).status_code == 404
     rows = (await http.post("/sql", json={"query": "SELECT DISTINCT owner FROM runs"})).json()["rows"]
     assert rows == [{"owner": "alice"}]
+
+
+def test_nothing_of_it_listens_to_the_network(served):
+    """Serve itself opens a port on every interface that unpickles whatever comes."""
+    head = find_head(served.home.settings)
+    family = [psutil.Process(head.pid), *psutil.Process(head.pid).children(recursive=True)]
+    assert any("ServeReplica" in " ".join(process.cmdline()) for process in family)
+    ours = {process.pid for process in family}
+    listening = {c.laddr.ip for c in psutil.net_connections("inet") if c.status == "LISTEN" and c.pid in ours}
+    assert {ip.removeprefix("::ffff:") for ip in listening} == {"127.0.0.1"}
+
+
+async def test_a_killed_replica_costs_nobody_a_run_nor_an_event(served, simulator):
+    simulator.set_faults({"contains": "black tea", "when": {"first": 1}, "fault": "stall", "seconds": 4})
+    head = find_head(served.home.settings)
+    seen = []
+    async with Client(served.url, key=SecretStr(ALICE)) as client:
+        accepted = await client.submit(asked(DIAMOND))
+        async for event in client.events(accepted.run_id):
+            seen.append(event.seq)
+            if event.type == "task_start" and event.task_id == "right":
+                for process in psutil.Process(head.pid).children(recursive=True):
+                    if "ServeReplica" in " ".join(process.cmdline()):
+                        process.kill()
+        assert (await client.result(accepted.run_id)).status == "succeeded"
+    assert seen == list(range(1, len(seen) + 1))
 
 
 async def test_a_stream_over_serve_is_that_of_the_socket_byte_by_byte_and_resumes_anywhere(served, http):
@@ -180,3 +207,6 @@ async def test_ctrl_c_ends_serve_and_neither_the_head_nor_a_run(served, http, si
     assert not [name for name in names if "Serve" in name or "Proxy" in name]
     async with Client(socket=head.socket) as client:
         assert (await client.wait(run_id)).status == "succeeded"
+    files = [path for path in served.home.path.rglob("*") if path.is_file() and not path.is_symlink()]
+    leaks = [path for path in files for secret in SECRETS if secret.encode() in path.read_bytes()]
+    assert (len(files) > 10, leaks) == (True, [])  # journal, notes, and Ray's logs

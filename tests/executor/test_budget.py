@@ -100,19 +100,21 @@ async def test_a_plan_that_is_estimated_above_its_budget_is_shown_with_a_warning
 
 
 async def test_scarce_money_goes_to_cheaper_models_before_anything_is_refused(inline, simulator):
-    request = asked(wide(2), models=("claude-opus-5-5", "gpt-6-luna"), verify=False)
-    assert {task.model for task in (await inline.run(request)).tasks} == {"anthropic/claude-opus-5-5"}
-    result = await inline.run(request.model_copy(update={"budget_usd": 0.003}))
+    models = ("claude-opus-5-5", "gpt-6-luna")
+    result = await inline.run(asked(wide(2), models=models, verify=False, budget_usd=0.003))
     assert result.status == "succeeded"
     assert {task.model for task in result.tasks} == {"openai/gpt-6-luna"}
     assert result.stats.cost_usd <= 0.003
+    decisions = [event for event in await history(inline, result.run_id) if event.type == "decision"]
+    why = {candidate.model: candidate.excluded for candidate in decisions[0].candidates}
+    assert why["anthropic/claude-opus-5-5"].startswith("over budget: about $0.01")
 
 
 async def test_the_planner_that_is_asked_first_does_not_eat_a_small_budget(inline, simulator):
-    result = await inline.run(asked(prompt="Write a 3-section blog post about AI", budget_usd=0.005))
-    assert result.status == "succeeded"
-    assert simulator.ledger.calls[0].model != "claude-opus-5-5"
-    assert result.stats.cost_usd <= 0.005
+    await inline.plan(asked(prompt="Write a 3-section blog post about AI", budget_usd=0.005))
+    (call,) = simulator.ledger.calls
+    assert call.model != "claude-opus-5-5"
+    assert call.cost_usd <= 0.005
 
 
 async def test_an_answer_whose_judge_cannot_be_paid_is_kept_and_said_to_be_unjudged(inline, simulator):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import resource
 from pathlib import Path
 
+import duckdb
 import psutil
 import pytest
 
@@ -213,3 +215,32 @@ async def test_values_nested_too_deeply_are_refused(disk: DuckDBJournal) -> None
     deep = f"'{'[' * 5000}{']' * 5000}'::JSON"
     with pytest.raises(RequestError, match="nested"):
         await disk.query(f"SELECT {deep}")
+
+
+async def test_a_query_that_holds_the_last_memory_gives_way_to_the_writer(disk: DuckDBJournal) -> None:
+    """They share one memory. Whoever is stopped for that is told so; nothing of the journal is lost."""
+    hungry = """
+        SELECT max(text) FROM range(100000000000) AS probe
+        JOIN (SELECT range AS k, repeat(md5(range::VARCHAR), 32) AS text FROM range(200000)) AS held
+        ON held.k = probe.range % 10 + 1000000
+    """
+    asking = asyncio.create_task(disk.query(hungry, timeout_s=60))
+    with disk._connection.cursor() as other:
+        used = [0]
+        while used[-1] < 200e6 or used[-1] != used[-2]:  # its hash table is complete
+            used += other.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchone()
+            await asyncio.sleep(0.1)
+        other.execute("CREATE TEMP TABLE ballast (text VARCHAR)")
+        for rows in (4000, 1000, 250, 50):  # what is left, in ever smaller pieces
+            with contextlib.suppress(duckdb.OutOfMemoryException):
+                while True:
+                    other.execute(f"INSERT INTO ballast SELECT repeat(md5(random()::VARCHAR), 32) FROM range({rows})")
+        for number in range(20):
+            for step in whole_run(f"r{number}"):
+                receipt = disk.put(f"r{number}", step.events, step.attempts)
+            await receipt.committed()
+            if asking.done():
+                break
+    with pytest.raises(RequestError, match="stopped: the journal needs the memory"):
+        await asking
+    assert (await disk.query("SELECT count(*) FROM runs WHERE complete")).rows == ((number + 1,),)

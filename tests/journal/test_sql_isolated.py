@@ -209,17 +209,6 @@ async def test_a_query_that_takes_too_long_is_killed(path: Path) -> None:
     await journal.aclose()
 
 
-async def test_a_query_whose_reader_leaves_is_killed(path: Path) -> None:
-    journal = await journal_with(path, [])
-    asked = asyncio.create_task(journal.query_isolated(ENDLESS))
-    await child_at_work()
-    asked.cancel()
-    await asyncio.wait({asked})
-    assert asked.cancelled()
-    assert not children()
-    await journal.aclose()
-
-
 async def test_a_child_that_is_killed_costs_its_own_query_only(path: Path) -> None:
     journal = await journal_with(path, [])
     asked = asyncio.create_task(journal.query_isolated(ENDLESS))
@@ -254,7 +243,9 @@ async def test_a_disk_that_takes_no_copy_costs_strangers_their_sql_and_nobody_el
     await journal.aclose()
 
 
-async def test_the_child_has_neither_keys_nor_priority(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_child_has_no_keys_and_little_power_and_ends_with_its_reader(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-canary")
     journal = await journal_with(path, [])
     asked = asyncio.create_task(journal.query_isolated(ENDLESS))
@@ -266,6 +257,8 @@ async def test_the_child_has_neither_keys_nor_priority(path: Path, monkeypatch: 
     assert child.rlimit(psutil.RLIMIT_AS) == (1 << 30, 1 << 30)
     asked.cancel()
     await asyncio.wait({asked})
+    assert asked.cancelled()
+    assert not children()
     await journal.aclose()
 
 

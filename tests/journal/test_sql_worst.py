@@ -14,7 +14,7 @@ from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.sql_process import SqlLimits
 from tests.journal.histories import whole_run
 
-LIMITS = SqlLimits(wall_s=2.5, cpu_s=1, memory_bytes=400_000_000)
+LIMITS = SqlLimits(wall_s=1.5, cpu_s=1, memory_bytes=400_000_000)
 """Less than in real life, so that the suite does not take its ten seconds."""
 STOPPED = "took longer than|needs more memory|broke the limits"
 
