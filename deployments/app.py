@@ -92,6 +92,7 @@ def _routes(doors: Doorkeeper, gate: EngineGate, access: Access | None, ping_s: 
         at("/stats", GET=Door("read", host.stats)),
         at("/sql", POST=Door("sql", host.sql)),
         at("/healthz", GET=Door(None, host.healthz)),
+        at("/openapi.json", GET=Door(None, host.openapi)),
         at("/v1/chat/completions", POST=Door("run", openai.chat, spends=True, holds=True)),
         at("/v1/models", GET=Door("read", openai.models)),
         at("/v1/models/{model:path}", GET=Door("read", openai.model)),
@@ -203,6 +204,12 @@ class HostEndpoints:
         sql, limit = _sql_request(await read_json(request))
         engine, owner = await self._gate.engine(), request.state.owner
         return answer(_row_objects(await engine.query(sql, max_rows=limit, isolated=self._on_network, owner=owner)))
+
+    async def openapi(self, _request: Request) -> Response:
+        """`GET /openapi.json`: what this API takes and answers."""
+        from .openapi import openapi  # it is built from every model: not before somebody asks
+
+        return answer(openapi())
 
     async def healthz(self, _request: Request) -> Response:
         """`GET /healthz`: answered at once, also while the engine boots. Strangers learn no more than that it is up."""

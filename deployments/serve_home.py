@@ -116,12 +116,16 @@ def _own_ray(settings: Settings) -> None:
         # Otherwise each of Ray's processes would compile itself at every start: 17 seconds of CPU, not 7.
         cache = settings.home / "pycache"
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.environ["PYTHONPYCACHEPREFIX"] = str(cache)
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(cache))
     # Otherwise it would join whatever Ray this user has left running.
     os.environ["RAY_ADDRESS"] = "local"
     make_lean()
+    # Ray has read these variables by now. The first has it use the loopback address for everything, on
+    # Linux too; without the second, workers under `uv run` would work in a copy of this folder.
+    if "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER" not in os.environ:
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        ray_constants.ENABLE_RAY_CLUSTER = False
     if "RAY_ENABLE_UV_RUN_RUNTIME_ENV" not in os.environ:
-        # Under `uv run` the workers would run in a copy of this folder. Ray has read its variable by now.
         ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV = False
 
 

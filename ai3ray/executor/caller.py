@@ -167,7 +167,8 @@ class Caller:
         try:
             return self._provider(lease.provider)
         except UsageError as error:  # this node has no key, or one that cannot be used
-            raise KeyRefused(f"{error} (on node {node()})", provider=lease.provider, model=lease.model) from error
+            model = self._card(lease.model).id
+            raise KeyRefused(f"{error} (on node {node()})", provider=lease.provider, model=model) from error
 
     def _settle(self, lease: Lease, status: AttemptStatus, began: float, *, reply: Reply, cost: float | None) -> None:
         self._link.settle(

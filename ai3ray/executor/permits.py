@@ -220,8 +220,7 @@ class Permits:
         return self._counts[run_id]
 
     def _journal_end(self, entry: _Open, settlement: Settlement, warnings: Iterable[Event]) -> None:
-        # Tokens of an answer that broke off have no known price: `maybe_paid` tells of them, the limits count them.
-        usage = (settlement.usage if settlement.status == "succeeded" else None) or Usage()
+        usage = settlement.usage or Usage()  # of an answer that broke off: an estimate, and marked as one
         ended = entry.attempt.model_copy(
             update={
                 "status": settlement.status,

@@ -16,7 +16,7 @@ from ai3ray.journal.sql_files import migrations, views
 # DuckDB takes every core and most of the memory when not told otherwise, and can read any file.
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": 2,
-    "memory_limit": "512MB",
+    "memory_limit": "1GB",  # users' queries are stopped at half of it
     # Nothing is spilled to the disk the journal lives on; `max_temp_directory_size` does not see to that.
     "temp_directory": "",
     "autoinstall_known_extensions": False,

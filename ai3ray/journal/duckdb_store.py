@@ -237,10 +237,10 @@ class DuckDBJournal:
         batch = batch_of(entries)
         try:
             self._writer.write(batch)
-        except duckdb.OutOfMemoryException:
-            self._console.interrupt()  # users' queries share the memory with the writer, which goes first
+        except (duckdb.OutOfMemoryException, duckdb.TransactionException):  # the second follows on the first
             self._isolated.interrupt()
-            self._writer.write(batch)
+            with self._console.silenced():  # users' queries share the memory with the writer, which goes first
+                self._writer.write(batch)
 
     def _give_up(self, barrier: Barrier, error: BaseException) -> None:
         """Memory is ahead of the disk for good: refuse all that is on its way and all that may come."""

@@ -16,7 +16,8 @@ from ai3ray.domain.views import Table
 from ai3ray.errors import RequestError
 from ai3ray.journal.connection import one_line
 from ai3ray.journal.sql_guard import select_of
-from ai3ray.journal.sql_limits import HEADROOM, stand_back
+from ai3ray.journal.sql_limits import stand_back
+from ai3ray.journal.sql_memory import HEADROOM, MemoryWatch
 from ai3ray.journal.sql_values import Answer, Capped, weight
 
 __all__ = ["MAX_ANSWER_BYTES", "SqlConsole", "select_of"]
@@ -25,6 +26,7 @@ MAX_ANSWER_BYTES = 64_000_000
 """The most that one answer holds."""
 
 _QUERIES_AT_A_TIME = 2
+_TOO_MUCH = "the query needs more memory than it may have"
 _STOPPING_S = 30.0
 _INTERRUPT_EVERY_S = 0.05
 
@@ -39,6 +41,8 @@ class SqlConsole:
         self._connection = connection
         self._threads = ThreadPoolExecutor(_QUERIES_AT_A_TIME, thread_name_prefix="journal-sql", initializer=stand_back)
         self._running: set[DuckDBPyConnection] = set()
+        self._greedy: set[DuckDBPyConnection] = set()
+        self._watch = MemoryWatch(connection, self._stop_greedy)
         self._ended = threading.Condition()
         self._inside = 0
         self._silent = False
@@ -62,16 +66,18 @@ class SqlConsole:
         except TimeoutError:
             _interrupt(cursor)
             raise RequestError(f"the query took longer than {timeout_s:g} s and was stopped", "sql") from None
+        except (MemoryError, duckdb.OutOfMemoryException) as error:
+            raise RequestError(_TOO_MUCH, "sql") from error
         except duckdb.InterruptException as error:
-            raise RequestError("the query was stopped: the journal needs the memory, or is closing", "sql") from error
+            stopped = "the query was stopped: the journal needs its memory, or is closing"
+            raise RequestError(_TOO_MUCH if cursor in self._greedy else stopped, "sql") from error
         except duckdb.Error as error:
             raise RequestError(one_line(error), "sql") from error
-        except MemoryError as error:
-            raise RequestError("the query needs more memory than it may have", "sql") from error
         except RecursionError as error:
             raise RequestError("the answer is nested too deeply", "sql") from error
         finally:
             self._running.discard(cursor)
+            self._greedy.discard(cursor)
 
     def interrupt(self) -> None:
         """Stop the queries that run now; may be called from any thread."""
@@ -100,13 +106,17 @@ class SqlConsole:
         self.interrupt()
         await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)
 
+    def _stop_greedy(self) -> None:
+        self._greedy.update(tuple(self._running))
+        self.interrupt()
+
     def _run(self, cursor: DuckDBPyConnection, query: str, max_rows: int) -> Table:
         with self._ended:
             self._inside += 1
         try:
             if self._silent:
                 raise duckdb.InterruptException
-            with HEADROOM.bounded():
+            with HEADROOM.bounded(), self._watch.watching():
                 return _table(cursor, query, max_rows)
         finally:
             cursor.close()

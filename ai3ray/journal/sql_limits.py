@@ -1,4 +1,4 @@
-"""What a process that runs strangers' SQL may use, and how much more the journal's own may grow for its user's."""
+"""What a process that runs strangers' SQL may use."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 try:
@@ -18,8 +16,6 @@ except ImportError:  # no POSIX system: no limits but the clock of the parent
 
 NICENESS = 10
 """How far a user's query stands back behind the journal's commits."""
-HEADROOM_BYTES = 1 << 30
-"""Private memory by which the journal's process may grow while its own user's queries run."""
 
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _OPEN_FILES = 64
@@ -86,63 +82,3 @@ def stand_back() -> None:
     """Give the calling thread less of the processor than the process's others; only Linux can."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-
-
-class Headroom:
-    """Bounds the private memory of this process while its own user's queries run in it.
-
-    DuckDB's `memory_limit` does not count what functions such as `repeat` make. At this bound the huge
-    allocation fails, and with it the query; without it the machine's memory would go. Shared memory,
-    such as Ray's object store, is not counted.
-
-    Args:
-        grows_by: bytes that all running queries together may add.
-    """
-
-    def __init__(self, grows_by: int = HEADROOM_BYTES) -> None:
-        self._grows_by = grows_by
-        self._lock = threading.Lock()
-        self._inside = 0
-        self._before: tuple[int, int] | None = None
-
-    @contextlib.contextmanager
-    def bounded(self) -> Iterator[None]:
-        """For as long as a query runs; several may at once."""
-        with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                self._lower()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._inside -= 1
-                if self._inside == 0:
-                    self._restore()
-
-    def _lower(self) -> None:
-        private = _private_bytes()
-        if resource is None or private is None:
-            return
-        soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        if soft == resource.RLIM_INFINITY or private + self._grows_by < soft:
-            self._before = soft, hard
-            resource.setrlimit(resource.RLIMIT_DATA, (private + self._grows_by, hard))
-
-    def _restore(self) -> None:
-        if self._before is not None:
-            resource.setrlimit(resource.RLIMIT_DATA, self._before)
-            self._before = None
-
-
-HEADROOM = Headroom()
-"""The one of this process, because the limit is one of the process."""
-
-
-def _private_bytes() -> int | None:
-    """Bytes of private writable memory of this process, where the system tells."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
-    except OSError:
-        return None
-    return pages * os.sysconf("SC_PAGESIZE")

@@ -181,7 +181,7 @@ class ProviderPool:
             kinds: of the view `model_kind_stats`, by column name.
             latest: the models of the latest calls, oldest first.
         """
-        self._router.recall_calls(rows, latest)
+        self._router.recall_calls(rows, self._market.card, latest)
         self._router.recall_answers(kinds, self._market.card)
 
     def judged(self, model: str, kind: Kind, *, passed: bool, score: float) -> None:
@@ -251,7 +251,7 @@ class ProviderPool:
         lane.take(charge, now)
         self._leases[lease.attempt_id] = _Held(lease, now, account.take(), lane, charge)
         self._in_flight[request.run_id] += 1
-        self._router.began(model)
+        self._router.began(best)
         self._market.changed()
         return lease
 

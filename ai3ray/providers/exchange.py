@@ -125,15 +125,16 @@ class Exchange:
         if heard is None:
             raise MalformedReply("the answer has no end")
         headers = self._headers or {}
+        usage = settle_usage(heard.told, self._call.prompt, heard.text)
         return Reply(
             text=heard.text,
             finish=heard.finish,
-            usage=settle_usage(heard.told, self._call.prompt, heard.text),
+            usage=usage,
             model=heard.model or self._call.model,
             request_id=request_id(headers),
             first_token_s=self._first_token_s,
             seconds=time.perf_counter() - self._began,
-            cost_usd=heard.cost_usd,
+            cost_usd=None if usage.estimated else heard.cost_usd,  # a bill beside counts that cannot be is none
             rate=rate_headers(headers),
         )
 

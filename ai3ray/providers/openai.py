@@ -22,6 +22,8 @@ FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length", "content_
 
 USD_PER_TICK = 1e-10
 """The unit in which xAI tells the bill of a call."""
+MOST_TICKS = 10**13
+"""More than any call can cost, 1000 US dollars: a larger figure is a fault, not a bill."""
 
 
 class OpenAIChat:
@@ -137,7 +139,7 @@ def _told(usage: Mapping[str, Any]) -> Told:
 
 
 def _bill(ticks: Any) -> float | None:
-    told = isinstance(ticks, int) and not isinstance(ticks, bool) and ticks >= 0
+    told = isinstance(ticks, int) and not isinstance(ticks, bool) and 0 <= ticks <= MOST_TICKS
     return ticks * USD_PER_TICK if told else None
 
 

@@ -16,7 +16,7 @@ from ai3ray.router.rank import Ranking, rank
 from ai3ray.router.standing import Standings
 from ai3ray.router.tuning import load_tuning
 from ai3ray.router.weights import load_weights
-from ai3ray.router.wish import Conditions, Wish
+from ai3ray.router.wish import Conditions, Offer, Wish
 from ai3ray.settings import Settings
 from ai3ray.telemetry.fading import Memory
 from ai3ray.telemetry.live import WARM, LiveBook
@@ -56,10 +56,10 @@ class Router:
 
     # ── learning ─────────────────────────────────────────────────────────────────────────────────
 
-    def began(self, model: str) -> None:
-        """A call is under way."""
-        self.live.of(model).begin()
-        self.live.called(model)
+    def began(self, offer: Offer) -> None:
+        """A call of this model is under way."""
+        self.live.of(offer.name, offer.card.tier).begin()
+        self.live.called(offer.name)
 
     def ended(
         self, model: str, *, success: bool | None, seconds: float, cost_usd: float | None, usage: Usage | None
@@ -83,17 +83,21 @@ class Router:
         else:
             self._standings.forget(card.name)
 
-    def recall_calls(self, rows: Iterable[Mapping[str, Any]], latest: Iterable[str] = ()) -> None:
+    def recall_calls(
+        self, rows: Iterable[Mapping[str, Any]], card: Callable[[str], ModelCard | None], latest: Iterable[str] = ()
+    ) -> None:
         """Begin with what the journal knows of each model's calls.
 
         Args:
             rows: of the view `model_stats`, by column name.
+            card: the card of a `provider/model`; None when it is not there any more.
             latest: the models of the latest calls, oldest first.
         """
         for row in rows:
             judged = row["successes"] + row["failures"]
+            known = card(row["model"])
             if judged:
-                self.live.of(row["model"]).warm(
+                self.live.of(row["model"], known.tier if known is not None else "standard").warm(
                     calls=row["calls"],
                     success=row["successes"] / judged,
                     p50_s=row["p50_s"],

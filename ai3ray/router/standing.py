@@ -10,7 +10,9 @@ from ai3ray.registry.cards import ModelCard
 from ai3ray.router.posterior import Belief, Posterior, beta
 from ai3ray.router.weights import Weights
 from ai3ray.router.wish import Offer
-from ai3ray.telemetry.live import PRIOR_FAILURES, PRIOR_SUCCESSES, USUAL_TOKENS, LiveBook, LiveStats, usual_seconds
+from ai3ray.telemetry.live import PRIOR_FAILURES, PRIOR_SUCCESSES, LiveBook
+from ai3ray.telemetry.pace import USUAL_TOKENS, usual_seconds
+from ai3ray.telemetry.pace import Belief as Pace
 
 REFRESH = 64
 """Calls after which every standing is worked out anew; that of a model that was heard of, at once. Below as many calls
@@ -20,12 +22,6 @@ REFRESH_S = 1.0
 _RANK: dict[Tier, int] = {"small": 0, "standard": 1, "frontier": 2}
 _TIER_FIT = {0: 1.0, 1: 0.6, 2: 0.2, -1: 0.3, -2: 0.0}
 """By how many tiers the model is above the one wanted: rather too strong than too weak."""
-_TIER_PACE: dict[Tier, float] = {"small": -1.4, "standard": 0.0, "frontier": 0.9}
-"""How slow a model is taken to be before a call was seen, in doublings of the usual seconds."""
-_PACE_CALLS = 0.5
-"""Calls that this counts for."""
-_PACE_SPREAD = 0.5
-"""Standard deviation of the latency of one model's calls, in doublings: 40 % more, or less."""
 _FASTEST_S, _SLOWEST_S = 0.125, 128.0
 """Seconds of an ordinary answer at which the latency term is 1, and 0; each doubling between costs the same."""
 
@@ -82,7 +78,7 @@ class Standings:
 
     def add(self, known: dict[str, Standing], kind: Kind, tier: Tier, offer: Offer) -> Standing:
         """Work out one that is not known."""
-        standing = known[offer.name] = self._work_out(kind, tier, offer.card, self._live.get(offer.name))
+        standing = known[offer.name] = self._work_out(kind, tier, offer.card, offer.name)
         return standing
 
     def forget(self, model: str) -> None:
@@ -94,11 +90,11 @@ class Standings:
         """There is news of all models."""
         self._known.clear()
 
-    def _work_out(self, kind: Kind, tier: Tier, card: ModelCard, seen: LiveStats | None) -> Standing:
-        weights = self.weights
+    def _work_out(self, kind: Kind, tier: Tier, card: ModelCard, name: str) -> Standing:
+        weights, seen = self.weights, self._live.get(name)
         good = self._posterior.belief(kind, card)
         sure = beta(*seen.outcomes()) if seen is not None else _UNSEEN
-        fast = _speed(seen, card)
+        fast = _speed(self._live.pace(name, card.tier))
         quality, success, latency = (
             weights.quality * good.mean,
             weights.success * sure.mean,
@@ -111,14 +107,10 @@ class Standings:
         return Standing(quality, fit, success, latency, quality + fit + success + latency, deviation)
 
 
-def _speed(seen: LiveStats | None, card: ModelCard) -> Belief:
+def _speed(pace: Pace) -> Belief:
     """The latency term of an ordinary answer: 1 at _FASTEST_S or below, 0 at _SLOWEST_S or above."""
-    pace = seen.pace if seen is not None else None
-    doublings, weight = pace if pace is not None else (0.0, 0.0)
-    calls = weight + _PACE_CALLS
-    doublings = (doublings * weight + _TIER_PACE[card.tier] * _PACE_CALLS) / calls
-    expected = 1.0 - (_USUAL_DOUBLINGS + doublings) / _DOUBLINGS
-    return Belief(min(max(expected, 0.0), 1.0), _PACE_SPREAD / math.sqrt(calls) / _DOUBLINGS)
+    expected = 1.0 - (_USUAL_DOUBLINGS + pace.doublings) / _DOUBLINGS
+    return Belief(min(max(expected, 0.0), 1.0), pace.deviation / _DOUBLINGS)
 
 
 _DOUBLINGS = math.log2(_SLOWEST_S / _FASTEST_S)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from ai3ray.domain.call import Usage
+from ai3ray.domain.plan import Tier
 from ai3ray.telemetry.fading import Fading, Memory, Pulse
+from ai3ray.telemetry.pace import USUAL_TOKENS, Belief, Drift, Pace
 
 WINDOW = 64
 """Calls whose seconds are kept for the quantiles."""
@@ -19,24 +19,6 @@ WARM = 4
 PRIOR_SUCCESSES = 4.75
 PRIOR_FAILURES = 0.25
 """Before anything is seen, a model is taken to succeed in 95 of 100 calls, with the weight of five calls."""
-USUAL_TOKENS = 600
-"""Output of a call whose tokens nobody counted: about 450 words of English."""
-_USUAL_FIRST_S = 0.5
-_USUAL_TOKENS_PER_S = 60.0
-
-
-def usual_seconds(output_tokens: int) -> float:
-    """Seconds that an ordinary model needs for an answer of this length: short and long ones become comparable."""
-    return _USUAL_FIRST_S + output_tokens / _USUAL_TOKENS_PER_S
-
-
-class Pace(NamedTuple):
-    """How the latency of a model's successful calls compares with `usual_seconds`, in doublings."""
-
-    doublings: float
-    """Mean of log2(seconds / usual seconds): 0 is usual, 1 is twice as slow."""
-    weight: float
-    """Calls that stand behind it."""
 
 
 class LiveStats:
@@ -44,12 +26,14 @@ class LiveStats:
 
     Args:
         pulse: what its evidence fades with, shared by the models that compete.
+        pace: how fast it is.
     """
 
-    def __init__(self, pulse: Pulse) -> None:
+    def __init__(self, pulse: Pulse, pace: Pace) -> None:
         self._pulse = pulse
         self._outcomes = Fading(pulse)
-        self._pace = Fading(pulse)
+        self.pace = pace
+        """How fast it is."""
         self._seconds: deque[float] = deque(maxlen=WINDOW)
         self._sorted: list[float] | None = []
         self._succeeded = 0
@@ -135,12 +119,6 @@ class LiveStats:
         return good + PRIOR_SUCCESSES, weight - good + PRIOR_FAILURES
 
     @property
-    def pace(self) -> Pace | None:
-        """How slow it is; None before the first successful call."""
-        total, weight = self._pace.sums()
-        return Pace(total / weight, weight) if weight else None
-
-    @property
     def share(self) -> float | None:
         """Plain share of successes; None before the first outcome."""
         return self._succeeded / self._judged if self._judged else None
@@ -161,8 +139,7 @@ class LiveStats:
     def _took(self, seconds: float, output_tokens: int, weight: float) -> None:
         self._seconds.append(seconds)
         self._sorted = None
-        if seconds > 0:
-            self._pace.add(math.log2(seconds / usual_seconds(output_tokens)), weight)
+        self.pace.took(seconds, output_tokens, weight)
 
 
 class LiveBook(Mapping[str, LiveStats]):
@@ -177,6 +154,7 @@ class LiveBook(Mapping[str, LiveStats]):
     def __init__(self, clock: Callable[[], float], memory: Memory | None = None) -> None:
         self.pulse = Pulse(clock, memory or Memory())
         """What the evidence fades with."""
+        self._drift = Drift(self.pulse)
         self._models: dict[str, LiveStats] = {}
         self._latest: deque[str] = deque(maxlen=TRAFFIC)
         self._counts: Counter[str] = Counter()
@@ -190,12 +168,17 @@ class LiveBook(Mapping[str, LiveStats]):
     def __len__(self) -> int:
         return len(self._models)
 
-    def of(self, model: str) -> LiveStats:
-        """The figures of a model, blank ones when it is new."""
+    def of(self, model: str, tier: Tier = "standard") -> LiveStats:
+        """The figures of a model, blank ones of its tier when it is new."""
         stats = self._models.get(model)
         if stats is None:
-            stats = self._models[model] = LiveStats(self.pulse)
+            stats = self._models[model] = LiveStats(self.pulse, Pace(self.pulse, self._drift, tier))
         return stats
+
+    def pace(self, model: str, tier: Tier) -> Belief:
+        """How fast the next call of a model is expected to be, called before or not."""
+        stats = self._models.get(model)
+        return stats.pace.belief() if stats is not None else self._drift.unseen(tier)
 
     def in_flight(self) -> dict[str, int]:
         """Calls that have not ended, of each model that has any."""

@@ -111,6 +111,13 @@ def test_it_runs_streams_and_asks_for_keys(running):
     assert owners == [{"owner": "alice"}]
 
 
+def test_nothing_of_it_listens_to_the_network(running):
+    family = [psutil.Process(running.process.pid), *psutil.Process(running.process.pid).children(recursive=True)]
+    ours = {process.pid for process in family}
+    listening = {c.laddr.ip for c in psutil.net_connections("inet") if c.status == "LISTEN" and c.pid in ours}
+    assert {ip.removeprefix("::ffff:").partition(".")[0] for ip in listening} == {"127"}
+
+
 def test_a_second_owner_of_the_home_stops_with_one_line_that_names_the_first(running, home_folder):
     log = home_folder / "second.log"
     began = time.monotonic()

@@ -188,9 +188,9 @@ async def test_a_query_whose_reader_leaves_is_stopped(disk: DuckDBJournal) -> No
 async def test_a_query_that_would_take_the_machine_s_memory_is_stopped(disk: DuckDBJournal, sql: str) -> None:
     """DuckDB's own limit does not see the values that functions make."""
     before, limits = psutil.Process().memory_info().rss, resource.getrlimit(resource.RLIMIT_DATA)
-    with pytest.raises(RequestError, match=r"[Mm]emory"):
+    with pytest.raises(RequestError, match="needs more memory"):
         await disk.query(sql, timeout_s=60)
-    assert psutil.Process().memory_info().rss - before < 1.5e9
+    assert psutil.Process().memory_info().rss - before < 2e9
     assert resource.getrlimit(resource.RLIMIT_DATA) == limits
     for step in whole_run("r"):
         receipt = disk.put("r", step.events, step.attempts)
@@ -199,7 +199,7 @@ async def test_a_query_that_would_take_the_machine_s_memory_is_stopped(disk: Duc
 
 async def test_a_query_that_needs_more_than_its_memory_spills_nothing(disk: DuckDBJournal, path: Path) -> None:
     """The disk is the journal's: a user's sort must not fill it."""
-    with pytest.raises(RequestError, match="Memory"):
+    with pytest.raises(RequestError, match="needs more memory"):
         await disk.query("SELECT count(*) FROM (SELECT DISTINCT repeat('x', 1000) || range FROM range(2000000))")
     assert {file.name for file in path.parent.iterdir()} <= {"journal.duckdb", "journal.duckdb.wal"}
 
@@ -217,17 +217,20 @@ async def test_values_nested_too_deeply_are_refused(disk: DuckDBJournal) -> None
         await disk.query(f"SELECT {deep}")
 
 
-async def test_a_query_that_holds_the_last_memory_gives_way_to_the_writer(disk: DuckDBJournal) -> None:
-    """They share one memory. Whoever is stopped for that is told so; nothing of the journal is lost."""
+async def test_a_query_that_holds_the_last_memory_gives_way_to_the_writer(
+    disk: DuckDBJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Should queries ever get that far. Whoever is stopped for that is told so; nothing of the journal is lost."""
+    monkeypatch.setattr("ai3ray.journal.sql_memory.QUERY_BYTES", 1 << 40)
     hungry = """
         SELECT max(text) FROM range(100000000000) AS probe
-        JOIN (SELECT range AS k, repeat(md5(range::VARCHAR), 32) AS text FROM range(200000)) AS held
+        JOIN (SELECT range AS k, repeat(md5(range::VARCHAR), 32) AS text FROM range(500000)) AS held
         ON held.k = probe.range % 10 + 1000000
     """
     asking = asyncio.create_task(disk.query(hungry, timeout_s=60))
     with disk._connection.cursor() as other:
         used = [0]
-        while used[-1] < 200e6 or used[-1] != used[-2]:  # its hash table is complete
+        while used[-1] < 500e6 or used[-1] != used[-2]:  # its hash table is complete
             used += other.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchone()
             await asyncio.sleep(0.1)
         other.execute("CREATE TEMP TABLE ballast (text VARCHAR)")
@@ -241,6 +244,6 @@ async def test_a_query_that_holds_the_last_memory_gives_way_to_the_writer(disk: 
             await receipt.committed()
             if asking.done():
                 break
-    with pytest.raises(RequestError, match="stopped: the journal needs the memory"):
+    with pytest.raises(RequestError, match="stopped: the journal needs its memory"):
         await asking
     assert (await disk.query("SELECT count(*) FROM runs WHERE complete")).rows == ((number + 1,),)

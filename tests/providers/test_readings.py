@@ -133,7 +133,17 @@ def test_openai_usage(usage, told):
 
 
 @pytest.mark.parametrize(
-    ("ticks", "usd"), [(37_756_000, 0.0037756), (0, 0.0), (-5, None), (True, None), ("9", None), (None, None)]
+    ("ticks", "usd"),
+    [
+        (37_756_000, 0.0037756),
+        (0, 0.0),
+        (-5, None),
+        (True, None),
+        ("9", None),
+        (None, None),
+        (10**13 + 1, None),
+        (10**400, None),
+    ],
 )
 def test_a_bill_in_ticks(ticks, usd):
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "cost_in_usd_ticks": ticks}

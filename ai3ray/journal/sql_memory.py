@@ -1,0 +1,131 @@
+"""Queries of the home's own user share the journal's process; this keeps them from taking its memory.
+
+DuckDB has one limit for all of its connections, and the writer would be the one to meet it: so queries
+are stopped well below. And that limit does not count what functions such as `repeat` make: so the
+process itself is bounded while queries run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+try:
+    import resource
+except ImportError:  # no POSIX system
+    resource = None  # type: ignore[assignment]
+
+QUERY_BYTES = 512 << 20
+"""What all queries together may take of DuckDB's memory; the journal's limit is nearly twice as much."""
+HEADROOM_BYTES = 3 << 29
+"""Private memory by which the process may grow while queries run."""
+
+_LOOK_EVERY_S = 0.05  # measured: on two cores two queries take 20 MB in that time, and looking takes 1.3 ms
+# Pages of tables give way by themselves; the rest of what is left out belongs to the journal, not to queries.
+_TAKEN = """
+    SELECT coalesce(sum(memory_usage_bytes), 0) FROM duckdb_memory()
+    WHERE tag NOT IN ('BASE_TABLE', 'METADATA', 'ART_INDEX', 'TRANSACTION', 'EXTERNAL_FILE_CACHE')
+"""
+
+
+class MemoryWatch:
+    """Looks after the memory that queries take, for as long as some run.
+
+    Args:
+        connection: a connection to the journal.
+        too_much: stops the queries; called from a thread of the watch.
+    """
+
+    def __init__(self, connection: DuckDBPyConnection, too_much: Callable[[], None]) -> None:
+        self._connection = connection
+        self._too_much = too_much
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._over = threading.Event()
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """For as long as a query runs; several may at once."""
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._over = threading.Event()
+                threading.Thread(target=self._watch, args=(self._over,), name="journal-memory", daemon=True).start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if self._inside == 0:
+                    self._over.set()
+
+    def _watch(self, over: threading.Event) -> None:
+        with contextlib.suppress(duckdb.Error), self._connection.cursor() as cursor:  # it may be closed meanwhile
+            while not over.wait(_LOOK_EVERY_S):
+                [(taken,)] = cursor.execute(_TAKEN).fetchall()
+                if taken > QUERY_BYTES:
+                    self._too_much()
+
+
+class Headroom:
+    """Bounds the private memory of this process. Shared memory, such as Ray's object store, is not counted.
+
+    Beyond it the huge allocation fails, and with it the query; without it the machine's memory would go.
+
+    Args:
+        grows_by: bytes that all running queries together may add.
+    """
+
+    def __init__(self, grows_by: int = HEADROOM_BYTES) -> None:
+        self._grows_by = grows_by
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before: tuple[int, int] | None = None
+
+    @contextlib.contextmanager
+    def bounded(self) -> Iterator[None]:
+        """For as long as a query runs; several may at once."""
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._lower()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if self._inside == 0:
+                    self._restore()
+
+    def _lower(self) -> None:
+        private = _private_bytes()
+        if resource is None or private is None:
+            return
+        soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        if soft == resource.RLIM_INFINITY or private + self._grows_by < soft:
+            self._before = soft, hard
+            resource.setrlimit(resource.RLIMIT_DATA, (private + self._grows_by, hard))
+
+    def _restore(self) -> None:
+        if self._before is not None:
+            resource.setrlimit(resource.RLIMIT_DATA, self._before)
+            self._before = None
+
+
+HEADROOM = Headroom()
+"""The one of this process, because the limit is one of the process."""
+
+
+def _private_bytes() -> int | None:
+    """Bytes of private writable memory of this process, where the system tells."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGESIZE")

@@ -1,0 +1,87 @@
+"""How fast models answer, on a scale that makes short and long answers, and models of all tiers, comparable."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from ai3ray.domain.plan import Tier
+from ai3ray.telemetry.fading import Alarm, Fading, Pulse, Watched
+
+USUAL_TOKENS = 600
+"""Output of an ordinary answer: about 450 words of English."""
+_USUAL_FIRST_S = 0.5
+_USUAL_TOKENS_PER_S = 60.0
+_TIER: dict[Tier, float] = {"small": -1.4, "standard": 0.0, "frontier": 0.9}
+"""How slow a model is taken to be before a call was seen."""
+_PRIOR_CALLS = 0.5
+"""Calls that what is expected of a model counts for."""
+_SPREAD = 0.5
+"""Standard deviation of one model's calls: 40 % slower, or faster."""
+_CHANGED = Alarm(keep=0.7, enough=1.5, clearly=3.5)
+"""When a model is not as fast as it was: two or three calls of thrice the time are enough."""
+
+
+def usual_seconds(output_tokens: int) -> float:
+    """Seconds that an ordinary model needs for an answer of this length."""
+    return _USUAL_FIRST_S + output_tokens / _USUAL_TOKENS_PER_S
+
+
+class Belief(NamedTuple):
+    """What is believed of a model's pace."""
+
+    doublings: float
+    """log2(seconds / usual seconds): 0 is usual, 1 is twice as slow."""
+    deviation: float
+    """Standard deviation: how unsure that is."""
+
+
+class Drift(Fading):
+    """By how many doublings the calls of all models differ from what was expected of each: slow days, fast networks."""
+
+    def mean(self) -> float:
+        """The mean difference, nearer to 0 the fewer calls there are."""
+        total, weight = self.sums()
+        return total / (weight + _PRIOR_CALLS)
+
+    def unseen(self, tier: Tier) -> Belief:
+        """The pace of a model that was never called."""
+        return Belief(_TIER[tier] + self.mean(), _SPREAD / math.sqrt(_PRIOR_CALLS))
+
+
+class Pace:
+    """The pace of one model.
+
+    One that was not called lately is taken to be as its tier is, and as the others are now: so a model that was
+    slow is tried again.
+
+    Args:
+        pulse: what evidence fades with.
+        drift: that of all models.
+        tier: its own.
+    """
+
+    __slots__ = ("_drift", "_expected", "_seen")
+
+    def __init__(self, pulse: Pulse, drift: Drift, tier: Tier) -> None:
+        self._drift = drift
+        self._expected = _TIER[tier]
+        self._seen = Watched(pulse, _CHANGED, _variance)
+
+    def took(self, seconds: float, output_tokens: int, weight: float = 1.0) -> None:
+        """A call has succeeded after so many seconds; `weight` when it stands for several."""
+        if seconds > 0:
+            beyond = math.log2(seconds / usual_seconds(output_tokens)) - self._expected
+            self._seen.watch(beyond, weight)
+            self._drift.add(beyond, weight)
+
+    def belief(self) -> Belief:
+        """How fast the next call is expected to be."""
+        total, weight = self._seen.sums()
+        calls = weight + _PRIOR_CALLS
+        beyond = (total + self._drift.mean() * _PRIOR_CALLS) / calls
+        return Belief(self._expected + beyond, _SPREAD / math.sqrt(calls))
+
+
+def _variance(total: float, weight: float) -> float:  # noqa: ARG001 - the same for fast models and slow ones
+    return _SPREAD * _SPREAD
