@@ -21,7 +21,6 @@ from ai3ray.domain.events import (
     StatsEvent,
     TaskFailed,
     Warned,
-    utc_now,
 )
 from ai3ray.domain.money import dollars
 from ai3ray.domain.plan import Assembly, Task, TaskGraph, parse_graph
@@ -127,7 +126,8 @@ class Conductor:
         """Until the run's deadline, which counts from its acceptance: waiting for a turn and a crash count too."""
         if self._request.deadline_s is None:
             return None
-        return self._request.deadline_s - (seconds_between(self._state.created_at, utc_now()) or 0.0)
+        now = self._journal.now(self._run_id)  # not the wall's, which may be set while the run is going
+        return self._request.deadline_s - (seconds_between(self._state.created_at, now) or 0.0)
 
     async def _to_the_end(self) -> None:
         if self._state.terminal:  # killed between its terminal event and its stats

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from ai3ray.domain.access import CallerLimits
 from ai3ray.domain.call import error_info
-from ai3ray.domain.events import Event, Purpose, RunStart, Stats, TaskVerified, TextDelta, event_type, utc_now
+from ai3ray.domain.events import Event, Purpose, RunStart, Stats, TaskVerified, TextDelta, event_type
 from ai3ray.domain.ids import new_id
 from ai3ray.domain.money import spent
 from ai3ray.domain.plan import Kind, TaskGraph, parse_graph
@@ -19,7 +19,7 @@ from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult, run_result
 from ai3ray.domain.run import RunState
 from ai3ray.domain.views import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
-from ai3ray.errors import Ai3Error, BudgetSpent, KeyReused, RunError, StaleEpoch, Throttled
+from ai3ray.errors import Ai3Error, BudgetSpent, KeyReused, RunError, StaleEpoch, Throttled, UnknownRun
 from ai3ray.executor.admission import admit
 from ai3ray.executor.conductor import Conductor
 from ai3ray.executor.deltas import DeltaRing
@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 LINGER_S = 30.0
 """Seconds that a finished run's deltas stay for readers who are behind."""
+PATIENCE_S = 1.0
+"""Seconds that a runner's report waits for its leases to be on disk; the next reports must not wait with it."""
 
 
 class Core:
@@ -92,6 +94,7 @@ class Core:
 
     async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
         """The next events of a run; see `Engine.feed`."""
+        await self._journal.shown(run_id)
         if not deltas:
             return self._feed(run_id, after, cursor, await self._journal.tail(run_id, after), None)
         ring = self._deltas.setdefault(run_id, DeltaRing()) if run_id in self._conductors else DeltaRing()
@@ -109,10 +112,11 @@ class Core:
 
     async def result(self, run_id: str) -> RunResult:
         """The run as it stands. Raises UnknownRun."""
-        return run_result(self._journal.state(run_id), utc_now())
+        return run_result(await self._journal.shown(run_id), self._journal.now(run_id))
 
     async def owner_of(self, run_id: str) -> str:
         """Name of the API key that started the run. Raises UnknownRun."""
+        await self._journal.shown(run_id)
         return self._journal.meta(run_id).owner
 
     async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
@@ -121,7 +125,7 @@ class Core:
 
     async def cancel(self, run_id: str, by: str = "user") -> RunResult:
         """Cancel the run and wait until it has ended."""
-        self._journal.state(run_id)  # raises UnknownRun
+        await self._journal.shown(run_id)  # raises UnknownRun
         if run_id in self._conductors:
             conductor, task = self._conductors[run_id]
             conductor.cancelled_by = by
@@ -132,6 +136,7 @@ class Core:
 
     async def resume(self, run_id: str) -> RunResult:
         """See to it that the run goes on if it has not ended; see `Engine.resume`."""
+        await self._journal.shown(run_id)
         if not self._journal.state(run_id).complete and run_id not in self._conductors:
             self._take_over(run_id)
         return await self.result(run_id)
@@ -207,7 +212,7 @@ class Core:
                 self._permits.refuse(sync.runner_id, wish, error)
             else:
                 self._permits.ask(sync.runner_id, wish)
-        grants = await self._permits.collect(sync.runner_id)
+        grants = await self._permits.collect(sync.runner_id, patience_s=PATIENCE_S)
         watched = tuple(run_id for run_id, ring in self._deltas.items() if ring.watched)
         return Synced(grants=grants, refused=refused, watched=watched)
 
@@ -275,7 +280,10 @@ class Core:
         run_id, known_hash = found
         if known_hash != body_hash:
             raise KeyReused("this Idempotency-Key came before with another body")
-        await self._journal.tail(run_id, 0)  # the first request may still be on its way to the disk
+        try:
+            await self._journal.tail(run_id, 0)  # the first request may still be on its way to the disk
+        except UnknownRun:
+            return None  # it never got there
         return Accepted(run_id=run_id, status=self._journal.state(run_id).status)
 
     def _conduct(self, run_id: str, request: RunRequest) -> None:
@@ -342,7 +350,7 @@ class Core:
     def _pass_on(self, delta: TextDelta) -> None:
         ring = self._deltas.get(delta.run_id)
         if ring is not None and ring.watched:
-            stamped = delta.model_copy(update={"ts": utc_now()})
+            stamped = delta.model_copy(update={"ts": self._journal.now(delta.run_id)})
             ring.add(stamped, self._journal.state(delta.run_id).seq)
 
     def _feed(self, run_id: str, after: int, cursor: int, lines: Sequence[str], ring: DeltaRing | None) -> Feed:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ai3ray.domain.call import Attempt, ErrorInfo, Role, Usage, error_info
-from ai3ray.domain.events import Decision, Event, TaskStart, utc_now
+from ai3ray.domain.events import Decision, Event, TaskStart
 from ai3ray.errors import Ai3Error, IllegalTransition, UnknownRun
 from ai3ray.journal.port import Journal, Receipt
 from ai3ray.pool.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal, Settlement
@@ -26,8 +26,12 @@ class _Mailbox:
         self.answers.append((answer, receipt))
         self.arrived.set()
 
+    def put_back(self, answers: list[tuple[Lease | Refusal, Receipt | None]]) -> None:
+        self.answers = answers + self.answers
+        self.arrived.set()
 
-@dataclass(frozen=True)
+
+@dataclass
 class _Open:
     """A lease that has not been settled."""
 
@@ -35,6 +39,7 @@ class _Open:
     lease: Lease
     wish: LeaseRequest
     attempt: Attempt
+    handed_over: bool = False
 
 
 class Permits:
@@ -112,15 +117,25 @@ class Permits:
         self._stopped.discard(run_id)
         self._counts.pop(run_id, None)
 
-    async def collect(self, runner_id: str) -> tuple[Lease | Refusal, ...]:
-        """The answers in a runner's mail, each lease's attempt durable by now."""
+    async def collect(self, runner_id: str, patience_s: float | None = None) -> tuple[Lease | Refusal, ...]:
+        """The answers in a runner's mail, each lease's attempt durable by now.
+
+        Args:
+            runner_id: whose mail.
+            patience_s: seconds to wait for that; what is not durable by then stays in the mail.
+        """
         mail = self._mail[runner_id]
         answers, mail.answers = mail.answers, []
         mail.arrived.clear()
-        for _, receipt in answers:
-            if receipt is not None:
-                await receipt.committed()
-        return tuple(answer for answer, _ in answers if not self._take_back(answer))
+        try:
+            async with asyncio.timeout(patience_s):
+                for _, receipt in answers:
+                    if receipt is not None:
+                        await receipt.committed()
+        except TimeoutError:
+            mail.put_back(answers)
+            return ()
+        return tuple(answer for answer, _ in answers if self._hand_over(answer))
 
     async def wait(self, runner_id: str) -> tuple[Lease | Refusal, ...]:
         """The same, waiting until there is one."""
@@ -132,12 +147,16 @@ class Permits:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _take_back(self, answer: Lease | Refusal) -> bool:
-        """Whether this is a lease of a run that was stopped while the attempt was on its way to the disk."""
-        if isinstance(answer, Refusal) or answer.run_id not in self._stopped:
-            return False
-        self.settle(Settlement(attempt_id=answer.attempt_id, token=answer.token, status="cancelled"))
-        return True
+    def _hand_over(self, answer: Lease | Refusal) -> bool:
+        """Whether the runner may have it: while its attempt was on its way to the disk, a lease may have run out."""
+        if isinstance(answer, Refusal):
+            return True
+        if answer.run_id in self._stopped:
+            self.settle(Settlement(attempt_id=answer.attempt_id, token=answer.token, status="cancelled"))
+        entry = self._open.get(answer.attempt_id)
+        if entry is not None:
+            entry.handed_over = True
+        return entry is not None
 
     def _withdraw_run(self, run_id: str) -> Sequence[tuple[str, LeaseRequest]]:
         """Forget the run's wishes; returns them, each with its runner."""
@@ -192,7 +211,7 @@ class Permits:
             provider=lease.provider,
             model=lease.model,
             status="started",
-            started_at=utc_now(),
+            started_at=self._journal.now(wish.run_id),
         )
         events: list[Event] = [
             Decision(
@@ -257,15 +276,22 @@ class Permits:
         for attempt_id in expired:
             entry = self._open.pop(attempt_id, None)
             if entry is not None:
-                lost = Settlement(
-                    attempt_id=attempt_id,
-                    token=entry.lease.token,
-                    status="lost",
-                    error=ErrorInfo(type="lease_expired", message="the lease ran out before the call was settled"),
-                    maybe_paid=True,
-                )
-                self._journal_end(entry, lost, ())
+                self._ran_out(entry)
         self._take(settled.grants)
+
+    def _ran_out(self, entry: _Open) -> None:
+        """Its call is lost; one that was never handed over, because the disk took nothing, has to be leased anew."""
+        late = ErrorInfo(type="lease_expired", message="the lease ran out before the call was settled")
+        end = Settlement(
+            attempt_id=entry.lease.attempt_id,
+            token=entry.lease.token,
+            status="lost" if entry.handed_over else "cancelled",
+            error=late if entry.handed_over else None,
+            maybe_paid=entry.handed_over,
+        )
+        self._journal_end(entry, end, ())
+        if not entry.handed_over:
+            self.ask(entry.runner_id, entry.wish)
 
 
 def _stopped(wish: LeaseRequest) -> Refusal:

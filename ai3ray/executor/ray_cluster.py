@@ -34,6 +34,8 @@ RAY_ENVIRONMENT = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_AUTH_MODE": "token",
+    # Its own 30 seconds are too few for a raylet on a machine that has much else to do.
+    "RAY_raylet_start_wait_time_s": "120",
 }
 
 # Ray starts these for clusters; a laptop's head needs none of them (seconds of boot, 50 to 70 MB each).

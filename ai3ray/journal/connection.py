@@ -1,8 +1,9 @@
-"""Opening the journal's file: who may, with which limits, and with which schema."""
+"""Opening the journal's file: who may, with which limits, and what it says when that fails."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 from pathlib import Path
@@ -11,7 +12,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from ai3ray.errors import JournalError, JournalLocked
-from ai3ray.journal.sql_files import migrations, views
+from ai3ray.journal.migration import check_version, migrate
 
 # DuckDB takes every core and most of the memory when not told otherwise, and can read any file.
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -19,6 +20,9 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": "1GB",  # users' queries are stopped at half of it
     # Nothing is spilled to the disk the journal lives on; `max_temp_directory_size` does not see to that.
     "temp_directory": "",
+    # A checkpoint that fails for want of space ends the database, and within a commit nobody knows what
+    # became of it. So commits only write to the log, and checkpoints are made apart from them.
+    "wal_autocheckpoint": "1TB",
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
@@ -41,7 +45,7 @@ async def connect(path: Path, *, read_only: bool, wait_s: float) -> DuckDBPyConn
     give_up, pause = clock() + wait_s, _FIRST_PAUSE_S
     while True:
         try:
-            return await asyncio.to_thread(_connect, path, read_only)
+            return await asyncio.to_thread(open_database, path, read_only=read_only)
         except JournalLocked:
             if clock() + pause > give_up:
                 raise
@@ -57,26 +61,36 @@ def one_line(error: BaseException) -> str:
     return " ".join(line.strip() for line in lines[:excerpt] if line.strip())
 
 
-def _connect(path: Path, read_only: bool) -> DuckDBPyConnection:
+def open_database(path: Path, *, read_only: bool = False, is_new: bool = True) -> DuckDBPyConnection:
+    """Open the file now.
+
+    Args:
+        path: the file.
+        read_only: a file that is not there is an empty journal in memory.
+        is_new: to this process; one that was open before has its schema already.
+
+    Raises:
+        JournalLocked, JournalError: as `connect`.
+    """
     try:
         if read_only and not path.exists():
-            return _set_up(duckdb.connect(config=_CONFIG), migrate=True)
-        if not read_only:
+            return _set_up(duckdb.connect(config=_CONFIG), migrates=True)
+        if is_new and not read_only:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # A second connection of this process would share the first one's lock. A token of its own
         # makes its configuration different, which DuckDB refuses.
         config = _CONFIG if read_only else {**_CONFIG, "custom_user_agent": os.urandom(8).hex()}
         connection = duckdb.connect(path, read_only=read_only, config=config)
-        return _set_up(connection, migrate=not read_only)
+        return _set_up(connection, migrates=is_new and not read_only)
     except duckdb.ConnectionException as error:
         raise _locked(path, os.getpid()) from error
     except duckdb.Error as error:
         if "Could not set lock" in str(error):
             holder = _HOLDER.search(str(error))
             raise _locked(path, int(holder[1]) if holder else None) from error
-        raise JournalError(f"cannot open the journal: {one_line(error)}") from error
+        raise _cannot_open(path, one_line(error)) from error
     except OSError as error:
-        raise JournalError(f"cannot open the journal {path}: {error.strerror or error}") from error
+        raise _cannot_open(path, error.strerror or str(error)) from error
 
 
 def _locked(path: Path, pid: int | None) -> JournalLocked:
@@ -84,46 +98,33 @@ def _locked(path: Path, pid: int | None) -> JournalLocked:
     return JournalLocked(f"the journal {path} is in use by {holder}; stop it (`ai3 down`) or wait until it ends", pid)
 
 
-def _set_up(connection: DuckDBPyConnection, *, migrate: bool) -> DuckDBPyConnection:
+def _cannot_open(path: Path, why: str) -> JournalError:
+    where = "" if str(path) in why else f" {path}"
+    return JournalError(f"cannot open the journal{where}: {why}{_remedy(why)}")
+
+
+def _remedy(why: str) -> str:
+    """What to do about the errors that every disk has one day."""
+    if any(os.strerror(code) in why for code in (errno.EACCES, errno.EPERM, errno.EROFS)):
+        return "; make its folder writable, or set AI3_HOME to one that is"
+    if any(os.strerror(code) in why for code in (errno.ENOSPC, errno.EDQUOT)):
+        return "; free space on its disk, or set AI3_HOME to a folder that has some"
+    return ""
+
+
+def _set_up(connection: DuckDBPyConnection, *, migrates: bool) -> DuckDBPyConnection:
     try:
         # Readers in one process share one database: what the first has locked is set for all.
         if connection.execute("SELECT current_setting('lock_configuration')").fetchall() != [(True,)]:
             # Comparing a TIMESTAMP with now() goes through the session's zone.
             connection.execute("SET GLOBAL TimeZone = 'UTC'")
             connection.execute("SET enable_external_access = false")  # after that, no folder can be set any more
+            connection.execute("SET enable_external_access = false")  # after that, no folder can be set any more
             connection.execute("SET lock_configuration = true")
-        _check_version(connection, migrate=migrate)
+        check_version(connection, or_older=migrates)
+        if migrates:
+            migrate(connection)
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-def _check_version(connection: DuckDBPyConnection, *, migrate: bool) -> None:
-    steps = migrations()
-    version = _version(connection)
-    if version > len(steps):
-        raise JournalError(f"the journal has schema {version}, this ai3ray knows {len(steps)}: use a newer ai3ray")
-    if migrate:
-        _migrate(connection, version, steps)
-    elif version < len(steps):
-        raise JournalError(f"the journal has schema {version}, older than {len(steps)}: `ai3 up` brings it up to date")
-
-
-def _version(connection: DuckDBPyConnection) -> int:
-    """0 for a file without a schema."""
-    has_table = "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'schema_version'"
-    if connection.execute(has_table).fetchall() == [(0,)]:
-        return 0
-    return int(connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchall()[0][0])
-
-
-def _migrate(connection: DuckDBPyConnection, version: int, steps: tuple[str, ...]) -> None:
-    """All missing steps and the views in one transaction: an old file is whole, or new."""
-    connection.begin()
-    connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at TIMESTAMP)")
-    for number, step in enumerate(steps[version:], version + 1):
-        connection.execute(step)
-        connection.execute("INSERT INTO schema_version VALUES (?, now()::TIMESTAMP)", [number])
-    connection.execute(views())
-    connection.commit()

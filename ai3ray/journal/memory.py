@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event, utc_now
 from ai3ray.domain.result import known_cost
 from ai3ray.domain.run import RunState, seconds_between
 from ai3ray.domain.views import PruneReport, RunRow
+from ai3ray.journal.clock import Clock, Monotonic, RunClock
+from ai3ray.journal.entries import Barrier, Queued, RunRecord
 from ai3ray.journal.port import RunMeta
 from ai3ray.journal.pruning import Doomed, cutoff, report_of
-from ai3ray.journal.sequencer import Barrier, Queued, RunRecord, Sequencer
+from ai3ray.journal.sequencer import Sequencer
 
 _FOR_EVER = 1 << 62
 
@@ -31,12 +35,14 @@ class MemoryJournal:
     """A journal whose entries are committed as soon as they are put.
 
     Args:
-        clock: gives the events' time stamps.
+        clock: the time of day; read when a run begins and when old ones are deleted.
+        monotonic: seconds by a clock that nobody sets: what a run's events are stamped by from there on.
     """
 
-    def __init__(self, clock: Callable[[], str] = utc_now) -> None:
+    def __init__(self, clock: Clock = utc_now, monotonic: Monotonic = time.monotonic) -> None:
         self._clock = clock
-        self._sequencer = Sequencer(_Nothing(), clock=clock, finished_kept=_FOR_EVER)
+        clocks = partial(RunClock, clock=clock, monotonic=monotonic)
+        self._sequencer = Sequencer(_Nothing(), clocks=clocks, finished_kept=_FOR_EVER)
 
     def put(
         self,
@@ -48,16 +54,24 @@ class MemoryJournal:
         meta: RunMeta | None = None,
     ) -> Queued:
         """Take entries and commit them; see `Journal.put`."""
-        stamped, entry = self._sequencer.put(run_id, events, attempts, key, meta)
+        stamped, record, entry = self._sequencer.put(run_id, events, attempts, key, meta)
         if entry is not None:
             self._sequencer.commit((entry,))
         barrier = Barrier()
         barrier.fall()
-        return Queued(stamped, barrier)
+        return Queued(stamped, barrier, record)
 
     def state(self, run_id: str) -> RunState:
         """The live state. Raises UnknownRun."""
         return self._sequencer.state(run_id)
+
+    async def shown(self, run_id: str) -> RunState:
+        """The state as far as it is committed; see `Journal.shown`."""
+        return await self._sequencer.shown(run_id)
+
+    def now(self, run_id: str) -> str:
+        """The time by the run's own clock. Raises UnknownRun."""
+        return self._sequencer.now(run_id)
 
     def meta(self, run_id: str) -> RunMeta:
         """What is kept beside the run's history. Raises UnknownRun."""
@@ -99,8 +113,8 @@ class MemoryJournal:
         self._sequencer.stop("the journal is closed")
 
 
-def _age(record: RunRecord) -> tuple[str, str]:
-    return record.state.created_at, record.state.run_id
+def _age(record: RunRecord) -> int:
+    return record.place
 
 
 def _ended_by(record: RunRecord, moment: datetime) -> bool:

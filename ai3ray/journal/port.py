@@ -68,12 +68,25 @@ class Journal(Protocol):
             IllegalTransition: the run's state does not take one of the events; nothing was changed.
             UnknownRun: no such run.
             KeyReused: `meta.request_key` already stands for another run; nothing was changed.
-            JournalError: the journal is closed, or a commit has failed before.
+            JournalError: the journal is closed or cannot write for good; or its disk takes nothing at the
+                moment, and this would begin a new run.
         """
         ...
 
     def state(self, run_id: str) -> RunState:
         """The live state, sequenced entries included. Raises UnknownRun."""
+        ...
+
+    async def shown(self, run_id: str) -> RunState:
+        """The state as far as it is committed: what may be told to others. Raises UnknownRun."""
+        ...
+
+    def now(self, run_id: str) -> str:
+        """The time by the run's own clock, which stamps its events: no jump of the wall clock disturbs it.
+
+        Raises:
+            UnknownRun: no such run.
+        """
         ...
 
     def meta(self, run_id: str) -> RunMeta:

@@ -1,5 +1,12 @@
 -- name: open_runs
-SELECT run_id FROM runs WHERE NOT complete ORDER BY created_at, run_id;
+SELECT runs.run_id
+FROM runs
+JOIN kept.history AS history ON history.run_id = runs.run_id AND seq = 1
+WHERE NOT complete
+ORDER BY history.rowid;
+
+-- name: newest_run
+SELECT max(run_id) FROM kept.history;
 
 -- name: request_keys
 SELECT request_key, run_id, request_hash FROM runs WHERE request_key IS NOT NULL;
@@ -17,7 +24,7 @@ SELECT run_id, task_id, attempt_id, role, n, provider, model, status, error_type
 FROM attempts WHERE run_id = $run_id ORDER BY started_at, attempt_id;
 
 -- name: run_puts
-SELECT key, first_seq, last_seq FROM puts WHERE run_id = $run_id;
+SELECT key, first_seq, last_seq FROM kept.puts WHERE run_id = $run_id;
 
 -- name: prunable_runs
 SELECT run_id,
@@ -29,11 +36,14 @@ WHERE complete AND finished_at <= $before
 ORDER BY finished_at, run_id;
 
 -- name: run_rows
+-- Newest first by their place in the history: the wall clock may have been set back between two runs.
+WITH begun AS (SELECT run_id, rowid AS place FROM kept.history WHERE seq = 1)
 SELECT run_id, status, prompt, created_at, seconds, cost_usd
 FROM runs
-WHERE ($before IS NULL OR (created_at, run_id) < (SELECT (created_at, run_id) FROM runs WHERE run_id = $before))
+JOIN begun USING (run_id)
+WHERE ($before IS NULL OR place < (SELECT place FROM begun WHERE run_id = $before))
   AND ($owner IS NULL OR owner = $owner)
-ORDER BY created_at DESC, run_id DESC
+ORDER BY place DESC
 LIMIT $limit;
 
 -- name: stats
@@ -57,11 +67,10 @@ FROM mine;
 WITH calls AS (SELECT * FROM attempts WHERE started_at >= $start),
      unbilled AS (SELECT * FROM calls WHERE cost_usd IS NULL AND (maybe_paid OR status = 'started')),
      reserved AS (
-         SELECT unbilled.run_id, unbilled.attempt_id, (events.body ->> '$.reserved_usd')::DOUBLE AS usd
-         FROM events
-         JOIN unbilled ON unbilled.run_id = events.run_id
-                      AND unbilled.attempt_id = events.body ->> '$.attempt_id'
-         WHERE events.type = 'decision' AND events.ts >= $start
+         SELECT unbilled.run_id, unbilled.attempt_id, (history.body ->> '$.reserved_usd')::DOUBLE AS usd
+         FROM kept.history AS history
+         JOIN unbilled ON unbilled.run_id = history.run_id AND unbilled.attempt_id = history.beside ->> '$.attempt_id'
+         WHERE history.type = 'decision' AND history.ts >= $start
      )
 SELECT runs.owner, coalesce(sum(coalesce(calls.cost_usd, reserved.usd)), 0.0)
 FROM calls

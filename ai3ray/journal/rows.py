@@ -2,43 +2,53 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from pydantic import TypeAdapter
+from pydantic_core import to_json
 
 from ai3ray.domain.call import Attempt
-from ai3ray.domain.events import Candidate, Decision, Event, TaskArtifact
+from ai3ray.domain.events import Decision, Event, TaskArtifact, TaskVerified
 from ai3ray.domain.result import known_cost, task_cost
 from ai3ray.domain.run import RunState, TaskState, seconds_between
+from ai3ray.domain.verdict import Verdict
 from ai3ray.journal.artifacts import media_type
-from ai3ray.journal.sequencer import Entry, Snapshot
+from ai3ray.journal.entries import Entry, Snapshot
 
 Row = dict[str, Any]
-Rows = dict[str, list[Row]]
+"""A row of a table by column."""
 
-KEYS: dict[str, tuple[str, ...]] = {
-    "runs": ("run_id",),
-    "tasks": ("run_id", "task_id"),
-    "attempts": ("run_id", "attempt_id"),
-}
-"""The tables whose rows change, and what names a row."""
+_BIGINT_MAX = (1 << 63) - 1
+
+
+class Line(NamedTuple):
+    """A row of `history`."""
+
+    run_id: str
+    seq: int
+    ts: datetime | None
+    type: str
+    task_id: str | None
+    body: str
+    beside: str | None
+
+
+class News(NamedTuple):
+    """A row of `news`."""
+
+    kind: str
+    run_id: str
+    key: str
+    body: str
 
 
 class Batch(NamedTuple):
-    """What one transaction writes, by table; every list has a row."""
+    """What one transaction appends."""
 
-    new: Rows
-    """Rows that were not there before."""
-    changed: Rows
-    """Rows that replace the ones of the same key."""
-
-
-_CANDIDATES: TypeAdapter[tuple[Candidate, ...]] = TypeAdapter(tuple[Candidate, ...])
-_BIGINT_MAX = (1 << 63) - 1
+    history: list[Line]
+    news: list[News]
 
 
 def batch_of(entries: Iterable[Entry]) -> Batch:
@@ -46,50 +56,59 @@ def batch_of(entries: Iterable[Entry]) -> Batch:
     by_run: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         by_run[entry.after.state.run_id].append(entry)
-    batch = Batch(new=defaultdict(list), changed=defaultdict(list))
-    for run_entries in by_run.values():
-        _add_history(batch.new, run_entries)
-        _add_changes(batch, run_entries[0].before, run_entries[-1].after)
+    batch = Batch([], [])
+    for run_id, run_entries in by_run.items():
+        for entry in run_entries:
+            state = entry.after.state
+            batch.history.extend(map(_line, entry.events, entry.lines, [state] * len(entry.lines)))
+            if entry.key is not None:
+                batch.news.append(_news("put", entry.key, _put_row(run_id, entry)))
+        batch.news.extend(_versions(run_entries[0].before, run_entries[-1].after))
     return batch
 
 
-def _add_history(rows: Rows, entries: Sequence[Entry]) -> None:
-    for entry in entries:
-        for event, line in zip(entry.events, entry.lines, strict=True):
-            rows["events"].append(_event_row(event, line))
-            if isinstance(event, Decision):
-                rows["decisions"].append(_decision_row(event))
-            elif isinstance(event, TaskArtifact):
-                rows["artifacts"].append(_artifact_row(event, entry.after.state))
-        if entry.key is not None:
-            run_id, (first, last) = entry.after.state.run_id, entry.span
-            rows["puts"].append({"run_id": run_id, "key": entry.key, "first_seq": first, "last_seq": last})
-
-
-def _add_changes(batch: Batch, before: Snapshot, after: Snapshot) -> None:
+def _versions(before: Snapshot, after: Snapshot) -> Iterable[News]:
+    """The new versions of what has changed."""
     old, new = before.state, after.state
     calls = [call for call_id, call in new.attempts.items() if old.attempts.get(call_id) is not call]
     for call in calls:
-        _rows(batch, "attempts", known=call.attempt_id in old.attempts).append(_attempt_row(call))
-    by_task: dict[str | None, list[Attempt]] = defaultdict(list)
-    for call in new.attempts.values():
-        by_task[call.task_id].append(call)
+        yield _news("attempt", call.attempt_id, _attempt_row(call))
     called = {call.task_id for call in calls}
-    for task_id, task in new.tasks.items():
-        if task_id in called or old.tasks.get(task_id) is not task:
-            row = _task_row(new.run_id, task, by_task[task_id])
-            _rows(batch, "tasks", known=task_id in old.tasks).append(row)
-    if calls or before.meta is not after.meta or _outline(old) != _outline(new):
-        _rows(batch, "runs", known=old.seq > 0).append(_run_row(after))
+    tasks = [task for task_id, task in new.tasks.items() if task_id in called or old.tasks.get(task_id) is not task]
+    by_task = _calls_of({task.id for task in tasks}, new)
+    for task in tasks:
+        yield _news("task", task.id, _task_row(new.run_id, task, by_task[task.id]))
+    if before.meta is not after.meta or _outline(old) != _outline(new):
+        yield _news("run", "", _run_row(after))
 
 
-def _rows(batch: Batch, table: str, *, known: bool) -> list[Row]:
-    return (batch.changed if known else batch.new)[table]
+def _news(kind: str, key: str, row: Row) -> News:
+    # What is no number, such as a price that came out as NaN, has no place in JSON; NULL says that it is unknown.
+    return News(kind, row["run_id"], key, to_json(row, inf_nan_mode="null").decode())
+
+
+def _calls_of(task_ids: Container[str | None], state: RunState) -> dict[str | None, list[Attempt]]:
+    calls: dict[str | None, list[Attempt]] = defaultdict(list)
+    for call in state.attempts.values():
+        if call.task_id in task_ids:
+            calls[call.task_id].append(call)
+    return calls
 
 
 def _outline(state: RunState) -> tuple[object, ...]:
-    """What a run's own row shows, but for its calls."""
-    return state.status, state.assembly, state.graph is None, state.warnings, state.complete
+    """What a run's own row shows."""
+    calls = state.attempts.values()
+    return (
+        state.seq > 0,
+        state.status,
+        state.assembly,
+        state.graph is None,
+        state.warnings,
+        state.complete,
+        known_cost(calls),
+        sum(call.input_tokens for call in calls),
+        sum(call.output_tokens for call in calls),
+    )
 
 
 def _run_row(run: Snapshot) -> Row:
@@ -109,7 +128,7 @@ def _run_row(run: Snapshot) -> Row:
         "cost_usd": known_cost(calls),
         "input_tokens": _bigint(sum(call.input_tokens for call in calls)),
         "output_tokens": _bigint(sum(call.output_tokens for call in calls)),
-        "warnings": json.dumps(state.warnings, ensure_ascii=False),
+        "warnings": state.warnings,
         "request_key": meta.request_key,
         "request_hash": meta.request_hash,
         "epoch": meta.epoch,
@@ -133,10 +152,10 @@ def _task_row(run_id: str, task: TaskState, calls: Sequence[Attempt]) -> Row:
         "provider": task.provider,
         "model": task.model,
         "attempts": task.attempts,
-        "depends_on": json.dumps(task.depends_on),
+        "depends_on": task.depends_on,
         "cost_usd": task_cost(calls),
         "seconds": task.seconds,
-        "verdict": task.verdict.model_dump_json() if task.verdict else None,
+        "verdict": task.verdict.model_dump() if task.verdict else None,
         "artifact": task.artifact,
         "started_at": _timestamp(task.started_at),
         "finished_at": _timestamp(task.finished_at),
@@ -154,37 +173,30 @@ def _attempt_row(call: Attempt) -> Row:
     }
 
 
-def _event_row(event: Event, line: str) -> Row:
-    return {
-        "run_id": event.run_id,
-        "seq": event.seq,
-        "ts": _timestamp(event.ts),
-        "type": event.type,
-        "task_id": event.task_id,
-        "body": line,
-    }
+def _put_row(run_id: str, entry: Entry) -> Row:
+    return {"run_id": run_id, "key": entry.key, "first_seq": entry.span.first, "last_seq": entry.span.last}
 
 
-def _decision_row(event: Decision) -> Row:
-    return {
-        "run_id": event.run_id,
-        "task_id": event.task_id,
-        "attempt_id": event.attempt_id,
-        "model": event.model,
-        "candidates": _CANDIDATES.dump_json(event.candidates).decode(),
-    }
+def _line(event: Event, line: str, state: RunState) -> Line:
+    beside = _beside(event, state)
+    as_json = to_json(beside, inf_nan_mode="null").decode() if beside else None
+    return Line(event.run_id, event.seq, _timestamp(event.ts), event.type, event.task_id, line, as_json)
 
 
-def _artifact_row(event: TaskArtifact, state: RunState) -> Row:
-    output = state.graph.task(event.task_id).output if state.graph and event.task_id else "text"
-    return {
-        "artifact": event.artifact,
-        "run_id": event.run_id,
-        "task_id": event.task_id,
-        "media_type": media_type(output),
-        "bytes": len(event.text.encode()),
-        "text": event.text,
-    }
+def _beside(event: Event, state: RunState) -> Row | None:
+    """What SQL asks an event for most."""
+    match event:
+        case Decision():
+            return {"attempt_id": event.attempt_id, "model": event.model}
+        case TaskArtifact():
+            output = state.graph.task(event.task_id).output if state.graph and event.task_id else "text"
+            size = len(event.text.encode())
+            return {"artifact": event.artifact, "media_type": media_type(output), "bytes": size}
+        case TaskVerified(verdict=Verdict() as said):
+            author = state.tasks[event.task_id or ""]
+            known = {"by": said.by, "passed": said.passed, "score": said.score, "defects": len(said.defects)}
+            return {"model": author.model, "kind": author.kind, **known}
+    return None
 
 
 def _timestamp(stamp: str | None) -> datetime | None:

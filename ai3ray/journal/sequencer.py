@@ -4,96 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from ai3ray.domain.call import Attempt
-from ai3ray.domain.events import Event, parse_event, utc_now
+from ai3ray.domain.events import Event, parse_event
 from ai3ray.domain.run import RunState, apply, record_attempt
 from ai3ray.errors import IllegalTransition, JournalError, KeyReused, UnknownRun
+from ai3ray.journal.clock import Clocks, RunClock
+from ai3ray.journal.entries import Entry, RunRecord, Snapshot, Span
 from ai3ray.journal.port import RunMeta
 
 FINISHED_KEPT = 8
-
-
-class Snapshot(NamedTuple):
-    """A run at one moment of its history."""
-
-    state: RunState
-    meta: RunMeta
-
-
-class Span(NamedTuple):
-    """The events of one put: from `first` to `last` inclusive; `last` is `first - 1` when it had none."""
-
-    first: int
-    last: int
-
-
-@dataclass(slots=True)
-class RunRecord:
-    """One run in memory: all that was sequenced, and how much of it is on disk."""
-
-    state: RunState = field(default_factory=RunState)
-    meta: RunMeta = field(default_factory=RunMeta)
-    lines: list[str] = field(default_factory=list)
-    puts: dict[str, Span] = field(default_factory=dict)
-    committed: int = 0
-    """Events on disk."""
-    pending: int = 0
-    """Entries that are not on disk."""
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set, and replaced, when `committed` grows or never will again."""
-
-    def wake(self) -> None:
-        """Let every waiting reader look again."""
-        self.news.set()
-        self.news = asyncio.Event()
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What one put added to a run."""
-
-    record: RunRecord
-    before: Snapshot
-    after: Snapshot
-    events: tuple[Event, ...]
-    lines: tuple[str, ...]
-    span: Span
-    key: str | None
-
-
-class Barrier:
-    """Falls when a batch is on disk, or never will be."""
-
-    def __init__(self) -> None:
-        self._done = asyncio.Event()
-        self._error: str | None = None
-
-    def fall(self, error: str | None = None) -> None:
-        """Release everybody, with JournalError when there is an error."""
-        self._error = error
-        self._done.set()
-
-    async def committed(self) -> None:
-        """Wait for it; raises JournalError."""
-        await self._done.wait()
-        if self._error:
-            raise JournalError(self._error)
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """The receipt of one put."""
-
-    events: tuple[Event, ...]
-    barrier: Barrier
-
-    async def committed(self) -> None:
-        """Return once they are on disk; raises JournalError when they will never be."""
-        await self.barrier.committed()
+WAITING_BYTES = 64 << 20
+"""Entries that may wait in memory while the disk takes none."""
+_ATTEMPT_BYTES = 1000
 
 
 class Stored(Protocol):
@@ -113,9 +38,10 @@ class Sequencer:
 
     Args:
         stored: where runs are that are not in memory.
-        clock: gives the events' time stamps.
+        clocks: makes the clocks that events are stamped by.
         open_runs: ids of stored runs that are not complete, oldest first.
         request_keys: run id and body hash of stored runs by Idempotency-Key.
+        newest: the highest id of a stored run. Ids grow with time, so most new ones need not be looked for.
         finished_kept: how many finished runs stay in memory.
     """
 
@@ -123,19 +49,24 @@ class Sequencer:
         self,
         stored: Stored,
         *,
-        clock: Callable[[], str] = utc_now,
+        clocks: Clocks = RunClock,
         open_runs: Iterable[str] = (),
         request_keys: Mapping[str, tuple[str, str | None]] | None = None,
+        newest: str = "",
         finished_kept: int = FINISHED_KEPT,
     ) -> None:
         self._stored = stored
-        self._clock = clock
+        self._clocks = clocks
         self._open = dict.fromkeys(open_runs)
         self._request_keys = dict(request_keys or {})
+        self._newest = newest
         self._finished_kept = finished_kept
         self._live: dict[str, RunRecord] = {}
         self._finished: OrderedDict[str, RunRecord] = OrderedDict()
         self._hidden: set[str] = set()
+        self._begun = 0
+        self._waiting = 0
+        self._held: str | None = None
         self._refusal: str | None = None
         self._stopped: str | None = None
 
@@ -146,8 +77,8 @@ class Sequencer:
         attempts: Sequence[Attempt],
         key: str | None,
         meta: RunMeta | None,
-    ) -> tuple[tuple[Event, ...], Entry | None]:
-        """The stamped events, and what is to be committed: None when the key was there before.
+    ) -> tuple[tuple[Event, ...], RunRecord, Entry | None]:
+        """The stamped events, their run, and what is to be committed: None when the key was there before.
 
         Raises:
             IllegalTransition, UnknownRun, KeyReused, JournalError: as `Journal.put`.
@@ -156,23 +87,47 @@ class Sequencer:
             raise JournalError(self._refusal)
         record = self._find(run_id)
         if record is not None and key is not None and key in record.puts:
-            return _events_of(record, record.puts[key]), None
+            return _events_of(record, record.puts[key]), record, None
         if record is None and not (events and events[0].type == "run_start"):
             raise UnknownRun(f"there is no run {run_id!r}")
         self._check_request_key(run_id, meta)
-        record = record or RunRecord()
-        state, stamped = self._fold(run_id, record.state, events, attempts)
+        self._check_room(record)
+        record = record or RunRecord(self._clocks(), place=self._begun + 1)
+        state, stamped = self._fold(run_id, record, events, attempts)
         lines = tuple(event.line() for event in stamped)
+        entry = Entry(
+            record=record,
+            before=Snapshot(record.state, record.meta),
+            after=Snapshot(state, meta or record.meta),
+            events=stamped,
+            lines=lines,
+            span=Span(record.state.seq + 1, state.seq),
+            key=key,
+            weight=sum(map(len, lines)) + _ATTEMPT_BYTES * len(attempts),
+        )
         # Nothing was changed up to here, and nothing can fail from here on.
-        return stamped, self._take(run_id, record, Snapshot(state, meta or record.meta), stamped, lines, key)
+        self._take(run_id, entry)
+        return stamped, record, entry
 
     def state(self, run_id: str) -> RunState:
         """The live state; raises UnknownRun."""
         return self._record(run_id).state
 
+    async def shown(self, run_id: str) -> RunState:
+        """The state as far as it is on disk; raises UnknownRun, also when nothing of the run is."""
+        await self._recall(run_id)
+        shown = self._record(run_id).shown
+        if shown is None:
+            raise UnknownRun(f"there is no run {run_id!r}")
+        return shown
+
     def meta(self, run_id: str) -> RunMeta:
         """What is kept beside the run's history; raises UnknownRun."""
         return self._record(run_id).meta
+
+    def now(self, run_id: str) -> str:
+        """The time by the run's own clock; raises UnknownRun."""
+        return self._record(run_id).clock()
 
     def find_by_key(self, request_key: str) -> tuple[str, str | None] | None:
         """Run id and body hash of the run that came with this Idempotency-Key."""
@@ -191,6 +146,7 @@ class Sequencer:
         """The committed lines after `after`, as `Journal.tail`."""
         after = max(after, 0)
         while run_id in self._open or run_id in self._live or run_id in self._finished:
+            await self._recall(run_id)
             record = self._record(run_id)
             if record.committed > after:
                 return record.lines[after : record.committed]
@@ -210,7 +166,9 @@ class Sequencer:
         for entry in entries:
             record = entry.record
             record.committed = max(record.committed, entry.span.last)
+            record.shown = entry.after.state
             record.pending -= 1
+            self._waiting -= entry.weight
             touched[record.state.run_id] = record
         for run_id, record in touched.items():
             record.wake()
@@ -238,6 +196,30 @@ class Sequencer:
         self._request_keys = {key: known for key, known in self._request_keys.items() if known[0] not in gone}
         self._hidden -= gone
 
+    def hold(self, reason: str) -> bool:
+        """The disk takes nothing at the moment: accept no new runs. Gives whether that is news."""
+        known, self._held = self._held, reason
+        return known is None
+
+    def admit(self) -> None:
+        """The disk takes entries again."""
+        self._held = None
+
+    def expel(self, entries: Sequence[Entry], reason: str) -> list[Entry]:
+        """Refuse the runs of which nothing is on disk; gives the entries of the others back.
+
+        They were never acknowledged, so whoever sent them hears the reason at once.
+        """
+        for record in {id(entry.record): entry.record for entry in entries}.values():
+            if record.shown is None and not record.refused:
+                record.refused = reason
+                self._live.pop(record.state.run_id)
+                self._open.pop(record.state.run_id, None)
+                self._request_keys.pop(record.meta.request_key or "", None)
+                record.wake()
+        self._waiting -= sum(entry.weight for entry in entries if entry.record.refused)
+        return [entry for entry in entries if not entry.record.refused]
+
     def refuse(self, reason: str) -> None:
         """Take no more entries."""
         self._refusal = self._refusal or reason
@@ -259,24 +241,43 @@ class Sequencer:
         if run_id in self._hidden:
             return None
         record = self._live.get(run_id) or self._finished.get(run_id)
-        if record is None:
+        if record is None and run_id <= self._newest:
             record = self._stored.load(run_id)
-            if record is not None and record.state.complete:
-                self._retire(run_id, record)
-            elif record is not None:
-                self._live[run_id] = record
+            if record is not None:
+                self._adopt(run_id, record)
         return record
+
+    async def _recall(self, run_id: str) -> None:
+        """Bring a run from disk into memory without holding up the loop; nothing when there is no such run."""
+        in_memory = run_id in self._live or run_id in self._finished
+        if not in_memory and run_id not in self._hidden and run_id <= self._newest:
+            record = await asyncio.to_thread(self._stored.load, run_id)
+            if record is not None and run_id not in self._hidden:
+                self._adopt(run_id, record)
+
+    def _adopt(self, run_id: str, record: RunRecord) -> None:
+        """Take in a run from disk, unless somebody was quicker."""
+        if run_id in self._live or run_id in self._finished:
+            return
+        if record.state.complete:
+            self._retire(run_id, record)
+        else:
+            self._live[run_id] = record
 
     def _check_request_key(self, run_id: str, meta: RunMeta | None) -> None:
         known = self.find_by_key(meta.request_key) if meta and meta.request_key is not None else None
         if known is not None and known[0] != run_id:
             raise KeyReused("this Idempotency-Key already stands for another run")
 
+    def _check_room(self, record: RunRecord | None) -> None:
+        """While the disk takes nothing, a new run waits outside, and one under way goes on in memory, within bounds."""
+        if self._held and (record is None or self._waiting > WAITING_BYTES):
+            raise JournalError(self._held)
+
     def _fold(
-        self, run_id: str, state: RunState, drafts: Sequence[Event], attempts: Sequence[Attempt]
+        self, run_id: str, record: RunRecord, drafts: Sequence[Event], attempts: Sequence[Attempt]
     ) -> tuple[RunState, tuple[Event, ...]]:
-        now = self._clock()
-        stamped = []
+        state, now, stamped = record.state, record.clock(), []
         for draft in drafts:
             event = draft.model_copy(update={"run_id": run_id, "seq": state.seq + 1, "ts": now})
             state = apply(state, event)
@@ -287,31 +288,24 @@ class Sequencer:
             state = record_attempt(state, attempt)
         return state, tuple(stamped)
 
-    def _take(
-        self,
-        run_id: str,
-        record: RunRecord,
-        after: Snapshot,
-        events: tuple[Event, ...],
-        lines: tuple[str, ...],
-        key: str | None,
-    ) -> Entry:
-        span = Span(record.state.seq + 1, after.state.seq)
-        entry = Entry(record, Snapshot(record.state, record.meta), after, events, lines, span, key)
-        record.state, record.meta = after
-        record.lines.extend(lines)
+    def _take(self, run_id: str, entry: Entry) -> None:
+        record = entry.record
+        record.state, record.meta = entry.after
+        record.lines.extend(entry.lines)
         record.pending += 1
-        if key is not None:
-            record.puts[key] = entry.span
+        if entry.key is not None:
+            record.puts[entry.key] = entry.span
         if record.meta.request_key is not None:
             self._request_keys[record.meta.request_key] = (run_id, record.meta.request_hash)
+        self._begun = max(self._begun, record.place)
+        self._newest = max(self._newest, run_id)
+        self._waiting += entry.weight
         self._finished.pop(run_id, None)
         self._live[run_id] = record
         if record.state.complete:
             self._open.pop(run_id, None)
         else:
             self._open[run_id] = None
-        return entry
 
     def _retire(self, run_id: str, record: RunRecord) -> None:
         """A finished run that is on disk needs no memory; the latest few keep theirs for quick answers."""

@@ -15,6 +15,7 @@ from duckdb import DuckDBPyConnection
 from ai3ray.domain.views import Table
 from ai3ray.errors import RequestError
 from ai3ray.journal.connection import one_line
+from ai3ray.journal.file import Cursors
 from ai3ray.journal.sql_guard import select_of
 from ai3ray.journal.sql_limits import stand_back
 from ai3ray.journal.sql_memory import HEADROOM, MemoryWatch
@@ -37,7 +38,7 @@ class SqlConsole:
     Its threads stand back behind the writer's, and what the queries take of memory is bounded.
     """
 
-    def __init__(self, connection: DuckDBPyConnection) -> None:
+    def __init__(self, connection: Cursors) -> None:
         self._connection = connection
         self._threads = ThreadPoolExecutor(_QUERIES_AT_A_TIME, thread_name_prefix="journal-sql", initializer=stand_back)
         self._running: set[DuckDBPyConnection] = set()

@@ -14,10 +14,11 @@ from typing import Any
 import duckdb
 from duckdb import DuckDBPyConnection
 
+from ai3ray.journal.file import Cursors
 from ai3ray.journal.sql_files import views
 
-TABLES = ("runs", "tasks", "attempts", "decisions", "events", "artifacts")
-"""What the contract promises; the rest of the journal is nobody's business."""
+TABLES = ("runs", "tasks", "attempts", "decisions", "events", "artifacts", "verdicts")
+"""What the contract promises, and what its views read; the rest of the journal is nobody's business."""
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,
@@ -45,7 +46,7 @@ class CopyWriter:
         journal: a connection to the journal.
     """
 
-    def __init__(self, journal: DuckDBPyConnection) -> None:
+    def __init__(self, journal: Cursors) -> None:
         self._journal = journal
         self._running: tuple[DuckDBPyConnection, ...] = ()
         self._stopped = False

@@ -11,11 +11,11 @@ _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 def migrations() -> tuple[str, ...]:
     """The steps from an empty file to the newest schema; step `n` leads to version `n`."""
-    return (_text("journal/schema.sql"),)
+    return (_text("journal/schema_1.sql"), _text("journal/schema_2.sql"))
 
 
 def views() -> str:
-    """The telemetry views; they hold no data and are created anew at every opening."""
+    """The telemetry views; they hold no data and are created anew whenever they have changed."""
     return _text("telemetry/views.sql")
 
 

@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from duckdb import DuckDBPyConnection
-
 from ai3ray.domain.views import Table
 from ai3ray.errors import EngineError, JournalError, RequestError, Throttled
+from ai3ray.journal.file import Cursors
 from ai3ray.journal.sql_changes import Changes
 from ai3ray.journal.sql_copy import CopyWriter
 from ai3ray.journal.sql_limits import stand_back
@@ -31,9 +30,7 @@ class IsolatedSql:
         limits: what queries may take.
     """
 
-    def __init__(
-        self, connection: DuckDBPyConnection, journal: Path, clock: Callable[[], str], limits: SqlLimits
-    ) -> None:
+    def __init__(self, connection: Cursors, journal: Path, clock: Callable[[], str], limits: SqlLimits) -> None:
         self._limits = limits
         self._folder = journal.parent / "sql"
         self._writer = CopyWriter(connection)

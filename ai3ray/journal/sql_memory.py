@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
-from duckdb import DuckDBPyConnection
+
+from ai3ray.errors import JournalError
+from ai3ray.journal.file import Cursors
 
 try:
     import resource
@@ -23,7 +25,7 @@ except ImportError:  # no POSIX system
 
 QUERY_BYTES = 512 << 20
 """What all queries together may take of DuckDB's memory; the journal's limit is nearly twice as much."""
-HEADROOM_BYTES = 3 << 29
+HEADROOM_BYTES = 1 << 30
 """Private memory by which the process may grow while queries run."""
 
 _LOOK_EVERY_S = 0.05  # measured: on two cores two queries take 20 MB in that time, and looking takes 1.3 ms
@@ -42,7 +44,7 @@ class MemoryWatch:
         too_much: stops the queries; called from a thread of the watch.
     """
 
-    def __init__(self, connection: DuckDBPyConnection, too_much: Callable[[], None]) -> None:
+    def __init__(self, connection: Cursors, too_much: Callable[[], None]) -> None:
         self._connection = connection
         self._too_much = too_much
         self._lock = threading.Lock()
@@ -66,7 +68,8 @@ class MemoryWatch:
                     self._over.set()
 
     def _watch(self, over: threading.Event) -> None:
-        with contextlib.suppress(duckdb.Error), self._connection.cursor() as cursor:  # it may be closed meanwhile
+        # It may be closed meanwhile.
+        with contextlib.suppress(duckdb.Error, JournalError), self._connection.cursor() as cursor:
             while not over.wait(_LOOK_EVERY_S):
                 [(taken,)] = cursor.execute(_TAKEN).fetchall()
                 if taken > QUERY_BYTES:

@@ -7,17 +7,18 @@ from datetime import datetime
 from typing import Any
 
 import duckdb
-from duckdb import DuckDBPyConnection
 
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Stats, parse_event
 from ai3ray.domain.run import fold
 from ai3ray.domain.views import RunRow
 from ai3ray.errors import JournalError
+from ai3ray.journal.clock import Clocks, RunClock
 from ai3ray.journal.connection import one_line
+from ai3ray.journal.entries import RunRecord, Span
+from ai3ray.journal.file import Cursors
 from ai3ray.journal.port import RunMeta
 from ai3ray.journal.pruning import Doomed
-from ai3ray.journal.sequencer import RunRecord, Span
 from ai3ray.journal.sql_files import named_queries
 
 _ATTEMPT_FIELDS = tuple(Attempt.model_fields)
@@ -35,22 +36,30 @@ _STATS_FIELDS = (
 
 
 class Tables:
-    """The read side of one connection; safe to use from several threads."""
+    """The read side of the journal's database; safe to use from several threads.
 
-    def __init__(self, connection: DuckDBPyConnection) -> None:
-        self._connection = connection
+    Args:
+        cursors: gives connections to it.
+        clocks: makes the clock of a run that is taken up again.
+    """
+
+    def __init__(self, cursors: Cursors, clocks: Clocks = RunClock) -> None:
+        self._cursors = cursors
+        self._clocks = clocks
         self._queries = named_queries()
 
     def load(self, run_id: str) -> RunRecord | None:
         """The whole run, folded anew from its history; None when there is no such run."""
-        metas = self._fetch("run_meta", run_id=run_id)
-        if not metas:
-            return None
-        owner, request_key, request_hash, epoch = metas[0]
         lines = [body for (body,) in self._fetch("run_lines", run_id=run_id, after=0)]
-        state = fold((parse_event(line) for line in lines), self._attempts(run_id))
+        if not lines:
+            return None
+        ((owner, request_key, request_hash, epoch),) = self._fetch("run_meta", run_id=run_id)
+        events = [parse_event(line) for line in lines]
+        state = fold(events, self._attempts(run_id))
         return RunRecord(
+            clock=self._clocks(events[-1].ts),
             state=state,
+            shown=state,
             meta=RunMeta(owner=owner, request_key=request_key, request_hash=request_hash, epoch=epoch),
             lines=lines,
             puts={key: Span(first, last) for key, first, last in self._fetch("run_puts", run_id=run_id)},
@@ -60,7 +69,7 @@ class Tables:
     def lines(self, run_id: str, after: int) -> Sequence[str] | None:
         """The run's event lines after `after`; None when there is no such run."""
         lines = [body for (body,) in self._fetch("run_lines", run_id=run_id, after=after)]
-        return lines if lines or self._fetch("run_meta", run_id=run_id) else None
+        return lines if lines or self._fetch("run_lines", run_id=run_id, after=0) else None
 
     def runs(self, limit: int, before: str | None, owner: str | None = None) -> list[RunRow]:
         """Runs, newest first; `before` is the run id the page starts after, `owner` whose runs are wanted."""
@@ -86,6 +95,11 @@ class Tables:
         """Owners and the US dollars that their calls since this moment (UTC, no zone) cost, unknown bills included."""
         return [(owner, usd) for owner, usd in self._fetch("spent_since", start=start)]
 
+    def newest(self) -> str:
+        """The highest id of a run; empty when there is none."""
+        ((run_id,),) = self._fetch("newest_run")
+        return run_id or ""
+
     def open_runs(self) -> list[str]:
         """Ids of runs whose last event is not in, oldest first."""
         return [run_id for (run_id,) in self._fetch("open_runs")]
@@ -109,7 +123,7 @@ class Tables:
     def _fetch(self, query: str, **values: str | int | datetime | None) -> list[tuple[Any, ...]]:
         try:
             # A cursor is a connection of its own: several threads may read while one writes.
-            with self._connection.cursor() as cursor:
+            with self._cursors.cursor() as cursor:
                 return cursor.execute(self._queries[query], values or None).fetchall()
         except duckdb.Error as error:
             raise JournalError(f"cannot read the journal: {one_line(error)}") from error

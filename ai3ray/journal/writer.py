@@ -3,86 +3,169 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from ai3ray.journal.rows import KEYS, Batch, Row
+from ai3ray.journal.file import JournalFile
+from ai3ray.journal.rows import Batch
+from ai3ray.journal.trouble import told_apart
 
-_OF_A_RUN = ("runs", "tasks", "attempts", "decisions", "events", "artifacts", "puts")
+Alone = Callable[[], AbstractContextManager[None]]
 
-Action = Literal["insert", "upsert"]
-
-# Measured: an UPDATE by key takes 0.7 ms a row; an upsert 2 ms, then 0.02 ms a row.
-_UPDATED_ONE_BY_ONE = 2
+_KEYS = {
+    "run": ("run_id",),
+    "task": ("run_id", "task_id"),
+    "attempt": ("run_id", "attempt_id"),
+    "put": ("run_id", "key"),
+}
+"""Kinds of rows, and what names one."""
+_OF_A_RUN = ("kept.history", "kept.news", *(f"kept.{kind}_rows" for kind in _KEYS))
 
 
 class Writer:
-    """The one connection that writes; used by one thread."""
+    """The one connection that writes; used by one thread.
 
-    def __init__(self, connection: DuckDBPyConnection) -> None:
-        self._connection = connection
+    Args:
+        file: the journal's file.
+        alone: inside of it no query runs: they hold memory, and the database open.
+    """
+
+    def __init__(self, file: JournalFile, alone: Alone) -> None:
+        self._file = file
+        self._alone = alone
+        self._connection: DuckDBPyConnection | None = file.cursor()
         # Setting up an appender costs more than filling it, so each is kept for the next batch.
-        self._appenders: dict[tuple[str, Action], duckdb.Appender] = {}
+        self._appenders: dict[str, duckdb.Appender] = {}
+        self._in_doubt = False
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the last batch may be on disk although writing it failed."""
+        return self._in_doubt
 
     def write(self, batch: Batch) -> None:
-        """Commit these rows, all or none. Raises duckdb.Error."""
-        with self._transaction():
-            for table, rows in batch.new.items():
-                self._append(table, rows, "insert")
-            for table, rows in batch.changed.items():
-                if len(rows) <= _UPDATED_ONE_BY_ONE:
-                    self._update(table, rows)
-                else:
-                    self._append(table, rows, "upsert")
+        """Commit these rows, all or none; the batch that was in doubt is written unless it is there.
+
+        Raises:
+            DiskTrouble: not now; the same batch may be written later.
+            duckdb.Error, JournalError: never.
+        """
+        with self._telling_apart():
+            self._file.check()
+            try:
+                self._insert(batch)
+            except (duckdb.OutOfMemoryException, duckdb.TransactionException) as error:
+                # The second may follow on the first; on a disk that takes nothing it may as well.
+                if isinstance(error, duckdb.TransactionException) and told_apart(error) is not error:
+                    raise
+                with self._alone():  # users' queries share the memory with the writer, which goes first
+                    self._insert(batch)
+            except duckdb.FatalException:
+                self._insert(batch)  # opening the database anew takes no space
 
     def delete(self, run_ids: Sequence[str]) -> None:
-        """Delete these runs from every table, all or none. Raises duckdb.Error."""
+        """Delete these runs from every table, all or none. Raises as `write`."""
         chosen = "WHERE run_id IN (SELECT unnest($1))"
-        with self._transaction():
+        with self._telling_apart(), self._transaction() as connection:
             # A checkpoint rewrites the columns that changed, but leaves deleted rows where they are until
             # something is added beside them. So the long texts are emptied first: their blocks become free.
-            self._connection.execute(f"UPDATE events SET body = '{{}}' {chosen}", [run_ids])  # noqa: S608 (our names)
-            self._connection.execute(f"UPDATE artifacts SET text = '' {chosen}", [run_ids])  # noqa: S608 (our names)
+            connection.execute(f"UPDATE kept.history SET body = '{{}}' {chosen}", [run_ids])  # noqa: S608 (our names)
             for table in _OF_A_RUN:
-                self._connection.execute(f"DELETE FROM {table} {chosen}", [run_ids])  # noqa: S608 (our names)
+                connection.execute(f"DELETE FROM {table} {chosen}", [run_ids])  # noqa: S608 (our names)
 
     def checkpoint(self) -> None:
-        """Move the write-ahead log into the file. Raises duckdb.Error."""
-        self._connection.execute("CHECKPOINT")
+        """Merge the news into the rows, and move the log into the file. Raises as `write`."""
+        with self._telling_apart():
+            with self._transaction() as connection:
+                for kind, keys in _KEYS.items():
+                    _merge(connection, kind, keys)
+                connection.execute("DELETE FROM kept.news")
+            try:
+                connection.execute("CHECKPOINT")
+            except duckdb.FatalException:
+                self.close()
+                self._open()  # at once: others read
+                raise
 
     def close(self) -> None:
         """Release the connection."""
         self._appenders.clear()
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.begin()
+    def _insert(self, batch: Batch) -> None:
+        if self._in_doubt:
+            there = self._has(batch)
+            self._in_doubt = False
+            if there:
+                return
         try:
-            yield
-            self._connection.commit()
-        except BaseException:
-            self._appenders.clear()  # they may hold rows of this batch
-            with contextlib.suppress(duckdb.Error):  # a failed commit has rolled back already
-                self._connection.rollback()
+            with self._transaction() as connection:
+                self._append(connection, "kept.history", batch.history)
+                self._append(connection, "kept.news", batch.news)
+        except duckdb.FatalException:
+            self._in_doubt = True
             raise
 
-    def _append(self, table: str, rows: list[Row], action: Action) -> None:
-        appender = self._appenders.get((table, action))
+    def _has(self, batch: Batch) -> bool:
+        """Whether this batch is on disk. Where it has no events it does not matter: news may be told twice."""
+        if not batch.history:
+            return False
+        first = batch.history[0]
+        query = "SELECT count(*) FROM kept.history WHERE run_id = ? AND seq = ?"
+        return self._open().execute(query, [first.run_id, first.seq]).fetchall() != [(0,)]
+
+    def _open(self) -> DuckDBPyConnection:
+        """The connection; a database that DuckDB has given up is opened anew."""
+        if self._connection is None:
+            with self._alone():
+                self._file.reopen()
+            self._connection = self._file.cursor()
+        return self._connection
+
+    @contextlib.contextmanager
+    def _telling_apart(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            told = told_apart(error)
+            if told is error:
+                raise
+            raise told from error
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[DuckDBPyConnection]:
+        connection = self._open()
+        try:
+            connection.begin()
+            yield connection
+            connection.commit()
+        except BaseException as error:
+            self._appenders.clear()  # they may hold rows of this batch
+            with contextlib.suppress(duckdb.Error):  # a failed commit has rolled back already
+                connection.rollback()
+            if isinstance(error, duckdb.FatalException):
+                self.close()
+            raise
+
+    def _append(self, connection: DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if not rows:
+            return
+        appender = self._appenders.get(table)
         if appender is None:
-            appender = self._connection.appender(table, columns=list(rows[0]), action=action)
-            self._appenders[table, action] = appender
-        appender.append_rows([tuple(row.values()) for row in rows])
+            appender = self._appenders[table] = connection.appender(table)
+        appender.append_rows(rows)
         appender.flush()
 
-    def _update(self, table: str, rows: list[Row]) -> None:
-        keys = KEYS[table]
-        columns = [column for column in rows[0] if column not in keys]
-        changes = ", ".join(f'"{column}" = ?' for column in columns)
-        match = " AND ".join(f"{key} = ?" for key in keys)
-        for row in rows:
-            values = [row[column] for column in (*columns, *keys)]
-            self._connection.execute(f"UPDATE {table} SET {changes} WHERE {match}", values)  # noqa: S608 (our names)
+
+def _merge(connection: DuckDBPyConnection, kind: str, keys: Sequence[str]) -> None:
+    """The latest news of a kind replace their rows."""
+    rows, fresh = f"kept.{kind}_rows", f"kept.fresh_{kind}s"
+    same = " AND ".join(f"old.{key} = new.{key}" for key in keys)
+    connection.execute(f"DELETE FROM {rows} AS old USING {fresh} AS new WHERE {same}")  # noqa: S608 (our names)
+    connection.execute(f"INSERT INTO {rows} FROM {fresh}")

@@ -92,7 +92,7 @@ class Account:
         """When time alone lets something be called that cannot be now; never, if there is no such thing."""
         if self._open and now < self._outage.until:
             return self._outage.until
-        return min([self.rates.wakes_at(now), *[lane.wakes_at(now) for lane in self.lanes.values()]])
+        return min([self.rates.wakes_at(now), *[lane.wakes_at(now) for lane in self.lanes.values() if lane.told]])
 
     def take(self) -> bool:
         """Give out a permit; true when its call is a probe."""

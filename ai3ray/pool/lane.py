@@ -37,6 +37,8 @@ class Lane:
         """The limits that replies have told."""
         self.usual_output = USUAL_OUTPUT
         """Tokens that answers have lately had."""
+        self.told = False
+        """Whether a reply ever told it a limit, or to wait: before that nothing holds it back."""
         self._clock = Backoff(base_s=1.0, cap_s=30.0, floor_s=0.1)
         self._jitter = jitter
         self._until = -inf
@@ -81,6 +83,7 @@ class Lane:
             told_s: seconds that the provider asked for; a growing pause when it did not say.
             permits: calls that its account may have in flight.
         """
+        self.told = True
         before = self._clock.until
         self._clock.strike(now, began, told_s)
         if self._clock.until == before:
@@ -98,6 +101,7 @@ class Lane:
     def hear(self, told: RateHeaders | None, now: float, began: float) -> None:
         """What a reply told of the limits; that of a call which began before others that have told is old news."""
         if told is not None and began >= self._heard_at:
+            self.told = True
             self._heard_at = began
             self.rates.hear(told, now)
 

@@ -171,7 +171,7 @@ class Market:
     def _pause_lanes(self, account: Account, now: float, paused: dict[str, str]) -> None:
         """Classes of models that cannot be called at this moment."""
         for lane in account.lanes.values():
-            if (why := lane.held_back(now)) is None:
+            if not lane.told or (why := lane.held_back(now)) is None:
                 continue
             if len(account.lanes) == 1:
                 paused[account.name] = why

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ai3ray.domain.plan import Kind
 from ai3ray.registry.cards import ModelCard
 from ai3ray.router.tuning import Evidence
-from ai3ray.telemetry.fading import Alarm, Fading, Memory, Pulse, Watched
+from ai3ray.telemetry.fading import Fading, Memory, Pulse, Watched
 
 UNKNOWN_QUALITY = 0.5
 """Where a card says nothing."""
@@ -17,8 +17,6 @@ _EDGE = 0.02
 """A prior never claims to be surer than this of an answer's being good, or bad."""
 _KIND_ANSWERS = 2.0
 """Answers of a kind after which half of what they tell of the kind's difficulty holds for every model."""
-_CHANGED = Alarm(keep=0.9, enough=3.0, clearly=3.5)
-"""When a model's answers of one kind are not what they were."""
 _DOUBTED = 2.0
 """Answers that older evidence still counts for when a change has put it in doubt."""
 
@@ -120,7 +118,7 @@ class Posterior:
             self._pulses[kind] = Pulse(self._clock, self._memory)
             self._ease[kind] = Fading(self._pulses[kind])
         if (kind, model) not in self._records:
-            self._records[kind, model] = Watched(self._pulses[kind], _CHANGED, _variance)
+            self._records[kind, model] = Watched(self._pulses[kind], _variance)
         return self._records[kind, model]
 
     def _doubt(self, kind: Kind, model: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import repeat
+from operator import itemgetter
 
 from ai3ray.domain.events import Candidate
 from ai3ray.router.filters import Field, too_long
@@ -16,6 +17,8 @@ PLACES = 5
 
 Scored = tuple[float, Offer, Standing]
 """Score, model and how it stands: a plain tuple, because each lease weighs all models."""
+
+_score = itemgetter(0)
 
 
 class Ranking:
@@ -33,7 +36,8 @@ class Ranking:
         self._scored = scored
         self._barred = barred
         self._scale = scale
-        self.best = min(scored, key=_order)[1] if scored else None
+        top = max(scored, key=_score)[0] if scored else 0.0
+        self.best = min([row for row in scored if row[0] == top], key=_order, default=(top, None))[1]
         """The model to call; None when none can be."""
 
     def candidates(self) -> tuple[Candidate, ...]:
@@ -79,9 +83,10 @@ def rank(
     scored: list[Scored] = []
     barred: list[tuple[Scored, str]] = []
     draws = draw(len(field.offers)) if draw is not None else repeat(0.0)
-    for (offer, misfit), drawn in zip(field.offers, draws, strict=False):
+    weighed = scale.weigh(offer for offer, _ in field.offers)
+    for (offer, misfit), other, drawn in zip(field.offers, weighed, draws, strict=False):
         standing = known.get(offer.name) or standings.add(known, kind, tier, offer)
-        total = standing.total + scale(offer)
+        total = standing.total + other
         reason = misfit or (shut and (shut.get(offer.provider) or shut.get(offer.name)))
         if not reason and tight:
             reason = too_long(wish, offer)

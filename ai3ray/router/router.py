@@ -67,7 +67,7 @@ class Router:
         """A call has ended; see `LiveStats.end`."""
         self.live.of(model).end(success=success, seconds=seconds, cost_usd=cost_usd, usage=usage)
         if success is not None:
-            self._standings.forget(model)
+            self._standings.forget_calls(model)
 
     def judged(self, kind: Kind, card: ModelCard, *, passed: bool, score: float) -> None:
         """An answer was verified: what it was worth counts for its author, at this kind of work.

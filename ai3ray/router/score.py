@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ai3ray.router.weights import Weights
 from ai3ray.router.wish import Conditions, Offer, Wish
 
@@ -32,14 +34,19 @@ class Scale:
         self._reads = wish.input_tokens / tokens if tokens else 0.5
         self._writes = 1.0 - self._reads
 
-    def __call__(self, offer: Offer) -> float:
-        """Both together."""
-        busy = self._load.get(offer.provider, 0.0)
-        mine = self._in_flight.get(offer.name)
-        if mine and mine > busy * self._crowd:
-            busy = mine / self._crowd
-        mean = self._reads * offer.input_usd + self._writes * offer.output_usd
-        return self._cost / (_HALF_USD_PER_MTOK + mean) + self._weight * (1.0 - busy)
+    def weigh(self, offers: Iterable[Offer]) -> list[float]:
+        """Both together, for each of these models."""
+        load, in_flight, crowd, weight = self._load, self._in_flight, self._crowd, self._weight
+        cost, reads, writes = self._cost, self._reads, self._writes
+        weighed = []
+        for offer in offers:
+            busy = load.get(offer.provider, 0.0)
+            mine = in_flight.get(offer.name, 0) / crowd
+            if mine > busy:
+                busy = mine
+            mean = reads * offer.input_usd + writes * offer.output_usd
+            weighed.append(cost / (_HALF_USD_PER_MTOK + mean) + weight * (1.0 - busy))
+        return weighed
 
     def cost(self, offer: Offer) -> float:
         """How cheap it is, by the mean price of this call's tokens, input and output as they are expected."""
@@ -51,4 +58,4 @@ class Scale:
 
         Where permits abound the second keeps a hundred calls that come at once from going to one model.
         """
-        return self(offer) - self.cost(offer)
+        return self.weigh((offer,))[0] - self.cost(offer)

@@ -58,6 +58,8 @@ class Standings:
         self._posterior = posterior
         self._live = live
         self._known: dict[tuple[Kind, Tier], dict[str, Standing]] = {}
+        self._worth: dict[tuple[Kind, str], Belief] = {}
+        self._life: dict[str, tuple[Belief, Belief]] = {}
         self._beats = 0
         self._at = 0.0
 
@@ -69,7 +71,7 @@ class Standings:
         pulse = self._live.pulse
         now = pulse.clock()
         if pulse.beats - self._beats >= REFRESH or now - self._at >= REFRESH_S:
-            self._known.clear()
+            self.clear()
             self._beats, self._at = pulse.beats, now
         known = self._known.get((kind, tier))
         if known is None:
@@ -82,19 +84,33 @@ class Standings:
         return standing
 
     def forget(self, model: str) -> None:
-        """There is news of this model."""
+        """There is news of this model's answers."""
+        self.forget_calls(model)
+        self._worth = {pair: worth for pair, worth in self._worth.items() if pair[1] != model}
+
+    def forget_calls(self, model: str) -> None:
+        """There is news of this model's calls."""
         for known in self._known.values():
             known.pop(model, None)
+        self._life.pop(model, None)
 
     def clear(self) -> None:
         """There is news of all models."""
         self._known.clear()
+        self._worth.clear()
+        self._life.clear()
 
     def _work_out(self, kind: Kind, tier: Tier, card: ModelCard, name: str) -> Standing:
-        weights, seen = self.weights, self._live.get(name)
-        good = self._posterior.belief(kind, card)
-        sure = beta(*seen.outcomes()) if seen is not None else _UNSEEN
-        fast = _speed(self._live.pace(name, card.tier))
+        weights = self.weights
+        good = self._worth.get((kind, name))
+        if good is None:
+            good = self._worth[kind, name] = self._posterior.belief(kind, card)
+        life = self._life.get(name)
+        if life is None:
+            seen = self._live.get(name)
+            sure = beta(*seen.outcomes()) if seen is not None else _UNSEEN
+            life = self._life[name] = (sure, _speed(self._live.pace(name, card.tier)))
+        sure, fast = life
         quality, success, latency = (
             weights.quality * good.mean,
             weights.success * sure.mean,

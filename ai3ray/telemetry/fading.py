@@ -7,6 +7,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 
+ENOUGH = 5.0
+"""Weight of observations before changes are looked for."""
+SLACK = 0.35
+"""Standard deviations by which observations may lie beyond the mean without adding up."""
+TOO_FAR = 11.0
+"""Sum, in standard deviations, that is a change: by chance it comes once in some ten thousand observations."""
+
+
 class Memory(NamedTuple):
     """How fast evidence fades."""
 
@@ -84,47 +92,57 @@ class Fading:
         return self._pulse.left(self._beats, self._at) if self._weight else 1.0
 
 
-class Alarm(NamedTuple):
-    """When the latest observations are clearly unlike the earlier ones."""
-
-    keep: float
-    """What one more observation leaves of the weight of the latest ones: they are the last 1 / (1 - keep) or so."""
-    enough: float
-    """Observations on either side before they are compared."""
-    clearly: float
-    """Standard deviations between both means that are no chance any more."""
-
-
 class Watched(Fading):
     """A fading sum that notices when what it observes has changed, and forgets what was before.
 
+    It is watched by Page's cumulative sums, one for rises and one for falls: how far observations lie beyond
+    the mean so far, less SLACK, added up until they are back. They find a large change after a few
+    observations and a small one after some dozens, without a window that would have to fit either.
+
     Args:
         pulse: what it fades with.
-        alarm: when it has changed.
-        variance: of one observation, from sum and weight of the earlier ones.
+        variance: of one observation, from sum and weight of the earlier ones; above 0.
     """
 
-    __slots__ = ("_alarm", "_latest", "_turns", "_variance")
+    __slots__ = ("_excursions", "_variance")
 
-    def __init__(self, pulse: Pulse, alarm: Alarm, variance: Callable[[float, float], float]) -> None:
+    def __init__(self, pulse: Pulse, variance: Callable[[float, float], float]) -> None:
         super().__init__(pulse)
-        self._alarm = alarm
         self._variance = variance
-        self._turns = Pulse(pulse.clock, Memory(alarm.keep, math.inf))
-        self._latest = Fading(self._turns)
+        self._excursions = (_Excursion(1.0), _Excursion(-1.0))
 
     def watch(self, value: float, weight: float = 1.0) -> bool:
-        """One more observation. Returns whether there was a change; then only the latest ones count on."""
-        self._turns.beat()
-        self._latest.add(value, weight)
+        """One more observation. Returns whether there was a change; then only those since it began count on."""
+        total, before = self.sums()
         self.add(value, weight)
-        latest, few = self._latest.sums()
-        total, many = self.sums()
-        before = many - few
-        if few < self._alarm.enough or before < self._alarm.enough:
+        if before < ENOUGH:
             return False
-        deviation = math.sqrt(self._variance(total - latest, before) * (1.0 / few + 1.0 / before))
-        if abs(latest / few - (total - latest) / before) < self._alarm.clearly * deviation:
+        beyond = (value - total / before) / math.sqrt(self._variance(total, before))
+        for excursion in self._excursions:
+            if excursion.goes_on(beyond, value):
+                self.become(excursion.total, excursion.count)
+                self._excursions = (_Excursion(1.0), _Excursion(-1.0))
+                return True
+        return False
+
+
+class _Excursion:
+    """Observations on one side of the mean, since they were last on the other."""
+
+    __slots__ = ("_beyond", "_sign", "count", "total")
+
+    def __init__(self, sign: float) -> None:
+        self._sign = sign
+        self._beyond = 0.0
+        self.total = 0.0
+        self.count = 0
+
+    def goes_on(self, beyond: float, value: float) -> bool:
+        """One more observation, so many standard deviations beyond the mean. Returns whether that is too far."""
+        self._beyond += self._sign * beyond - SLACK
+        if self._beyond <= 0.0:
+            self._beyond, self.total, self.count = 0.0, 0.0, 0
             return False
-        self.become(latest, few)
-        return True
+        self.total += value
+        self.count += 1
+        return self._beyond > TOO_FAR

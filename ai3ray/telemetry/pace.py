@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from ai3ray.domain.plan import Tier
-from ai3ray.telemetry.fading import Alarm, Fading, Pulse, Watched
+from ai3ray.telemetry.fading import Fading, Pulse, Watched
 
 USUAL_TOKENS = 600
 """Output of an ordinary answer: about 450 words of English."""
@@ -18,8 +18,6 @@ _PRIOR_CALLS = 0.5
 """Calls that what is expected of a model counts for."""
 _SPREAD = 0.5
 """Standard deviation of one model's calls: 40 % slower, or faster."""
-_CHANGED = Alarm(keep=0.7, enough=1.5, clearly=3.5)
-"""When a model is not as fast as it was: two or three calls of thrice the time are enough."""
 
 
 def usual_seconds(output_tokens: int) -> float:
@@ -66,7 +64,7 @@ class Pace:
     def __init__(self, pulse: Pulse, drift: Drift, tier: Tier) -> None:
         self._drift = drift
         self._expected = _TIER[tier]
-        self._seen = Watched(pulse, _CHANGED, _variance)
+        self._seen = Watched(pulse, _variance)
 
     def took(self, seconds: float, output_tokens: int, weight: float = 1.0) -> None:
         """A call has succeeded after so many seconds; `weight` when it stands for several."""

@@ -29,26 +29,13 @@ ORDER BY provider, model;
 -- The same by kind of work: what the router learns from. Planner and assembler have no task, so no kind.
 -- A verdict is about the answer of the task's latest attempt; one that was sent back is worth nothing.
 CREATE OR REPLACE VIEW model_kind_stats AS
-WITH acts AS (
+WITH judged AS (
     SELECT
-        run_id,
-        task_id,
-        type,
-        last_value(CASE type WHEN 'task_start' THEN body ->> '$.model' END IGNORE NULLS)
-            OVER (PARTITION BY run_id, task_id ORDER BY seq)              AS model,
-        (body ->> '$.verdict.passed')::BOOLEAN                            AS passed,
-        (body ->> '$.verdict.score')::DOUBLE                              AS score
-    FROM events WHERE type IN ('task_start', 'task_verified')
-), verdicts AS (
-    SELECT
-        acts.model,
-        tasks.kind,
+        model,
+        kind,
         count(*)                                                          AS verdicts,
-        avg(CASE WHEN acts.passed THEN acts.score ELSE 0.0 END)           AS mean_reward
-    FROM acts
-    JOIN tasks ON tasks.run_id = acts.run_id AND tasks.task_id = acts.task_id
-    WHERE acts.type = 'task_verified' AND acts.passed IS NOT NULL
-    GROUP BY acts.model, tasks.kind
+        avg(CASE WHEN passed THEN score ELSE 0.0 END)                     AS mean_reward
+    FROM verdicts WHERE passed IS NOT NULL GROUP BY model, kind
 )
 SELECT
     attempts.provider,
@@ -62,11 +49,11 @@ SELECT
     quantile_cont(attempts.seconds, 0.5) FILTER (attempts.status = 'succeeded') AS p50_s,
     coalesce(sum(attempts.cost_usd), 0.0)                                 AS cost_usd,
     count(*) FILTER (attempts.role = 'repair')                            AS repairs,
-    coalesce(any_value(verdicts.verdicts), 0)                             AS verdicts,
-    any_value(verdicts.mean_reward)                                       AS mean_reward
+    coalesce(any_value(judged.verdicts), 0)                               AS verdicts,
+    any_value(judged.mean_reward)                                         AS mean_reward
 FROM attempts
 JOIN tasks ON tasks.run_id = attempts.run_id AND tasks.task_id = attempts.task_id
-LEFT JOIN verdicts ON verdicts.model = attempts.model AND verdicts.kind = tasks.kind
+LEFT JOIN judged ON judged.model = attempts.model AND judged.kind = tasks.kind
 WHERE attempts.role IN ('task', 'repair')
 GROUP BY attempts.provider, attempts.model, tasks.kind
 ORDER BY attempts.provider, attempts.model, tasks.kind;
@@ -160,15 +147,7 @@ ORDER BY day;
 
 -- One row per verifier: `rules`, or a judge's model. What judging cost stands beside what it said.
 CREATE OR REPLACE VIEW verifier_stats AS
-WITH verdicts AS (
-    SELECT
-        body ->> '$.verdict.by'                             AS verifier,
-        (body ->> '$.verdict.passed')::BOOLEAN              AS passed,
-        (body ->> '$.verdict.score')::DOUBLE                AS score,
-        json_array_length(body, '$.verdict.defects')        AS defects
-    FROM events
-    WHERE type = 'task_verified' AND (body ->> '$.verdict.by') IS NOT NULL
-), judges AS (
+WITH judges AS (
     SELECT
         model                                               AS verifier,
         count(*)                                            AS calls,
@@ -177,7 +156,7 @@ WITH verdicts AS (
     FROM attempts WHERE role = 'judge' GROUP BY model
 )
 SELECT
-    verdicts.verifier,
+    verdicts.by                                 AS verifier,
     count(*)                                    AS checks,
     count(*) FILTER (passed)                    AS passed,
     count(*) FILTER (NOT passed)                AS failed,
@@ -188,6 +167,6 @@ SELECT
     coalesce(any_value(judges.cost_usd), 0.0)   AS cost_usd,
     any_value(judges.p50_s)                     AS p50_s
 FROM verdicts
-LEFT JOIN judges ON judges.verifier = verdicts.verifier
-GROUP BY verdicts.verifier
-ORDER BY verdicts.verifier;
+LEFT JOIN judges ON judges.verifier = verdicts.by
+GROUP BY verdicts.by
+ORDER BY verdicts.by;

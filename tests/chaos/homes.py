@@ -56,7 +56,8 @@ class Site:
             yield client
 
     async def ready(self) -> None:
-        """Return once a head with all its processes is up, and no call of an earlier run is open."""
+        """Return once a head with all its processes is up, no call of an earlier run is open, and no trap is set."""
+        self.trap.clear()
         async with self.client() as client:
             await client.stats()
         await until(lambda: not self.simulator.ledger.in_flight, "calls of an earlier run are still open")

@@ -36,10 +36,6 @@ class Scenario:
     prompts: Mapping[str, str] = field(default_factory=dict)
     """Each task's own prompt, by which its calls are known in the simulator's ledger; of a planned run, none."""
 
-    @property
-    def verified(self) -> bool:
-        return self.request.verify is not False
-
 
 def _task(task_id: str, prompt: str, *deps: str) -> dict[str, Any]:
     return {"id": task_id, "title": f"On {task_id}", "prompt": prompt, "depends_on": list(deps)}

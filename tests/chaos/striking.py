@@ -58,9 +58,9 @@ async def strike(kill: Kill, expected: Answer, site: Site) -> Record:
     site.simulator.set_faults(*map(dict, scenario.faults))
     head = find_head(site.home.settings)
     try:
-        run_id, struck = await _struck(kill, scenario, site)
+        run_id, struck, seen = await _struck(kill, scenario, site)
         record = await settled(run_id, site)
-        check(record, expected, kill.victim, kill.point, struck, site.trap.committed())
+        check(record, expected, kill.victim, kill.point, struck, [*site.trap.committed(), *seen])
     finally:
         site.trap.clear()
     if kill.victim in ("raylet", "gcs", "head") and head is not None:
@@ -68,20 +68,21 @@ async def strike(kill: Kill, expected: Answer, site: Site) -> Record:
     return record
 
 
-async def _struck(kill: Kill, scenario: Scenario, site: Site) -> tuple[str, Struck]:
-    """The run's id once it has ended, and the kill that happened on the way."""
+async def _struck(kill: Kill, scenario: Scenario, site: Site) -> tuple[str, Struck, list[str]]:
+    """The run's id once it has ended, the kill that happened on the way, and the events that a reader saw."""
     if kill.victim == "cli":
-        return await _struck_command(kill, scenario, site)
+        struck = await _struck_command(kill, scenario, site)
+        return struck.run_id, struck, []
     pids = [] if kill.victim == "core" else await site.pids(kill.victim)
     site.trap.set(kill.point, pids, freeze=kill.victim == "head" and kill.point.side == "before")
     run_id = await submitted(scenario, site)
-    await to_the_end(run_id, scenario, site)
-    return run_id, await _has_struck(site)
+    seen = await to_the_end(run_id, scenario, site)
+    return run_id, await _has_struck(site), seen
 
 
-async def _struck_command(kill: Kill, scenario: Scenario, site: Site) -> tuple[str, Struck]:
+async def _struck_command(kill: Kill, scenario: Scenario, site: Site) -> Struck:
     """The same when the command that started the run is what dies; another command resumes it."""
-    command = await _command(_words(scenario, site), site)
+    command = await started(words_of(scenario, site), site)
     site.trap.set(kill.point, [command.pid], freeze=False)
     try:
         if scenario.cancel_at:  # from another terminal
@@ -95,11 +96,11 @@ async def _struck_command(kill: Kill, scenario: Scenario, site: Site) -> tuple[s
             command.kill()
     if code != -signal.SIGKILL:
         raise Broken(f"the command ended with {code} before it was killed")
-    resuming = await _command(["runs", "resume", struck.run_id, "--json"], site, reads=True)
+    resuming = await started(["runs", "resume", struck.run_id, "--json"], site, reads=True)
     answer, _ = await resuming.communicate()
     if json.loads(answer)["status"] not in TERMINAL:
         raise Broken("the resumed run has not ended")
-    return struck.run_id, struck
+    return struck
 
 
 async def _cancelled_beside(scenario: Scenario, site: Site) -> Struck:
@@ -135,24 +136,26 @@ async def submitted(scenario: Scenario, site: Site) -> str:
             await asyncio.sleep(0.1)
 
 
-async def to_the_end(run_id: str, scenario: Scenario, site: Site) -> None:
-    """What a user does: ask for the run again, whoever serves by now, until it has ended."""
-    deadline = time.monotonic() + END_S
+async def to_the_end(run_id: str, scenario: Scenario, site: Site) -> list[str]:
+    """What a user does: ask for the run again, whoever serves by now, until it has ended. Returns what was shown."""
+    deadline, seen = time.monotonic() + END_S, list[str]()
     while True:
         try:
             async with asyncio.timeout(END_S):
-                return await _followed(run_id, scenario, site)
+                await _followed(run_id, scenario, site, seen)
+                return seen
         except (Ai3Error, TimeoutError) as error:
             if time.monotonic() > deadline:
                 raise Broken(f"{run_id} did not end: {error!r}") from error
             await asyncio.sleep(0.1)
 
 
-async def _followed(run_id: str, scenario: Scenario, site: Site) -> None:
+async def _followed(run_id: str, scenario: Scenario, site: Site, seen: list[str]) -> None:
     async with site.client() as client:
         await client.resume(run_id)
         async with aclosing(client.events(run_id)) as events:
             async for event in events:
+                seen.append(event.line())
                 if event.type == "task_start" and event.task_id == scenario.cancel_at:
                     await client.cancel(run_id)
 
@@ -169,14 +172,15 @@ async def settled(run_id: str, site: Site) -> Record:
         await asyncio.sleep(0.1)
 
 
-async def _command(words: Sequence[str], site: Site, *, reads: bool = False) -> Process:
+async def started(words: Sequence[str], site: Site, *, reads: bool = False) -> Process:
+    """The command `ai3` with these words."""
     home = site.home
     return await asyncio.create_subprocess_exec(
         AI3, *words, env=home.env, cwd=home.path, stdin=DEVNULL, stdout=PIPE if reads else DEVNULL, stderr=DEVNULL
     )
 
 
-def _words(scenario: Scenario, site: Site) -> list[str]:
+def words_of(scenario: Scenario, site: Site) -> list[str]:
     """The command line of a scenario's request."""
     request = scenario.request
     words = ["run", request.prompt, "--stream"]

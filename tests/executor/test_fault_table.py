@@ -103,7 +103,8 @@ ELSEWHERE = {
     "expired lease": "pool/test_admission.py"
     "::test_a_lease_that_runs_out_gives_its_permit_to_the_next_and_fences_off_the_late_result",
     "killed core": "executor/test_ray.py::test_a_killed_core_goes_on_from_the_journal",
-    "killed head": "deployments/test_head.py::test_a_killed_head_takes_all_it_started_along_and_the_next_command_replaces_it",
+    "killed head": "deployments/test_head.py"
+    "::test_a_killed_head_takes_all_it_started_along_and_the_next_command_replaces_it",
     "full disk": "journal/test_crash.py::test_a_full_disk_loses_nothing_that_was_acknowledged",
     "torn record": "journal/test_opening.py::test_a_file_that_cannot_be_a_journal_is_refused_in_one_line",
     "duplicate submit": "executor/test_contract.py::test_the_same_key_gives_the_same_run",
@@ -114,7 +115,8 @@ ELSEWHERE = {
     "read timeouts": "providers/test_faults.py::test_a_stall_between_two_pieces_has_its_own_clock",
     "breaker and probes": "pool/test_faults.py::test_outages_open_the_breaker_and_one_probe_closes_it",
     "slow consumer": "deployments/test_sse.py::test_a_slow_reader_gets_every_event",
-    "poison task": "executor/test_conductor.py::test_a_task_that_kills_its_runners_fails_and_says_so_and_its_siblings_go_on",
+    "poison task": "executor/test_conductor.py"
+    "::test_a_task_that_kills_its_runners_fails_and_says_so_and_its_siblings_go_on",
     "money cap": "executor/test_budget.py::test_a_run_over_budget_stops_with_what_it_has_on_every_host",
     "cycle": "domain/test_plan.py::test_an_edge_that_closes_a_circle_is_refused_and_the_circle_named",
     "Ray gone": "chaos/test_chaos.py::test_whoever_is_killed_the_promises_are_kept",
@@ -147,16 +149,18 @@ async def client(head_home, simulator) -> AsyncIterator[Client]:
         await connected.models()  # when it is the session's first, it waits for Ray
         yield connected
         simulator.set_faults()
-        for provider in sorted({call.provider for call in simulator.ledger.calls if call.fault or call.status != 200}):
-            mended = await connected.run(asked(wide(1), models=(SPARE[provider],), verify=False))
+        struck = [call for call in simulator.ledger.calls if call.fault or call.status != 200]
+        limited = {call.model for call in struck if call.status == 429}  # what it is told to wait is its class's own
+        for model in sorted({SPARE[call.provider] for call in struck} | limited):
+            mended = await connected.run(asked(wide(1), models=(model,), verify=False))
             assert mended.status == "succeeded"
 
 
-async def ended(client: Client, simulator: Simulator, *rules: dict[str, Any], **fields: Any) -> Ended:
-    """Run one task under these faults."""
+async def ended(client: Client, simulator: Simulator, *rules: dict[str, Any], tasks: int = 1, **fields: Any) -> Ended:
+    """Run so many tasks under these faults."""
     simulator.set_faults(*rules)
     async with asyncio.timeout(LONGEST_S):
-        accepted = await client.submit(asked(wide(1), **{"verify": False, **fields}))
+        accepted = await client.submit(asked(wide(tasks), **{"verify": False, **fields}))
         events = [event async for event in client.events(accepted.run_id)]
         result = await client.result(accepted.run_id)
         table = await client.sql(f"select * from attempts where run_id = '{accepted.run_id}' order by started_at, n")
@@ -253,6 +257,22 @@ async def test_what_does_not_pass_after_all_ends_the_run_with_the_last_failure(c
 
 
 @pytest.mark.ray
+async def test_an_outage_opens_the_breaker_others_take_over_and_one_probe_closes_it(client, simulator):
+    """It opens at more failures in a row than one question makes: it is the account's, not the run's."""
+    outage = struck("overloaded", provider="openai")
+    for model in ("gpt-6.2-astra", "gpt-6.1-terra"):
+        await ended(client, simulator, outage, models=(model,), deadline_s=4.0)
+    simulator.reset()
+    away = await ended(client, simulator, outage, models=("gpt-6.1-sol", "grok-4.7"))
+    assert [call.provider for call in away.calls] == ["xai"]
+    excluded = {one.model: one.excluded for one in away.of("decision")[0].candidates}
+    assert excluded["openai/gpt-6.1-sol"].startswith("failing, left alone for")
+    simulator.reset()
+    back = await ended(client, simulator, models=("gpt-6.1-sol",))  # held until the breaker lets one call try
+    assert (back.result.status, len(back.calls)) == ("succeeded", 1)
+
+
+@pytest.mark.ray
 @pytest.mark.parametrize("fault", ["rate_limit", "stall"])
 async def test_what_never_ends_is_ended_by_the_deadline(client, simulator, fault):
     rule = {"fault": fault, "seconds": 60, "retry_after": 0.2}
@@ -294,6 +314,20 @@ async def test_a_provider_that_lies_about_usage_is_not_believed(client, simulato
     assert 0 < attempt["input_tokens"] < 10_000
     assert 0 < attempt["output_tokens"] < 10_000
     assert 0 <= attempt["cached_tokens"] <= attempt["input_tokens"]
+    check_sums(run)
+
+
+@pytest.mark.ray
+async def test_a_provider_that_answers_garbage_harms_its_own_calls_only(client, simulator):
+    kinds = ("malformed", "not_a_stream", "eof", "string_usage")
+    rules = [struck(kind, provider="openai", when={"every": len(kinds) - n}) for n, kind in enumerate(kinds)]
+    run = await ended(client, simulator, *rules, tasks=16, models=("gpt-6.1-sol", "grok-4.7"), max_concurrency=8)
+    assert run.result.status == "succeeded"
+    broken = [attempt for attempt in run.attempts if attempt["status"] == "failed"]
+    assert broken
+    assert {attempt["provider"] for attempt in broken} == {"openai"}
+    assert {attempt["error_type"] for attempt in broken} <= {"malformed_reply", "stream_cut"}
+    assert Counter(event.task_id for event in run.of("task_artifact")) == {f"t{n}": 1 for n in range(16)}
     check_sums(run)
 
 

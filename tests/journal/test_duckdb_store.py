@@ -204,7 +204,7 @@ async def test_closing_commits_what_is_queued(path: Path) -> None:
 async def test_a_commit_that_fails_is_told_to_all_who_wait_and_ends_the_journal(path: Path) -> None:
     journal = await DuckDBJournal.open(path)
     await journal.put("r", [started()]).committed()
-    journal._connection.execute("DROP TABLE decisions")
+    journal._file.cursor().execute("DROP TABLE kept.history CASCADE")
     reader = asyncio.create_task(journal.tail("r", 14))
     receipts = [journal.put("r", step.events, step.attempts) for step in list(whole_run("r"))[1:]]
     for receipt in receipts:

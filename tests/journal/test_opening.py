@@ -114,7 +114,7 @@ async def test_a_journal_of_a_newer_version_is_refused(path: Path) -> None:
 async def test_opening_again_keeps_the_schemas_version(path: Path) -> None:
     await write_run(path)
     journal = await DuckDBJournal.open(path)
-    assert (await journal.query("SELECT version FROM schema_version")).rows == ((1,),)
+    assert (await journal.query("SELECT version FROM schema_version")).rows == ((1,), (2,))
     await journal.aclose()
 
 

@@ -21,7 +21,11 @@ from ai3ray.journal.pruning import cutoff
 from tests.journal.histories import Step, answered, attempt, started, whole_run
 
 DAY_S = 86_400.0
-TABLES = ("runs", "tasks", "attempts", "decisions", "events", "artifacts", "puts")
+SHOWN = ("runs", "tasks", "attempts", "decisions", "events", "artifacts", "kept.puts")
+TABLES = (
+    *SHOWN,
+    *(f"kept.{name}" for name in ("history", "news", "run_rows", "task_rows", "attempt_rows", "put_rows")),
+)
 
 
 class Clock:
@@ -37,6 +41,11 @@ class Clock:
         self.now += timedelta(days=days)
 
 
+def standing() -> float:
+    """A clock that shows every run as over in no time."""
+    return 0.0
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -44,7 +53,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def disk(path: Path, clock: Clock) -> AsyncIterator[DuckDBJournal]:
-    journal = await DuckDBJournal.open(path, clock=clock)
+    journal = await DuckDBJournal.open(path, clock=clock, monotonic=standing)
     yield journal
     await journal.aclose()
 
@@ -52,7 +61,7 @@ async def disk(path: Path, clock: Clock) -> AsyncIterator[DuckDBJournal]:
 @pytest.fixture(params=["memory", "duckdb"])
 def journal(request: pytest.FixtureRequest, clock: Clock) -> Journal:
     """Each of the two journals in turn."""
-    return MemoryJournal(clock) if request.param == "memory" else request.getfixturevalue("disk")
+    return MemoryJournal(clock, standing) if request.param == "memory" else request.getfixturevalue("disk")
 
 
 async def put_run(journal: Journal, run_id: str, meta: RunMeta | None = None) -> None:
@@ -122,7 +131,7 @@ async def test_a_call_that_ends_after_its_run_was_deleted_is_refused(journal: Jo
 
 async def test_every_table_forgets_the_run_and_keeps_the_others(disk: DuckDBJournal, path: Path) -> None:
     await put_run(disk, "old")
-    counts = {table: (await disk.query(f"SELECT count(*) FROM {table}")).rows for table in TABLES}
+    counts = {table: (await disk.query(f"SELECT count(*) FROM {table}")).rows for table in SHOWN}
     await put_run(disk, "kept")
     kept = disk.state("kept")
     disk._sequencer.hide(["kept"])
@@ -130,6 +139,7 @@ async def test_every_table_forgets_the_run_and_keeps_the_others(disk: DuckDBJour
     disk._sequencer.reveal(["kept"])
     for table in TABLES:
         assert (await disk.query(f"SELECT count(*) FROM {table} WHERE run_id = 'old'")).rows == ((0,),), table
+    for table in SHOWN:
         assert (await disk.query(f"SELECT count(*) FROM {table}")).rows == counts[table], table
     await disk.aclose()
     again = await DuckDBJournal.open(path)
@@ -181,7 +191,7 @@ async def test_a_deletion_that_fails_leaves_the_runs_and_the_journal_as_they_wer
     def fail(run_ids: object) -> None:
         raise duckdb.IOException("no space left on device")
 
-    monkeypatch.setattr(disk._writer, "delete", fail)
+    monkeypatch.setattr(disk._commits._writer, "delete", fail)
     with pytest.raises(JournalError, match="no space left"):
         await disk.prune(0)
     assert disk.find_by_key("k") == ("r", None)
@@ -199,7 +209,7 @@ async def test_the_space_of_what_was_deleted_is_free_at_once(disk: DuckDBJournal
             receipt = disk.put(run_id, step.events, step.attempts)
         await receipt.committed()
     await put_run(disk, "kept")
-    await asyncio.to_thread(disk._writer.checkpoint)
+    await disk._commits.tidy()
     before = used_blocks(disk)
     disk._sequencer.hide(["kept"])
     assert (await disk.prune(0)).runs == 8
@@ -207,7 +217,7 @@ async def test_the_space_of_what_was_deleted_is_free_at_once(disk: DuckDBJournal
 
 
 def used_blocks(journal: DuckDBJournal) -> int:
-    return int(journal._connection.cursor().execute("SELECT used_blocks FROM pragma_database_size()").fetchall()[0][0])
+    return int(journal._file.cursor().execute("SELECT used_blocks FROM pragma_database_size()").fetchall()[0][0])
 
 
 async def test_an_age_beyond_time_itself_prunes_nothing(journal: Journal) -> None:

@@ -22,13 +22,15 @@ from pathlib import Path
 
 MODULE, CLASS, METHOD = "ai3ray.journal.writer", "Writer", "write"
 
+SLOW_S = 0.1
+"""Seconds that a commit is under way when the kill comes before its end: whatever does not wait for it gets out."""
 FREEZE_S = 10.0
 """Seconds that a core stands still at its commit when it is about to be killed together with its head."""
 
 
 def _lines(batch):
     """The events that a call of METHOD commits, as the lines of JSON that readers get."""
-    return [row["body"] for row in batch.new.get("events", ())]
+    return [line.body for line in batch.history]
 
 
 class Trap:
@@ -48,6 +50,7 @@ class Trap:
                 return commit(writer, batch, *args, **kwargs)
             due = self._is_due(plan, lines)
             if due and plan["side"] == "before":
+                time.sleep(SLOW_S)
                 self._strike(plan, lines)
             result = commit(writer, batch, *args, **kwargs)
             self._note(plan["id"], lines)

@@ -1,0 +1,199 @@
+"""The way to the disk: one thread that commits whatever has gathered since its last commit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import duckdb
+
+from ai3ray.errors import JournalError
+from ai3ray.journal.connection import one_line
+from ai3ray.journal.entries import Barrier, Entry
+from ai3ray.journal.file import JournalFile
+from ai3ray.journal.rows import batch_of
+from ai3ray.journal.sequencer import Sequencer
+from ai3ray.journal.trouble import DiskTrouble, for_good, for_now
+from ai3ray.journal.writer import Alone, Writer
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
+"""Between two tries of a commit that the disk did not take."""
+_QUIET_S = 1.0
+"""Seconds without a commit after which there is time for a checkpoint."""
+_LOG_BYTES, _LOG_BYTES_BUSY = 1 << 20, 64 << 20
+"""Size of the log that is worth a checkpoint when nothing else is to be done, and at any time."""
+_SPARE_BYTES = 16 << 20
+"""Room on the disk that a checkpoint leaves, beside the log's size that it may need twice."""
+
+
+class Commits:
+    """Entries on their way to the disk.
+
+    Commits are batched without a timer: while one is on its way to the disk, entries gather, and they are
+    the next one. So an idle journal commits at once and a busy one in large batches. A batch that the disk
+    does not take stays first in the queue, and is tried again until it does.
+
+    Args:
+        file: the journal's file.
+        sequencer: told what is on disk, and that nothing can be at the moment.
+        on_commit: told the runs that a commit touched, once it is on disk and before anybody else is.
+        alone: inside of it no query runs.
+    """
+
+    def __init__(
+        self,
+        file: JournalFile,
+        sequencer: Sequencer,
+        *,
+        on_commit: Callable[[set[str]], None],
+        alone: Alone,
+    ) -> None:
+        self._file = file
+        self._sequencer = sequencer
+        self._on_commit = on_commit
+        self._writer = Writer(file, alone)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal-writer")
+        self._queue: list[Entry] = []
+        self._barrier = Barrier()
+        self._barrier.fall()
+        self._drainer: asyncio.Task[None] | None = None
+        self._quiet: asyncio.TimerHandle | None = None
+        self._tidying: asyncio.Task[None] | None = None
+        self._busy_limit = _LOG_BYTES_BUSY
+        self._closing = asyncio.Event()
+
+    @property
+    def barrier(self) -> Barrier:
+        """Falls when all that was put so far is on disk."""
+        return self._barrier
+
+    def put(self, entry: Entry) -> None:
+        """Line up an entry. Needs a running event loop."""
+        if not self._queue:
+            self._barrier = Barrier()
+        self._queue.append(entry)
+        if self._drainer is None or self._drainer.done():
+            self._drainer = asyncio.get_running_loop().create_task(self._drain(), name="journal-drain")
+
+    async def delete(self, run_ids: Sequence[str]) -> None:
+        """Delete these runs between two commits. Raises JournalError."""
+        if self._closing.is_set():
+            raise JournalError("the journal is closed")
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.delete, run_ids)
+        except (DiskTrouble, duckdb.Error) as error:
+            raise JournalError(f"the journal cannot delete: {one_line(error)}") from error
+
+    async def tidy(self) -> None:
+        """Move the log into the file between two commits, if there is room for it."""
+        size = self._file.log_bytes()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint)
+        self._busy_limit = _LOG_BYTES_BUSY + (size if self._file.log_bytes() >= size else 0)
+
+    async def drain(self) -> None:
+        """Commit what is queued, now or not at all; nothing may be put from here on."""
+        self._closing.set()
+        if self._quiet is not None:
+            self._quiet.cancel()
+        if ending := [task for task in (self._drainer, self._tidying) if task is not None]:
+            await asyncio.wait(ending)
+
+    async def aclose(self) -> None:
+        """Release the file; `drain` comes first."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._release)
+        self._thread.shutdown(wait=False)
+
+    async def _drain(self) -> None:
+        while self._queue:
+            entries, self._queue = self._queue, []
+            barrier = self._barrier
+            try:
+                entries = await self._commit(entries, barrier)
+            except BaseException as error:  # the writer's edge: whoever waits has to hear of it, whatever it is
+                self._give_up(barrier, for_good(error))
+                if not isinstance(error, Exception):
+                    raise
+                return
+            self._on_commit({entry.after.state.run_id for entry in entries})
+            self._sequencer.commit(entries)
+            barrier.fall()
+            if not self._queue:
+                self._barrier.fall()  # another one when all that had gathered behind it was refused
+            if self._file.log_bytes() > self._busy_limit:
+                await self.tidy()
+        self._quieten()
+
+    async def _commit(self, entries: list[Entry], barrier: Barrier) -> list[Entry]:
+        """Write them, again and again while the disk does not take them. Gives back those that are on disk."""
+        loop, pause = asyncio.get_running_loop(), _FIRST_PAUSE_S
+        while entries:
+            try:
+                await loop.run_in_executor(self._thread, self._write, entries)
+                break
+            except DiskTrouble as trouble:
+                if self._closing.is_set():
+                    raise
+                entries = self._hold(for_now(trouble, self._file.path), entries, barrier)
+            if entries:  # no system tells when a disk has space again, so there is nothing to wait for but time
+                await self._pause(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_S)
+        self._sequencer.admit()
+        return entries
+
+    def _hold(self, reason: str, entries: list[Entry], barrier: Barrier) -> list[Entry]:
+        """Accept no more runs; those that nobody was told of yet are refused, all others wait."""
+        if self._sequencer.hold(reason):
+            log.warning("%s", reason)
+        if self._writer.in_doubt:  # they may be on disk: it is known once the database is open again
+            return entries
+        entries = self._sequencer.expel(entries, reason)
+        self._queue = self._sequencer.expel(self._queue, reason)
+        barrier.stir()
+        self._barrier.stir()
+        return entries
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+        except TimeoutError:
+            return
+
+    def _write(self, entries: Sequence[Entry]) -> None:
+        self._writer.write(batch_of(entries))
+
+    def _give_up(self, barrier: Barrier, reason: str) -> None:
+        """Memory is ahead of the disk for good: refuse all that is on its way and all that may come."""
+        self._sequencer.stop(reason)
+        self._queue.clear()
+        barrier.fall(reason)
+        self._barrier.fall(reason)
+
+    def _quieten(self) -> None:
+        """When nothing comes for a while, tidy up."""
+        if self._quiet is not None:
+            self._quiet.cancel()
+        if self._file.log_bytes() > _LOG_BYTES and not self._closing.is_set():
+            self._quiet = asyncio.get_running_loop().call_later(_QUIET_S, self._start_tidying)
+
+    def _start_tidying(self) -> None:
+        if (self._drainer is None or self._drainer.done()) and not self._closing.is_set():
+            self._tidying = asyncio.get_running_loop().create_task(self.tidy(), name="journal-checkpoint")
+
+    def _checkpoint(self) -> None:
+        """A checkpoint, if the disk has room for it; without one the log does until the next."""
+        try:
+            if self._file.free_bytes() > 2 * self._file.log_bytes() + _SPARE_BYTES:
+                self._writer.checkpoint()
+        except (DiskTrouble, JournalError, duckdb.Error) as error:
+            log.warning("the journal %s is not tidied up: %s", self._file.path, error)
+
+    def _release(self) -> None:
+        # After a failed commit the log holds all that was acknowledged; the next opening replays it.
+        self._checkpoint()
+        self._writer.close()
+        self._file.close()
