@@ -119,7 +119,6 @@ def _set_up(connection: DuckDBPyConnection, *, migrates: bool) -> DuckDBPyConnec
             # Comparing a TIMESTAMP with now() goes through the session's zone.
             connection.execute("SET GLOBAL TimeZone = 'UTC'")
             connection.execute("SET enable_external_access = false")  # after that, no folder can be set any more
-            connection.execute("SET enable_external_access = false")  # after that, no folder can be set any more
             connection.execute("SET lock_configuration = true")
         check_version(connection, or_older=migrates)
         if migrates:

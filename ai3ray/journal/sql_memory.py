@@ -50,6 +50,7 @@ class MemoryWatch:
         self._lock = threading.Lock()
         self._inside = 0
         self._over = threading.Event()
+        self._watcher = threading.Thread()
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -58,7 +59,8 @@ class MemoryWatch:
             self._inside += 1
             if self._inside == 1:
                 self._over = threading.Event()
-                threading.Thread(target=self._watch, args=(self._over,), name="journal-memory", daemon=True).start()
+                self._watcher = threading.Thread(target=self._watch, args=(self._over,), name="journal-memory")
+                self._watcher.start()
         try:
             yield
         finally:
@@ -66,6 +68,7 @@ class MemoryWatch:
                 self._inside -= 1
                 if self._inside == 0:
                     self._over.set()
+                    self._watcher.join()  # whoever waits for the last query wants its connection closed too
 
     def _watch(self, over: threading.Event) -> None:
         # It may be closed meanwhile.

@@ -1,4 +1,4 @@
-"""Evidence that loses weight with everything that happens after it, with time, and at once when things have changed."""
+"""Evidence that loses weight with what happens after it, with time, and at once when things have changed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-
 ENOUGH = 5.0
 """Weight of observations before changes are looked for."""
 SLACK = 0.35
 """Standard deviations by which observations may lie beyond the mean without adding up."""
+FARTHEST = 2.5
+"""Standard deviations that one observation counts for at most: a few rare ones in a row are no change."""
 TOO_FAR = 11.0
 """Sum, in standard deviations, that is a change: by chance it comes once in some ten thousand observations."""
 
@@ -139,7 +140,7 @@ class _Excursion:
 
     def goes_on(self, beyond: float, value: float) -> bool:
         """One more observation, so many standard deviations beyond the mean. Returns whether that is too far."""
-        self._beyond += self._sign * beyond - SLACK
+        self._beyond += min(self._sign * beyond, FARTHEST) - SLACK
         if self._beyond <= 0.0:
             self._beyond, self.total, self.count = 0.0, 0.0, 0
             return False

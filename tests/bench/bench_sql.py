@@ -25,7 +25,6 @@ from ai3ray.domain.events import TaskArtifact
 from ai3ray.errors import Ai3Error
 from ai3ray.journal.artifacts import artifact_id
 from ai3ray.journal.duckdb_store import DuckDBJournal
-from ai3ray.journal.sql_copy import TABLES
 from ai3ray.journal.sql_process import SqlLimits
 from tests.journal.histories import Step, whole_run
 
@@ -34,6 +33,10 @@ RATE = 100
 TASKS = 20
 TARGET_MS = 150.0
 """Time to durable, 99th percentile, while a whole copy is written."""
+OF_A_RUN = """
+    SELECT schema_name || '.' || table_name FROM duckdb_columns()
+    JOIN duckdb_tables() USING (schema_name, table_name) WHERE column_name = 'run_id'
+"""
 COUNT = "SELECT count(*) FROM events"
 HEAVY = {
     "cross join": "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = 7",
@@ -54,7 +57,7 @@ async def build(path: Path, events: int, rng: random.Random) -> None:
         await receipt.committed()
     await journal.aclose()
     with duckdb.connect(path) as connection:
-        for table in TABLES:
+        for (table,) in connection.execute(OF_A_RUN).fetchall():
             connection.execute(
                 f"INSERT INTO {table} BY NAME SELECT t.* REPLACE (t.run_id || '_' || copies.k AS run_id) "
                 f"FROM {table} AS t, range(1, {events // made}) AS copies(k)"

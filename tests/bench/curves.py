@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 from tests.bench.choosers import Chooser, Make
@@ -41,7 +42,7 @@ def area(outcomes: Outcomes, points: Iterable[Point]) -> float:
     hull = _hull([*points, cheapest])
     hull.append((max(dearest[0], hull[-1][0]), hull[-1][1]))
     total = 0.0
-    for (left, low), (right, high) in zip(hull, hull[1:], strict=False):
+    for (left, low), (right, high) in itertools.pairwise(hull):
         end = min(right, dearest[0])
         if end > left:
             total += (end - left) * (low + low + (high - low) * (end - left) / (right - left)) / 2

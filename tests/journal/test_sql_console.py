@@ -212,7 +212,7 @@ async def test_queries_are_stopped_long_before_the_writer_runs_out_of_memory(dis
         disk.query("SELECT count(*) FROM (SELECT DISTINCT repeat('x', 1000) || range FROM range(2000000))")
     )
     most = 0
-    with disk._connection.cursor() as other:
+    with disk._file.cursor() as other:
         while not asking.done():
             [(used,)] = other.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchall()
             most = max(most, used)
