@@ -17,12 +17,12 @@ from ai3ray.headlink import ensure_head, stop_head
 from ai3ray.settings import Settings, load_settings
 from ai3ray.simulator import Simulator, running_in_thread
 
-ON_DEMAND = {"chaos": "chaos", "test_serve_run.py": "test_serve_run"}
+ON_DEMAND = {"chaos": "chaos", "test_serve_run.py": "test_serve_run", "test_jobs.py": "test_jobs"}
 """Folders and files that take minutes or a second Ray, by the word of the command line that asks for them."""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """The chaos campaign and `serve run` run when they are asked for: `pytest tests/chaos`."""
+    """The chaos campaign, `serve run` and jobs run when they are asked for: `pytest tests/chaos`."""
     word = ON_DEMAND.get(collection_path.name)
     if word is not None and not any(word in argument for argument in config.args):
         return True
