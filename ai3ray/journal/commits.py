@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import duckdb
 
 from ai3ray.errors import JournalError
-from ai3ray.journal.connection import one_line
+from ai3ray.journal.connection import compact, one_line
 from ai3ray.journal.entries import Barrier, Entry
 from ai3ray.journal.file import JournalFile
 from ai3ray.journal.rows import batch_of
@@ -24,7 +25,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
 """Between two tries of a commit that the disk did not take."""
 _QUIET_S = 1.0
 """Seconds without a commit after which there is time for a checkpoint."""
-_LOG_BYTES, _LOG_BYTES_BUSY = 1 << 20, 64 << 20
+_LOG_BYTES, _LOG_BYTES_BUSY = 16 << 20, 64 << 20
 """Size of the log that is worth a checkpoint when nothing else is to be done, and at any time."""
 _SPARE_BYTES = 16 << 20
 """Room on the disk that a checkpoint leaves, beside the log's size that it may need twice."""
@@ -195,5 +196,17 @@ class Commits:
     def _release(self) -> None:
         # After a failed commit the log holds all that was acknowledged; the next opening replays it.
         self._checkpoint()
+        in_pieces = False
+        with contextlib.suppress(duckdb.Error):  # whatever is wrong was told when it went wrong
+            in_pieces = self._writer.in_pieces()
         self._writer.close()
         self._file.close()
+        if in_pieces:
+            self._compact()
+
+    def _compact(self) -> None:
+        try:
+            if self._file.free_bytes() > 2 * self._file.path.stat().st_size + _SPARE_BYTES:
+                compact(self._file.path)
+        except JournalError as error:  # such as: somebody else has opened it; the next to close it will do it
+            log.warning("the journal %s is not compacted: %s", self._file.path, error)

@@ -23,10 +23,16 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     # A checkpoint that fails for want of space ends the database, and within a commit nobody knows what
     # became of it. So commits only write to the log, and checkpoints are made apart from them.
     "wal_autocheckpoint": "1TB",
+    # Of a new file. Every checkpoint begins new blocks, and most runs are small.
+    "default_block_size": 16384,
+    # Measured: a checkpoint that also merges what earlier ones have written takes up to 1.2 s instead of
+    # 0.05 s, and leaves the file half empty. `compact` merges, when nobody waits.
+    "max_vacuum_tasks": 0,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
 }
+_MERGED_AT_ONCE = 100
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 0.5
 
@@ -91,6 +97,16 @@ def open_database(path: Path, *, read_only: bool = False, is_new: bool = True) -
         raise _cannot_open(path, one_line(error)) from error
     except OSError as error:
         raise _cannot_open(path, error.strerror or str(error)) from error
+
+
+def compact(path: Path) -> None:
+    """Merge the pieces that many small checkpoints have left in the file. Raises as `open_database`."""
+    try:
+        with duckdb.connect(path, config={**_CONFIG, "max_vacuum_tasks": _MERGED_AT_ONCE}) as connection:
+            connection.execute("COMMENT ON TABLE schema_version IS NULL")  # what has not changed is not written
+            connection.execute("CHECKPOINT")
+    except duckdb.Error as error:
+        raise _cannot_open(path, one_line(error)) from error
 
 
 def _locked(path: Path, pid: int | None) -> JournalLocked:

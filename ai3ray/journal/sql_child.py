@@ -11,12 +11,14 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from ai3ray.errors import RequestError
 from ai3ray.journal.connection import one_line
+from ai3ray.journal.sql_fence import SYSTEM, fence_in
 from ai3ray.journal.sql_guard import refuse_side_doors, select_of
 from ai3ray.journal.sql_limits import Walls, end_with_input, shut_in, tie_to
 from ai3ray.journal.sql_values import Answer, Capped
@@ -32,6 +34,8 @@ def main() -> None:
     tie_to(int(sys.argv[1]))
     job: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
     shut_in(Walls(*job["walls"]))
+    # Python and DuckDB import some of their parts when they first need them.
+    fence_in([Path(job["file"]).parent, *map(Path, sys.path), *SYSTEM])
     end_with_input()
     try:
         for line in _answer(job):

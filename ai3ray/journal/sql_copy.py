@@ -39,6 +39,10 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 _CHOSEN = "WHERE run_id BETWEEN $first AND $last AND run_id IN (SELECT unnest($run_ids))"
 
 
+class CopyStopped(Exception):
+    """Somebody has interrupted the copying."""
+
+
 class CopyWriter:
     """One copying at a time, in whatever thread calls; `interrupt` stops it from another one.
 
@@ -49,13 +53,15 @@ class CopyWriter:
     def __init__(self, journal: Cursors) -> None:
         self._journal = journal
         self._running: tuple[DuckDBPyConnection, ...] = ()
+        self._interrupted = False
         self._stopped = False
 
     def create(self, path: Path, owner: str | None) -> None:
         """Write a new copy of all rows that the owner may see, None for everybody's.
 
         Raises:
-            duckdb.Error: it could not be written, or was interrupted.
+            CopyStopped: it was interrupted.
+            duckdb.Error: it could not be written.
         """
         path.parent.mkdir(mode=0o700, parents=True)
         with self._both(path) as (source, target):
@@ -69,7 +75,8 @@ class CopyWriter:
         """Bring these runs of a copy up to date; runs that are not the owner's (any more) leave it.
 
         Raises:
-            duckdb.Error: it could not be written, or was interrupted: the copy is not to be used again.
+            CopyStopped: it was interrupted. The copy is not to be used again.
+            duckdb.Error: it could not be written; likewise.
         """
         with self._both(path) as (source, target):
             theirs = f"SELECT run_id FROM runs {_CHOSEN} AND ($owner IS NULL OR owner = $owner)"  # noqa: S608
@@ -84,6 +91,7 @@ class CopyWriter:
 
     def interrupt(self) -> None:
         """Stop what runs now; may be called from any thread."""
+        self._interrupted = True
         for connection in self._running:
             with contextlib.suppress(duckdb.ConnectionException):  # it has just ended
                 connection.interrupt()
@@ -97,13 +105,17 @@ class CopyWriter:
     def _both(self, path: Path) -> Iterator[tuple[DuckDBPyConnection, DuckDBPyConnection]]:
         """One snapshot of the journal to read, one transaction of the copy to write; both over at the end."""
         with self._journal.cursor() as source, duckdb.connect(path, config=_CONFIG) as target:
-            self._running = (source, target)
+            self._running, self._interrupted = (source, target), self._stopped
             try:
                 source.execute("BEGIN TRANSACTION READ ONLY")
                 target.begin()
                 yield source, target
                 target.commit()
                 target.execute("CHECKPOINT")
+            except duckdb.Error as error:
+                if self._interrupted:  # the error says so in different ways, whatever it hit
+                    raise CopyStopped from error
+                raise
             finally:
                 self._running = ()
 
@@ -112,7 +124,7 @@ class CopyWriter:
     ) -> None:
         """Add the rows that meet the condition to the table of the same name."""
         if self._stopped:
-            raise duckdb.InterruptException("no more copies are wanted")
+            raise CopyStopped
         # The condition is ours; what comes from outside is among the values.
         target.register("poured", _Stream(source.sql(f"FROM {table} {where}", params=values or None)))
         target.execute(f"INSERT INTO {table} BY NAME FROM poured")

@@ -17,7 +17,7 @@ import duckdb
 from ai3ray.errors import EngineError
 from ai3ray.journal.connection import one_line
 from ai3ray.journal.sql_changes import Changes
-from ai3ray.journal.sql_copy import CopyWriter
+from ai3ray.journal.sql_copy import CopyStopped, CopyWriter
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +139,8 @@ class Replica:
         if newest is None or changes.since(newest.mark) != ():
             try:
                 newest = await self._updated(newest) or await self._created()
+            except CopyStopped as error:
+                raise EngineError("writing the copy of the journal that SQL reads was stopped; ask again") from error
             except (duckdb.Error, OSError) as error:
                 log.warning("the copy of the journal for SQL cannot be written: %s", one_line(error))
                 raise EngineError("the copy of the journal that SQL reads cannot be written at the moment") from error
@@ -168,6 +170,9 @@ class Replica:
             return None
         try:
             await self._in_thread(self._shop.writer.update, basis.path, self._owner, run_ids)
+        except CopyStopped:
+            self.discard(basis)
+            raise
         except (duckdb.Error, OSError) as error:
             log.warning("a copy of the journal for SQL is made anew: %s", one_line(error))
             self.discard(basis)
@@ -195,9 +200,13 @@ class Replica:
         to.chmod(0o600)
 
     def _check_room(self) -> None:
-        """The journal itself must never want for the space that a copy takes. Raises EngineError."""
+        """The journal itself must never want for the space that a copy takes, which is up to four times its own.
+
+        Raises:
+            EngineError: there is too little.
+        """
         size = self._shop.journal.stat().st_size if self._shop.journal.exists() else 0
-        if shutil.disk_usage(self._shop.journal.parent).free < 3 * size + _ROOM_BYTES:
+        if shutil.disk_usage(self._shop.journal.parent).free < 5 * size + _ROOM_BYTES:
             raise EngineError("the disk has too little room for the copy of the journal that SQL reads")
 
     async def _tidy(self) -> None:

@@ -23,6 +23,8 @@ _KEYS = {
     "put": ("run_id", "key"),
 }
 """Kinds of rows, and what names one."""
+_PIECES, _ROWS_OF_A_PIECE = 32, 4000
+"""Pieces of the history that do no harm, beside those that are as large as a busy journal makes them."""
 _OF_A_RUN = ("kept.history", "kept.news", *(f"kept.{kind}_rows" for kind in _KEYS))
 
 
@@ -90,6 +92,17 @@ class Writer:
                 self.close()
                 self._open()  # at once: others read
                 raise
+
+    def in_pieces(self) -> bool:
+        """Whether many checkpoints of little each have left the file in pieces."""
+        if self._connection is None:
+            return False
+        query = """
+            SELECT (SELECT count(DISTINCT row_group_id) FROM pragma_storage_info('kept.history')), count(*)
+            FROM kept.history
+        """
+        ((pieces, rows),) = self._connection.execute(query).fetchall()
+        return bool(pieces > _PIECES + rows / _ROWS_OF_A_PIECE)
 
     def close(self) -> None:
         """Release the connection."""

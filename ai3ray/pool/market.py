@@ -148,35 +148,24 @@ class Market:
     def _work_out(self, now: float) -> Conditions:
         paused: dict[str, str] = {}
         out: dict[str, str] = {}
+        load: dict[str, float] = {}
         for name, account in self._accounts.items():
-            if account.out and account.failure:
+            load[name] = account.limiter.load
+            if account.failure is not None and account.out:
                 out[name] = f"out: {account.failure.message}"
             elif (why := account.held_back(now)) is not None:
                 paused[name] = why
             else:
-                self._pause_lanes(account, now, paused)
+                for lane in account.lanes.values():
+                    if lane.told and (why := lane.held_back(now)) is not None:
+                        paused.update((model, why) for model in lane.models)
         for model, hold in self._holds.items():
             if now < hold.until:
                 paused[model] = f"failed, left alone for {hold.until - now:.1f} s"
         if abs(now - self._today[0]) >= 1.0:
             self._today = (now, self._registry.today())
-        return Conditions(
-            today=self._today[1],
-            load={name: account.limiter.load for name, account in self._accounts.items()},
-            in_flight=self._router.live.in_flight(),
-            out=out,
-            paused=paused,
-        )
-
-    def _pause_lanes(self, account: Account, now: float, paused: dict[str, str]) -> None:
-        """Classes of models that cannot be called at this moment."""
-        for lane in account.lanes.values():
-            if not lane.told or (why := lane.held_back(now)) is None:
-                continue
-            if len(account.lanes) == 1:
-                paused[account.name] = why
-            else:
-                paused.update((name, why) for name in lane.models)
+        in_flight = self._router.live.in_flight()
+        return Conditions(today=self._today[1], load=load, in_flight=in_flight, out=out, paused=paused)
 
     def _field(self, request: LeaseRequest, conditions: Conditions) -> tuple[Field, Able]:
         """Who may take wishes of this form; worked out once, because thousands of wishes share a few forms."""

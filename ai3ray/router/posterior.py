@@ -17,8 +17,10 @@ _EDGE = 0.02
 """A prior never claims to be surer than this of an answer's being good, or bad."""
 _KIND_ANSWERS = 2.0
 """Answers of a kind after which half of what they tell of the kind's difficulty holds for every model."""
+_FARTHEST = 2.5
+"""Standard deviations that one answer counts for in noticing a change: two good ones in a hundred are none."""
 _DOUBTED = 2.0
-"""Answers that older evidence still counts for when a change has put it in doubt."""
+"""Answers that evidence still counts for when a change has put it in doubt."""
 
 
 class Belief(NamedTuple):
@@ -118,11 +120,13 @@ class Posterior:
             self._pulses[kind] = Pulse(self._clock, self._memory)
             self._ease[kind] = Fading(self._pulses[kind])
         if (kind, model) not in self._records:
-            self._records[kind, model] = Watched(self._pulses[kind], _variance)
+            self._records[kind, model] = Watched(self._pulses[kind], _variance, _FARTHEST)
         return self._records[kind, model]
 
     def _doubt(self, kind: Kind, model: str) -> None:
         """A model has changed at a kind of work: it may have at others, and its rivals may be the better ones now."""
+        self._talent[model].limit(_DOUBTED)
+        self._ease[kind].limit(_DOUBTED)
         for (other_kind, other), record in self._records.items():
             if (other_kind == kind) != (other == model):
                 record.limit(_DOUBTED)

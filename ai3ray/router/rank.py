@@ -83,7 +83,7 @@ def rank(
     scored: list[Scored] = []
     barred: list[tuple[Scored, str]] = []
     draws = draw(len(field.offers)) if draw is not None else repeat(0.0)
-    weighed = scale.weigh(offer for offer, _ in field.offers)
+    weighed = scale.weigh([offer for offer, _ in field.offers])
     for (offer, misfit), other, drawn in zip(field.offers, weighed, draws, strict=False):
         standing = known.get(offer.name) or standings.add(known, kind, tier, offer)
         total = standing.total + other

@@ -10,8 +10,6 @@ ENOUGH = 5.0
 """Weight of observations before changes are looked for."""
 SLACK = 0.35
 """Standard deviations by which observations may lie beyond the mean without adding up."""
-FARTHEST = 2.5
-"""Standard deviations that one observation counts for at most: a few rare ones in a row are no change."""
 TOO_FAR = 11.0
 """Sum, in standard deviations, that is a change: by chance it comes once in some ten thousand observations."""
 
@@ -103,13 +101,16 @@ class Watched(Fading):
     Args:
         pulse: what it fades with.
         variance: of one observation, from sum and weight of the earlier ones; above 0.
+        farthest: standard deviations that one observation counts for at most; the fewer, the less do rare ones
+            look like a change.
     """
 
-    __slots__ = ("_excursions", "_variance")
+    __slots__ = ("_excursions", "_farthest", "_variance")
 
-    def __init__(self, pulse: Pulse, variance: Callable[[float, float], float]) -> None:
+    def __init__(self, pulse: Pulse, variance: Callable[[float, float], float], farthest: float) -> None:
         super().__init__(pulse)
         self._variance = variance
+        self._farthest = farthest
         self._excursions = (_Excursion(1.0), _Excursion(-1.0))
 
     def watch(self, value: float, weight: float = 1.0) -> bool:
@@ -119,6 +120,7 @@ class Watched(Fading):
         if before < ENOUGH:
             return False
         beyond = (value - total / before) / math.sqrt(self._variance(total, before))
+        beyond = min(max(beyond, -self._farthest), self._farthest)
         for excursion in self._excursions:
             if excursion.goes_on(beyond, value):
                 self.become(excursion.total, excursion.count)
@@ -140,7 +142,7 @@ class _Excursion:
 
     def goes_on(self, beyond: float, value: float) -> bool:
         """One more observation, so many standard deviations beyond the mean. Returns whether that is too far."""
-        self._beyond += min(self._sign * beyond, FARTHEST) - SLACK
+        self._beyond += self._sign * beyond - SLACK
         if self._beyond <= 0.0:
             self._beyond, self.total, self.count = 0.0, 0.0, 0
             return False

@@ -18,6 +18,8 @@ _PRIOR_CALLS = 0.5
 """Calls that what is expected of a model counts for."""
 _SPREAD = 0.5
 """Standard deviation of one model's calls: 40 % slower, or faster."""
+_FARTHEST = 5.0
+"""Standard deviations that one call counts for in noticing a change."""
 
 
 def usual_seconds(output_tokens: int) -> float:
@@ -64,7 +66,7 @@ class Pace:
     def __init__(self, pulse: Pulse, drift: Drift, tier: Tier) -> None:
         self._drift = drift
         self._expected = _TIER[tier]
-        self._seen = Watched(pulse, _variance)
+        self._seen = Watched(pulse, _variance, _FARTHEST)
 
     def took(self, seconds: float, output_tokens: int, weight: float = 1.0) -> None:
         """A call has succeeded after so many seconds; `weight` when it stands for several."""

@@ -31,8 +31,8 @@ from tests.journal.histories import Step, whole_run
 RATE = 100
 """Puts per second: more than a busy head makes."""
 TASKS = 20
-TARGET_MS = 150.0
-"""Time to durable, 99th percentile, while a whole copy is written."""
+TARGET_MS, TARGET_TIMES = 50.0, 3.0
+"""Time to durable, 99th percentile, while a whole copy is written: so long, or so many times that without."""
 OF_A_RUN = """
     SELECT schema_name || '.' || table_name FROM duckdb_columns()
     JOIN duckdb_tables() USING (schema_name, table_name) WHERE column_name = 'run_id'
@@ -128,6 +128,12 @@ async def twice(ask: Any, query: str) -> None:
         await asyncio.gather(ask(query), ask(query))
 
 
+async def again(ask: Any, query: str) -> None:
+    """One after the other, until cancelled."""
+    while True:
+        await ask(query)
+
+
 async def timed(work: Awaitable[object]) -> float:
     """Seconds."""
     before = time.perf_counter()
@@ -142,7 +148,7 @@ async def measure(path: Path, seconds: float) -> dict[str, dict[str, float]]:
     table["idle"] = await load.during(None, seconds)
     table["whole copy"] = await load.during(journal.query_isolated(COUNT), 600)
     table["same copy"] = {"seconds": await timed(journal.query_isolated("SELECT 1"))}
-    table["changed copy"] = await load.during(journal.query_isolated(COUNT), 600)
+    table["changed copies"] = await load.during(again(journal.query_isolated, COUNT), seconds)
     for name, query in HEAVY.items():
         table[f"{name}, console"] = await load.during(twice(journal.query, query), seconds)
         table[f"{name}, isolated"] = await load.during(twice(journal.query_isolated, query), seconds)
@@ -157,7 +163,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=200_000, help="size of the journal")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of each measurement")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--check", action="store_true", help=f"fail above {TARGET_MS:g} ms while copying")
+    parser.add_argument("--check", action="store_true", help="fail when copying costs too much")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ai3-") as folder:
         path = Path(folder) / "journal.duckdb"
@@ -169,7 +175,8 @@ def main() -> int:
         figures = [row.get(key) for key in ("p50", "p99", "lag_p99")]
         shown = [f"{figure:.1f} ms" if figure is not None else "" for figure in figures]
         print(f"{name:<24} {row['seconds']:>8.2f} {shown[0]:>9} {shown[1]:>9} {shown[2]:>14}")
-    met = table["whole copy"]["p99"] <= TARGET_MS
+    idle = max(table["idle"]["p99"], table["idle again"]["p99"])
+    met = table["whole copy"]["p99"] <= max(TARGET_MS, TARGET_TIMES * idle)
     print(json.dumps({"events": asked.events, "seed": asked.seed, "ms": table, "target_met": met}))
     return 0 if met or not asked.check else 1
 

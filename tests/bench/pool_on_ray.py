@@ -18,10 +18,11 @@ from ai3ray.executor.port import AssembleJob, Outcome, PlanJob, Ref, Sync, Synce
 from ai3ray.pool.lease import Lease, LeaseRequest, Settlement
 from ai3ray.settings import Settings, load_settings
 
-ASKERS, BATCH, RUNS, TASKS = 2, 16, 4, 20
-"""Two runners, each with sixteen calls at a time, for eighty tasks."""
+ASKERS, BATCH, RUNS, TASKS = 2, 64, 8, 20
+"""Two runners, each with so many calls that begin and end at a time, for the tasks of so many runs."""
 KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "XAI_API_KEY")
-LIMITS = {"AI3_MAX_CONCURRENCY_PER_PROVIDER": "20", "AI3_MAX_CONCURRENCY": "20"}
+LIMITS = {"AI3_MAX_CONCURRENCY_PER_PROVIDER": "200", "AI3_MAX_CONCURRENCY": "20"}
+TABLES = "".join(f"[providers.{name}]\nstart = 200\n" for name in ("anthropic", "openai", "xai"))
 
 
 class Idle:
@@ -126,6 +127,7 @@ def over_ray(home: Path, seconds: float) -> dict[str, Any]:
     import ray
 
     make_lean()
+    (home / "ai3.toml").write_text(TABLES)
     settings = load_settings(env={"AI3_HOME": str(home), **LIMITS}, cwd=home)
     ray.init(
         address="local",

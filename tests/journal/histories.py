@@ -128,9 +128,12 @@ def steps(run_id: str) -> st.SearchStrategy[Step]:
     events = st.one_of(
         st.just(planned(("a", "b"))),
         st.just(PlanProgress(phase="started")),
+        st.just(PlanProgress(phase="task", task={"id": "a", "prompt": "do it"})),
         st.builds(lambda task: TaskStart(task_id=task, attempt_id="x", model=MODEL), tasks),
         st.builds(answered, tasks, texts),
         st.builds(lambda task: decided(task, "x"), tasks),
+        st.builds(lambda task: decided(task, "y").model_copy(update={"reserved_usd": 0.5}), tasks),
+        st.builds(lambda task: TaskVerified(task_id=task, verdict=None), tasks),
         st.builds(lambda task: TaskFailed(task_id=task, error=OOPS), tasks),
         st.builds(lambda task: TaskSkipped(task_id=task, because="a"), tasks),
         st.builds(lambda task: TaskRetry(task_id=task, error=OOPS, wait_s=0.5, next_model=None), tasks),
@@ -145,7 +148,8 @@ def steps(run_id: str) -> st.SearchStrategy[Step]:
         st.builds(lambda text: Warned(message=text, code="test"), texts),
         st.just(AssembleStart(assembly="concat", holes=("b",))),
         st.builds(lambda text: Final(status="partial", output=text), texts),
-        st.sampled_from([RunFailed(error=OOPS), Cancelled(by="user"), ENDED, started("again")]),
+        st.sampled_from([RunFailed(error=OOPS), RunFailed(error=OOPS, output="half"), ENDED, started("again")]),
+        st.sampled_from([Cancelled(by="user"), Cancelled(by="deadline")]),
     )
     attempts = st.builds(
         lambda task, number, status, cost: attempt(run_id, task, f"{task}{number}", status, cost_usd=cost),

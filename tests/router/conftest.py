@@ -1,17 +1,33 @@
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from random import Random
 
 import pytest
 
+from ai3ray.domain.call import Usage
 from ai3ray.pool.lease import LeaseRequest
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import Rates
-from ai3ray.router.rank import rank
+from ai3ray.router.draws import Draws
+from ai3ray.router.filters import field as sift
+from ai3ray.router.posterior import Posterior
+from ai3ray.router.rank import Ranking, rank
+from ai3ray.router.standing import Standings
+from ai3ray.router.tuning import Evidence
 from ai3ray.router.weights import Weights
-from ai3ray.router.wish import Conditions
-from ai3ray.telemetry.live import LiveStats
+from ai3ray.router.wish import Conditions, Offer
+from ai3ray.telemetry.live import LiveBook
 
+TODAY = date(2026, 11, 22)
 ALL = Weights(quality=1, tier=1, success=1, latency=1, cost=1, load=1)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @dataclass
@@ -21,10 +37,33 @@ class Question:
     cards: list[ModelCard] = field(default_factory=lambda: [card("a/one"), card("b/two")])
     weights: Weights = ALL
     conditions: dict[str, object] = field(default_factory=dict)
+    prices: dict[str, Rates] = field(default_factory=dict)
+    live: LiveBook = field(default_factory=lambda: LiveBook(Clock()))
+    posterior: Posterior = field(default_factory=lambda: Posterior(Clock(), Evidence()))
 
-    def ask(self, **wish: object):
+    def choice(self, draw=None, **wish: object) -> Ranking:
         request = LeaseRequest(request_id="r", run_id="run", **wish)
-        return rank(request, self.cards, Conditions(**{"today": date(2026, 11, 22), **self.conditions}), self.weights)
+        offers = [Offer.of(one, self.prices.get(one.name)) for one in self.cards]
+        standings = Standings(self.weights, self.live, self.posterior)
+        conditions = Conditions(**{"today": TODAY, **self.conditions})
+        return rank(request, sift(request, offers, TODAY), conditions, standings, draw)
+
+    def ask(self, draw=None, **wish: object):
+        return self.choice(draw, **wish).candidates()
+
+    def shares(self, asked: int, seed: int = 1, spread: float = 1.0, **wish: object) -> dict[str, float]:
+        """How often each model is chosen when exploring."""
+        draw = Draws(Random(seed), spread)
+        chosen = [self.choice(draw, **wish).best.name for _ in range(asked)]
+        return {name: chosen.count(name) / asked for name in (one.name for one in self.cards)}
+
+    def see(self, name: str, good: int = 0, bad: int = 0, seconds: float = 1.0, tokens: int = 600) -> None:
+        """Calls of a model."""
+        stats = self.live.of(name)
+        for success in [True] * good + [False] * bad:
+            stats.begin()
+            usage = Usage(input_tokens=100, output_tokens=tokens)
+            stats.end(success=success, seconds=seconds, usage=usage)
 
 
 def card(name: str, **traits: object) -> ModelCard:
@@ -32,12 +71,13 @@ def card(name: str, **traits: object) -> ModelCard:
     return ModelCard(provider=provider, id=model, **traits)
 
 
-def seen(good: int = 0, bad: int = 0, seconds: float = 1.0) -> LiveStats:
-    stats = LiveStats(lambda: 0.0)
-    for success in [True] * good + [False] * bad:
-        stats.begin()
-        stats.end(success=success, seconds=seconds)
-    return stats
+def fixed(*numbers: float):
+    """Draws that are no chance."""
+
+    def draw(count: int) -> Sequence[float]:
+        return numbers[:count]
+
+    return draw
 
 
 @pytest.fixture
@@ -46,12 +86,17 @@ def question() -> Question:
 
 
 @pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
 def make():
-    """`card`, `seen` and `rates`, for tests that put their own question."""
+    """`card`, `rates` and `fixed`, for tests that put their own question."""
 
     class Make:
         card = staticmethod(card)
-        seen = staticmethod(seen)
+        fixed = staticmethod(fixed)
 
         @staticmethod
         def rates(usd: float) -> Rates:

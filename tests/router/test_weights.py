@@ -8,29 +8,39 @@ import pytest
 from ai3ray.errors import SettingsError
 from ai3ray.pool.lease import LeaseRequest
 from ai3ray.registry.registry import Registry
-from ai3ray.router.rank import rank
+from ai3ray.router.filters import field
+from ai3ray.router.router import Router
+from ai3ray.router.tuning import Evidence, Tuning, load_tuning
 from ai3ray.router.weights import Weights, load_weights
-from ai3ray.router.wish import Conditions
+from ai3ray.router.wish import Conditions, Offer
 from ai3ray.settings import Settings, load_settings
 
 
 @pytest.fixture
 def load(tmp_path: Path):
-    def load(router: str = "") -> Settings:
+    def load(router: str = "", **env: str) -> Settings:
         (tmp_path / "router.toml").write_text(router)
-        return load_settings(env={"AI3_HOME": str(tmp_path / "home")}, cwd=tmp_path)
+        return load_settings(env={"AI3_HOME": str(tmp_path / "home"), **env}, cwd=tmp_path)
 
     return load
 
 
 @pytest.mark.parametrize("preset", ["balanced", "fast", "cheap", "best"])
-def test_every_preset_loads(load, preset):
-    assert load_weights(load(f"preset = '{preset}'")).success > 0
+def test_every_preset_loads_and_adds_up_to_one(load, preset):
+    weights = load_weights(load(f"preset = '{preset}'"))
+    assert sum(weights.model_dump().values()) == pytest.approx(1.0)
 
 
-def test_balanced_is_the_default_and_one_weight_can_be_changed(load):
-    changed = load_weights(load("[presets.balanced]\ncost = 9"))
-    assert changed == load_weights(load()).model_copy(update={"cost": 9.0})
+def test_the_variable_goes_before_the_file(load):
+    cheap = load_weights(load("preset = 'cheap'"))
+    assert load_weights(load("preset = 'best'", AI3_ROUTER_PRESET="cheap")) == cheap
+    with pytest.raises(SettingsError, match=r"^AI3_ROUTER_PRESET: there is no preset 'greedy', only balanced, fast"):
+        load_weights(load(AI3_ROUTER_PRESET="greedy"))
+
+
+def test_balanced_is_the_default_and_weights_of_it_can_be_changed(load):
+    changed = load_weights(load("[presets.balanced]\ncost = 0.18\nquality = 0.26"))
+    assert changed == load_weights(load()).model_copy(update={"cost": 0.18, "quality": 0.26})
 
 
 def test_a_preset_of_ones_own_has_the_weights_it_names(load):
@@ -44,26 +54,40 @@ def test_a_preset_of_ones_own_has_the_weights_it_names(load):
         ("[presets.fast]\ncost = -1", "[presets.fast] cost is -1: a weight is never negative"),
         ("[presets.fast]\ncolour = 1", "[presets.fast] has no weight 'colour', only quality, tier"),
         ("[presets.fast]\ncost = 'much'", "[presets.fast] cost:"),
+        ("[presets.fast]\ncost = inf", "[presets.fast] cost:"),
         ("[presets]\nfast = 3", "[presets.fast]"),
         ("[presets.nothing]", "[presets.nothing] has no weight above 0"),
+        ("[presets.fast]\ncost = 0.5", "[presets.fast] adds up to 1.48, not 1: quality 0.1 + tier 0.06 + success 0.3"),
+        ("[presets.mine]\ncost = 0.5\nload = 0.4", "[presets.mine] adds up to 0.9, not 1: cost 0.5 + load 0.4"),
         ("presets = 1", "presets has to be a table"),
         ("colour = 1", "there is no key 'colour'"),
+        ("exploration = -1", "exploration is -1:"),
+        ("seed = 'x'", "seed is 'x':"),
+        ("[evidence]\nanswers_kept = 0", "evidence.answers_kept is 0:"),
+        ("[evidence]\ncolour = 0", "[evidence] has no key 'colour', only answers_kept"),
     ],
 )
 def test_a_mistake_names_file_and_key(load, tmp_path, router, message):
     with pytest.raises(SettingsError) as raised:
-        load_weights(load(router))
+        Router(load(router), lambda: 0.0)
     assert raised.value.message.startswith(f"{tmp_path / 'router.toml'}: {message}")
     assert "\n" not in raised.value.message
 
 
-def choice(settings: Settings, tier: str, *providers: str) -> str:
+def test_what_ships_is_what_the_code_takes_for_granted(load):
+    tuning = load_tuning(load())
+    assert tuning.evidence == Evidence()
+    assert (tuning.exploration, tuning.seed) == (0.5, None)
+    assert Tuning().exploration == 0.0
+
+
+def choice(settings: Settings, tier: str, *providers: str, **conditions: object) -> str:
     registry = Registry.load(settings)
-    cards = registry.cards(providers)
-    prices = {card.name: registry.prices.list_price(card.provider, card.id) for card in cards}
+    offers = [Offer.of(card, registry.prices.list_price(card.provider, card.id)) for card in registry.cards(providers)]
     request = LeaseRequest(request_id="r", run_id="run", tier=tier, input_tokens=1000)
-    conditions = Conditions(today=date(2026, 11, 22), prices=prices)
-    return rank(request, cards, conditions, load_weights(settings))[0].model
+    day = date(2026, 11, 22)
+    moment = Conditions(**{"today": day, **conditions})
+    return Router(settings, lambda: 0.0).preview(request, field(request, offers, day), moment).best.name
 
 
 @pytest.mark.parametrize(
@@ -92,18 +116,13 @@ def test_presets_do_what_they_are_called(load):
 def test_balanced_lets_the_providers_share_the_standard_work(load):
     """Their standard models are so near to each other that a busy provider is passed over for an idle one."""
     settings = load()
-    registry = Registry.load(settings)
-    cards = registry.cards(("anthropic", "openai", "xai"))
-    prices = {card.name: registry.prices.list_price(card.provider, card.id) for card in cards}
-    request = LeaseRequest(request_id="r", run_id="run", input_tokens=1000)
-    load_: dict[str, float] = dict.fromkeys(("anthropic", "openai", "xai"), 0.0)
+    busy: dict[str, float] = dict.fromkeys(("anthropic", "openai", "xai"), 0.0)
     chosen = []
     for _ in range(9):
-        conditions = Conditions(today=date(2026, 11, 22), prices=prices, load=load_)
-        provider = rank(request, cards, conditions, load_weights(settings))[0].model.partition("/")[0]
-        load_[provider] += 1 / 3
+        provider = choice(settings, "standard", *busy, load=busy).partition("/")[0]
+        busy[provider] += 1 / 3
         chosen.append(provider)
-    assert {provider: chosen.count(provider) for provider in load_} == dict.fromkeys(load_, 3)
+    assert {provider: chosen.count(provider) for provider in busy} == dict.fromkeys(busy, 3)
 
 
 def test_a_model_of_known_price_is_preferred_among_equals(load):
