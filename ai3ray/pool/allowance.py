@@ -12,6 +12,9 @@ from ai3ray.settings import Admission, ProviderSettings
 
 LONGEST_RESET_S = 120.0
 """What takes longer to be whole again is no limit per minute, even one that has gone into debt."""
+MOST_CAUTION = 8.0
+_CALM = 0.999
+"""What a reply leaves of the caution that refusals have taught."""
 _UNITS = {"requests": "requests", "tokens": "tokens", "input": "input tokens", "output": "output tokens"}
 
 
@@ -25,6 +28,7 @@ class Allowance:
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
         self._meters: dict[str, Meter] = {}
+        self._caution = 1.0
 
     def configure(self, provider: ProviderSettings, now: float) -> None:
         """Put the limits of a provider's settings into force; what was used under others stays used."""
@@ -39,6 +43,7 @@ class Allowance:
 
     def hear(self, told: RateHeaders, now: float) -> None:
         """A reply told the limits and what is left of them; those of a day are left to the provider's refusals."""
+        self._caution = max(1.0, self._caution * _CALM)
         for name, window in _windows(told):
             if (window.reset_s or 0.0) > LONGEST_RESET_S:
                 continue
@@ -46,7 +51,11 @@ class Allowance:
                 if not window.limit:
                     continue
                 self._meters[name] = self._meter(name, window.limit, MINUTE_S)
-            self._meters[name].told(window, now)
+            self._meters[name].told(window, self._caution, now)
+
+    def refused(self) -> None:
+        """The provider refused a call all the same: from now on more is left alone, and little by little less again."""
+        self._caution = min(MOST_CAUTION, self._caution * 2.0)
 
     def held_back(self, now: float) -> str | None:
         """Which limit is used up; None when a call may be let through."""

@@ -15,6 +15,8 @@ RESERVE = 0.1
 """Share of a provider's own bucket that is left in it: what a reply tells is a little old, and others use it too."""
 SLACK_S = 0.01
 """By how much a second is stretched where bursts are refused: calls do not arrive as evenly as they are sent."""
+UNEVEN_S = 0.25
+"""Seconds' worth of the rate that is left in a provider's bucket at least, for the same reason."""
 _FADE = 0.98
 _CRUMB = 1e-9
 
@@ -33,8 +35,8 @@ class Meter(Protocol):
         """Take out what is used, or give back, when negative, what was not. It may go into debt."""
         ...
 
-    def told(self, window: RateWindow, now: float) -> None:
-        """A reply told the limit, or what is left of it."""
+    def told(self, window: RateWindow, caution: float, now: float) -> None:
+        """A reply told the limit, or what is left of it; the more caution, from 1 on, the more is left alone."""
         ...
 
     def change(self, per_minute: float, now: float) -> None:
@@ -72,11 +74,14 @@ class Bucket:
         self._usual = max(amount, self._usual * _FADE)
         self._level = min(self._capacity, self._level - amount)
 
-    def told(self, window: RateWindow, now: float) -> None:
+    def told(self, window: RateWindow, caution: float, now: float) -> None:
         """See Meter. Of the provider's bucket a reserve is left, and enough for one more call such as those before."""
         self._fill(now)
         if window.limit:
-            self._shape(window.limit, self._held(window))
+            held = self._held(window)
+            uneven = caution * UNEVEN_S * window.limit / MINUTE_S
+            self._reserve = max(0.0, min(max(RESERVE * held, uneven, self._usual - 1.0), held - 1.0))
+            self._shape(window.limit, held)
         if window.remaining is not None:
             self._level = min(self._level, window.remaining - self._reserve)
 
@@ -87,11 +92,7 @@ class Bucket:
 
     def _shape(self, per_minute: float, held: float | None = None) -> None:
         self._per_s = per_minute / MINUTE_S
-        if held is None:
-            held = self._per_s * self._burst_s
-        else:
-            self._reserve = max(0.0, min(max(RESERVE * held, self._usual - 1.0), held - 1.0))
-        self._capacity = max(1.0, held - self._reserve)
+        self._capacity = max(1.0, (self._per_s * self._burst_s if held is None else held) - self._reserve)
         self._level = min(self._capacity, self._level)
 
     def _held(self, window: RateWindow) -> float:
@@ -131,16 +132,17 @@ class Pacer:
             while len(self._used) > self._most:
                 self._used.popleft()
 
-    def told(self, window: RateWindow, now: float) -> None:
+    def told(self, window: RateWindow, caution: float, now: float) -> None:
         """See Meter. What was left of the second in which the reply was written is of no use any more."""
+        del now
         if window.limit:
-            self.change(window.limit, now)
+            self._shape(window.limit, caution)
 
     def change(self, per_minute: float, now: float) -> None:
         """See Meter."""
         del now
         self._shape(per_minute)
 
-    def _shape(self, per_minute: float) -> None:
+    def _shape(self, per_minute: float, caution: float = 1.0) -> None:
         self._most = max(1, int(per_minute / MINUTE_S))
-        self._length_s = self._most * MINUTE_S / per_minute + SLACK_S
+        self._length_s = self._most * MINUTE_S / per_minute + SLACK_S * caution

@@ -11,7 +11,7 @@ ENOUGH = 5.0
 SLACK = 0.35
 """Standard deviations by which observations may lie beyond the mean without adding up."""
 TOO_FAR = 11.0
-"""Sum, in standard deviations, that is a change: by chance it comes once in some ten thousand observations."""
+"""Sum, in standard deviations, that is a change: by chance it comes once in some two thousand observations."""
 
 
 class Memory(NamedTuple):

@@ -17,7 +17,8 @@ import pytest
 
 from ai3ray.executor.ray_join import cluster_address
 
-CANARY = "sk-ant-canary-7d1f"
+CANARY = f"sk-ant-canary-{secrets.token_hex(8)}"
+"""Made anew each time, so that not even this file holds it."""
 
 
 class Cluster:
@@ -40,6 +41,7 @@ class Cluster:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": self._token,
             "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         }
 

@@ -9,7 +9,10 @@ import httpx
 import openai
 import pytest
 
+from ai3ray.domain.call import Usage
+from ai3ray.domain.events import Final, PlanProgress, TaskArtifact
 from deployments.inline import inline_server
+from deployments.openai_stream import AnswerStream
 from tests.conftest import make_home
 
 MODEL = "anthropic/claude-sonnet-5-5"
@@ -87,10 +90,29 @@ async def test_the_sections_of_a_planned_answer_stream_as_the_whole(client, http
     stream = await client.chat.completions.create(
         model="ai3", messages=asked("Write a 3-section blog post about AI"), stream=True
     )
-    text, chunks = await text_of(stream)
+    text, _ = await text_of(stream)
     run = (await http.get(f"/runs/{stream.response.headers['x-ai3-run-id']}")).json()
     assert text == run["output"]
-    assert len([chunk for chunk in chunks if chunk.choices and chunk.choices[0].delta.content]) >= 2
+
+
+def artifact(task_id: str, text: str) -> TaskArtifact:
+    return TaskArtifact(task_id=task_id, artifact="sha256:0", text=text, model=MODEL, usage=Usage(), cost_usd=None)
+
+
+def test_a_section_is_shown_when_those_before_it_are_there():
+    plan = {"tasks": [{"id": "a", "prompt": "A"}, {"id": "b", "prompt": "B"}, {"id": "c", "prompt": "C"}]}
+    stream = AnswerStream()
+    shown = [
+        "".join(stream.feed(event))
+        for event in (
+            PlanProgress(phase="completed", plan=plan),
+            artifact("b", "two"),
+            artifact("a", "one"),
+            artifact("c", "three"),
+            Final(status="succeeded", output="one\n\ntwo\n\nthree"),
+        )
+    ]
+    assert shown == ["", "", "one\n\ntwo", "\n\nthree", ""]
 
 
 async def test_text_that_fails_its_checks_is_followed_by_the_checked_answer(client, simulator, http):

@@ -1,0 +1,101 @@
+"""Evidence fades with events and with time, and at once when what it is about has changed."""
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ai3ray.telemetry.fading import Fading, Memory, Pulse, Watched
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def pulse(clock) -> Pulse:
+    return Pulse(clock, Memory(keep=0.9, half_life_s=HOUR))
+
+
+def beats(pulse, count):
+    for _ in range(count):
+        pulse.beat()
+
+
+def test_nothing_fades_at_once(pulse):
+    evidence = Fading(pulse)
+    evidence.add(3.0, 2.0)
+    evidence.add(1.0)
+    assert evidence.sums() == (7.0, 3.0)
+
+
+def test_what_happens_elsewhere_takes_weight_and_leaves_the_mean(pulse):
+    evidence = Fading(pulse)
+    evidence.add(0.5, 10.0)
+    beats(pulse, 5)
+    total, weight = evidence.sums()
+    assert weight == pytest.approx(10 * 0.9**5)
+    assert total / weight == pytest.approx(0.5)
+
+
+def test_half_of_it_is_left_after_its_half_life(pulse, clock):
+    evidence = Fading(pulse)
+    evidence.add(1.0, 8.0)
+    clock.now += 3 * HOUR
+    assert evidence.sums()[1] == pytest.approx(1.0)
+
+
+def test_a_clock_that_goes_back_gives_nothing_back(pulse, clock):
+    evidence = Fading(pulse)
+    evidence.add(1.0, 8.0)
+    clock.now -= HOUR
+    assert evidence.sums() == (8.0, 8.0)
+
+
+def test_a_limit_keeps_the_mean(pulse):
+    evidence = Fading(pulse)
+    evidence.add(0.25, 40.0)
+    evidence.limit(2.0)
+    assert evidence.sums() == (0.5, 2.0)
+    evidence.limit(9.0)
+    assert evidence.sums() == (0.5, 2.0)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 5), st.floats(0, 2 * HOUR)), max_size=30))
+def test_the_mean_lies_between_what_was_seen_and_the_weight_never_exceeds_the_count(seen):
+    now = [0.0]
+    pulse = Pulse(lambda: now[0], Memory(keep=0.9, half_life_s=HOUR))
+    evidence = Fading(pulse)
+    for value, others, seconds in seen:
+        beats(pulse, others)
+        now[0] += seconds
+        evidence.add(value)
+    total, weight = evidence.sums()
+    assert 0.0 <= weight <= len(seen) + 1e-9
+    assert -1e-9 <= total <= weight + 1e-9
+
+
+def watched(clock) -> Watched:
+    return Watched(Pulse(clock, Memory(keep=1.0, half_life_s=1e9)), lambda total, weight: 1.0, 5.0)
+
+
+@pytest.mark.parametrize(("shift", "within"), [(4.0, 6), (2.0, 12), (1.0, 40), (-1.0, 40), (-4.0, 6)])
+def test_the_larger_a_change_the_sooner_it_is_noticed_and_what_was_before_is_forgotten(clock, shift, within):
+    rng, evidence = Random(1), watched(clock)
+    assert not any(evidence.watch(rng.gauss(10.0, 1.0)) for _ in range(200))
+    noticed = next(count for count in range(1, 200) if evidence.watch(rng.gauss(10.0 + shift, 1.0)))
+    total, weight = evidence.sums()
+    assert noticed <= within
+    assert weight <= within + 8
+    assert total / weight == pytest.approx(10.0 + shift, abs=0.8)
+
+
+def test_chance_is_seldom_taken_for_a_change(clock):
+    rng, evidence = Random(2), watched(clock)
+    assert sum(evidence.watch(rng.gauss(0.0, 1.0)) for _ in range(10_000)) <= 8
+
+
+def test_one_wild_observation_is_no_change(clock):
+    evidence = watched(clock)
+    for _ in range(20):
+        evidence.watch(0.0)
+    assert not evidence.watch(1000.0)
