@@ -201,7 +201,11 @@ async def _left(settings: Settings, head: HeadAddress) -> None:
 
 async def _start(settings: Settings, env: Mapping[str, str], notify: Notify, command: Sequence[str]) -> HeadAddress:
     notify("starting the local head …")
-    log = _open_log(settings.home)
+    try:
+        log = _open_log(settings.home)
+    except OSError as error:
+        remedy = "make it writable, or set AI3_HOME to a folder that is"
+        raise HeadUnavailable(f"cannot write to {settings.home}: {error.strerror}; {remedy}") from error
     begin = log.stat().st_size
     child = _launch(settings, env, command, log)
     deadline = time.monotonic() + START_S

@@ -14,7 +14,14 @@ from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry
 from ai3ray.settings import Settings, configured_providers
 
-_TELEMETRY = "SELECT model, calls, success_rate, p50_s, p95_s, cost_usd FROM model_stats"
+_TELEMETRY = """
+SELECT model, calls, success_rate, p50_s, p95_s, cost_usd, cost_per_1k_tokens,
+       coalesce(latest.count, 0) / nullif(sum(latest.count) OVER (), 0) AS share
+FROM model_stats
+LEFT JOIN (
+    SELECT model, count(*) AS count FROM (SELECT model FROM attempts ORDER BY started_at DESC LIMIT 200) GROUP BY model
+) AS latest USING (model)
+"""
 
 
 class Offline:
@@ -57,7 +64,11 @@ class Offline:
         configured = configured_providers(self._settings, self._env)
         table = await self._reader.query(_TELEMETRY)
         known = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
-        return [_view(card, registry, card.provider in configured, known.get(card.name)) for card in registry.cards()]
+        unused: Mapping[str, Any] = {"share": 0.0} if known else {}
+        return [
+            _view(card, registry, card.provider in configured, known.get(card.name, unused))
+            for card in registry.cards()
+        ]
 
 
 @asynccontextmanager
@@ -83,9 +94,8 @@ async def prune_offline(settings: Settings, older_than_s: float, *, dry_run: boo
         await journal.aclose()
 
 
-def _view(card: ModelCard, registry: Registry, configured: bool, known: Mapping[str, Any] | None) -> ModelView:
+def _view(card: ModelCard, registry: Registry, configured: bool, seen: Mapping[str, Any]) -> ModelView:
     prices = registry.prices.list_price(card.provider, card.id)
-    seen = known or {}
     return ModelView(
         model=card.name,
         provider=card.provider,
@@ -101,4 +111,6 @@ def _view(card: ModelCard, registry: Registry, configured: bool, known: Mapping[
         p50_s=seen.get("p50_s"),
         p95_s=seen.get("p95_s"),
         cost_usd=seen.get("cost_usd"),
+        cost_per_1k_tokens=seen.get("cost_per_1k_tokens"),
+        share=seen.get("share"),
     )

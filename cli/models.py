@@ -21,7 +21,9 @@ def models(
 ) -> None:
     """List the models and how they have done.
 
-    Prices are US dollars per million tokens, input / output.
+    $/Mtok are list prices in US dollars per million tokens, input / output. What follows has been
+    measured: calls, the model's share of the latest 200, how many succeeded, their seconds, what a
+    thousand tokens cost, and all calls together.
 
     Examples:
       ai3 models

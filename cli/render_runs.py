@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from ai3ray.domain.views import PruneReport, RunRow
 
 
+_HEADINGS = {"quality": "qual", "success": "succ", "latency": "lat", "sampled": "draw"}
+"""Terms in short: a decision fits into 80 columns."""
+
+
 def rows_json(rows: Sequence[RunRow]) -> str:
     """Runs as the JSON list that the contract shows."""
     return json.dumps([row.model_dump(mode="json") for row in rows], indent=2, ensure_ascii=False)
@@ -88,10 +92,9 @@ def decisions_json(decisions: Iterable[Decision]) -> str:
     return json.dumps([event.model_dump(mode="json") for event in decisions], indent=2, ensure_ascii=False)
 
 
-def decisions_table(decisions: Sequence[Decision]) -> Table:
-    """Every candidate of every decision with the terms of its score; the chosen one is marked."""
-    columns = (Column("task", keep=True), Column("role"), Column("model"), Column("score", right=True), Column("terms"))
-    return table(columns, (cells for event in decisions for cells in _decision_cells(event)))
+def decisions_text(decisions: Sequence[Decision], *, width: int | None = None) -> str:
+    """Every decision with a table of its candidates, a column per term of the score; the chosen one is marked."""
+    return "\n".join(_decision_text(event, width) for event in decisions) or "no decisions yet\n"
 
 
 def prune_words(report: PruneReport) -> str:
@@ -123,20 +126,35 @@ def _verdict(verdict: Verdict | None) -> str:
     return f"{'passed' if verdict.passed else 'not passed'} {verdict.score:.2f} by {verdict.by}{defects}"
 
 
-def _decision_cells(event: Decision) -> Iterable[tuple[str, ...]]:
-    for position, candidate in enumerate(event.candidates):
-        first = position == 0
-        mark = "* " if candidate.model == event.model else "  "
-        yield (
-            event.task_id or "-" if first else "",
-            event.role if first else "",
-            f"{mark}{candidate.model}",
-            f"{candidate.score:.3f}",
-            _terms(candidate),
-        )
+def _decision_text(event: Decision, width: int | None) -> str:
+    """One decision. What was excluded stands below in words, the models of one reason together."""
+    admitted = [candidate for candidate in event.candidates if candidate.excluded is None]
+    names = list(dict.fromkeys(name for candidate in admitted for name in candidate.terms))
+    columns = [Column("  model", keep=True), Column("score", right=True)]
+    columns += [Column(_HEADINGS.get(name, name), right=True) for name in names]
+    rows = (_candidate_cells(candidate, event.model, names) for candidate in admitted)
+    heading = one_line(f"{event.task_id or 'run'} {event.role}: {event.model}")
+    return f"{heading}\n{rendered(table(columns, rows, gap=1), width=width)}{_excluded_text(event, width)}"
 
 
-def _terms(candidate: Candidate) -> str:
-    if candidate.excluded is not None:
-        return f"excluded: {candidate.excluded}"
-    return "  ".join(f"{name} {value:+.3f}" for name, value in candidate.terms.items())
+def _candidate_cells(candidate: Candidate, chosen: str, names: Sequence[str]) -> tuple[str, ...]:
+    mark = "* " if candidate.model == chosen else "  "
+    terms = (_term(name, candidate.terms.get(name)) for name in names)
+    return (f"{mark}{candidate.model}", f"{candidate.score:.3f}", *terms)
+
+
+def _term(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:+.3f}" if name == "sampled" else f"{value:.3f}"
+
+
+def _excluded_text(event: Decision, width: int | None) -> str:
+    from rich.text import Text
+
+    reasons: dict[str, list[str]] = {}
+    for candidate in event.candidates:
+        if candidate.excluded is not None:
+            reasons.setdefault(candidate.excluded, []).append(candidate.model)
+    lines = [one_line(f"{reason}: {', '.join(models)}") for reason, models in reasons.items()]
+    return rendered(Text("\n".join(f"excluded, {line}" for line in lines)), width=width) if lines else ""

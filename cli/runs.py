@@ -76,14 +76,14 @@ def show(
     """
     from .lookup import decisions_of, run_of
     from .outcome import emit_json
-    from .render_runs import decisions_json, decisions_table, run_text
+    from .render_runs import decisions_json, decisions_text, run_text
     from .setup import complete, prepared
-    from .streams import emit, rendered
+    from .streams import emit
 
     setup = prepared(config, server)
     if decisions:
         made = complete(decisions_of(setup, run))
-        emit_json(decisions_json(made)) if as_json else emit(rendered(decisions_table(made)))
+        emit_json(decisions_json(made)) if as_json else emit(decisions_text(made))
         return
     result = complete(run_of(setup, run))
     emit_json(result.model_dump_json(indent=2)) if as_json else emit(run_text(result))

@@ -24,12 +24,18 @@ class Column:
     """Never cut, however narrow the terminal: something to copy."""
 
 
-def table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> Table:
-    """A table of texts; what a model wrote is shown as it is, never read as markup."""
+def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, gap: int = 2) -> Table:
+    """A table of texts; what a model wrote is shown as it is, never read as markup.
+
+    Args:
+        columns: its columns.
+        rows: its cells, row by row.
+        gap: blanks between two columns.
+    """
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    grid = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     for column in columns:
         grid.add_column(
             column.name,

@@ -122,7 +122,7 @@ def _cannot_open(path: Path, why: str) -> JournalError:
 def _remedy(why: str) -> str:
     """What to do about the errors that every disk has one day."""
     if any(os.strerror(code) in why for code in (errno.EACCES, errno.EPERM, errno.EROFS)):
-        return "; make its folder writable, or set AI3_HOME to one that is"
+        return "; make it and its folder writable, or set AI3_HOME to a folder that is"
     if any(os.strerror(code) in why for code in (errno.ENOSPC, errno.EDQUOT)):
         return "; free space on its disk, or set AI3_HOME to a folder that has some"
     return ""

@@ -55,7 +55,8 @@ class Allowance:
 
     def refused(self) -> None:
         """The provider refused a call all the same: from now on more is left alone, and little by little less again."""
-        self._caution = min(MOST_CAUTION, self._caution * 2.0)
+        if self._meters:
+            self._caution = min(MOST_CAUTION, self._caution * 2.0)
 
     def held_back(self, now: float) -> str | None:
         """Which limit is used up; None when a call may be let through."""

@@ -26,15 +26,19 @@ class Backoff:
         self.until = -inf
         """When the pause is over, in seconds of the pool's clock."""
 
-    def strike(self, now: float, began: float, told_s: float | None = None) -> None:
+    def strike(self, now: float, began: float, told_s: float | None = None) -> bool:
         """A call failed.
 
         Args:
             now: seconds of the pool's clock.
             began: when the call was begun.
             told_s: seconds that the other side asked for.
+
+        Returns:
+            whether it is a new episode.
         """
-        if began > self._since:
+        new = began > self._since
+        if new:
             self._streak += 1
             self._since = now
             wait = min(self._cap_s, self._base_s * 2.0 ** min(self._streak - 1, 30))
@@ -43,6 +47,7 @@ class Backoff:
         if told_s is not None:
             wait = max(self._floor_s, told_s)
         self.until = max(self.until, now + wait)
+        return new
 
     def clear(self, began: float = inf) -> None:
         """A call succeeded: the next pause starts small again. One that is going on is kept.

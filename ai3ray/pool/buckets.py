@@ -79,7 +79,7 @@ class Bucket:
         self._fill(now)
         if window.limit:
             held = self._held(window)
-            uneven = caution * UNEVEN_S * window.limit / MINUTE_S
+            uneven = min(caution * UNEVEN_S * window.limit / MINUTE_S, held / 2.0)
             self._reserve = max(0.0, min(max(RESERVE * held, uneven, self._usual - 1.0), held - 1.0))
             self._shape(window.limit, held)
         if window.remaining is not None:

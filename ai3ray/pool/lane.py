@@ -85,10 +85,10 @@ class Lane:
         """
         self.told = True
         before = self._clock.until
-        self._clock.strike(now, began, told_s)
+        if self._clock.strike(now, began, told_s):
+            self.rates.refused()
         if self._clock.until == before:
             return
-        self.rates.refused()
         longest = min(max((self._clock.until - now) * JITTER, _LEAST_JITTER_S), _MOST_JITTER_S)
         self._until = self._clock.until + self._jitter() * longest
         self._return = Bucket(permits * MINUTE_S / RETURN_S, "calls", burst_s=0.0)

@@ -1,4 +1,4 @@
-"""The terms of a score that hold for one wish at one moment; each lies between 0 and 1, higher is better."""
+"""The terms of a score that hold for one wish at one moment; higher is better, 1 is the best."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from ai3ray.router.wish import Conditions, Offer, Wish
 
 _HALF_USD_PER_MTOK = 4.0
 """Price at which the cost term is one half."""
+_UNKNOWN_COST = -1.0
+"""The cost term of an unknown price: beyond the dearest, so that no draw makes a run's cost unknown."""
 _CROWD = 4
 """Calls in flight beside which a model that has them all counts as half busy."""
 
@@ -22,10 +24,11 @@ class Scale:
         weights: how much each term counts.
     """
 
-    __slots__ = ("_cost", "_crowd", "_in_flight", "_load", "_reads", "_weight", "_writes")
+    __slots__ = ("_cost", "_crowd", "_in_flight", "_load", "_reads", "_unknown", "_weight", "_writes")
 
     def __init__(self, wish: Wish, conditions: Conditions, weights: Weights) -> None:
         self._cost = weights.cost * _HALF_USD_PER_MTOK
+        self._unknown = weights.cost * _UNKNOWN_COST
         self._weight = weights.load
         self._load = conditions.load
         self._in_flight = conditions.in_flight
@@ -35,21 +38,23 @@ class Scale:
         self._writes = 1.0 - self._reads
 
     def weigh(self, offers: Iterable[Offer]) -> list[float]:
-        """Both together, for each of these models."""
+        """Cost and load of each, together; in one go, because every lease weighs all models."""
         load, in_flight, crowd, weight = self._load, self._in_flight, self._crowd, self._weight
-        cost, reads, writes = self._cost, self._reads, self._writes
+        price, unknown, reads, writes = self._cost, self._unknown, self._reads, self._writes
         weighed = []
-        for offer in offers:
-            busy = load.get(offer.provider, 0.0)
-            mine = in_flight.get(offer.name, 0) / crowd
-            if mine > busy:
-                busy = mine
-            mean = reads * offer.input_usd + writes * offer.output_usd
-            weighed.append(cost / (_HALF_USD_PER_MTOK + mean) + weight * (1.0 - busy))
+        for _, name, provider, priced, input_usd, output_usd in offers:
+            busy = load.get(provider, 0.0)
+            mine = in_flight.get(name)
+            if mine and mine > busy * crowd:
+                busy = mine / crowd
+            cost = price / (_HALF_USD_PER_MTOK + reads * input_usd + writes * output_usd) if priced else unknown
+            weighed.append(cost + weight * (1.0 - busy))
         return weighed
 
     def cost(self, offer: Offer) -> float:
         """How cheap it is, by the mean price of this call's tokens, input and output as they are expected."""
+        if not offer.priced:
+            return self._unknown
         mean = self._reads * offer.input_usd + self._writes * offer.output_usd
         return self._cost / (_HALF_USD_PER_MTOK + mean)
 

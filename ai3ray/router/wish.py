@@ -61,10 +61,6 @@ class Wish(Protocol):
         ...
 
 
-UNKNOWN_USD = 16.0
-"""What an unknown price is taken to be, per million tokens: that of a frontier model."""
-
-
 class Offer(NamedTuple):
     """A model that might take a call, with what every choice needs of it at hand."""
 
@@ -77,14 +73,14 @@ class Offer(NamedTuple):
     priced: bool
     """Whether its price is known."""
     input_usd: float
-    """US dollars per million tokens of input; that of a frontier model where it is not known."""
+    """US dollars per million tokens of input; 0 where it is not known."""
     output_usd: float
     """The same of output."""
 
     @classmethod
     def of(cls, card: ModelCard, rates: Rates | None = None) -> Offer:
         """The offer of this model at this list price."""
-        price = (rates.input, rates.output) if rates is not None else (UNKNOWN_USD, UNKNOWN_USD)
+        price = (rates.input, rates.output) if rates is not None else (0.0, 0.0)
         return cls(card, card.name, card.provider, rates is not None, *price)
 
 

@@ -2,9 +2,9 @@
 
 import json
 
-from ai3ray.domain.events import Decision
+from ai3ray.domain.events import Candidate, Decision
 from ai3ray.domain.views import RunRow
-from cli.render_runs import decisions_json, decisions_table, rows_json, run_text, runs_table
+from cli.render_runs import decisions_json, decisions_text, rows_json, run_text, runs_table
 from cli.streams import rendered
 
 from .recorded import EVENTS, RUN, run_result
@@ -48,8 +48,27 @@ def test_a_run_in_full_has_heading_tasks_warnings_and_answer():
 
 
 def test_decisions_show_every_candidate_and_mark_the_chosen_one():
-    lines = [line.split() for line in rendered(decisions_table(DECISIONS)).splitlines()]
-    assert lines[1] == ["a", "task", "*", "sim/fast", "0.900", "quality", "+0.700", "cost", "+0.200"]
-    assert lines[2] == ["sim/slow", "0.500", "quality", "+0.600", "cost", "-0.100"]
-    assert lines[3] == ["sim/old", "0.000", "excluded:", "retired"]
+    lines = [line.split() for line in decisions_text(DECISIONS).splitlines()]
+    assert lines[0] == ["a", "task:", "sim/fast"]
+    assert lines[1] == ["model", "score", "qual", "cost"]
+    assert lines[2] == ["*", "sim/fast", "0.900", "0.700", "0.200"]
+    assert lines[3] == ["sim/slow", "0.500", "0.600", "-0.100"]
+    assert lines[4] == ["excluded,", "retired:", "sim/old"]
     assert json.loads(decisions_json(DECISIONS))[0]["candidates"][2]["excluded"] == "retired"
+
+
+def test_a_decision_with_all_terms_fits_into_eighty_columns():
+    terms = ("quality", "tier", "success", "latency", "cost", "load", "sampled")
+    names = [f"anthropic/claude-mythos-5-{n}" for n in range(4)]
+    seen = [Candidate(model=name, score=0.912345, terms=dict.fromkeys(terms, 0.123456)) for name in names]
+    out = [one.model_copy(update={"model": f"xai/{n}", "excluded": "tried already"}) for n, one in enumerate(seen * 5)]
+    decision = DECISIONS[0].model_copy(update={"model": names[2], "candidates": (*seen, *out)})
+    lines = decisions_text([decision], width=80).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[1].split() == ["model", "score", "qual", "tier", "succ", "lat", "cost", "load", "draw"]
+    assert lines[4].split() == ["*", names[2], "0.912", *["0.123"] * 6, "+0.123"]
+    assert "xai/19" in " ".join(lines[6:])
+
+
+def test_no_decisions_are_said_to_be_none():
+    assert decisions_text([]) == "no decisions yet\n"

@@ -33,6 +33,23 @@ asyncio.run(main())
 """
 
 
+KILLED = """
+import asyncio, os, sys
+from pathlib import Path
+from ai3ray.journal.duckdb_store import DuckDBJournal
+from tests.journal.histories import whole_run
+
+async def main():
+    journal = await DuckDBJournal.open(Path(sys.argv[1]))
+    for step in whole_run("r"):
+        receipt = journal.put("r", step.events, step.attempts)
+    await receipt.committed()
+    os.kill(os.getpid(), 9)
+
+asyncio.run(main())
+"""
+
+
 @contextmanager
 def held(path: Path) -> Iterator[subprocess.Popen[str]]:
     """The journal is open in another process, until a line is written to it."""
@@ -95,11 +112,64 @@ async def test_a_file_that_cannot_be_a_journal_is_refused_in_one_line(tmp_path: 
         assert str(path).removesuffix("/journal.duckdb") in str(caught.value)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-async def test_a_home_that_is_read_only_is_refused_in_one_line(path: Path) -> None:
-    path.parent.mkdir(mode=0o500)
-    with pytest.raises(JournalError, match="Permission denied"):
-        await DuckDBJournal.open(path)
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Not as root, who may write everywhere."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+async def test_a_home_that_cannot_be_written_is_refused_with_a_remedy_and_can_be_read(home_folder: Path) -> None:
+    path = home_folder / "journal.duckdb"
+    await write_run(path)
+    await looks_right(path)  # who is not root may not find the modules that this imports
+    home_folder.chmod(0o555)
+    path.chmod(0o444)
+    try:
+        with unprivileged():
+            for refused in (path, home_folder / "new" / "journal.duckdb"):
+                with pytest.raises(JournalError) as caught:
+                    await DuckDBJournal.open(refused)
+                assert str(refused) in str(caught.value)
+                assert "Permission denied" in str(caught.value)
+                assert str(caught.value).endswith("or set AI3_HOME to a folder that is")
+            await looks_right(path)
+    finally:
+        home_folder.chmod(0o755)
+
+
+async def looks_right(path: Path) -> None:
+    """A reader sees the one run."""
+    reader = await JournalReader.open(path)
+    assert [row.run_id for row in await reader.runs()] == ["r"]
+    assert (await reader.result("r")).status == "succeeded"
+    assert (await reader.query("SELECT count(*) FROM model_stats")).rows == ((1,),)
+    await reader.aclose()
+
+
+def test_a_journal_that_was_killed_can_be_read_where_nothing_can_be_written(home_folder: Path) -> None:
+    """What is only in the log is shown, and the log is left as it is."""
+    path = home_folder / "journal.duckdb"
+    command = [sys.executable, "-c", KILLED, str(path)]
+    subprocess.run(command, check=False)
+    log = path.with_name("journal.duckdb.wal")
+    before = log.read_bytes()
+    asyncio.run(looks_right(path))
+    home_folder.chmod(0o555)
+    for file in (path, log):
+        file.chmod(0o444)
+    try:
+        with unprivileged():
+            asyncio.run(looks_right(path))
+    finally:
+        home_folder.chmod(0o755)
+    assert log.read_bytes() == before
 
 
 async def test_a_journal_of_a_newer_version_is_refused(path: Path) -> None:

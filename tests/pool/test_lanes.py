@@ -3,7 +3,8 @@
 import pytest
 
 from ai3ray.domain.call import RateHeaders, RateWindow, Usage
-from ai3ray.pool.admission import admission_of, begun, ended
+from ai3ray.pool.admission import Charge, admission_of, begun, ended
+from ai3ray.pool.allowance import Allowance
 from ai3ray.pool.lane import JITTER, RETURN_S, Lane, lane_of
 from ai3ray.pool.lease import Lease, LeaseRequest, Settlement
 from ai3ray.registry.cards import ModelCard
@@ -103,7 +104,7 @@ def test_where_bursts_are_refused_the_reserve_is_a_part_of_what_fits_into_the_bu
     """A vendor that holds 600 per minute by the second tells ten at the most: they are not taken for a tenth."""
     pool = world({"a": 1000}, rates={"start": 1000})
     end(pool, pool.take(), told(10, limit=600, reset_s=0.0))
-    assert sum(isinstance(pool.lease(), Lease) for _ in range(20)) == 9
+    assert sum(isinstance(pool.lease(), Lease) for _ in range(20)) == 7
 
 
 def test_anthropics_tightest_limit_is_not_taken_for_one_of_its_own(world):
@@ -175,6 +176,20 @@ def test_xai_is_never_sent_more_in_a_second_than_a_sixtieth_of_its_minute(world)
         sent += [pool.now for answer in pool.wait(0.01) if isinstance(answer, Lease)]
     assert all(sum(start <= at < start + 1.0 for at in sent) <= 10 for start in sent)
     assert len(sent) >= 0.98 * 10 * 20
+
+
+def test_refusals_teach_caution_and_answers_take_it_away():
+    """Calls arrive less evenly than they are sent: how much less is found out."""
+    allowance, seconds = Allowance("paced"), []
+    for refusals, answers in ((1, 1), (1, 1), (1, 1), (9, 1), (0, 5000)):
+        for _ in range(refusals):
+            allowance.refused()
+        for _ in range(answers):
+            allowance.hear(told(10, limit=600), 0.0)
+        for _ in range(10):
+            allowance.reserve(Charge(0, 0, 0), 0.0)
+        seconds.append(round(allowance.wakes_at(0.0), 2))
+    assert seconds == [1.01, 1.02, 1.04, 1.08, 1.01]
 
 
 def test_expected_output_is_what_answers_have_had_lately(world):
