@@ -53,7 +53,8 @@ FROM range($count * $tasks // $calls) AS tasks(i) JOIN models ON n = hash(i, 4) 
 
 INSERT INTO kept.run_rows
 SELECT 'run_' || lpad(i::VARCHAR, 22, '0'), 'succeeded', 'Write a blog post', '', 'interactive', 'concat',
-       TIMESTAMP '2026-01-01' + to_milliseconds(i * 840000), TIMESTAMP '2026-01-01' + to_milliseconds(i * 840000 + 9000),
+       TIMESTAMP '2026-01-01' + to_milliseconds(i * 840000),
+       TIMESTAMP '2026-01-01' + to_milliseconds(i * 840000 + 9000),
        9.0, 0.1, 60000, 30000, '[]', NULL, NULL, 1, true
 FROM range($count // $calls) AS runs(i);
 
@@ -61,8 +62,8 @@ INSERT INTO kept.history
 SELECT 'run_' || lpad((i // ($tasks * 6))::VARCHAR, 22, '0'), 1 + i % ($tasks * 6), TIMESTAMP '2026-01-01',
        CASE i % 6 WHEN 5 THEN 'task_verified' ELSE 'decision' END, 'part' || (i // 6) % $tasks, '{}',
        CASE i % 6 WHEN 5 THEN to_json({
-           model: model, kind: $kinds[(1 + hash(i, 1) % len($kinds))::BIGINT], by: model, passed: hash(i, 3) % 9 > 0,
-           score: (hash(i, 4) % 100) / 100, defects: hash(i, 5) % 3
+           'model': model, 'kind': $kinds[(1 + hash(i, 1) % len($kinds))::BIGINT], 'by': model,
+           'passed': hash(i, 3) % 9 > 0, 'score': (hash(i, 4) % 100) / 100, 'defects': hash(i, 5) % 3
        }) END
 FROM range($count * $tasks * 6 // $calls) AS events(i) JOIN models ON n = hash(i, 2) % len($models);
 """
