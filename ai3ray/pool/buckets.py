@@ -109,10 +109,10 @@ class Bucket:
 
 
 class Pacer:
-    """Requests by the second, without bursts: never more in a second than a sixtieth of what a minute may have.
+    """Requests by about a second, without bursts: as many as fit one whole, in the time that is their share.
 
     Args:
-        per_minute: requests; 90 are one in every two thirds of a second.
+        per_minute: requests; 90 are one in every two thirds of a second, 148 two in every 0.81 s.
         unit: what it counts, for messages.
     """
 

@@ -17,7 +17,7 @@ import psutil
 
 from ai3ray.journal.sql_process import _environment
 
-ENDLESS = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE (a.range + b.range) % 7 = 9"
+ENDLESS = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE hash(a.range, b.range) = 7"
 ASK = f"""
 import asyncio, sys
 from pathlib import Path
