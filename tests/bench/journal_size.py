@@ -26,7 +26,7 @@ TASKS = 20
 
 # A run has a planner's call, an assembler's, and for each task its own and a judge's.
 FILL = """
-CREATE TEMP TABLE models AS SELECT unnest($models) AS model, range AS n FROM range(len($models));
+CREATE TEMP TABLE models AS SELECT unnest($models) AS model, generate_subscripts($models, 1) - 1 AS n;
 
 INSERT INTO kept.attempt_rows
 SELECT 'run_' || lpad((i // $calls)::VARCHAR, 22, '0'),
@@ -106,6 +106,8 @@ def _fill(path: Path, attempts: int) -> None:
             if statement.strip():
                 used = {name: value for name, value in values.items() if f"${name}" in statement}
                 connection.execute(statement, used)
+        [(filled,)] = connection.execute("SELECT count(*) FROM kept.attempt_rows").fetchall()
+        assert filled == attempts
         connection.execute("CHECKPOINT")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import gc
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +19,7 @@ from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.pool.lease import Lease, Refusal
 from ai3ray.settings import Settings, load_settings
 from tests.bench.journal_runs import interleaved
+from tests.bench.local_ray import local_ray
 from tests.journal.histories import Step
 
 IN_FLIGHT = 1000
@@ -28,6 +29,7 @@ WRITERS = 100
 async def flat_out(path: Path, rng: Random, runs: int) -> dict[str, float]:
     """Every run is put as fast as it goes, 16 beside each other; at most 1,000 puts wait for the disk."""
     steps = list(interleaved(rng, runs, 20, 16))
+    gc.freeze()  # an engine has no heap of what is still to come
     journal = await DuckDBJournal.open(path)
     events, waiting, began, cpu = 0, [], time.perf_counter(), time.process_time()
     for number, (run_id, step) in enumerate(steps):
@@ -135,12 +137,10 @@ class RemoteCore:
 
 async def through_actor(home: Path, seconds: float) -> dict[str, float]:
     """100 writers in this process, a runner's link between them and the core in a Ray actor."""
-    import ray
-
     settings = load_settings(env={"AI3_HOME": str(home), "AI3_LOCAL_MODEL": "off"}, cwd=home)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, _temp_dir=str(home / "ray"))
-    try:
+    with local_ray(home):
+        import ray
+
         actor: Any = ray.remote(Appends).options(max_concurrency=1000, num_cpus=0).remote(settings)
         runs = [f"run_{number:03}" for number in range(WRITERS)]
         await actor.begin.remote(runs)
@@ -160,5 +160,3 @@ async def through_actor(home: Path, seconds: float) -> dict[str, float]:
         kept = await actor.end.remote() - WRITERS
         assert kept == sum(acks), f"{sum(acks)} were acknowledged, {kept} are there"
         return {"appends_per_s": sum(acks) / took, "appends": sum(acks)}
-    finally:
-        ray.shutdown()

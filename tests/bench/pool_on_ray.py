@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import secrets
 import time
 from itertools import count
 from pathlib import Path
@@ -17,6 +15,7 @@ from ai3ray.executor.core import Core
 from ai3ray.executor.port import AssembleJob, Outcome, PlanJob, Ref, Sync, Synced, TaskJob
 from ai3ray.pool.lease import Lease, LeaseRequest, Settlement
 from ai3ray.settings import Settings, load_settings
+from tests.bench.local_ray import local_ray
 
 ASKERS, BATCH, RUNS, TASKS = 2, 64, 8, 20
 """Two runners, each with so many calls that begin and end at a time, for the tasks of so many runs."""
@@ -119,26 +118,12 @@ def _settled(lease: Lease) -> Settlement:
 
 def over_ray(home: Path, seconds: float) -> dict[str, Any]:
     """Boot a Ray, ask for so long, take it down."""
-    from ai3ray.executor.ray_cluster import OBJECT_STORE_BYTES, RAY_ENVIRONMENT, make_lean
-
-    os.environ.update(RAY_ENVIRONMENT)
     os.environ.update(dict.fromkeys(KEYS, "no-key"))
-    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    import ray
-
-    make_lean()
     (home / "ai3.toml").write_text(TABLES)
     settings = load_settings(env={"AI3_HOME": str(home), **LIMITS}, cwd=home)
-    ray.init(
-        address="local",
-        num_cpus=os.cpu_count() or 1,
-        include_dashboard=False,
-        logging_level=logging.ERROR,
-        log_to_driver=False,
-        object_store_memory=OBJECT_STORE_BYTES,
-        _temp_dir=str(home / "ray"),
-    )
-    try:
+    with local_ray(home):
+        import ray
+
         lone: Any = ray.remote(LoneCore).options(num_cpus=0, max_concurrency=1000)
         core = lone.remote(settings)
         runs = ray.get(core.begin.remote())
@@ -150,6 +135,4 @@ def over_ray(home: Path, seconds: float) -> dict[str, Any]:
         wall = time.perf_counter() - began
         cpu = ray.get(core.spent.remote()) - before
         ray.get(core.end.remote())
-    finally:
-        ray.shutdown()
     return {"pairs": pairs, "pairs_per_s": round(pairs / wall), "core_cpu_ms_per_pair": round(cpu / pairs * 1e3, 2)}
