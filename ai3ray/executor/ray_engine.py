@@ -15,6 +15,7 @@ from ai3ray.domain.result import RunResult
 from ai3ray.domain.views import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
 from ai3ray.executor.port import Feed
 from ai3ray.executor.ray_answers import RECOVERY_S, CoreRestarting, answer
+from ai3ray.executor.shared_answers import SharedAnswers
 
 
 class RayEngine:
@@ -26,6 +27,7 @@ class RayEngine:
 
     def __init__(self, core: ActorHandle[Any]) -> None:
         self._core = core
+        self._feeds: SharedAnswers[Feed] = SharedAnswers()
 
     async def submit(
         self, request: RunRequest, *, owner: str = "", key: str | None = None, watch: bool = False
@@ -35,9 +37,10 @@ class RayEngine:
         return accepted
 
     async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
-        """See `Engine.feed`."""
-        feed: Feed = await self._call("feed", run_id, after, cursor, deltas=deltas)
-        return feed
+        """See `Engine.feed`. Readers who are at the same place of a run share one call."""
+        return await self._feeds.get(
+            (run_id, after, cursor, deltas), lambda: self._call("feed", run_id, after, cursor, deltas=deltas)
+        )
 
     async def result(self, run_id: str) -> RunResult:
         """See `Engine.result`."""

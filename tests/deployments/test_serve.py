@@ -164,6 +164,36 @@ async def test_a_client_that_leaves_ends_its_stream_and_not_its_run(http, simula
         assert (await http.get(f"/runs/{left}")).json()["status"] == "succeeded"
 
 
+async def states(http: httpx.AsyncClient, run_id: str) -> dict[str, str]:
+    """How each task stands."""
+    return {task["id"]: task["status"] for task in (await http.get(f"/runs/{run_id}")).json()["tasks"]}
+
+
+async def test_a_reader_that_leaves_takes_nothing_from_another_of_the_same_run(http, simulator):
+    """They share their questions to the core, and Serve cancels what a request that is given up has asked."""
+    simulator.set_faults({"contains": "black tea", "when": {"first": 1}, "fault": "stall", "seconds": 4})
+    run_id = (await http.post("/runs", json={"prompt": "", "plan": DIAMOND})).json()["run_id"]
+    async with asyncio.TaskGroup() as group, asyncio.timeout(60):
+        async with http.stream("GET", f"/runs/{run_id}/events") as leaver:
+            await anext(leaver.aiter_text())
+            stayer = group.create_task(http.get(f"/runs/{run_id}/events"))
+            while {"left": "succeeded", "right": "running"}.items() - (await states(http, run_id)).items():
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(0.3)  # both have asked for what comes next, the one that leaves first
+    assert stayer.result().text == (await http.get(f"/runs/{run_id}/events")).text
+    assert "event: stats" in stayer.result().text
+
+
+async def test_the_stream_cut_at_every_event_and_resumed_is_byte_identical(http, simulator):
+    run_id = (await http.post("/runs", json={"prompt": "", "plan": DIAMOND})).json()["run_id"]
+    whole = (await http.get(f"/runs/{run_id}/events")).content
+    frames = [frame + b"\n\n" for frame in whole.split(b"\n\n")[:-1]]
+    assert frames[-1].startswith(b"id: %d\nevent: stats" % len(frames))
+    for cut in range(len(frames) + 1):
+        rest = await http.get(f"/runs/{run_id}/events", headers={"last-event-id": str(cut)})
+        assert b"".join(frames[:cut]) + rest.content == whole, f"cut after event {cut}"
+
+
 async def test_many_streams_are_open_at_a_time_and_one_more_is_429(http, simulator):
     simulator.set_faults({"contains": "black tea", "when": {"first": 1}, "fault": "stall", "seconds": 60})
     run_id = (await http.post("/runs", json={"prompt": "", "plan": DIAMOND})).json()["run_id"]
