@@ -47,6 +47,7 @@ class Account:
         self.rates.configure(self.settings, now)
         self.lanes: dict[str, Lane] = {}
         """Classes of models, by name."""
+        self._by_card: dict[str, Lane] = {}
         self.failure: ErrorInfo | None = None
         """Why it is out, or was when it is being probed."""
         self.failed_at = 0.0
@@ -68,15 +69,16 @@ class Account:
         self.settings = settings.providers.get(self.name, self.settings)
         self.limiter.configure(settings.provider_limit(self.name), self.settings.start)
         self.rates.configure(self.settings, now)
+        self._by_card.clear()
 
     def lane(self, card: ModelCard) -> Lane:
         """The class of models that this one is in."""
-        name = lane_of(card, self.settings)
-        lane = self.lanes.get(name)
-        if lane is None:
-            lane = self.lanes[name] = Lane(self.admission, self._jitter)
-        lane.models.add(card.name)
-        return lane
+        known = self._by_card.get(card.name)
+        if known is None:
+            name = lane_of(card, self.settings)
+            known = self._by_card[card.name] = self.lanes.setdefault(name, Lane(self.admission, self._jitter))
+            known.models.add(card.name)
+        return known
 
     def held_back(self, now: float) -> str | None:
         """Why it cannot be called at this moment; None when it can."""

@@ -28,7 +28,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
@@ -118,8 +117,7 @@ class Purse:
         self.spent += paid
 
 
-@dataclass(frozen=True)
-class _Reserved:
+class _Reserved(NamedTuple):
     """A call in flight."""
 
     quote: Quote
@@ -184,9 +182,11 @@ class Ledger:
 
     def purses(self, run_id: str) -> tuple[Purse, ...]:
         """The budgets that the run's calls are under: its own first, then the day's."""
+        own, day = self._runs.get(run_id), self._day_purse
+        if day is None:
+            return () if own is None else (own,)
         self._turn_page()
-        own = self._runs.get(run_id)
-        return tuple(purse for purse in (own, self._day_purse) if purse is not None)
+        return (day,) if own is None else (own, day)
 
     def is_day(self, purse: Purse) -> bool:
         """Whether it is the day's budget, not a run's."""
@@ -214,6 +214,7 @@ class Ledger:
 
     def reserve(self, attempt_id: str, run_id: str, quote: Quote | None) -> None:
         """A call begins: its most is held until it is settled, nothing where its price is unknown."""
+        self._turn_page()
         held = quote or _UNKNOWN
         purses = self.purses(run_id)
         for purse in purses:

@@ -69,6 +69,7 @@ class Market:
         self._passed: dict[str, ModelCard] = {}
         self._fields: dict[tuple[object, ...], tuple[Field, Able]] = {}
         self._by_account = {name: frozenset[str]() for name in accounts}
+        self._all = frozenset[str]()
         self._today: tuple[float, date] = (-inf, date.min)
         self._now = -inf
         self._known: Conditions | None = None
@@ -102,17 +103,19 @@ class Market:
     def able(self, request: LeaseRequest, now: float) -> Able:
         """The models that may answer the wish, now or later."""
         conditions = self._conditions(now)
-        fit, able = self._field(request, conditions)
-        if not conditions.out and request.input_tokens + request.max_output_tokens <= fit.narrowest:
+        known, able = self._field(request, conditions)
+        if not conditions.out and request.input_tokens + request.max_output_tokens <= known.narrowest:
             return able
-        return Able.of(offer.card for offer, _ in fit.offers if exclusion(request, offer, conditions) is None)
+        return Able.of(offer.card for offer in known.offers if exclusion(request, offer, conditions) is None)
 
     def callable(self, now: float) -> frozenset[str]:
         """The models that can be called at this moment."""
-        paused = self._conditions(now).paused
+        conditions = self._conditions(now)
+        if not conditions.paused:
+            return self._all
         if self._callable is None:
-            free = [names for name, names in self._by_account.items() if name not in paused]
-            self._callable = frozenset[str]().union(*free) - paused.keys()
+            free = [names for name, names in self._by_account.items() if name not in conditions.paused]
+            self._callable = frozenset[str]().union(*free) - conditions.paused.keys()
         return self._callable
 
     def changed(self) -> None:
@@ -174,8 +177,9 @@ class Market:
         if known is None:
             if len(self._fields) >= MOST_FIELDS:
                 self._fields.clear()
-            fit = field(request, self._offers_for(request), conditions.today)
-            known = self._fields[key] = (fit, Able.of(offer.card for offer, reason in fit.offers if reason is None))
+            sifted = field(request, self._offers_for(request), conditions.today)
+            able = Able.of(offer.card for offer in sifted.offers if offer.name not in sifted.misfits)
+            known = self._fields[key] = (sifted, able)
         return known
 
     @cached_property
@@ -209,4 +213,5 @@ class Market:
         """A model belongs to its account, and to a class of it."""
         self._accounts[card.provider].lane(card)
         self._by_account[card.provider] |= {card.name}
+        self._all |= {card.name}
         self.changed()

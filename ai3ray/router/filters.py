@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import NamedTuple
 
@@ -10,12 +10,42 @@ from ai3ray.router.wish import Conditions, Offer, Wish
 
 
 class Field(NamedTuple):
-    """The models for wishes of one form: what is the same for all of them is found out once."""
+    """The models for wishes of one form: what is the same for all of them is found out once.
 
-    offers: tuple[tuple[Offer, str | None], ...]
-    """Each with the reason why it is no candidate, or None when its provider and the prompt's length decide."""
+    Every lease weighs all of them, so what that takes stands in columns, in one order.
+    """
+
+    offers: tuple[Offer, ...]
+    """The models."""
+    misfits: Mapping[str, str]
+    """Why some are no candidates, by name; of the others their provider and the prompt's length decide."""
     narrowest: int
-    """The smallest window among those, in tokens: a call that fits into it fits into all."""
+    """The smallest window of the others, in tokens: a call that fits into it fits into all."""
+    names: tuple[str, ...]
+    """Each one's `provider/model`."""
+    providers: tuple[str, ...]
+    """Each one's provider."""
+    prices: tuple[tuple[float, float], ...]
+    """Each one's US dollars per million tokens of input and of output; 0 where they are not known."""
+    unpriced: tuple[int, ...]
+    """The places of those whose price is not known."""
+    places: Mapping[str, int]
+    """Each one's place, by name."""
+
+    @classmethod
+    def of(cls, offers: Iterable[Offer], misfits: Mapping[str, str]) -> Field:
+        """The field of these models."""
+        offers = tuple(offers)
+        return cls(
+            offers=offers,
+            misfits=misfits,
+            narrowest=min((offer.card.context for offer in offers if offer.name not in misfits), default=0),
+            names=tuple(offer.name for offer in offers),
+            providers=tuple(offer.provider for offer in offers),
+            prices=tuple((offer.input_usd, offer.output_usd) for offer in offers),
+            unpriced=tuple(place for place, offer in enumerate(offers) if not offer.priced),
+            places={offer.name: place for place, offer in enumerate(offers)},
+        )
 
 
 def form(wish: Wish, today: date) -> tuple[object, ...]:
@@ -25,8 +55,9 @@ def form(wish: Wish, today: date) -> tuple[object, ...]:
 
 def field(wish: Wish, offers: Iterable[Offer], today: date) -> Field:
     """Who may take a wish, whatever the moment is like."""
-    sifted = tuple((offer, misfit(wish, offer, today)) for offer in offers)
-    return Field(sifted, min((offer.card.context for offer, reason in sifted if reason is None), default=0))
+    offers = tuple(offers)
+    reasons = ((offer.name, misfit(wish, offer, today)) for offer in offers)
+    return Field.of(offers, {name: reason for name, reason in reasons if reason is not None})
 
 
 def exclusion(wish: Wish, offer: Offer, conditions: Conditions) -> str | None:

@@ -2,55 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import repeat
-from operator import itemgetter
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
+from operator import add, attrgetter, mul
+from typing import NamedTuple
 
 from ai3ray.domain.events import Candidate
 from ai3ray.router.filters import Field, too_long
 from ai3ray.router.score import Scale
-from ai3ray.router.standing import Standing, Standings
+from ai3ray.router.standing import PLACES, Standing, Standings
 from ai3ray.router.wish import Conditions, Offer, Wish
 
-PLACES = 5
-"""Decimal places of scores and terms."""
+_total, _deviation = attrgetter("total"), attrgetter("deviation")
+_NEVER = -inf
+"""The score of a model that cannot be called."""
 
-Scored = tuple[float, Offer, Standing]
-"""Score, model and how it stands: a plain tuple, because each lease weighs all models."""
 
-_score = itemgetter(0)
+class Weighed(NamedTuple):
+    """All models for one wish at one moment, in columns: each lease weighs all of them."""
+
+    field: Field
+    """The models."""
+    standings: Sequence[Standing]
+    """How each of them stands."""
+    costs: Sequence[float]
+    """Each one's cost term."""
+    loads: Sequence[float]
+    """Each one's load term."""
+    expected: Sequence[float]
+    """The sums of all that."""
 
 
 class Ranking:
     """The outcome of one choice. What it shows is put together only when somebody looks.
 
     Args:
-        scored: the models that can be called.
-        barred: the others, each with the reason; their scores are what would be expected of them.
-        scale: weighs cost and load.
+        weighed: the models and their terms.
+        scores: what is expected of each and a draw; _NEVER for those that cannot be called.
+        reasons: why those cannot, by their places.
     """
 
-    __slots__ = ("_barred", "_scale", "_scored", "best")
+    __slots__ = ("_reasons", "_scores", "_weighed", "best")
 
-    def __init__(self, scored: list[Scored], barred: list[tuple[Scored, str]], scale: Scale | None) -> None:
-        self._scored = scored
-        self._barred = barred
-        self._scale = scale
-        top = max(scored, key=_score)[0] if scored else 0.0
-        self.best = min([row for row in scored if row[0] == top], key=_order, default=(top, None))[1]
+    def __init__(self, weighed: Weighed, scores: Sequence[float], reasons: Mapping[int, str]) -> None:
+        self._weighed = weighed
+        self._scores = scores
+        self._reasons = reasons
+        self.best = self._best()
         """The model to call; None when none can be."""
 
     def candidates(self) -> tuple[Candidate, ...]:
         """All models with their terms: the admissible ones first, best first, then the others with the reason."""
-        if self._scale is None:
-            return ()
-        ranked = [(row, None) for row in sorted(self._scored, key=_order)]
-        barred = sorted(self._barred, key=lambda row: _order(row[0]))
-        return tuple(_candidate(row, self._scale, reason) for row, reason in (*ranked, *barred))
+        barred, names = self._reasons, self._weighed.field.names
+        shown = [self._weighed.expected[n] if n in barred else score for n, score in enumerate(self._scores)]
+        order = sorted(range(len(shown)), key=lambda n: (n in barred, -shown[n], names[n]))
+        return tuple([_candidate(self._weighed, n, shown[n], barred.get(n)) for n in order])
 
     def __reduce__(self) -> tuple[object, ...]:
         """A choice is shown where it was made: a lease that travels to a runner takes nothing of it along."""
-        return Ranking, ([], [], None)
+        return Ranking, (_NOBODY, (), {})
+
+    def _best(self) -> Offer | None:
+        top = max(self._scores, default=_NEVER)
+        if top == _NEVER:
+            return None
+        offers = self._weighed.field.offers
+        if self._scores.count(top) == 1:
+            return offers[self._scores.index(top)]
+        # In the order of their names, so that the same question has the same answer.
+        return min((o for o, score in zip(offers, self._scores, strict=True) if score == top), key=lambda o: o.name)
 
 
 def rank(
@@ -76,43 +96,37 @@ def rank(
             absent.
     """
     scale = Scale(wish, conditions, standings.weights)
-    kind, tier = wish.kind, wish.tier
-    known = standings.known(kind, tier)
-    shut = {**conditions.paused, **conditions.out}
+    stands, costs, loads = standings.of(wish.kind, wish.tier, field), scale.costs(field), scale.loads(field)
+    expected = list(map(add, map(_total, stands), map(add, costs, loads)))
+    scores = expected.copy()
+    if draw is not None:
+        scores = list(map(add, expected, map(mul, draw(len(stands)), map(_deviation, stands))))
+    reasons = _barred(wish, field, conditions)
+    for place in reasons:
+        scores[place] = _NEVER
+    return Ranking(Weighed(field, stands, costs, loads, expected), scores, reasons)
+
+
+def _barred(wish: Wish, field: Field, conditions: Conditions) -> dict[int, str]:
+    """Why some models cannot be called, by their places."""
+    misfits, shut = field.misfits, {**conditions.paused, **conditions.out}
     tight = wish.input_tokens + wish.max_output_tokens > field.narrowest
-    scored: list[Scored] = []
-    barred: list[tuple[Scored, str]] = []
-    draws = draw(len(field.offers)) if draw is not None else repeat(0.0)
-    weighed = scale.weigh([offer for offer, _ in field.offers])
-    for (offer, misfit), other, drawn in zip(field.offers, weighed, draws, strict=False):
-        standing = known.get(offer.name) or standings.add(known, kind, tier, offer)
-        total = standing.total + other
-        reason = misfit or (shut and (shut.get(offer.provider) or shut.get(offer.name)))
-        if not reason and tight:
-            reason = too_long(wish, offer)
-        if reason:
-            barred.append(((total, offer, standing), reason))
-        else:
-            scored.append((total + drawn * standing.deviation, offer, standing))
-    return Ranking(scored, barred, scale)
+    if not misfits and not shut and not tight:
+        return {}
+    reasons = (
+        misfits.get(offer.name) or shut.get(offer.provider) or shut.get(offer.name) or (tight and too_long(wish, offer))
+        for offer in field.offers
+    )
+    return {place: reason for place, reason in enumerate(reasons) if reason}
 
 
-def _order(row: Scored) -> tuple[float, str]:
-    """Best first; models of one score in the order of their names, so the same question has the same answer."""
-    return -row[0], row[1].name
-
-
-def _candidate(row: Scored, scale: Scale, excluded: str | None) -> Candidate:
-    total, offer, standing = row
-    score = round(total, PLACES)
-    terms = {
-        "quality": round(standing.quality, PLACES),
-        "tier": round(standing.tier, PLACES),
-        "success": round(standing.success, PLACES),
-        "latency": round(standing.latency, PLACES),
-        "cost": round(scale.cost(offer), PLACES),
-        "load": round(scale.load(offer), PLACES),
-    }
+def _candidate(weighed: Weighed, place: int, total: float, excluded: str | None) -> Candidate:
+    standing, score = weighed.standings[place], round(total, PLACES)
+    cost, load = round(weighed.costs[place], PLACES), round(weighed.loads[place], PLACES)
     # What rounding left over goes with the draw, so that the terms shown add up to the score shown.
-    terms["sampled"] = round(score - sum(terms.values()), PLACES)
-    return Candidate(model=offer.name, score=score, terms=terms, excluded=excluded)
+    sampled = round(score - sum(standing.shown.values()) - cost - load, PLACES)
+    terms = {**standing.shown, "cost": cost, "load": load, "sampled": sampled}
+    return Candidate.trusted(model=weighed.field.names[place], score=score, terms=terms, excluded=excluded)
+
+
+_NOBODY = Weighed(Field.of((), {}), (), (), (), ())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from ai3ray.router.filters import Field
 from ai3ray.router.weights import Weights
-from ai3ray.router.wish import Conditions, Offer, Wish
+from ai3ray.router.wish import Conditions, Wish
 
 _HALF_USD_PER_MTOK = 4.0
 """Price at which the cost term is one half."""
@@ -37,30 +36,23 @@ class Scale:
         self._reads = wish.input_tokens / tokens if tokens else 0.5
         self._writes = 1.0 - self._reads
 
-    def weigh(self, offers: Iterable[Offer]) -> list[float]:
-        """Cost and load of each, together; in one go, because every lease weighs all models."""
-        load, in_flight, crowd, weight = self._load, self._in_flight, self._crowd, self._weight
-        price, unknown, reads, writes = self._cost, self._unknown, self._reads, self._writes
-        weighed = []
-        for _, name, provider, priced, input_usd, output_usd in offers:
-            busy = load.get(provider, 0.0)
-            mine = in_flight.get(name)
-            if mine and mine > busy * crowd:
-                busy = mine / crowd
-            cost = price / (_HALF_USD_PER_MTOK + reads * input_usd + writes * output_usd) if priced else unknown
-            weighed.append(cost + weight * (1.0 - busy))
-        return weighed
+    def costs(self, field: Field) -> list[float]:
+        """How cheap each model is, by the mean price of this call's tokens, input and output as they are expected."""
+        full, reads, writes = self._cost, self._reads, self._writes
+        costs = [full / (_HALF_USD_PER_MTOK + reads * read + writes * write) for read, write in field.prices]
+        for place in field.unpriced:
+            costs[place] = self._unknown
+        return costs
 
-    def cost(self, offer: Offer) -> float:
-        """How cheap it is, by the mean price of this call's tokens, input and output as they are expected."""
-        if not offer.priced:
-            return self._unknown
-        mean = self._reads * offer.input_usd + self._writes * offer.output_usd
-        return self._cost / (_HALF_USD_PER_MTOK + mean)
-
-    def load(self, offer: Offer) -> float:
-        """How idle it is: its provider's free permits, or what others have of the calls in flight if that is less.
+    def loads(self, field: Field) -> list[float]:
+        """How idle each is: its provider's free permits, or what others have of the calls in flight if that is less.
 
         Where permits abound the second keeps a hundred calls that come at once from going to one model.
         """
-        return self.weigh((offer,))[0] - self.cost(offer)
+        weight, crowd = self._weight, self._crowd
+        idle = {provider: weight * (1.0 - busy) for provider, busy in self._load.items()}
+        loads = [idle.get(provider, weight) for provider in field.providers]
+        for name, mine in self._in_flight.items():
+            if (place := field.places.get(name)) is not None:
+                loads[place] = min(loads[place], weight * (1.0 - mine / crowd))
+        return loads

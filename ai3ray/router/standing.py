@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
 
 from ai3ray.domain.plan import Kind, Tier
 from ai3ray.registry.cards import ModelCard
+from ai3ray.router.filters import Field
 from ai3ray.router.posterior import Belief, Posterior, beta
 from ai3ray.router.weights import Weights
-from ai3ray.router.wish import Offer
 from ai3ray.telemetry.live import PRIOR_FAILURES, PRIOR_SUCCESSES, LiveBook
 from ai3ray.telemetry.pace import USUAL_TOKENS, usual_seconds
 from ai3ray.telemetry.pace import Belief as Pace
@@ -19,6 +19,9 @@ REFRESH = 64
 a second REFRESH_S comes first."""
 REFRESH_S = 1.0
 """Seconds after which they are."""
+PLACES = 5
+"""Decimal places of scores and terms."""
+_TERMS = ("quality", "tier", "success", "latency")
 _RANK: dict[Tier, int] = {"small": 0, "standard": 1, "frontier": 2}
 _TIER_FIT = {0: 1.0, 1: 0.6, 2: 0.2, -1: 0.3, -2: 0.0}
 """By how many tiers the model is above the one wanted: rather too strong than too weak."""
@@ -26,21 +29,33 @@ _FASTEST_S, _SLOWEST_S = 0.125, 128.0
 """Seconds of an ordinary answer at which the latency term is 1, and 0; each doubling between costs the same."""
 
 
-class Standing(NamedTuple):
-    """One model, for one kind and tier of work: weighted terms that hold for many wishes."""
+class Standing:
+    """One model, for one kind and tier of work: weighted terms that hold for many wishes.
 
-    quality: float
-    """How good its answers are expected to be."""
-    tier: float
-    """How near its tier is to the one wanted."""
-    success: float
-    """How likely the call is to succeed."""
-    latency: float
-    """How fast it is expected to be."""
-    total: float
-    """The four together."""
-    deviation: float
-    """Standard deviation of what they really are."""
+    Args:
+        quality: how good its answers are expected to be.
+        tier: how near its tier is to the one wanted.
+        success: how likely the call is to succeed.
+        latency: how fast it is expected to be.
+        deviation: standard deviation of what they really are.
+    """
+
+    __slots__ = ("_shown", "_terms", "deviation", "total")
+
+    def __init__(self, quality: float, tier: float, success: float, latency: float, deviation: float) -> None:
+        self._terms = (quality, tier, success, latency)
+        self._shown: Mapping[str, float] | None = None
+        self.total = quality + tier + success + latency
+        """The four together."""
+        self.deviation = deviation
+        """Standard deviation of what they really are."""
+
+    @property
+    def shown(self) -> Mapping[str, float]:
+        """The four by name, rounded."""
+        if self._shown is None:
+            self._shown = {name: round(term, PLACES) for name, term in zip(_TERMS, self._terms, strict=True)}
+        return self._shown
 
 
 class Standings:
@@ -63,10 +78,10 @@ class Standings:
         self._beats = 0
         self._at = 0.0
 
-    def known(self, kind: Kind, tier: Tier) -> dict[str, Standing]:
-        """The standings for such work that are worked out already, by `provider/model`; others come from `add`.
+    def of(self, kind: Kind, tier: Tier, field: Field) -> list[Standing]:
+        """How each model of the field stands for such work.
 
-        Evidence fades from call to call: those that are old are forgotten here.
+        Evidence fades from call to call: what is old is worked out anew.
         """
         pulse = self._live.pulse
         now = pulse.clock()
@@ -76,12 +91,10 @@ class Standings:
         known = self._known.get((kind, tier))
         if known is None:
             known = self._known[kind, tier] = {}
-        return known
-
-    def add(self, known: dict[str, Standing], kind: Kind, tier: Tier, offer: Offer) -> Standing:
-        """Work out one that is not known."""
-        standing = known[offer.name] = self._work_out(kind, tier, offer.card, offer.name)
-        return standing
+        for name in field.names:
+            if name not in known:
+                known[name] = self._work_out(kind, tier, field.offers[field.places[name]].card, name)
+        return [known[name] for name in field.names]
 
     def forget(self, model: str) -> None:
         """There is news of this model's answers."""
@@ -120,7 +133,7 @@ class Standings:
         deviation = math.hypot(
             weights.quality * good.deviation, weights.success * sure.deviation, weights.latency * fast.deviation
         )
-        return Standing(quality, fit, success, latency, quality + fit + success + latency, deviation)
+        return Standing(quality, fit, success, latency, deviation)
 
 
 def _speed(pace: Pace) -> Belief:
