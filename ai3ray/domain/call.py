@@ -41,6 +41,9 @@ class Prompt(Frozen):
     """The system prompt; never holds another model's output."""
     messages: tuple[Message, ...]
     """The conversation, the user's turn last."""
+    shared_chars: int = 0
+    """How much of the first message other calls begin with, too, in characters; 0 when nobody does. A provider that
+    keeps the beginnings of prompts is told, because reading one again costs a tenth."""
     brief: str | None = None
     """The same in few words, for a model that is too small for system prompt and outline."""
     max_output_tokens: int = 4096
@@ -51,6 +54,11 @@ class Prompt(Frozen):
     """Ask for JSON of this schema through the provider's structured output."""
     schema_name: str = "answer"
     """Name of the schema, for providers that want one."""
+
+    @property
+    def beginning(self) -> str:
+        """What it shares with other calls, the system prompt included; empty when it shares nothing."""
+        return f"{self.system}\n\n{self.messages[0].text[: self.shared_chars]}" if self.shared_chars else ""
 
 
 class ModelCall(Frozen):

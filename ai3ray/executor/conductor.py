@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
+from secrets import token_hex
 from typing import Any
 
 from ai3ray.assembler.assemble import assemble
@@ -24,7 +26,7 @@ from ai3ray.domain.events import (
 )
 from ai3ray.domain.money import dollars
 from ai3ray.domain.plan import Assembly, Task, TaskGraph, parse_graph
-from ai3ray.domain.request import RunRequest
+from ai3ray.domain.request import ContextText, RunRequest
 from ai3ray.domain.result import run_stats
 from ai3ray.domain.run import TASK_TERMINAL, RunState, TaskState, seconds_between
 from ai3ray.errors import Ai3Error, BudgetSpent, RunError, RunnerLost
@@ -96,6 +98,8 @@ class Conductor:
         self._refs: dict[str, Ref | Outcome] = {}
         self._outcomes: dict[str, asyncio.Task[Outcome]] = {}
         self._asides: list[Ref] = []
+        self._fence = token_hex(8)
+        self._readers: Counter[tuple[str, ...]] = Counter()
         self.cancelled_by = "user"
         self.leave_open = False
 
@@ -312,8 +316,18 @@ class Conductor:
     def _task_job(self, graph: TaskGraph, task: Task) -> TaskJob:
         titles = {other.id: other.title for other in graph.tasks}
         # It carries only the texts that it reads.
-        request = self._lean_request().model_copy(update={"context": context_of(task, self._request)})
-        return TaskJob(run_id=self._run_id, epoch=self._epoch, task=task, titles=titles, request=request)
+        context = context_of(task, self._request)
+        if not self._readers:
+            self._readers.update(_names(context_of(other, self._request)) for other in graph.tasks)
+        return TaskJob(
+            run_id=self._run_id,
+            epoch=self._epoch,
+            task=task,
+            titles=titles,
+            fence=self._fence,
+            shares=self._readers[_names(context)] > 1,
+            request=self._lean_request().model_copy(update={"context": context}),
+        )
 
     def _lean_request(self) -> RunRequest:
         """The request without its plan, which repeats every prompt: a task must not carry its siblings'.
@@ -329,6 +343,10 @@ class Conductor:
     @property
     def _state(self) -> RunState:
         return self._journal.state(self._run_id)
+
+
+def _names(texts: Sequence[ContextText]) -> tuple[str, ...]:
+    return tuple(text.name for text in texts)
 
 
 def _journaled(task: TaskState) -> Outcome:

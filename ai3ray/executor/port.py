@@ -30,6 +30,10 @@ class TaskJob(Frozen):
     """The task."""
     titles: dict[str, str]
     """Title of each task of the plan by id."""
+    fence: str
+    """Marks data in all calls of the run; nobody could know it before."""
+    shares: bool
+    """Whether other tasks of the run read the same context."""
     request: RunRequest
     """The run's settings, defaults filled in."""
 

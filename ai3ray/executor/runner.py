@@ -223,7 +223,8 @@ class Runner:
             deps=[(dep.task_id, dep.text) for dep in deps],
             request=job.request,
             max_output_tokens=TASK_OUTPUT_TOKENS * step.cap_factor,
-            fence=token_hex(8),
+            fence=job.fence,
+            shares=job.shares,
             repair=Repair(answer=step.answer, defects=step.defects) if step.role == "repair" else None,
         )
         wish = _wish(

@@ -2,6 +2,7 @@
 
 Order: what is the same for all calls (system), what is the same for the run (titles, context), what is
 the task's own (outputs of its dependencies, form of the answer), and last, verbatim and once, its prompt.
+So calls of one run begin alike, letter by letter, and a provider reads that beginning once.
 What models and files said stands in fenced blocks of the user's turn, never in the system prompt.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ai3ray.domain.call import Message, Prompt
 from ai3ray.domain.frozen import Frozen
@@ -47,6 +48,7 @@ def build_task_prompt(
     request: RunRequest,
     max_output_tokens: int,
     fence: str,
+    shares: bool = False,
     repair: Repair | None = None,
 ) -> Prompt:
     """The call of one task.
@@ -57,28 +59,38 @@ def build_task_prompt(
         deps: id and output of each direct dependency.
         request: the run's request, for its context.
         max_output_tokens: cap of the answer, in tokens.
-        fence: a random word that no text can know; it marks where data begins and ends.
+        fence: a random word that no text can know; it marks where data begins and ends, in all calls of the run.
+        shares: whether other tasks of the run read the same context.
         repair: the answer that was sent back, when there is one.
     """
-    parts = [*_before(task, titles, deps, request, fence), _sent_back(repair, fence) if repair else ""]
-    before = "\n\n".join(part for part in parts if part)
+    shared = _joined(_shared(task, titles, request, fence))
+    own = _joined([*_own(task, titles, deps, fence), _sent_back(repair, fence) if repair else ""])
+    before = _joined([shared, own])
     text = prompt_with("task_prompt", before=before, prompt=task.prompt) if before else task.prompt
     schema = task.checks.json_schema if task.checks else None
     return Prompt(
         system=prompt_text("task"),
         messages=(Message(role="user", text=text),),
+        shared_chars=len(shared) if shares else 0,
         brief=_brief(task, deps, request, fence),
         max_output_tokens=max_output_tokens,
         json_schema=portable_schema(schema) if schema is not None else None,
     )
 
 
-def _before(
-    task: Task, titles: Mapping[str, str], deps: Sequence[tuple[str, str]], request: RunRequest, fence: str
-) -> Iterator[str]:
-    """Everything that stands before the task's prompt; empty parts are left out."""
+def _joined(parts: Iterable[str]) -> str:
+    return "\n\n".join(part for part in parts if part)
+
+
+def _shared(task: Task, titles: Mapping[str, str], request: RunRequest, fence: str) -> Iterator[str]:
+    """How every call begins that reads the same context."""
     yield _outline(task, titles)
     yield _data([_block(fence, "context", text.name, text.text) for text in context_of(task, request)], fence)
+
+
+def _own(task: Task, titles: Mapping[str, str], deps: Sequence[tuple[str, str]], fence: str) -> Iterator[str]:
+    """What else stands before the task's prompt."""
+    yield prompt_with("task_own", id=task.id) if len(titles) > 1 else ""
     room = shares([len(text) for _, text in deps], MAX_DEPENDENCIES, MAX_DEPENDENCY)
     blocks = [
         _block(fence, "output-of-task", dep_id, cut(text, limit))
@@ -117,7 +129,7 @@ def _outline(task: Task, titles: Mapping[str, str]) -> str:
     if len(titles) < 2:
         return ""
     lines = "\n".join(f"- {task_id}: {_title(title, task)}" for task_id, title in titles.items())
-    return prompt_with("task_plan", id=task.id, outline=lines)
+    return prompt_with("task_plan", outline=lines)
 
 
 def _title(title: str, task: Task) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ai3ray.domain.call import FinishReason, ModelCall, Reply
+from ai3ray.domain.call import FinishReason, ModelCall, Prompt, Reply
 from ai3ray.errors import MalformedReply
 from ai3ray.providers.exchange import Exchange
 from ai3ray.providers.port import OnText
@@ -25,6 +25,10 @@ FINISH: dict[str, FinishReason] = {
     "model_context_window_exceeded": "length",
     "refusal": "refusal",
 }
+
+
+LEAST_KEPT_CHARS = 2048
+"""Below some 512 tokens no model's cache keeps a prompt's beginning, and a mark has no effect."""
 
 
 class AnthropicChat:
@@ -135,7 +139,7 @@ def _request(call: ModelCall, *, stream: bool) -> dict[str, Any]:
     request: dict[str, Any] = {
         "model": call.model,
         "max_tokens": prompt.max_output_tokens,
-        "messages": [{"role": message.role, "content": message.text} for message in prompt.messages],
+        "messages": _turns(prompt),
         "stream": stream,
         "timeout": transport_timeouts(call.timeouts),
     }
@@ -147,6 +151,16 @@ def _request(call: ModelCall, *, stream: bool) -> dict[str, Any]:
         # Version 2 of the SDK took it out of the signature: current models refuse it, older servers want it.
         request["extra_body"] = {"temperature": prompt.temperature}
     return request
+
+
+def _turns(prompt: Prompt) -> list[dict[str, Any]]:
+    """The conversation. What other calls begin with, too, is a block of its own, marked to be kept for them."""
+    turns: list[dict[str, Any]] = [{"role": message.role, "content": message.text} for message in prompt.messages]
+    if len(prompt.beginning) >= LEAST_KEPT_CHARS:
+        first = prompt.messages[0].text
+        shared = {"type": "text", "text": first[: prompt.shared_chars], "cache_control": {"type": "ephemeral"}}
+        turns[0]["content"] = [shared, {"type": "text", "text": first[prompt.shared_chars :]}]
+    return turns
 
 
 def _client(api_key: str, base_url: str) -> AsyncAnthropic:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from ai3ray.domain.call import FinishReason, ModelCall, Reply
@@ -48,6 +49,9 @@ class OpenAIChat:
         """Make one call; see ChatModel."""
         client = await self._client.get()
         request = _request(call, stream=on_text is not None)
+        if self._line.provider == "openai" and (beginning := call.prompt.beginning):
+            # OpenAI sends calls of one key to the machine that has read their beginning; other servers may not know it.
+            request["prompt_cache_key"] = blake2b(beginning.encode(errors="replace"), digest_size=16).hexdigest()
         if self._extra is not None:
             request["extra_body"] = self._extra
         exchange = Exchange(self._line, call, OpenAIReading(), on_text)

@@ -194,3 +194,27 @@ def test_a_task_reads_the_texts_it_names_and_a_first_task_that_names_none_reads_
     assert context_of(task, request) == reads
     text = text_of(prompt_of(task, request=request))
     assert [one for one in (A, B) if f'context="{one.name}">\n{one.text}\n' in text] == list(reads)
+
+
+def test_calls_of_one_run_begin_alike_letter_by_letter_up_to_what_is_their_own():
+    titles = {"north": "The north", "south": "The south"}
+    request = RunRequest(prompt="p", context=(ContextText(name="map.txt", text="Hills. " * 200),))
+    prompts = [
+        build_task_prompt(
+            Task(id=task_id, title=title, prompt=f"Describe {task_id}."),
+            titles=titles,
+            deps=[],
+            request=request,
+            max_output_tokens=500,
+            fence=FENCE,
+            shares=True,
+        )
+        for task_id, title in titles.items()
+    ]
+    assert prompts[0].beginning == prompts[1].beginning
+    assert "Hills." in prompts[0].beginning
+    assert all("Yours is the task" in one.messages[0].text[one.shared_chars :] for one in prompts)
+
+
+def test_a_task_that_shares_nothing_says_so():
+    assert prompt_of(TASKS[0]).beginning == ""
