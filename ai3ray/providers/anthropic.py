@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -166,6 +167,8 @@ def _turns(prompt: Prompt) -> list[dict[str, Any]]:
 def _client(api_key: str, base_url: str) -> AsyncAnthropic:
     from anthropic import AsyncAnthropic, DefaultAioHttpClient
 
+    # It warns of models that will be retired, at every call. Who picks a model looks at its card, which says when.
+    warnings.filterwarnings("ignore", r"The model '[^']*' is deprecated", DeprecationWarning)
     client = AsyncAnthropic(
         api_key=api_key,
         base_url=base_url,
