@@ -63,11 +63,13 @@ class Api:
         return build_app(EngineGate(self._engine), access=Access(self._rules))
 
 
-def application(settings: Settings | None, rules: AccessRules | None, *, grace_s: float = GRACE_S) -> Application:
+def application(
+    settings: Settings | None, rules: AccessRules | None, *, grace_s: float = GRACE_S, replicas: int = 1
+) -> Application:
     """The app as Serve deploys it; settings and rules travel in the deployment."""
     deployment: Any = serve.deployment(
         name="api",
-        num_replicas=1,
+        num_replicas=replicas,
         max_ongoing_requests=MAX_ONGOING,
         max_queued_requests=MAX_QUEUED,
         graceful_shutdown_timeout_s=grace_s,

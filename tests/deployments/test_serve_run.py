@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
 import signal
@@ -17,8 +18,11 @@ import httpx
 import psutil
 import pytest
 from httpx_sse import connect_sse
+from pydantic import SecretStr
 
+from ai3ray.client import Client
 from ai3ray.domain.access import new_api_key
+from ai3ray.domain.request import RunRequest
 from tests.conftest import Home, make_home
 from tests.executor.graphs import DIAMOND, wide
 
@@ -131,6 +135,56 @@ def test_a_second_owner_of_the_home_stops_with_one_line_that_names_the_first(run
     assert "Traceback" not in log.read_text()
     assert time.monotonic() - began < BOOT_S
     assert running.ask("GET", "/healthz").status_code == 200
+
+
+UPDATE = """
+import ray
+from ray import serve
+
+from deployments.serve import application, prepared
+
+ray.init(address="auto", log_to_driver=False)
+settings, rules = prepared()
+changed = rules.model_copy(update={"origins": ("https://updated.example",)})
+serve.run(application(settings, changed, grace_s=2.0, replicas=2))
+"""
+
+
+def test_an_update_replaces_the_replica_and_costs_nobody_a_run_nor_an_event(running, shared_simulator):
+    """New replicas, of which there are two now, take over while a run goes on and is followed."""
+    shared_simulator.set_faults({"contains": "black tea", "when": {"first": 1}, "fault": "stall", "seconds": 30})
+    before = _replicas(running)
+    seen = asyncio.run(_followed_through_an_update(running))
+    shared_simulator.set_faults()
+    assert seen == list(range(1, len(seen) + 1))
+    after = _replicas(running)
+    assert (len(after), before & after) == (2, set())
+
+
+async def _followed_through_an_update(running: ServeRun) -> list[int | None]:
+    """The numbers of a run's events as one client saw them, which had to come again in between."""
+    env = {**running.home.env, "RAY_TMPDIR": str(running.ray_dir), "PYTHONPATH": str(CHECKOUT)}
+    env["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # as in `serve run`: all of it is on the loopback address
+    seen = []
+    async with Client(running.url, key=SecretStr(ALICE)) as client, asyncio.timeout(120):
+        accepted = await client.submit(RunRequest.model_validate({"plan": DIAMOND, "verify": False}))
+        update: asyncio.Task[int] | None = None
+        async for event in client.events(accepted.run_id):
+            seen.append(event.seq)
+            if event.type == "task_start" and update is None:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-c", UPDATE, env=env, cwd=running.home.path
+                )
+                update = asyncio.create_task(process.wait())
+        assert update is not None
+        assert await update == 0
+        assert (await client.result(accepted.run_id)).status == "succeeded"
+    return seen
+
+
+def _replicas(running: ServeRun) -> set[int]:
+    family = psutil.Process(running.process.pid).children(recursive=True)
+    return {process.pid for process in family if "ServeReplica" in " ".join(process.cmdline())}
 
 
 def test_runs_that_fail_show_no_key(running, shared_simulator):
