@@ -17,10 +17,10 @@ from ai3ray.pool.lease import Lease, LeaseRequest, Settlement
 from ai3ray.settings import Settings, load_settings
 from tests.bench.local_ray import local_ray
 
-ASKERS, BATCH, RUNS, TASKS = 2, 64, 64, 20
+ASKERS, BATCH, RUNS, TASKS = 2, 64, 16, 20
 """Two runners, each with so many calls that begin and end at a time, for the tasks of so many runs."""
 KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "XAI_API_KEY")
-LIMITS = {"AI3_MAX_CONCURRENCY_PER_PROVIDER": "200", "AI3_MAX_CONCURRENCY": "20", "AI3_MAX_RUNS": "64"}
+LIMITS = {"AI3_MAX_CONCURRENCY_PER_PROVIDER": "200", "AI3_MAX_CONCURRENCY": "20"}
 TABLES = "".join(f"[providers.{name}]\nstart = 200\n" for name in ("anthropic", "openai", "xai"))
 
 
