@@ -126,7 +126,7 @@ def _candidate(weighed: Weighed, place: int, total: float, excluded: str | None)
     # What rounding left over goes with the draw, so that the terms shown add up to the score shown.
     sampled = round(score - sum(standing.shown.values()) - cost - load, PLACES)
     terms = {**standing.shown, "cost": cost, "load": load, "sampled": sampled}
-    return Candidate.trusted(model=weighed.field.names[place], score=score, terms=terms, excluded=excluded)
+    return Candidate(model=weighed.field.names[place], score=score, terms=terms, excluded=excluded)
 
 
 _NOBODY = Weighed(Field.of((), {}), (), (), (), ())
