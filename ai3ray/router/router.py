@@ -81,7 +81,7 @@ class Router:
         if self._posterior.learn(kind, card, reward(passed=passed, score=score)):
             self._standings.clear()
         else:
-            self._standings.forget(card.name)
+            self._standings.forget_answers(kind, card.name)
 
     def recall_calls(
         self, rows: Iterable[Mapping[str, Any]], card: Callable[[str], ModelCard | None], latest: Iterable[str] = ()

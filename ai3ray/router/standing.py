@@ -19,6 +19,8 @@ REFRESH = 64
 a second REFRESH_S comes first."""
 REFRESH_S = 1.0
 """Seconds after which they are."""
+REFRESH_ANSWERS_S = 10.0
+"""Seconds after which what was learned of answers is, if no verdict comes before: that fades in hours."""
 PLACES = 5
 """Decimal places of scores and terms."""
 _TERMS = ("quality", "tier", "success", "latency")
@@ -77,6 +79,7 @@ class Standings:
         self._life: dict[str, tuple[Belief, Belief]] = {}
         self._beats = 0
         self._at = 0.0
+        self._answers_at = 0.0
 
     def of(self, kind: Kind, tier: Tier, field: Field) -> list[Standing]:
         """How each model of the field stands for such work.
@@ -86,8 +89,12 @@ class Standings:
         pulse = self._live.pulse
         now = pulse.clock()
         if pulse.beats - self._beats >= REFRESH or now - self._at >= REFRESH_S:
-            self.clear()
             self._beats, self._at = pulse.beats, now
+            self._known.clear()
+            self._life.clear()
+            if now - self._answers_at >= REFRESH_ANSWERS_S:
+                self._answers_at = now
+                self._worth.clear()
         known = self._known.get((kind, tier))
         if known is None:
             known = self._known[kind, tier] = {}
@@ -96,10 +103,13 @@ class Standings:
                 known[name] = self._work_out(kind, tier, field.offers[field.places[name]].card, name)
         return [known[name] for name in field.names]
 
-    def forget(self, model: str) -> None:
-        """There is news of this model's answers."""
-        self.forget_calls(model)
-        self._worth = {pair: worth for pair, worth in self._worth.items() if pair[1] != model}
+    def forget_answers(self, kind: Kind, model: str) -> None:
+        """An answer of this kind by this model was judged: that tells of both, and so of other models and kinds."""
+        for (known_kind, _), known in self._known.items():
+            if known_kind == kind:
+                known.clear()
+            known.pop(model, None)
+        self._worth = {pair: worth for pair, worth in self._worth.items() if pair[0] != kind and pair[1] != model}
 
     def forget_calls(self, model: str) -> None:
         """There is news of this model's calls."""
