@@ -25,13 +25,12 @@ from ai3ray.executor.conductor import Conductor
 from ai3ray.executor.deltas import DeltaRing
 from ai3ray.executor.estimate import estimate, too_dear
 from ai3ray.executor.permits import Permits
-from ai3ray.executor.port import Crew, Entries, Feed, FeedItem, Sync, Synced
+from ai3ray.executor.port import Crew, Entries, Feed, FeedItem, Granted, Sync, Synced
 from ai3ray.executor.recovery import lost_calls
 from ai3ray.executor.roster import Roster
 from ai3ray.executor.turnstile import Turnstile, until_midnight_s
 from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.port import RunMeta
-from ai3ray.pool.lease import Lease, Refusal
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
 from ai3ray.settings import Settings
@@ -213,12 +212,12 @@ class Core:
             else:
                 self._permits.ask(sync.runner_id, wish)
         grants = await self._permits.collect(sync.runner_id, patience_s=PATIENCE_S)
-        watched = tuple(run_id for run_id, ring in self._deltas.items() if ring.watched)
-        return Synced(grants=grants, refused=refused, watched=watched)
+        return Synced(grants=grants, refused=refused, watched=self._watched())
 
-    async def grants(self, runner_id: str) -> Sequence[Lease | Refusal]:
+    async def grants(self, runner_id: str) -> Granted:
         """Wait until waiting wishes of this runner are answered."""
-        return await self._permits.wait(runner_id)
+        grants = await self._permits.wait(runner_id)
+        return Granted(grants=grants, watched=self._watched())
 
     def runner_died(self, runner_id: str) -> None:
         """A runner's process has ended: what it held is free at once, whatever becomes of its runs."""
@@ -346,6 +345,9 @@ class Core:
         self._permits.stop_run(run_id)
         if self.crew is not None:
             self.crew.stop_run(run_id)
+
+    def _watched(self) -> tuple[str, ...]:
+        return tuple(run_id for run_id, ring in self._deltas.items() if ring.watched)
 
     def _pass_on(self, delta: TextDelta) -> None:
         ring = self._deltas.get(delta.run_id)

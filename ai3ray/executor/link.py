@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import TextDelta
 from ai3ray.errors import Ai3Error, BudgetSpent, EngineError, NoModelLeft
-from ai3ray.executor.port import CoreLink, Entries, Sync
+from ai3ray.executor.port import CoreLink, Entries, Granted, Sync
 from ai3ray.pool.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal, Settlement
 
 
@@ -160,10 +159,9 @@ class Link:
             except Ai3Error as error:
                 self._fail(error)
                 return
-            self._watched = frozenset(synced.watched)
             for entries in batch.entries:
                 self._placed(entries.key, synced.refused.get(entries.key))
-            self._granted(synced.grants)
+            self._granted(synced)
 
     def _placed(self, key: str, refused: ErrorInfo | None) -> None:
         for placed in self._puts.get(key, ()):
@@ -174,8 +172,9 @@ class Link:
             else:
                 placed.set_exception(EntriesRefused(refused.message))
 
-    def _granted(self, grants: Iterable[Lease | Refusal]) -> None:
-        for grant in grants:
+    def _granted(self, granted: Granted) -> None:
+        self._watched = frozenset(granted.watched)
+        for grant in granted.grants:
             wish = self._wishes.pop(grant.request_id, None)
             if isinstance(grant, Refusal):
                 if wish is not None and not wish.done():

@@ -133,15 +133,20 @@ class Sync(Frozen):
     """Pieces of text for whoever is watching."""
 
 
-class Synced(Frozen):
-    """The core's answer to a Sync."""
+class Granted(Frozen):
+    """What a runner's wishes came to."""
 
     grants: tuple[Lease | Refusal, ...] = ()
-    """Wishes answered, these and earlier ones."""
+    """Wishes answered, the latest and earlier ones."""
+    watched: tuple[str, ...] = ()
+    """Runs whose deltas somebody reads. It comes with the grants: with a call of such a run its deltas begin."""
+
+
+class Synced(Granted):
+    """The core's answer to a Sync."""
+
     refused: dict[str, ErrorInfo] = {}
     """Entries that were not taken, by key."""
-    watched: tuple[str, ...] = ()
-    """Runs whose deltas somebody reads."""
 
 
 class CoreLink(Protocol):
@@ -151,7 +156,7 @@ class CoreLink(Protocol):
         """Hand over what has gathered. Returns once the entries have their place in the journal."""
         ...
 
-    async def grants(self, runner_id: str) -> Sequence[Lease | Refusal]:
+    async def grants(self, runner_id: str) -> Granted:
         """Wait until waiting wishes of this runner are answered. Returns early with none at times."""
         ...
 

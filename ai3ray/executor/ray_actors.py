@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from platform import node
 from typing import Any
@@ -19,9 +18,8 @@ from ray.actor import ActorHandle
 from ai3ray.errors import MissingKey, SettingsError
 from ai3ray.executor.build import build_core
 from ai3ray.executor.core import Core
-from ai3ray.executor.port import Sync, Synced
+from ai3ray.executor.port import Granted, Sync, Synced
 from ai3ray.executor.ray_crew import ACTOR_OPTIONS, RayCrew
-from ai3ray.pool.lease import Lease, Refusal
 from ai3ray.settings import Settings, merged_env
 
 NAMESPACE = "ai3"
@@ -63,7 +61,7 @@ class CoreHost:
         """See `CoreLink.sync`."""
         return await (await self._core()).sync(sync)
 
-    async def grants(self, runner_id: str) -> Sequence[Lease | Refusal]:
+    async def grants(self, runner_id: str) -> Granted:
         """See `CoreLink.grants`."""
         return await (await self._core()).grants(runner_id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,10 +13,9 @@ from ray.actor import ActorHandle
 from ai3ray.domain.ids import new_id
 from ai3ray.executor.build import RunnerParts
 from ai3ray.executor.functions import RayIsolation
-from ai3ray.executor.port import Assembled, AssembleJob, Outcome, PlanJob, Planned, Sync, Synced, TaskJob
+from ai3ray.executor.port import Assembled, AssembleJob, Granted, Outcome, PlanJob, Planned, Sync, Synced, TaskJob
 from ai3ray.executor.ray_answers import answer
 from ai3ray.executor.runner import Runner
-from ai3ray.pool.lease import Lease, Refusal
 from ai3ray.settings import Settings, merged_env
 
 
@@ -92,6 +91,6 @@ class RayCoreLink:
         """See `CoreLink.sync`."""
         return await answer(self._core.sync.remote(sync))
 
-    async def grants(self, runner_id: str) -> Sequence[Lease | Refusal]:
+    async def grants(self, runner_id: str) -> Granted:
         """See `CoreLink.grants`."""
         return await answer(self._core.grants.remote(runner_id))

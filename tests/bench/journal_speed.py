@@ -14,9 +14,8 @@ from ai3ray.domain.events import RunStart, Warned
 from ai3ray.executor.build import build_core
 from ai3ray.executor.core import Core
 from ai3ray.executor.link import Link
-from ai3ray.executor.port import Entries, Sync, Synced
+from ai3ray.executor.port import Entries, Granted, Sync, Synced
 from ai3ray.journal.duckdb_store import DuckDBJournal
-from ai3ray.pool.lease import Lease, Refusal
 from ai3ray.settings import Settings, load_settings
 from tests.bench.journal_runs import interleaved
 from tests.bench.local_ray import local_ray
@@ -130,7 +129,7 @@ class RemoteCore:
         synced: Synced = await self._actor.sync.remote(sync)
         return synced
 
-    async def grants(self, runner_id: str) -> Sequence[Lease | Refusal]:
+    async def grants(self, runner_id: str) -> Granted:
         """Nobody wishes for a lease."""
         raise NotImplementedError(runner_id)
 

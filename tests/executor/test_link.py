@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
@@ -11,7 +10,7 @@ from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import TextDelta
 from ai3ray.errors import EngineError
 from ai3ray.executor.link import EntriesRefused, Link, WishRefused
-from ai3ray.executor.port import Entries, Sync, Synced
+from ai3ray.executor.port import Entries, Granted, Sync, Synced
 from ai3ray.pool.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal
 
 
@@ -36,8 +35,8 @@ class Desk:
         grants = tuple(lease(wish.request_id) for wish in sync.leases) if self.grant_at_once else ()
         return Synced(grants=grants, refused=self.refused, watched=self.watched)
 
-    async def grants(self, runner_id: str) -> Sequence[Lease | Refusal]:
-        return [await self.later.get()]
+    async def grants(self, runner_id: str) -> Granted:
+        return Granted(grants=(await self.later.get(),), watched=self.watched)
 
 
 def lease(request_id: str) -> Lease:
@@ -142,6 +141,28 @@ async def test_deltas_are_sent_only_for_watched_runs_and_joined_per_task():
             link.delta(TextDelta(type="task_delta", run_id=run_id, task_id="t", text=text))
     await link.flush()
     assert [delta.text for sync in desk.syncs for delta in sync.deltas] == ["one two"]
+    await link.aclose()
+
+
+async def test_a_lease_that_comes_before_the_reply_to_its_wish_tells_who_is_watched():
+    """Else the first pieces of a quick answer would be lost, although its reader was there first."""
+    desk = Desk()
+    desk.grant_at_once = False
+    link = Link(desk, "runner")
+    earlier = asyncio.create_task(link.lease(wish("0")))  # for it the link listens
+    await link.put(Entries(run_id="r", epoch=1, key="k"))
+    desk.gate.clear()
+    begun = asyncio.create_task(link.lease(wish("1")))
+    while not any(one.request_id == "1" for sync in desk.syncs for one in sync.leases):
+        await asyncio.sleep(0)
+    desk.watched = ("r",)
+    desk.later.put_nowait(lease("1"))
+    await begun
+    link.delta(TextDelta(type="task_delta", run_id="r", task_id="t", text="first"))
+    desk.gate.set()
+    await link.flush()
+    assert [delta.text for sync in desk.syncs for delta in sync.deltas] == ["first"]
+    earlier.cancel()
     await link.aclose()
 
 

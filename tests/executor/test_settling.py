@@ -1,7 +1,6 @@
 """What a caller tells the pool of a call, beside how it ended."""
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
@@ -9,8 +8,8 @@ from ai3ray.domain.call import Message, Prompt, RateHeaders, RateWindow, Usage
 from ai3ray.errors import CallRefused, ProviderError, StreamCut
 from ai3ray.executor.caller import Caller
 from ai3ray.executor.link import Link
-from ai3ray.executor.port import Sync, Synced
-from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settlement
+from ai3ray.executor.port import Granted, Sync, Synced
+from ai3ray.pool.lease import Lease, LeaseRequest, Settlement
 from ai3ray.providers.scripted import ScriptedChat
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import RateTable
@@ -43,9 +42,9 @@ class Generous:
             )
         return Synced(grants=tuple(grants))
 
-    async def grants(self, runner_id: str) -> Sequence[Lease | Refusal]:
+    async def grants(self, runner_id: str) -> Granted:
         await asyncio.Event().wait()
-        return ()
+        raise AssertionError("nobody sets it")
 
 
 async def settlement_of(error: ProviderError) -> Settlement:
