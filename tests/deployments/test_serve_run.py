@@ -64,7 +64,13 @@ def serve_run(home: Home, log: Path, ray_dir: Path, host: str) -> subprocess.Pop
     env = {**home.env, "RAY_SERVE_DEFAULT_HTTP_HOST": host, "RAY_TMPDIR": str(ray_dir), "PYTHONPATH": str(CHECKOUT)}
     with log.open("wb") as stream:
         command = [SERVE, "run", "deployments.serve:app"]
-        return subprocess.Popen(command, env=env, cwd=home.path, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
+        streams = {"stdin": subprocess.DEVNULL, "stdout": stream, "stderr": stream}
+        # A shell starts what is to run in the background with Ctrl-C ignored, and `serve run` leaves that as it is.
+        return subprocess.Popen(command, env=env, cwd=home.path, preexec_fn=_hear_ctrl_c, **streams)
+
+
+def _hear_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="module")
