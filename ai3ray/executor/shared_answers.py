@@ -29,7 +29,7 @@ class SharedAnswers(Generic[T]):
         """
         task = self._asked.get(question)
         if task is None:
-            # In a context of its own: whoever happened to come first may leave, and Serve with their request.
+            # In a context of its own: nothing of the request that happened to come first is to bind the others.
             task = asyncio.create_task(ask(), name="shared-answer", context=Context())
             self._asked[question] = task
             self._waiting[task] = 0

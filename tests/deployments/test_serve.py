@@ -170,7 +170,7 @@ async def states(http: httpx.AsyncClient, run_id: str) -> dict[str, str]:
 
 
 async def test_a_reader_that_leaves_takes_nothing_from_another_of_the_same_run(http, simulator):
-    """They share their questions to the core, and Serve cancels what a request that is given up has asked."""
+    """They share their questions to the core."""
     simulator.set_faults({"contains": "black tea", "when": {"first": 1}, "fault": "stall", "seconds": 4})
     run_id = (await http.post("/runs", json={"prompt": "", "plan": DIAMOND})).json()["run_id"]
     path = f"/runs/{run_id}/events"
