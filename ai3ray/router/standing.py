@@ -20,7 +20,8 @@ a second REFRESH_S comes first."""
 REFRESH_S = 1.0
 """Seconds after which they are."""
 REFRESH_ANSWERS_S = 10.0
-"""Seconds after which what was learned of answers is, if no verdict comes before: that fades in hours."""
+"""Seconds after which what is believed of answers is worked out anew; a verdict has that done at once for all that it
+tells of, and nothing else changes it but hours."""
 PLACES = 5
 """Decimal places of scores and terms."""
 _TERMS = ("quality", "tier", "success", "latency")
