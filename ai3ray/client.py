@@ -142,10 +142,20 @@ class Client:
         """
         return await self.wait((await self.submit(request, key=key)).run_id)
 
-    async def submit(self, request: RunRequest, *, key: str | None = None) -> Accepted:
-        """Hand it in; it is durable and goes on by itself. Raises as `run` does."""
+    async def submit(self, request: RunRequest, *, key: str | None = None, deltas: bool = False) -> Accepted:
+        """Hand it in; it is durable and goes on by itself.
+
+        Args:
+            request: the run.
+            key: the same key and request, the same run; one of its own when absent.
+            deltas: whether pieces of answers will be asked for with its events: they are kept from the first on.
+
+        Raises:
+            As `run` does.
+        """
         headers = {"idempotency-key": key or f"auto-{secrets.token_hex(16)}"}
-        return Accepted.model_validate(await self._json("POST", "/runs", body=request, headers=headers))
+        params = {"deltas": "true"} if deltas else {}
+        return Accepted.model_validate(await self._json("POST", "/runs", body=request, params=params, headers=headers))
 
     async def wait(self, run_id: str) -> RunResult:
         """The run once it has ended. Raises UnknownRun."""
@@ -156,7 +166,7 @@ class Client:
 
     async def stream(self, request: RunRequest, *, key: str | None = None) -> AsyncGenerator[Event, None]:
         """Run it and yield its events as they happen, pieces of answers among them; the last is `stats`."""
-        accepted = await self.submit(request, key=key)
+        accepted = await self.submit(request, key=key, deltas=True)
         async with aclosing(self.events(accepted.run_id, deltas=True)) as events:
             async for event in events:
                 yield event

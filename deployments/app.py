@@ -116,8 +116,11 @@ class RunEndpoints:
         raise HeadUnavailable(f"the head is stopping; run {accepted.run_id} is kept and can be resumed")
 
     async def submit(self, request: Request) -> Response:
-        """`POST /runs`: the run is durable and goes on by itself."""
-        _, accepted = await self._submit(request)
+        """`POST /runs`: the run is durable and goes on by itself.
+
+        `deltas`: its caller is about to follow it and wants the first pieces of answers, too.
+        """
+        _, accepted = await self._submit(request, watch=query_flag(request, "deltas"))
         where = f"{request.scope.get('root_path', '')}/runs/{accepted.run_id}"
         return answer(accepted, 202, _run_header(accepted) | {"location": where})
 

@@ -214,7 +214,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=Accepted,
         status=202,
         errors=(409,),
-        parameters=("Idempotency-Key",),
+        parameters=("Idempotency-Key", "deltas"),
     ),
     Operation(
         method="get",
@@ -331,7 +331,11 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "integer", "minimum": 0},
     },
     "after": {"in": "query", "description": "The same.", "schema": {"type": "integer", "minimum": 0}},
-    "deltas": {"in": "query", "description": "Pieces of answers too.", "schema": {"type": "boolean"}},
+    "deltas": {
+        "in": "query",
+        "description": "Pieces of answers too. Of a run that is handed in: they will be asked for with its events.",
+        "schema": {"type": "boolean"},
+    },
     "limit": {
         "in": "query",
         "description": "Runs a page.",

@@ -96,7 +96,7 @@ class Core:
         await self._journal.shown(run_id)
         if not deltas:
             return self._feed(run_id, after, cursor, await self._journal.tail(run_id, after), None)
-        ring = self._deltas.setdefault(run_id, DeltaRing()) if run_id in self._conductors else DeltaRing()
+        ring = self._ring(run_id)
         ring.watch()
         tail = asyncio.ensure_future(self._journal.tail(run_id, after))
         piece = asyncio.ensure_future(ring.wait(cursor))
@@ -348,6 +348,12 @@ class Core:
 
     def _watched(self) -> tuple[str, ...]:
         return tuple(run_id for run_id, ring in self._deltas.items() if ring.watched)
+
+    def _ring(self, run_id: str) -> DeltaRing:
+        """A run's deltas: those to come, and for a while after its end those that its readers have not had."""
+        if run_id in self._deltas:
+            return self._deltas[run_id]
+        return self._deltas.setdefault(run_id, DeltaRing()) if run_id in self._conductors else DeltaRing()
 
     def _pass_on(self, delta: TextDelta) -> None:
         ring = self._deltas.get(delta.run_id)

@@ -51,11 +51,14 @@ def log(home: Home) -> Path:
 
 async def test_no_call_is_paid_while_the_disk_is_full(core: Core, home: Home, simulator: Simulator) -> None:
     simulator.reset()
-    run_id = (await core.submit(asked(wide(4)))).run_id
+    simulator.set_faults({"when": {"first": 1}, "fault": "stall_first_byte", "seconds": 1.0})
+    run_id = (await core.submit(asked(wide(4), max_concurrency=1))).run_id
+    while not simulator.ledger.calls:
+        await asyncio.sleep(0.005)
     with full_disk(log(home)):
-        await asyncio.sleep(1.5)  # a lease is handed over in milliseconds when its attempt is on disk
-        assert simulator.ledger.calls == []
-        assert (await core.result(run_id)).status == "queued"
+        await asyncio.sleep(2.5)  # the first call has ended by now, and its permit was given to the second
+        assert (len(simulator.ledger.calls), simulator.ledger.in_flight) == (1, 0)
+        assert (await core.result(run_id)).status == "running"
         with pytest.raises(JournalError, match="no new runs"):
             await core.submit(asked(wide(1)))
     assert await ended(core, run_id) == "succeeded"

@@ -37,7 +37,7 @@ def answer(text):
 def test_a_rule_takes_milliseconds_for_ten_kilobytes(rule):
     assert 9_000 < len(ORDINARY) < 12_000
     task = Task(id="t", prompt=PROMPT, kind="writing", output="markdown")
-    assert fastest(lambda: list(rule(task, answer(ORDINARY)))) < 0.005
+    assert fastest(lambda: list(rule(task, answer(ORDINARY)))) < 0.02
 
 
 @pytest.mark.parametrize("seed", SEEDS[::2])
