@@ -24,6 +24,8 @@ _ROOTS = (Path(__file__).parents[2], Path(duckdb.__file__).parents[1])
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX", "SYSTEMROOT")
 _GRACE_S = 1.0
 _SLACK_BYTES = 1_000_000
+_NO_ROOM = 127
+"""Exit status with which glibc ends a process that has no memory left for the data of a thread."""
 
 
 class SqlLimits(Frozen):
@@ -126,7 +128,7 @@ class SqlProcess:
         code = await self._process.wait()
         if code in (-signal.SIGXCPU, -signal.SIGALRM):
             return RequestError(f"the query took longer than {limits.cpu_s} s and was stopped", "sql")
-        if code < 0:
+        if code < 0 or code == _NO_ROOM:
             return RequestError("the query broke the limits of its process and was stopped", "sql")
         return EngineError(f"the process for the query ended with exit status {code}")
 
