@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from ai3ray.domain.call import ErrorInfo, Role, Usage
 from ai3ray.domain.frozen import Frozen
@@ -18,8 +19,15 @@ PlanSource = Literal["model", "file", "template", "fallback"]
 FinalStatus = Literal["succeeded", "partial", "failed"]
 
 
-class Candidate(Frozen):
-    """One model in a routing decision, with every term of its score."""
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One model in a routing decision, with every term of its score.
+
+    Each decision has one for every model: it is made by those who know what they put into it, and checked
+    only when it is read.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     model: str
     """`provider/model`."""
@@ -27,7 +35,7 @@ class Candidate(Frozen):
     """The sum of the weighted terms; the highest admissible one is taken."""
     terms: dict[str, float]
     """Each weighted term by name."""
-    excluded: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    excluded: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
     """Why it was no candidate."""
 
 

@@ -10,6 +10,7 @@ from ai3ray.domain.call import Attempt, ErrorInfo
 from ai3ray.domain.events import Stats
 from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.run import RunState, TaskState, seconds_between
+from ai3ray.domain.tally import Tally
 from ai3ray.domain.verdict import Verdict
 
 
@@ -86,29 +87,28 @@ def run_result(state: RunState, now: str | None = None) -> RunResult:
 
 def run_stats(state: RunState, now: str | None = None) -> Stats:
     """The run in figures; sums run over known prices."""
-    calls = list(state.attempts.values())
+    tally = state.tally
     return Stats(
-        cost_usd=known_cost(calls),
-        cost_complete=all(not _price_unknown(call) for call in calls),
-        input_tokens=sum(call.input_tokens for call in calls),
-        output_tokens=sum(call.output_tokens for call in calls),
-        calls=len(calls),
+        cost_usd=tally.known_usd,
+        cost_complete=not tally.unpriced,
+        input_tokens=tally.input_tokens,
+        output_tokens=tally.output_tokens,
+        calls=len(state.attempts),
         tasks=len(state.tasks),
         seconds=seconds_between(state.created_at, state.finished_at or now) or 0.0,
         critical_path_seconds=round(critical_path(state), 3),
-        judge_cost_usd=known_cost(call for call in calls if call.role == "judge"),
+        judge_cost_usd=known_cost(call for call in state.attempts.values() if call.role == "judge"),
     )
 
 
 def known_cost(calls: Iterable[Attempt]) -> float:
     """US dollars over the calls whose price is known."""
-    return round(sum(call.cost_usd or 0.0 for call in calls), 10)
+    return Tally.of(calls).known_usd
 
 
 def task_cost(calls: Iterable[Attempt]) -> float | None:
     """US dollars of one task's calls; None when a price among them is unknown."""
-    calls = list(calls)
-    return None if any(_price_unknown(call) for call in calls) else known_cost(calls)
+    return Tally.of(calls).usd
 
 
 def critical_path(state: RunState) -> float:
@@ -131,13 +131,8 @@ def _task_result(task: TaskState, state: RunState) -> TaskResult:
         attempts=task.attempts,
         depends_on=task.depends_on,
         output=task.output,
-        cost_usd=task_cost(call for call in state.attempts.values() if call.task_id == task.id),
+        cost_usd=state.tallies[task.id].usd if task.id in state.tallies else 0.0,
         seconds=task.seconds,
         verdict=task.verdict,
         error=task.error,
     )
-
-
-def _price_unknown(call: Attempt) -> bool:
-    """A call that used tokens and has no cost."""
-    return call.cost_usd is None and bool(call.input_tokens or call.output_tokens)

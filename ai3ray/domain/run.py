@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal, get_args
 
@@ -28,6 +28,7 @@ from ai3ray.domain.events import (
 )
 from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import Assembly, TaskGraph
+from ai3ray.domain.tally import Tally
 from ai3ray.domain.verdict import Verdict
 from ai3ray.errors import IllegalTransition
 
@@ -83,6 +84,9 @@ TASK_TABLE: dict[tuple[TaskStatus, str], TaskStatus] = {
     ("skipped", "task_failed"): "failed",
     ("skipped", "task_skipped"): "skipped",
 }
+
+
+_NOTHING = Tally()
 
 
 class TaskState(Frozen):
@@ -147,6 +151,10 @@ class RunState(Frozen):
     """The tasks in plan order."""
     attempts: dict[str, Attempt] = {}
     """Every model call by attempt id."""
+    tally: Tally = Tally()
+    """Sums over them."""
+    tallies: dict[str | None, Tally] = {}
+    """The same by task; None for planner and assembler."""
     reserved: dict[str, float] = {}
     """The most that each of them can cost, in US dollars, where its price is known."""
     assembly: Assembly | None = None
@@ -171,29 +179,30 @@ class RunState(Frozen):
 
 
 def apply(state: RunState, event: Event) -> RunState:
-    """The state after one more event.
+    """The state after one more event. Raises as `advance`."""
+    return advance(state, (event,))
+
+
+def advance(state: RunState, events: Iterable[Event], calls: Sequence[Attempt] = ()) -> RunState:
+    """The state after these events, in order, and after these model calls began or ended.
+
+    Calls may end after the run did.
 
     Raises:
-        IllegalTransition: the state does not take this event; the state given is unchanged.
+        IllegalTransition: the state does not take an event; the state given is unchanged.
     """
-    if event.type not in RUN_TABLE[state.status]:
-        raise IllegalTransition(f"run {state.run_id or event.run_id} is {state.status} and takes no {event.type}")
-    step = _STEPS.get(event.type)
-    changes = step(state, event) if step else {}
-    return state.model_copy(update={"seq": event.seq, **changes})
-
-
-def record_attempt(state: RunState, attempt: Attempt) -> RunState:
-    """The state after a model call began or ended; calls may end after the run did."""
-    return state.model_copy(update={"attempts": {**state.attempts, attempt.attempt_id: attempt}})
+    ahead = state.model_copy()
+    mine = ahead.__dict__  # nobody else has this copy yet: it is changed in place, one copy for all events
+    for event in events:
+        mine.update(_changes(ahead, event))
+    if calls:
+        mine.update(_with_calls(ahead, calls))
+    return ahead
 
 
 def fold(events: Iterable[Event], attempts: Iterable[Attempt] = ()) -> RunState:
     """The state that a history adds up to."""
-    state = RunState()
-    for event in events:
-        state = apply(state, event)
-    return state.model_copy(update={"attempts": {attempt.attempt_id: attempt for attempt in attempts}})
+    return advance(RunState(), events, tuple(attempts))
 
 
 def seconds_between(start: str | None, end: str | None) -> float | None:
@@ -204,6 +213,24 @@ def seconds_between(start: str | None, end: str | None) -> float | None:
 
 
 Changes = dict[str, Any]
+
+
+def _changes(state: RunState, event: Event) -> Changes:
+    """What an event changes. Raises IllegalTransition."""
+    if event.type not in RUN_TABLE[state.status]:
+        raise IllegalTransition(f"run {state.run_id or event.run_id} is {state.status} and takes no {event.type}")
+    step = _STEPS.get(event.type)
+    return {"seq": event.seq, **(step(state, event) if step else {})}
+
+
+def _with_calls(state: RunState, calls: Iterable[Attempt]) -> Changes:
+    attempts, tally, tallies = dict(state.attempts), state.tally, dict(state.tallies)
+    for call in calls:
+        before = attempts.get(call.attempt_id)
+        attempts[call.attempt_id] = call
+        tally = tally.with_call(call, before)
+        tallies[call.task_id] = tallies.get(call.task_id, _NOTHING).with_call(call, before)
+    return {"attempts": attempts, "tally": tally, "tallies": tallies}
 
 
 def _run_start(state: RunState, event: RunStart) -> Changes:

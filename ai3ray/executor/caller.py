@@ -111,9 +111,9 @@ class Caller:
         while True:
             models = (first,) if first else wish.models
             stretch = wish.stretch and not first  # where there is another choice, no budget is stretched
-            changes = {"request_id": new_id("wish"), "models": models, "exclude": tried.names(), "stretch": stretch}
+            asked = wish._replace(request_id=new_id("wish"), models=models, exclude=tried.names(), stretch=stretch)
             try:
-                lease = await self._link.lease(wish.model_copy(update=changes))
+                lease = await self._link.lease(asked)
             except WishRefused as refused:
                 if first:
                     first = None

@@ -262,13 +262,19 @@ class Permits:
             self._journal.put(run_id, (), [ended])
 
     def _arm(self) -> None:
-        """Wake when the pool has to act by itself: a lease runs out, a provider may be asked again."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Wake when the pool has to act by itself: a lease runs out, a provider may be asked again.
+
+        A timer that is early stays: it costs less to wake once too often than to set it anew with every lease.
+        """
         seconds = self._pool.next_expiry()
-        if seconds is not None:
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._expire)
+        if seconds is None:
+            return
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            if self._timer.when() <= loop.time() + seconds:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_later(seconds, self._expire)
 
     def _expire(self) -> None:
         self._timer = None

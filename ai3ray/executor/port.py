@@ -5,7 +5,8 @@ app ──Engine──► Core ──Crew──► runners ──CoreLink──�
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ai3ray.domain.access import CallerLimits
@@ -116,7 +117,8 @@ class Entries(Frozen):
     """Model calls that began or ended."""
 
 
-class Sync(Frozen):
+@dataclass(frozen=True, slots=True)
+class Sync:
     """All that has gathered in a runner since its last send."""
 
     runner_id: str
@@ -133,7 +135,8 @@ class Sync(Frozen):
     """Pieces of text for whoever is watching."""
 
 
-class Granted(Frozen):
+@dataclass(frozen=True, slots=True)
+class Granted:
     """What a runner's wishes came to."""
 
     grants: tuple[Lease | Refusal, ...] = ()
@@ -142,10 +145,11 @@ class Granted(Frozen):
     """Runs whose deltas somebody reads. It comes with the grants: with a call of such a run its deltas begin."""
 
 
+@dataclass(frozen=True, slots=True)
 class Synced(Granted):
     """The core's answer to a Sync."""
 
-    refused: dict[str, ErrorInfo] = {}
+    refused: Mapping[str, ErrorInfo] = field(default_factory=dict)
     """Entries that were not taken, by key."""
 
 

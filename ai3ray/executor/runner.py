@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from secrets import token_hex
+from typing import Any
 
 from ai3ray.assembler.synthesize import lost_parts, synthesis_prompt
 from ai3ray.domain.call import ErrorInfo, Prompt, Reply, error_info
@@ -339,19 +340,17 @@ class Runner:
         await self._link.put(Entries(run_id=job.run_id, epoch=job.epoch, key=new_id("put"), events=events))
 
 
-def _wish(job: TaskJob | PlanJob | AssembleJob, **fields: object) -> LeaseRequest:
+def _wish(job: TaskJob | PlanJob | AssembleJob, **fields: Any) -> LeaseRequest:
     """A wish with what the run's request settles for all of its calls."""
     request = job.request
-    return LeaseRequest.model_validate(
-        {
-            "request_id": "",
-            "run_id": job.run_id,
-            "epoch": job.epoch,
-            "run_class": request.run_class,
-            "run_limit": request.max_concurrency or 1,
-            "budget_usd": request.budget_usd,
-            **fields,
-        }
+    return LeaseRequest(
+        request_id="",
+        run_id=job.run_id,
+        epoch=job.epoch,
+        run_class=request.run_class,
+        run_limit=request.max_concurrency or 1,
+        budget_usd=request.budget_usd,
+        **fields,
     )
 
 

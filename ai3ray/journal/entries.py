@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event
 from ai3ray.domain.run import RunState
 from ai3ray.errors import JournalError
@@ -64,6 +65,7 @@ class Entry:
     before: Snapshot
     after: Snapshot
     events: tuple[Event, ...]
+    attempts: tuple[Attempt, ...]
     lines: tuple[str, ...]
     span: Span
     key: str | None

@@ -9,7 +9,6 @@ from functools import partial
 
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event, utc_now
-from ai3ray.domain.result import known_cost
 from ai3ray.domain.run import RunState, seconds_between
 from ai3ray.domain.views import PruneReport, RunRow
 from ai3ray.journal.clock import Clock, Monotonic, RunClock
@@ -136,5 +135,5 @@ def _row(record: RunRecord) -> RunRow:
         prompt=str(state.request.get("prompt", "")),
         started_at=state.created_at,
         seconds=seconds_between(state.created_at, state.finished_at),
-        cost_usd=known_cost(state.attempts.values()),
+        cost_usd=state.tally.known_usd,
     )

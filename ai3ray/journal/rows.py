@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -11,8 +11,8 @@ from pydantic_core import to_json
 
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Decision, Event, TaskArtifact, TaskVerified
-from ai3ray.domain.result import known_cost, task_cost
 from ai3ray.domain.run import RunState, TaskState, seconds_between
+from ai3ray.domain.tally import Tally
 from ai3ray.domain.verdict import Verdict
 from ai3ray.journal.artifacts import media_type
 from ai3ray.journal.entries import Entry, Snapshot
@@ -21,6 +21,7 @@ Row = dict[str, Any]
 """A row of a table by column."""
 
 _BIGINT_MAX = (1 << 63) - 1
+_NOTHING = Tally()
 
 
 class Line(NamedTuple):
@@ -63,21 +64,20 @@ def batch_of(entries: Iterable[Entry]) -> Batch:
             batch.history.extend(map(_line, entry.events, entry.lines, [state] * len(entry.lines)))
             if entry.key is not None:
                 batch.news.append(_news("put", entry.key, _put_row(run_id, entry)))
-        batch.news.extend(_versions(run_entries[0].before, run_entries[-1].after))
+        calls = {call.attempt_id: call for entry in run_entries for call in entry.attempts}
+        batch.news.extend(_versions(run_entries[0].before, run_entries[-1].after, list(calls.values())))
     return batch
 
 
-def _versions(before: Snapshot, after: Snapshot) -> Iterable[News]:
-    """The new versions of what has changed."""
+def _versions(before: Snapshot, after: Snapshot, calls: Sequence[Attempt]) -> Iterable[News]:
+    """The new versions of what has changed; `calls` are those that began or ended."""
     old, new = before.state, after.state
-    calls = [call for call_id, call in new.attempts.items() if old.attempts.get(call_id) is not call]
     for call in calls:
         yield _news("attempt", call.attempt_id, _attempt_row(call))
     called = {call.task_id for call in calls}
-    tasks = [task for task_id, task in new.tasks.items() if task_id in called or old.tasks.get(task_id) is not task]
-    by_task = _calls_of({task.id for task in tasks}, new)
-    for task in tasks:
-        yield _news("task", task.id, _task_row(new.run_id, task, by_task[task.id]))
+    for task_id, task in new.tasks.items():
+        if task_id in called or old.tasks.get(task_id) is not task:
+            yield _news("task", task_id, _task_row(new.run_id, task, new.tallies.get(task_id, _NOTHING)))
     if before.meta is not after.meta or _outline(old) != _outline(new):
         yield _news("run", "", _run_row(after))
 
@@ -87,17 +87,9 @@ def _news(kind: str, key: str, row: Row) -> News:
     return News(kind, row["run_id"], key, to_json(row, inf_nan_mode="null").decode())
 
 
-def _calls_of(task_ids: Container[str | None], state: RunState) -> dict[str | None, list[Attempt]]:
-    calls: dict[str | None, list[Attempt]] = defaultdict(list)
-    for call in state.attempts.values():
-        if call.task_id in task_ids:
-            calls[call.task_id].append(call)
-    return calls
-
-
 def _outline(state: RunState) -> tuple[object, ...]:
     """What a run's own row shows."""
-    calls = state.attempts.values()
+    tally = state.tally
     return (
         state.seq > 0,
         state.status,
@@ -105,16 +97,15 @@ def _outline(state: RunState) -> tuple[object, ...]:
         state.graph is None,
         state.warnings,
         state.complete,
-        known_cost(calls),
-        sum(call.input_tokens for call in calls),
-        sum(call.output_tokens for call in calls),
+        tally.known_usd,
+        tally.input_tokens,
+        tally.output_tokens,
     )
 
 
 def _run_row(run: Snapshot) -> Row:
     state, meta = run
-    calls = state.attempts.values()
-    request = state.request
+    request, tally = state.request, state.tally
     return {
         "run_id": state.run_id,
         "status": state.status,
@@ -125,9 +116,9 @@ def _run_row(run: Snapshot) -> Row:
         "created_at": _timestamp(state.created_at),
         "finished_at": _timestamp(state.finished_at),
         "seconds": seconds_between(state.created_at, state.finished_at),
-        "cost_usd": known_cost(calls),
-        "input_tokens": _bigint(sum(call.input_tokens for call in calls)),
-        "output_tokens": _bigint(sum(call.output_tokens for call in calls)),
+        "cost_usd": tally.known_usd,
+        "input_tokens": _bigint(tally.input_tokens),
+        "output_tokens": _bigint(tally.output_tokens),
         "warnings": state.warnings,
         "request_key": meta.request_key,
         "request_hash": meta.request_hash,
@@ -142,7 +133,7 @@ def _assembly(state: RunState) -> str | None:
     return state.assembly or state.request.get("assembly") or planned
 
 
-def _task_row(run_id: str, task: TaskState, calls: Sequence[Attempt]) -> Row:
+def _task_row(run_id: str, task: TaskState, tally: Tally) -> Row:
     return {
         "run_id": run_id,
         "task_id": task.id,
@@ -153,7 +144,7 @@ def _task_row(run_id: str, task: TaskState, calls: Sequence[Attempt]) -> Row:
         "model": task.model,
         "attempts": task.attempts,
         "depends_on": task.depends_on,
-        "cost_usd": task_cost(calls),
+        "cost_usd": tally.usd,
         "seconds": task.seconds,
         "verdict": task.verdict.model_dump() if task.verdict else None,
         "artifact": task.artifact,

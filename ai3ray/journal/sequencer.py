@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event, parse_event
-from ai3ray.domain.run import RunState, apply, record_attempt
+from ai3ray.domain.run import RunState, advance
 from ai3ray.errors import IllegalTransition, JournalError, KeyReused, UnknownRun
 from ai3ray.journal.clock import Clocks, RunClock
 from ai3ray.journal.entries import Entry, RunRecord, Snapshot, Span
@@ -100,6 +100,7 @@ class Sequencer:
             before=Snapshot(record.state, record.meta),
             after=Snapshot(state, meta or record.meta),
             events=stamped,
+            attempts=tuple(attempts),
             lines=lines,
             span=Span(record.state.seq + 1, state.seq),
             key=key,
@@ -277,16 +278,15 @@ class Sequencer:
     def _fold(
         self, run_id: str, record: RunRecord, drafts: Sequence[Event], attempts: Sequence[Attempt]
     ) -> tuple[RunState, tuple[Event, ...]]:
-        state, now, stamped = record.state, record.clock(), []
-        for draft in drafts:
-            event = draft.model_copy(update={"run_id": run_id, "seq": state.seq + 1, "ts": now})
-            state = apply(state, event)
-            stamped.append(event)
+        state, now = record.state, record.clock()
+        stamped = tuple(
+            draft.model_copy(update={"run_id": run_id, "seq": seq, "ts": now})
+            for seq, draft in enumerate(drafts, state.seq + 1)
+        )
         for attempt in attempts:
             if attempt.run_id != run_id:
                 raise IllegalTransition(f"attempt {attempt.attempt_id} is of run {attempt.run_id}, not of {run_id}")
-            state = record_attempt(state, attempt)
-        return state, tuple(stamped)
+        return advance(state, stamped, attempts), stamped
 
     def _take(self, run_id: str, entry: Entry) -> None:
         record = entry.record

@@ -1,14 +1,15 @@
-"""What runners ask of the pool, what they get, and what they report back."""
+"""What runners ask of the pool, what they get, and what they report back.
+
+All of it is made and read thousands of times a second by code of this package alone, so it is plain tuples: what is
+told by strangers has been checked by those who listened to them.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from pydantic import PrivateAttr
+from typing import NamedTuple, Protocol
 
 from ai3ray.domain.call import AttemptStatus, ErrorInfo, RateHeaders, Role, Usage
 from ai3ray.domain.events import Candidate, Warned
-from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import Kind, Tier
 from ai3ray.domain.request import RunClass
 
@@ -21,7 +22,7 @@ class Choice(Protocol):
         ...
 
 
-class LeaseRequest(Frozen):
+class LeaseRequest(NamedTuple):
     """A wish to make one model call."""
 
     request_id: str
@@ -62,7 +63,7 @@ class LeaseRequest(Frozen):
     """Whether the last of a budget may go to this call although it is expected to cost more."""
 
 
-class Lease(Frozen):
+class Lease(NamedTuple):
     """The right to make one call of one model."""
 
     request_id: str
@@ -81,24 +82,20 @@ class Lease(Frozen):
     """Seconds from the grant after which the permit is taken back."""
     reserved_usd: float | None = None
     """The most that the call can cost, in US dollars; None when its price is unknown."""
-    _choice: Choice | None = PrivateAttr(default=None)
-
-    def chosen_from(self, choice: Choice) -> Lease:
-        """The same lease, which can show the routing decision; it does so where it was granted, not on a runner."""
-        self._choice = choice
-        return self
+    choice: Choice | None = None
+    """How its model was chosen."""
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
-        """The routing decision, best first; put together when it is looked at."""
-        return self._choice.candidates() if self._choice is not None else ()
+        """The routing decision, best first; put together when it is looked at, where it was made."""
+        return self.choice.candidates() if self.choice is not None else ()
 
 
 RUN_STOPPED = "run_stopped"
 """Type of the error with which wishes of a run are refused that is being stopped: whoever asked stops, too."""
 
 
-class Refusal(Frozen):
+class Refusal(NamedTuple):
     """The pool will never grant this wish."""
 
     request_id: str
@@ -109,7 +106,7 @@ class Refusal(Frozen):
     """Why; the last provider failure when that is why nothing is left."""
 
 
-class Settlement(Frozen):
+class Settlement(NamedTuple):
     """How a leased call ended."""
 
     attempt_id: str
@@ -138,7 +135,7 @@ class Settlement(Frozen):
     """The provider may have billed it although no answer was kept."""
 
 
-class Settled(Frozen):
+class Settled(NamedTuple):
     """What a settlement led to."""
 
     accepted: bool

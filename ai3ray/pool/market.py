@@ -167,7 +167,7 @@ class Market:
                 paused[model] = f"failed, left alone for {hold.until - now:.1f} s"
         if abs(now - self._today[0]) >= 1.0:
             self._today = (now, self._registry.today())
-        in_flight = self._router.live.in_flight()
+        in_flight = self._router.live.in_flight
         return Conditions(today=self._today[1], load=load, in_flight=in_flight, out=out, paused=paused)
 
     def _field(self, request: LeaseRequest, conditions: Conditions) -> tuple[Field, Able]:

@@ -243,7 +243,8 @@ class ProviderPool:
             token=next(self._tokens),
             expires_s=LEASE_S,
             reserved_usd=self.budgets.reserve(request, attempt_id, best.card),
-        ).chosen_from(ranking)
+            choice=ranking,
+        )
         lane = account.lane(best.card)
         cap = min(request.max_output_tokens, best.card.max_output)
         charge = begun(account.admission, request, cap, lane.usual_output)

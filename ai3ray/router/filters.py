@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
 
 from ai3ray.router.wish import Conditions, Offer, Wish
 
 
-class Field(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
     """The models for wishes of one form: what is the same for all of them is found out once.
 
-    Every lease weighs all of them, so what that takes stands in columns, in one order.
+    Every lease weighs all of them, so what that takes stands in columns, in one order. A field is equal to
+    itself only: what else is worked out of it is remembered by it.
     """
 
     offers: tuple[Offer, ...]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import inf
-from operator import add, attrgetter, mul
+from math import inf, sqrt
+from operator import add, mul
 from typing import NamedTuple
 
 from ai3ray.domain.events import Candidate
 from ai3ray.router.filters import Field, too_long
-from ai3ray.router.score import Scale
-from ai3ray.router.standing import PLACES, Standing, Standings
+from ai3ray.router.score import PLACES, costs, loads
+from ai3ray.router.standing import Column, Standings
 from ai3ray.router.wish import Conditions, Offer, Wish
 
-_total, _deviation = attrgetter("total"), attrgetter("deviation")
 _NEVER = -inf
 """The score of a model that cannot be called."""
 
@@ -23,8 +22,10 @@ class Weighed(NamedTuple):
 
     field: Field
     """The models."""
-    standings: Sequence[Standing]
-    """How each of them stands."""
+    answers: Column
+    """How good each one's answers are."""
+    calls: Column
+    """How each one's calls go."""
     costs: Sequence[float]
     """Each one's cost term."""
     loads: Sequence[float]
@@ -60,7 +61,7 @@ class Ranking:
 
     def __reduce__(self) -> tuple[object, ...]:
         """A choice is shown where it was made: a lease that travels to a runner takes nothing of it along."""
-        return Ranking, (_NOBODY, (), {})
+        return _shown_elsewhere, ()
 
     def _best(self) -> Offer | None:
         top = max(self._scores, default=_NEVER)
@@ -95,16 +96,20 @@ def rank(
         draw: gives so many normal numbers around 0; their spread is how boldly to explore. None are drawn when
             absent.
     """
-    scale = Scale(wish, conditions, standings.weights)
-    stands, costs, loads = standings.of(wish.kind, wish.tier, field), scale.costs(field), scale.loads(field)
-    expected = list(map(add, map(_total, stands), map(add, costs, loads)))
-    scores = expected.copy()
-    if draw is not None:
-        scores = list(map(add, expected, map(mul, draw(len(stands)), map(_deviation, stands))))
+    weights = standings.weights
+    calls, answers = standings.calls(field), standings.answers(wish.kind, wish.tier, field)
+    cheap = costs(field, wish, weights.cost)
+    idle = loads(field, conditions.load, conditions.in_flight, weights.load)
+    expected = list(map(add, map(add, answers.totals, calls.totals), map(add, cheap, idle)))
+    if draw is None:
+        scores = expected.copy()
+    else:
+        deviations = map(sqrt, map(add, answers.variances, calls.variances))
+        scores = list(map(add, expected, map(mul, draw(len(expected)), deviations)))
     reasons = _barred(wish, field, conditions)
     for place in reasons:
         scores[place] = _NEVER
-    return Ranking(Weighed(field, stands, costs, loads, expected), scores, reasons)
+    return Ranking(Weighed(field, answers, calls, cheap, idle, expected), scores, reasons)
 
 
 def _barred(wish: Wish, field: Field, conditions: Conditions) -> dict[int, str]:
@@ -121,12 +126,20 @@ def _barred(wish: Wish, field: Field, conditions: Conditions) -> dict[int, str]:
 
 
 def _candidate(weighed: Weighed, place: int, total: float, excluded: str | None) -> Candidate:
-    standing, score = weighed.standings[place], round(total, PLACES)
-    cost, load = round(weighed.costs[place], PLACES), round(weighed.loads[place], PLACES)
-    # What rounding left over goes with the draw, so that the terms shown add up to the score shown.
-    sampled = round(score - sum(standing.shown.values()) - cost - load, PLACES)
-    terms = {**standing.shown, "cost": cost, "load": load, "sampled": sampled}
-    return Candidate(model=weighed.field.names[place], score=score, terms=terms, excluded=excluded)
+    sampled = round(total - weighed.expected[place], PLACES)
+    terms = {
+        **weighed.answers.parts[place].terms,
+        **weighed.calls.parts[place].terms,
+        "cost": weighed.costs[place],
+        "load": weighed.loads[place],
+        "sampled": sampled,
+    }
+    return Candidate(weighed.field.names[place], round(total, PLACES), terms, excluded)
 
 
-_NOBODY = Weighed(Field.of((), {}), (), (), (), ())
+_NONE = Column((), (), ())
+_NOBODY = Weighed(Field.of((), {}), _NONE, _NONE, (), (), ())
+
+
+def _shown_elsewhere() -> Ranking:
+    return Ranking(_NOBODY, (), {})

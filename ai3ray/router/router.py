@@ -58,16 +58,15 @@ class Router:
 
     def began(self, offer: Offer) -> None:
         """A call of this model is under way."""
-        self.live.of(offer.name, offer.card.tier).begin()
-        self.live.called(offer.name)
+        self.live.began(offer.name, offer.card.tier)
 
     def ended(
         self, model: str, *, success: bool | None, seconds: float, cost_usd: float | None, usage: Usage | None
     ) -> None:
         """A call has ended; see `LiveStats.end`."""
-        self.live.of(model).end(success=success, seconds=seconds, cost_usd=cost_usd, usage=usage)
+        self.live.ended(model, success=success, seconds=seconds, cost_usd=cost_usd, usage=usage)
         if success is not None:
-            self._standings.forget_calls(model)
+            self._standings.hear_call(model)
 
     def judged(self, kind: Kind, card: ModelCard, *, passed: bool, score: float) -> None:
         """An answer was verified: what it was worth counts for its author, at this kind of work.
@@ -81,7 +80,7 @@ class Router:
         if self._posterior.learn(kind, card, reward(passed=passed, score=score)):
             self._standings.clear()
         else:
-            self._standings.forget_answers(kind, card.name)
+            self._standings.hear_answer(kind, card.name)
 
     def recall_calls(
         self, rows: Iterable[Mapping[str, Any]], card: Callable[[str], ModelCard | None], latest: Iterable[str] = ()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from ai3ray.router.filters import Field
-from ai3ray.router.weights import Weights
-from ai3ray.router.wish import Conditions, Wish
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import repeat
 
+from ai3ray.router.filters import Field
+from ai3ray.router.wish import Wish
+
+PLACES = 5
+"""Decimal places of all terms: what is shown of a decision adds up."""
 _HALF_USD_PER_MTOK = 4.0
 """Price at which the cost term is one half."""
 _UNKNOWN_COST = -1.0
@@ -14,45 +19,47 @@ _CROWD = 4
 """Calls in flight beside which a model that has them all counts as half busy."""
 
 
-class Scale:
-    """Weighs cost and load of each model; wish and moment are the same for all of them.
+def costs(field: Field, wish: Wish, weight: float) -> Sequence[float]:
+    """How cheap each model is, by the mean price of this call's tokens, input and output as they are expected.
 
     Args:
-        wish: the call that is wanted.
-        conditions: how things stand.
-        weights: how much each term counts.
+        field: the models.
+        wish: the call; the share of its input is taken in whole percent, it is an estimate anyway.
+        weight: how much the term counts.
     """
+    tokens = wish.input_tokens + wish.max_output_tokens
+    return _costs(field, round(100 * wish.input_tokens / tokens) if tokens else 50, weight)
 
-    __slots__ = ("_cost", "_crowd", "_in_flight", "_load", "_reads", "_unknown", "_weight", "_writes")
 
-    def __init__(self, wish: Wish, conditions: Conditions, weights: Weights) -> None:
-        self._cost = weights.cost * _HALF_USD_PER_MTOK
-        self._unknown = weights.cost * _UNKNOWN_COST
-        self._weight = weights.load
-        self._load = conditions.load
-        self._in_flight = conditions.in_flight
-        self._crowd = sum(conditions.in_flight.values()) + _CROWD
-        tokens = wish.input_tokens + wish.max_output_tokens
-        self._reads = wish.input_tokens / tokens if tokens else 0.5
-        self._writes = 1.0 - self._reads
+@lru_cache(maxsize=1024)
+def _costs(field: Field, percent_read: int, weight: float) -> Sequence[float]:
+    reads = percent_read / 100
+    writes = 1.0 - reads
+    full = weight * _HALF_USD_PER_MTOK
+    found = [full / (_HALF_USD_PER_MTOK + reads * read + writes * write) for read, write in field.prices]
+    for place in field.unpriced:
+        found[place] = weight * _UNKNOWN_COST
+    return [round(cost, PLACES) for cost in found]
 
-    def costs(self, field: Field) -> list[float]:
-        """How cheap each model is, by the mean price of this call's tokens, input and output as they are expected."""
-        full, reads, writes = self._cost, self._reads, self._writes
-        costs = [full / (_HALF_USD_PER_MTOK + reads * read + writes * write) for read, write in field.prices]
-        for place in field.unpriced:
-            costs[place] = self._unknown
-        return costs
 
-    def loads(self, field: Field) -> list[float]:
-        """How idle each is: its provider's free permits, or what others have of the calls in flight if that is less.
+def loads(field: Field, busy: Mapping[str, float], in_flight: Mapping[str, int], weight: float) -> Sequence[float]:
+    """How idle each is: its provider's free permits, or what others have of the calls in flight if that is less.
 
-        Where permits abound the second keeps a hundred calls that come at once from going to one model.
-        """
-        weight, crowd = self._weight, self._crowd
-        idle = {provider: weight * (1.0 - busy) for provider, busy in self._load.items()}
-        loads = [idle.get(provider, weight) for provider in field.providers]
-        for name, mine in self._in_flight.items():
-            if (place := field.places.get(name)) is not None:
-                loads[place] = min(loads[place], weight * (1.0 - mine / crowd))
-        return loads
+    Where permits abound the second keeps a hundred calls that come at once from going to one model.
+
+    Args:
+        field: the models.
+        busy: share of its permits that a provider has given out, 0 to 1.
+        in_flight: calls by `provider/model`, of those that have any.
+        weight: how much the term counts.
+    """
+    idle = {provider: round(weight * (1.0 - share), PLACES) for provider, share in busy.items()}
+    found = list(map(idle.get, field.providers, repeat(weight)))
+    places, crowd = field.places, sum(in_flight.values()) + _CROWD
+    for name, mine in in_flight.items():
+        place = places.get(name)
+        if place is not None:
+            others = weight * (1.0 - mine / crowd)
+            if others < found[place]:
+                found[place] = round(others, PLACES)
+    return found

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ai3ray.domain.plan import Kind, Tier
-from ai3ray.registry.cards import ModelCard
 from ai3ray.router.filters import Field
 from ai3ray.router.posterior import Belief, Posterior, beta
+from ai3ray.router.score import PLACES
 from ai3ray.router.weights import Weights
+from ai3ray.router.wish import Offer
 from ai3ray.telemetry.live import PRIOR_FAILURES, PRIOR_SUCCESSES, LiveBook
 from ai3ray.telemetry.pace import USUAL_TOKENS, usual_seconds
 from ai3ray.telemetry.pace import Belief as Pace
 
 REFRESH = 64
-"""Calls after which every standing is worked out anew; that of a model that was heard of, at once. Below as many calls
-a second REFRESH_S comes first."""
+"""Calls after which what is believed of all models' calls is worked out anew; of a model that was heard of, at once.
+Below as many calls a second REFRESH_S comes first."""
 REFRESH_S = 1.0
-"""Seconds after which they are."""
+"""Seconds after which it is."""
 REFRESH_ANSWERS_S = 10.0
 """Seconds after which what is believed of answers is worked out anew; a verdict has that done at once for all that it
 tells of, and nothing else changes it but hours."""
-PLACES = 5
-"""Decimal places of scores and terms."""
-_TERMS = ("quality", "tier", "success", "latency")
+MOST_COLUMNS = 256
+"""Columns that are remembered: one for each kind and tier of work, and order of the models."""
 _RANK: dict[Tier, int] = {"small": 0, "standard": 1, "frontier": 2}
 _TIER_FIT = {0: 1.0, 1: 0.6, 2: 0.2, -1: 0.3, -2: 0.0}
 """By how many tiers the model is above the one wanted: rather too strong than too weak."""
@@ -32,37 +33,46 @@ _FASTEST_S, _SLOWEST_S = 0.125, 128.0
 """Seconds of an ordinary answer at which the latency term is 1, and 0; each doubling between costs the same."""
 
 
-class Standing:
-    """One model, for one kind and tier of work: weighted terms that hold for many wishes.
+class Part(NamedTuple):
+    """Two terms of one model's score, weighted, and how unsure they are."""
 
-    Args:
-        quality: how good its answers are expected to be.
-        tier: how near its tier is to the one wanted.
-        success: how likely the call is to succeed.
-        latency: how fast it is expected to be.
-        deviation: standard deviation of what they really are.
-    """
+    terms: Mapping[str, float]
+    """Both by name."""
+    total: float
+    """Both together."""
+    variance: float
+    """Of what they really are."""
 
-    __slots__ = ("_shown", "_terms", "deviation", "total")
 
-    def __init__(self, quality: float, tier: float, success: float, latency: float, deviation: float) -> None:
-        self._terms = (quality, tier, success, latency)
-        self._shown: Mapping[str, float] | None = None
-        self.total = quality + tier + success + latency
-        """The four together."""
-        self.deviation = deviation
-        """Standard deviation of what they really are."""
+class Column(NamedTuple):
+    """The same part of all models' scores, in the order of a field."""
 
-    @property
-    def shown(self) -> Mapping[str, float]:
-        """The four by name, rounded."""
-        if self._shown is None:
-            self._shown = {name: round(term, PLACES) for name, term in zip(_TERMS, self._terms, strict=True)}
-        return self._shown
+    parts: Sequence[Part]
+    """Each model's."""
+    totals: Sequence[float]
+    """Their totals."""
+    variances: Sequence[float]
+    """Their variances."""
+
+    @classmethod
+    def of(cls, parts: Sequence[Part]) -> Column:
+        """The column of these."""
+        return cls(parts, [part.total for part in parts], [part.variance for part in parts])
+
+    def with_part(self, place: int, part: Part) -> Column:
+        """The same but for one model. Who has this column keeps it as it is."""
+        parts, totals, variances = list(self.parts), list(self.totals), list(self.variances)
+        parts[place] = part
+        totals[place] = part.total
+        variances[place] = part.variance
+        return Column(parts, totals, variances)
 
 
 class Standings:
-    """The standing of every model, kept until there is news.
+    """How every model stands, kept until there is news.
+
+    Quality and tier belong to a kind and tier of work, and change with verdicts; success and latency belong to
+    a model, and change with every call.
 
     Args:
         weights: of the score.
@@ -75,76 +85,87 @@ class Standings:
         """Of the score."""
         self._posterior = posterior
         self._live = live
-        self._known: dict[tuple[Kind, Tier], dict[str, Standing]] = {}
+        self._answers: dict[tuple[Kind, Tier, tuple[str, ...]], Column] = {}
+        self._calls: dict[tuple[str, ...], tuple[Field, Column]] = {}
         self._worth: dict[tuple[Kind, str], Belief] = {}
-        self._life: dict[str, tuple[Belief, Belief]] = {}
         self._beats = 0
         self._at = 0.0
         self._answers_at = 0.0
 
-    def of(self, kind: Kind, tier: Tier, field: Field) -> list[Standing]:
-        """How each model of the field stands for such work.
+    def answers(self, kind: Kind, tier: Tier, field: Field) -> Column:
+        """How good each model's answers are for such work: the terms `quality` and `tier`."""
+        key = kind, tier, field.names
+        known = self._answers.get(key)
+        if known is None:
+            self._make_room(self._answers)
+            parts = [self._answer_part(kind, tier, offer) for offer in field.offers]
+            known = self._answers[key] = Column.of(parts)
+        return known
+
+    def calls(self, field: Field) -> Column:
+        """How each model's calls go: the terms `success` and `latency`.
 
         Evidence fades from call to call: what is old is worked out anew.
         """
-        pulse = self._live.pulse
-        now = pulse.clock()
-        if pulse.beats - self._beats >= REFRESH or now - self._at >= REFRESH_S:
-            self._beats, self._at = pulse.beats, now
-            self._known.clear()
-            self._life.clear()
-            if now - self._answers_at >= REFRESH_ANSWERS_S:
-                self._answers_at = now
-                self._worth.clear()
-        known = self._known.get((kind, tier))
+        self._refresh()
+        known = self._calls.get(field.names)
         if known is None:
-            known = self._known[kind, tier] = {}
-        for name in field.names:
-            if name not in known:
-                known[name] = self._work_out(kind, tier, field.offers[field.places[name]].card, name)
-        return [known[name] for name in field.names]
+            self._make_room(self._calls)
+            known = self._calls[field.names] = field, Column.of([self._call_part(offer) for offer in field.offers])
+        return known[1]
 
-    def forget_answers(self, kind: Kind, model: str) -> None:
+    def hear_answer(self, kind: Kind, model: str) -> None:
         """An answer of this kind by this model was judged: that tells of both, and so of other models and kinds."""
-        for (known_kind, _), known in self._known.items():
-            if known_kind == kind:
-                known.clear()
-            known.pop(model, None)
+        self._answers.clear()
         self._worth = {pair: worth for pair, worth in self._worth.items() if pair[0] != kind and pair[1] != model}
 
-    def forget_calls(self, model: str) -> None:
-        """There is news of this model's calls."""
-        for known in self._known.values():
-            known.pop(model, None)
-        self._life.pop(model, None)
+    def hear_call(self, model: str) -> None:
+        """A call of this model has ended."""
+        for names, (field, column) in self._calls.items():
+            place = field.places.get(model)
+            if place is not None:
+                self._calls[names] = field, column.with_part(place, self._call_part(field.offers[place]))
 
     def clear(self) -> None:
         """There is news of all models."""
-        self._known.clear()
+        self._answers.clear()
+        self._calls.clear()
         self._worth.clear()
-        self._life.clear()
 
-    def _work_out(self, kind: Kind, tier: Tier, card: ModelCard, name: str) -> Standing:
+    def _refresh(self) -> None:
+        pulse = self._live.pulse
+        now = pulse.clock()
+        if pulse.beats - self._beats < REFRESH and now - self._at < REFRESH_S:
+            return
+        self._beats, self._at = pulse.beats, now
+        self._calls.clear()
+        if now - self._answers_at >= REFRESH_ANSWERS_S:
+            self._answers_at = now
+            self._answers.clear()
+            self._worth.clear()
+
+    def _answer_part(self, kind: Kind, tier: Tier, offer: Offer) -> Part:
+        known = self._worth.get((kind, offer.name))
+        if known is None:
+            known = self._worth[kind, offer.name] = self._posterior.belief(kind, offer.card)
         weights = self.weights
-        good = self._worth.get((kind, name))
-        if good is None:
-            good = self._worth[kind, name] = self._posterior.belief(kind, card)
-        life = self._life.get(name)
-        if life is None:
-            seen = self._live.get(name)
-            sure = beta(*seen.outcomes()) if seen is not None else _UNSEEN
-            life = self._life[name] = (sure, _speed(self._live.pace(name, card.tier)))
-        sure, fast = life
-        quality, success, latency = (
-            weights.quality * good.mean,
-            weights.success * sure.mean,
-            weights.latency * fast.mean,
-        )
-        fit = weights.tier * _TIER_FIT[_RANK[card.tier] - _RANK[tier]]
-        deviation = math.hypot(
-            weights.quality * good.deviation, weights.success * sure.deviation, weights.latency * fast.deviation
-        )
-        return Standing(quality, fit, success, latency, deviation)
+        fit = _TIER_FIT[_RANK[offer.card.tier] - _RANK[tier]]
+        quality, suits = round(weights.quality * known.mean, PLACES), round(weights.tier * fit, PLACES)
+        return Part({"quality": quality, "tier": suits}, quality + suits, (weights.quality * known.deviation) ** 2)
+
+    def _call_part(self, offer: Offer) -> Part:
+        weights = self.weights
+        seen = self._live.get(offer.name)
+        sure = beta(*seen.outcomes()) if seen is not None else _UNSEEN
+        fast = _speed(self._live.pace(offer.name, offer.card.tier))
+        success, latency = round(weights.success * sure.mean, PLACES), round(weights.latency * fast.mean, PLACES)
+        variance = (weights.success * sure.deviation) ** 2 + (weights.latency * fast.deviation) ** 2
+        return Part({"success": success, "latency": latency}, success + latency, variance)
+
+    @staticmethod
+    def _make_room(columns: dict[Any, Any]) -> None:
+        if len(columns) >= MOST_COLUMNS:
+            columns.clear()
 
 
 def _speed(pace: Pace) -> Belief:

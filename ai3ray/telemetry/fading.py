@@ -116,7 +116,7 @@ class Watched(Fading):
     def watch(self, value: float, weight: float = 1.0) -> bool:
         """One more observation. Returns whether there was a change; then only those since it began count on."""
         total, before = self.sums()
-        self.add(value, weight)
+        self.become(total + value * weight, before + weight)
         if before < ENOUGH:
             return False
         beyond = (value - total / before) / math.sqrt(self._variance(total, before))

@@ -158,6 +158,7 @@ class LiveBook(Mapping[str, LiveStats]):
         self._models: dict[str, LiveStats] = {}
         self._latest: deque[str] = deque(maxlen=TRAFFIC)
         self._counts: Counter[str] = Counter()
+        self._in_flight: dict[str, int] = {}
 
     def __getitem__(self, model: str) -> LiveStats:
         return self._models[model]
@@ -180,12 +181,31 @@ class LiveBook(Mapping[str, LiveStats]):
         stats = self._models.get(model)
         return stats.pace.belief() if stats is not None else self._drift.unseen(tier)
 
-    def in_flight(self) -> dict[str, int]:
-        """Calls that have not ended, of each model that has any."""
-        return {name: stats.in_flight for name, stats in self._models.items() if stats.in_flight}
+    @property
+    def in_flight(self) -> Mapping[str, int]:
+        """Calls that have not ended, of each model that has any; it changes as they begin and end."""
+        return self._in_flight
+
+    def began(self, model: str, tier: Tier = "standard") -> None:
+        """A call of this model is under way: it counts in the traffic."""
+        stats = self.of(model, tier)
+        stats.begin()
+        self._in_flight[model] = stats.in_flight
+        self.called(model)
+
+    def ended(
+        self, model: str, *, success: bool | None, seconds: float, cost_usd: float | None, usage: Usage | None
+    ) -> None:
+        """It has ended; see `LiveStats.end`."""
+        stats = self.of(model)
+        stats.end(success=success, seconds=seconds, cost_usd=cost_usd, usage=usage)
+        if stats.in_flight > 0:
+            self._in_flight[model] = stats.in_flight
+        else:
+            self._in_flight.pop(model, None)
 
     def called(self, model: str) -> None:
-        """A call of this model is under way: it counts in the traffic."""
+        """A call of this model counts in the traffic."""
         if len(self._latest) == TRAFFIC:
             self._counts[self._latest[0]] -= 1
         self._latest.append(model)

@@ -61,8 +61,12 @@ class Routed:
 
     def choose(self, prompt: Prompt) -> int:
         self._now += SECONDS_PER_PROMPT
-        wish = LeaseRequest.model_construct(
-            kind=prompt.kind, input_tokens=prompt.input_tokens, max_output_tokens=OUTPUT_TOKENS
+        wish = LeaseRequest(
+            request_id="w",
+            run_id="r",
+            kind=prompt.kind,
+            input_tokens=prompt.input_tokens,
+            max_output_tokens=OUTPUT_TOKENS,
         )
         self._field = self._field or field(wish, self._offers, TODAY)
         best = self._router.rank(wish, self._field, Conditions(today=TODAY)).best

@@ -68,7 +68,7 @@ def _calls(table: Mapping[str, Any], seed: int) -> list[int]:
             now, _, model, seconds, tokens = heapq.heappop(under_way)
             usage = Usage(input_tokens=500, output_tokens=tokens)
             router.ended(cards[model].name, success=True, seconds=seconds, cost_usd=0.01, usage=usage)
-        conditions = Conditions(today=TODAY, in_flight=router.live.in_flight())
+        conditions = Conditions(today=TODAY, in_flight=router.live.in_flight)
         best = router.rank(wish, sifted, conditions).best
         assert best is not None
         router.began(best)

@@ -38,9 +38,9 @@ from ai3ray.domain.run import (
     TASK_TERMINAL,
     TERMINAL,
     RunState,
+    advance,
     apply,
     fold,
-    record_attempt,
 )
 from ai3ray.domain.verdict import Verdict
 from ai3ray.errors import IllegalTransition
@@ -265,7 +265,7 @@ def test_a_task_that_was_never_started_cannot_have_an_artifact():
 def test_calls_may_end_after_the_run_did():
     _, states = legal([run_events[0], run_events[8]])
     call = Attempt(run_id="run_1", attempt_id="at1", role="plan", n=1, provider="p", model="p/m", status="started")
-    state = record_attempt(states[-1], call)
-    state = record_attempt(state, call.model_copy(update={"status": "lost"}))
+    state = advance(states[-1], (), [call])
+    state = advance(state, (), [call.model_copy(update={"status": "lost"})])
     assert [attempt.status for attempt in state.attempts.values()] == ["lost"]
     assert state.status == "failed"

@@ -88,9 +88,7 @@ async def test_a_wish_of_a_former_core_is_refused(takeover):
     wish = LeaseRequest(request_id="w", run_id=job.run_id, epoch=job.epoch, task_id="t0", models=("xai/grok-4.7",))
     (refusal,) = (await core.sync(Sync(runner_id="zombie", leases=(wish,)))).grants
     assert refusal.error.type == "stale_epoch"
-    (lease,) = (
-        await core.sync(Sync(runner_id="new", leases=(wish.model_copy(update={"epoch": job.epoch + 1}),)))
-    ).grants
+    (lease,) = (await core.sync(Sync(runner_id="new", leases=(wish._replace(epoch=job.epoch + 1),)))).grants
     assert lease.model == "xai/grok-4.7"
 
 

@@ -19,7 +19,7 @@ def wish(name):
 
 
 def ask(pool, wish, **fields):
-    return pool.lease(wish.model_copy(update={"run_limit": 100, **fields}))
+    return pool.lease(wish._replace(**{"run_limit": 100, **fields}))
 
 
 def test_calls_that_name_no_model_never_see_it_beside_others(tmp_path):

@@ -187,7 +187,7 @@ def test_when_none_can_be_called_there_is_no_best(question):
 def test_wishes_of_another_form_are_sifted_anew():
     day = date(2026, 11, 22)
     plain = LeaseRequest(request_id="r", run_id="run")
-    assert form(plain, day) == form(plain.model_copy(update={"kind": "coding", "input_tokens": 9}), day)
+    assert form(plain, day) == form(plain._replace(kind="coding", input_tokens=9), day)
     others = (
         {"models": ("a/b",)},
         {"exclude": ("a/b",)},
@@ -195,7 +195,7 @@ def test_wishes_of_another_form_are_sifted_anew():
         {"plans": True},
         {"budget_usd": 1.0},
     )
-    forms = {form(plain.model_copy(update=other), day) for other in others}
+    forms = {form(plain._replace(**other), day) for other in others}
     assert len(forms | {form(plain, day), form(plain, date(2026, 11, 23))}) == 7
 
 

@@ -110,10 +110,12 @@ def test_what_the_journal_knows_is_shown_in_full_but_weighs_little(stats):
 
 
 def test_a_model_is_in_the_book_from_its_first_call_on(book):
-    assert (list(book), book.get("a/one"), book.in_flight()) == ([], None, {})
-    book.of("a/one").begin()
+    assert (list(book), book.get("a/one"), book.in_flight) == ([], None, {})
+    book.began("a/one")
     book.of("b/two")
-    assert (set(book), book.in_flight()) == ({"a/one", "b/two"}, {"a/one": 1})
+    assert (set(book), book.in_flight) == ({"a/one", "b/two"}, {"a/one": 1})
+    book.ended("a/one", success=True, seconds=1.0, cost_usd=None, usage=None)
+    assert (set(book), book.in_flight) == ({"a/one", "b/two"}, {})
 
 
 def test_the_traffic_is_that_of_the_latest_calls(book):

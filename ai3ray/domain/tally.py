@@ -1,0 +1,64 @@
+"""What model calls add up to, kept up to date call by call: a run of a thousand calls is not summed up for each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ai3ray.domain.call import Attempt
+
+_PER_USD = 10**15
+_PLACES = 10
+"""Decimal places of a sum, in US dollars."""
+
+
+class Tally(NamedTuple):
+    """Sums over calls. Costs are whole numbers, so that a sum does not depend on the order of its calls."""
+
+    femtodollars: int = 0
+    """The known costs, in units of 1e-15 US dollars."""
+    unpriced: int = 0
+    """Calls that used tokens and have no cost."""
+    input_tokens: int = 0
+    """Input tokens, cached ones included."""
+    output_tokens: int = 0
+    """Output tokens."""
+
+    @classmethod
+    def of(cls, calls: Iterable[Attempt]) -> Tally:
+        """The sums over these calls."""
+        tally = cls()
+        for call in calls:
+            tally = tally.with_call(call)
+        return tally
+
+    def with_call(self, call: Attempt, before: Attempt | None = None) -> Tally:
+        """The sums with one more call, or with a call instead of what it was before."""
+        cost, unpriced = _cost(call)
+        reads, writes = call.input_tokens, call.output_tokens
+        if before is not None:
+            old_cost, old_unpriced = _cost(before)
+            cost, unpriced = cost - old_cost, unpriced - old_unpriced
+            reads, writes = reads - before.input_tokens, writes - before.output_tokens
+        return Tally(
+            self.femtodollars + cost, self.unpriced + unpriced, self.input_tokens + reads, self.output_tokens + writes
+        )
+
+    @property
+    def known_usd(self) -> float:
+        """US dollars of the calls whose cost is known."""
+        return round(self.femtodollars / _PER_USD, _PLACES)
+
+    @property
+    def usd(self) -> float | None:
+        """US dollars of all of them; None when the cost of one is not known."""
+        return None if self.unpriced else self.known_usd
+
+
+def _cost(call: Attempt) -> tuple[int, int]:
+    """Its cost in femtodollars, and 1 when it is not known although it used tokens."""
+    cost = call.cost_usd
+    if cost is not None and math.isfinite(cost):
+        return round(cost * _PER_USD), 0
+    return 0, int(bool(call.input_tokens or call.output_tokens))
