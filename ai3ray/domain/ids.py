@@ -7,6 +7,8 @@ import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: no i, l, o, u
 
+_PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
+
 
 def new_id(prefix: str, now_ms: int | None = None) -> str:
     """A ULID-like id: `prefix_`, 10 characters of milliseconds, 12 random ones (60 bits).
@@ -20,8 +22,9 @@ def new_id(prefix: str, now_ms: int | None = None) -> str:
 
 
 def _base32(value: int, width: int) -> str:
-    digits = []
-    for _ in range(width):
-        value, digit = divmod(value, 32)
-        digits.append(_ALPHABET[digit])
-    return "".join(reversed(digits))
+    """So many digits, an even number of them, two at a time: every lease has an id, and every put a key."""
+    pairs = []
+    for _ in range(width // 2):
+        pairs.append(_PAIRS[value & 1023])
+        value >>= 10
+    return "".join(reversed(pairs))

@@ -6,8 +6,8 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Coroutine, Sequence
-from typing import Any, cast
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from typing import Any, TypeVar, cast
 
 from ai3ray.domain.access import CallerLimits
 from ai3ray.domain.call import error_info
@@ -36,9 +36,12 @@ from ai3ray.registry.registry import Registry
 from ai3ray.settings import Settings
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 LINGER_S = 30.0
 """Seconds that a finished run's deltas stay for readers who are behind."""
+AT_A_TIME = 8
+"""Calls of one report that are looked at before others have their turn."""
 PATIENCE_S = 1.0
 """Seconds that a runner's report waits for its leases to be on disk; the next reports must not wait with it."""
 
@@ -193,7 +196,7 @@ class Core:
 
     async def sync(self, sync: Sync) -> Synced:
         """Take what a runner has gathered; see `CoreLink.sync`."""
-        for settlement in sync.settlements:
+        async for settlement in _in_turns(sync.settlements):
             self._permits.settle(settlement)
         for delta in sync.deltas:  # before the entries: a text's pieces come before its artifact
             self._pass_on(delta)
@@ -204,7 +207,7 @@ class Core:
             except Ai3Error as error:
                 refused[entries.key] = error_info(error)
         self._permits.withdraw(sync.withdrawn)
-        for wish in sync.leases:
+        async for wish in _in_turns(sync.leases):
             try:
                 self._check_epoch(wish.run_id, wish.epoch)
             except Ai3Error as error:
@@ -379,6 +382,14 @@ class Core:
         """A plan and what running it would take."""
         figures = estimate(graph, request, self._pool, self._registry.prices)
         return PlanPreview(plan=graph, estimate=figures, warnings=(*warnings, *too_dear(figures, request)))
+
+
+async def _in_turns(items: Sequence[T]) -> AsyncIterator[T]:
+    """The items, letting the loop do other things in between: replies to other runners do not wait for a long list."""
+    for number, item in enumerate(items, 1):
+        yield item
+        if not number % AT_A_TIME:
+            await asyncio.sleep(0)
 
 
 def _unplanned(state: RunState) -> RunError:

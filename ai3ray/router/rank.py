@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ai3ray.domain.events import Candidate
 from ai3ray.router.filters import Field, too_long
-from ai3ray.router.score import PLACES, costs, loads
+from ai3ray.router.score import costs, loads, rounded
 from ai3ray.router.standing import Column, Standings
 from ai3ray.router.wish import Conditions, Offer, Wish
 
@@ -126,7 +126,7 @@ def _barred(wish: Wish, field: Field, conditions: Conditions) -> dict[int, str]:
 
 
 def _candidate(weighed: Weighed, place: int, total: float, excluded: str | None) -> Candidate:
-    sampled = round(total - weighed.expected[place], PLACES)
+    sampled = rounded(total - weighed.expected[place])
     terms = {
         **weighed.answers.parts[place].terms,
         **weighed.calls.parts[place].terms,
@@ -134,7 +134,7 @@ def _candidate(weighed: Weighed, place: int, total: float, excluded: str | None)
         "load": weighed.loads[place],
         "sampled": sampled,
     }
-    return Candidate(weighed.field.names[place], round(total, PLACES), terms, excluded)
+    return Candidate(weighed.field.names[place], rounded(total), terms, excluded)
 
 
 _NONE = Column((), (), ())

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ai3ray.domain.plan import Kind, Tier
 from ai3ray.router.filters import Field
 from ai3ray.router.posterior import Belief, Posterior, beta
-from ai3ray.router.score import PLACES
+from ai3ray.router.score import rounded
 from ai3ray.router.weights import Weights
 from ai3ray.router.wish import Offer
 from ai3ray.telemetry.live import PRIOR_FAILURES, PRIOR_SUCCESSES, LiveBook
@@ -150,7 +150,7 @@ class Standings:
             known = self._worth[kind, offer.name] = self._posterior.belief(kind, offer.card)
         weights = self.weights
         fit = _TIER_FIT[_RANK[offer.card.tier] - _RANK[tier]]
-        quality, suits = round(weights.quality * known.mean, PLACES), round(weights.tier * fit, PLACES)
+        quality, suits = rounded(weights.quality * known.mean), rounded(weights.tier * fit)
         return Part({"quality": quality, "tier": suits}, quality + suits, (weights.quality * known.deviation) ** 2)
 
     def _call_part(self, offer: Offer) -> Part:
@@ -158,7 +158,7 @@ class Standings:
         seen = self._live.get(offer.name)
         sure = beta(*seen.outcomes()) if seen is not None else _UNSEEN
         fast = _speed(self._live.pace(offer.name, offer.card.tier))
-        success, latency = round(weights.success * sure.mean, PLACES), round(weights.latency * fast.mean, PLACES)
+        success, latency = rounded(weights.success * sure.mean), rounded(weights.latency * fast.mean)
         variance = (weights.success * sure.deviation) ** 2 + (weights.latency * fast.deviation) ** 2
         return Part({"success": success, "latency": latency}, success + latency, variance)
 
