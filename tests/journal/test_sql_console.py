@@ -240,6 +240,7 @@ async def test_a_query_that_holds_the_last_memory_gives_way_to_the_writer(
 ) -> None:
     """Should queries ever get that far. Whoever is stopped for that is told so; nothing of the journal is lost."""
     monkeypatch.setattr("ai3ray.journal.sql_memory.QUERY_BYTES", 1 << 40)
+    monkeypatch.setattr("ai3ray.journal.sql_memory.HEADROOM._grows_by", 4 << 30)  # else the process meets its own limit
     hungry = """
         SELECT max(text) FROM range(100000000000) AS probe
         JOIN (SELECT range AS k, repeat(md5(range::VARCHAR), 32) AS text FROM range(500000)) AS held
