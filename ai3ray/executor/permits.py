@@ -60,6 +60,7 @@ class Permits:
         self._stopped: set[str] = set()
         self._dead: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
 
     def ask(self, runner_id: str, wish: LeaseRequest) -> None:
         """Wish for a lease; the answer arrives in the runner's mail."""
@@ -270,11 +271,12 @@ class Permits:
         if seconds is None:
             return
         loop = asyncio.get_running_loop()
+        due = loop.time() + seconds
         if self._timer is not None:
-            if self._timer.when() <= loop.time() + seconds:
+            if self._due <= due:
                 return
             self._timer.cancel()
-        self._timer = loop.call_later(seconds, self._expire)
+        self._timer, self._due = loop.call_later(seconds, self._expire), due
 
     def _expire(self) -> None:
         self._timer = None

@@ -121,10 +121,12 @@ class Standings:
 
     def hear_call(self, model: str) -> None:
         """A call of this model has ended."""
+        part: Part | None = None
         for names, (field, column) in self._calls.items():
             place = field.places.get(model)
             if place is not None:
-                self._calls[names] = field, column.with_part(place, self._call_part(field.offers[place]))
+                part = part or self._call_part(field.offers[place])
+                self._calls[names] = field, column.with_part(place, part)
 
     def clear(self) -> None:
         """There is news of all models."""
