@@ -54,9 +54,11 @@ class LoneCore:
     async def begin(self) -> list[str]:
         """Open the journal and submit the runs."""
         from ai3ray.executor.build import build_core
+        from ai3ray.executor.ray_actors import collect_rarely
 
         self._core = await build_core(self._settings, os.environ)
         self._core.start(Idle())
+        collect_rarely()
         tasks = [{"id": f"t{n}", "prompt": f"Write about subject {n}."} for n in range(TASKS)]
         request = RunRequest.model_validate({"plan": {"tasks": tasks}, "max_concurrency": TASKS})
         accepted = [await self._core.submit(request) for _ in range(RUNS)]
