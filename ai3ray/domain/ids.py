@@ -6,7 +6,6 @@ import secrets
 import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: no i, l, o, u
-
 _PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal, get_args
 
+from pydantic import ConfigDict, Field
+
 from ai3ray.domain.call import Attempt, ErrorInfo
 from ai3ray.domain.events import (
     AssembleStart,
@@ -27,8 +29,9 @@ from ai3ray.domain.events import (
     Warned,
 )
 from ai3ray.domain.frozen import Frozen
+from ai3ray.domain.grown import Grown
 from ai3ray.domain.plan import Assembly, TaskGraph
-from ai3ray.domain.tally import Tally
+from ai3ray.domain.tally import NO_CALLS, Tally
 from ai3ray.domain.verdict import Verdict
 from ai3ray.errors import IllegalTransition
 
@@ -86,9 +89,6 @@ TASK_TABLE: dict[tuple[TaskStatus, str], TaskStatus] = {
 }
 
 
-_NOTHING = Tally()
-
-
 class TaskState(Frozen):
     """One task as the events so far tell it."""
 
@@ -133,6 +133,8 @@ class TaskState(Frozen):
 class RunState(Frozen):
     """A run as the events so far tell it."""
 
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
     run_id: str = ""
     """Its id."""
     status: str = "new"
@@ -149,13 +151,13 @@ class RunState(Frozen):
     """Where the plan came from."""
     tasks: dict[str, TaskState] = {}
     """The tasks in plan order."""
-    attempts: dict[str, Attempt] = {}
+    attempts: Grown[str, Attempt] = Field(default_factory=Grown)
     """Every model call by attempt id."""
-    tally: Tally = Tally()
+    tally: Tally = NO_CALLS
     """Sums over them."""
     tallies: dict[str | None, Tally] = {}
     """The same by task; None for planner and assembler."""
-    reserved: dict[str, float] = {}
+    reserved: Grown[str, float] = Field(default_factory=Grown)
     """The most that each of them can cost, in US dollars, where its price is known."""
     assembly: Assembly | None = None
     """How the answer was put together."""
@@ -224,12 +226,12 @@ def _changes(state: RunState, event: Event) -> Changes:
 
 
 def _with_calls(state: RunState, calls: Iterable[Attempt]) -> Changes:
-    attempts, tally, tallies = dict(state.attempts), state.tally, dict(state.tallies)
+    attempts, tally, tallies = state.attempts, state.tally, dict(state.tallies)
     for call in calls:
         before = attempts.get(call.attempt_id)
-        attempts[call.attempt_id] = call
+        attempts = attempts.plus([(call.attempt_id, call)])
         tally = tally.with_call(call, before)
-        tallies[call.task_id] = tallies.get(call.task_id, _NOTHING).with_call(call, before)
+        tallies[call.task_id] = tallies.get(call.task_id, NO_CALLS).with_call(call, before)
     return {"attempts": attempts, "tally": tally, "tallies": tallies}
 
 
@@ -259,7 +261,7 @@ def _plan(state: RunState, event: PlanProgress) -> Changes:
 def _decision(state: RunState, event: Decision) -> Changes:
     if event.reserved_usd is None:
         return {}
-    return {"reserved": {**state.reserved, event.attempt_id: event.reserved_usd}}
+    return {"reserved": state.reserved.plus([(event.attempt_id, event.reserved_usd)])}
 
 
 def _task(state: RunState, event: Event) -> Changes:

@@ -56,6 +56,10 @@ class Tally(NamedTuple):
         return None if self.unpriced else self.known_usd
 
 
+NO_CALLS = Tally()
+"""The sums over none."""
+
+
 def _cost(call: Attempt) -> tuple[int, int]:
     """Its cost in femtodollars, and 1 when it is not known although it used tokens."""
     cost = call.cost_usd

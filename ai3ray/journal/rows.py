@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Decision, Event, TaskArtifact, TaskVerified
 from ai3ray.domain.run import RunState, TaskState, seconds_between
-from ai3ray.domain.tally import Tally
+from ai3ray.domain.tally import NO_CALLS, Tally
 from ai3ray.domain.verdict import Verdict
 from ai3ray.journal.artifacts import media_type
 from ai3ray.journal.entries import Entry, Snapshot
@@ -21,7 +21,6 @@ Row = dict[str, Any]
 """A row of a table by column."""
 
 _BIGINT_MAX = (1 << 63) - 1
-_NOTHING = Tally()
 
 
 class Line(NamedTuple):
@@ -77,7 +76,7 @@ def _versions(before: Snapshot, after: Snapshot, calls: Sequence[Attempt]) -> It
     called = {call.task_id for call in calls}
     for task_id, task in new.tasks.items():
         if task_id in called or old.tasks.get(task_id) is not task:
-            yield _news("task", task_id, _task_row(new.run_id, task, new.tallies.get(task_id, _NOTHING)))
+            yield _news("task", task_id, _task_row(new.run_id, task, new.tallies.get(task_id, NO_CALLS)))
     if before.meta is not after.meta or _outline(old) != _outline(new):
         yield _news("run", "", _run_row(after))
 

@@ -1,0 +1,68 @@
+"""A mapping that is only added to, for states of which each is the one before and a little more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class _Log(Generic[K, V]):
+    """All that was ever put into the mappings that have grown from one another."""
+
+    def __init__(self, items: Mapping[K, V]) -> None:
+        self.entries = list(items.items())
+        self.latest = dict(items)
+
+
+class Grown(Mapping[K, V]):
+    """A mapping that does not change, and of which a larger one is made without copying it.
+
+    A run of thousands of calls has a state for each event of it: they share one log, and each knows how much
+    of it was there. Looking up a key is quick in the newest one; an earlier one makes its own dictionary when
+    it is first read. One thread adds, any may read.
+
+    Args:
+        items: what is in it.
+    """
+
+    __slots__ = ("_length", "_log", "_view")
+
+    def __init__(self, items: Mapping[K, V] | _Log[K, V] | None = None) -> None:
+        self._log = items if isinstance(items, _Log) else _Log[K, V](items or {})
+        self._length = len(self._log.entries)
+        self._view: Mapping[K, V] | None = None
+
+    def plus(self, items: Iterable[tuple[K, V]]) -> Grown[K, V]:
+        """The mapping with these, too; those that are there are replaced."""
+        log = self._log if self._newest() else _Log(self._seen())
+        for key, value in items:
+            log.entries.append((key, value))
+            log.latest[key] = value
+        return Grown(log)
+
+    def __getitem__(self, key: K) -> V:
+        if self._newest():
+            value = self._log.latest[key]
+            if self._newest():  # still: whoever adds enters the log before it replaces a value
+                return value
+        return self._seen()[key]
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._seen())
+
+    def __len__(self) -> int:
+        return len(self._seen())
+
+    def __repr__(self) -> str:
+        return f"Grown({dict(self._seen())!r})"
+
+    def _newest(self) -> bool:
+        return self._length == len(self._log.entries)
+
+    def _seen(self) -> Mapping[K, V]:
+        if self._view is None:
+            self._view = dict(self._log.entries[: self._length])
+        return self._view
