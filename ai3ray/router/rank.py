@@ -68,8 +68,8 @@ class Ranking(Unlisted):
         columns = (
             ordered(weighed.field.quoted),
             totals,
-            ordered(weighed.answers.texts),
-            ordered(weighed.calls.texts),
+            [part.text for part in ordered(weighed.answers.parts)],
+            [part.text for part in ordered(weighed.calls.parts)],
             ordered(weighed.costs),
             ordered(weighed.loads),
             map(sub, totals, ordered(weighed.expected)),

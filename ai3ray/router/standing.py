@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ai3ray.domain.plan import Kind, Tier
@@ -49,8 +48,8 @@ class Part(NamedTuple):
     @classmethod
     def of(cls, terms: Mapping[str, float], variance: float) -> Part:
         """The part with these two terms."""
-        text = ",".join(f'"{name}":{value:.5f}' for name, value in terms.items())
-        return cls(terms, sum(terms.values()), variance, text)
+        (one, first), (other, second) = terms.items()
+        return cls(terms, first + second, variance, f'"{one}":%.5f,"{other}":%.5f' % (first, second))
 
 
 class Column(NamedTuple):
@@ -62,34 +61,19 @@ class Column(NamedTuple):
     """Their totals."""
     variances: Sequence[float]
     """Their variances."""
-    texts: Sequence[str]
-    """Their members of a JSON object."""
 
     @classmethod
     def of(cls, parts: Sequence[Part]) -> Column:
         """The column of these."""
-        totals, variances = [part.total for part in parts], [part.variance for part in parts]
-        return cls(parts, totals, variances, [part.text for part in parts])
+        return cls(parts, [part.total for part in parts], [part.variance for part in parts])
 
-    def with_parts(self, fresh: Mapping[int, Part]) -> Column:
-        """The same but for some models, by their places. Who has this column keeps it as it is."""
-        parts, totals = list(self.parts), list(self.totals)
-        variances, texts = list(self.variances), list(self.texts)
-        for place, part in fresh.items():
-            parts[place] = part
-            totals[place] = part.total
-            variances[place] = part.variance
-            texts[place] = part.text
-        return Column(parts, totals, variances, texts)
-
-
-@dataclass(slots=True)
-class _CallColumn:
-    """How the calls go of a field's models."""
-
-    column: Column
-    stale: set[str]
-    """The models that there is news of."""
+    def with_part(self, place: int, part: Part) -> Column:
+        """The same but for one model. Who has this column keeps it as it is."""
+        parts, totals, variances = list(self.parts), list(self.totals), list(self.variances)
+        parts[place] = part
+        totals[place] = part.total
+        variances[place] = part.variance
+        return Column(parts, totals, variances)
 
 
 class Standings:
@@ -110,8 +94,7 @@ class Standings:
         self._posterior = posterior
         self._live = live
         self._answers: dict[tuple[Kind, Tier, tuple[str, ...]], Column] = {}
-        self._calls: dict[tuple[str, ...], _CallColumn] = {}
-        self._parts: dict[str, Part] = {}
+        self._calls: dict[tuple[str, ...], tuple[Field, Column]] = {}
         self._worth: dict[tuple[Kind, str], Belief] = {}
         self._beats = 0
         self._at = 0.0
@@ -136,13 +119,8 @@ class Standings:
         known = self._calls.get(field.names)
         if known is None:
             self._make_room(self._calls)
-            column = Column.of([self._call_part(offer) for offer in field.offers])
-            known = self._calls[field.names] = _CallColumn(column, set())
-        elif known.stale:
-            fresh = {field.places[model]: self._call_part(field.offers[field.places[model]]) for model in known.stale}
-            known.column = known.column.with_parts(fresh)
-            known.stale.clear()
-        return known.column
+            known = self._calls[field.names] = field, Column.of([self._call_part(offer) for offer in field.offers])
+        return known[1]
 
     def hear_answer(self, kind: Kind, model: str) -> None:
         """An answer of this kind by this model was judged: that tells of both, and so of other models and kinds."""
@@ -151,21 +129,18 @@ class Standings:
 
     def hear_call(self, model: str) -> None:
         """A call of this model has ended."""
-        # What follows is worked out with the next choice, and for its models alone: often several calls end before it.
-        self._parts.pop(model, None)
-        for names, known in self._calls.items():
-            if model in names:
-                known.stale.add(model)
+        part: Part | None = None
+        for names, (field, column) in self._calls.items():
+            place = field.places.get(model)
+            if place is not None:
+                part = part or self._call_part(field.offers[place])
+                self._calls[names] = field, column.with_part(place, part)
 
     def clear(self) -> None:
         """There is news of all models."""
         self._answers.clear()
-        self._forget_calls()
-        self._worth.clear()
-
-    def _forget_calls(self) -> None:
         self._calls.clear()
-        self._parts.clear()
+        self._worth.clear()
 
     def _refresh(self) -> None:
         pulse = self._live.pulse
@@ -173,7 +148,7 @@ class Standings:
         if pulse.beats - self._beats < REFRESH and now - self._at < REFRESH_S:
             return
         self._beats, self._at = pulse.beats, now
-        self._forget_calls()
+        self._calls.clear()
         if now - self._answers_at >= REFRESH_ANSWERS_S:
             self._answers_at = now
             self._answers.clear()
@@ -189,12 +164,6 @@ class Standings:
         return Part.of({"quality": quality, "tier": suits}, (weights.quality * known.deviation) ** 2)
 
     def _call_part(self, offer: Offer) -> Part:
-        known = self._parts.get(offer.name)
-        if known is None:
-            known = self._parts[offer.name] = self._worked_out(offer)
-        return known
-
-    def _worked_out(self, offer: Offer) -> Part:
         weights = self.weights
         seen = self._live.get(offer.name)
         sure = beta(*seen.outcomes()) if seen is not None else _UNSEEN
