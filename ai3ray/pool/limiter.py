@@ -9,19 +9,28 @@ START = 20
 CUT = 0.8
 """What a rate limit leaves of the limit."""
 GROWTH = 1.05
-"""What a clean window makes of the limit, once a rate limit was met; before that it doubles."""
+"""What a clean window makes of the limit, once a rate limit was met, or one permit more; before that it doubles."""
 DEBOUNCE_S = 15.0
 """Seconds after a cut in which nothing is cut again and nothing grows."""
+PATIENCE = 32
+"""Clean windows, at most, before one call more is tried than has proved to hold."""
 
 
 class Limiter:
     """The permits of one account.
 
     It starts at `start`, doubles per window of as many clean replies as it allows calls, until the first 429;
-    each episode of 429 cuts it to four fifths; from then on a clean window adds a twentieth. An episode lasts 15
-    seconds, or as long as the provider asked us to wait. A fault of the provider's own begins the window anew and
-    cuts nothing. A window grows the limit no sooner than somebody is held up by it: what was never used was never
-    tried. (The rules are those of adaptive connections in UKGovernmentBEIS/inspect_ai, `util/_concurrency.py`.)
+    each episode of 429 cuts it to four fifths; from then on a clean window adds a twentieth, one at least. An
+    episode lasts 15 seconds, or as long as the provider asked us to wait. A fault of the provider's own begins the
+    window anew and cuts nothing. A window grows the limit no sooner than somebody is held up by it: what was never
+    used was never tried. (The rules up to here are those of adaptive connections in UKGovernmentBEIS/inspect_ai,
+    `util/_concurrency.py`.)
+
+    It remembers what has proved to hold: the largest limit with a clean window. After an episode it is back there at
+    once, and one permit more is tried after 2 clean windows, after 4 when that was refused, up to PATIENCE; a trial
+    that is refused costs that permit and no cut. So an account whose ceiling nobody tells is used to the full, and
+    asked for more now and then, instead of being run against its wall each half a minute. When what has proved to
+    hold is itself refused, it is forgotten.
 
     Args:
         ceiling: the most calls in flight, as configured.
@@ -39,6 +48,9 @@ class Limiter:
         self._clean = 0
         self._met = False
         self._hold_until = -inf
+        self._proved = 0.0
+        self._patience = 1
+        self._waited = 0
 
     @property
     def full(self) -> bool:
@@ -67,6 +79,8 @@ class Limiter:
         """
         if now < self._hold_until:
             return  # begun before the cut: it says nothing about the lower limit
+        if self._found < self._proved:
+            self._find(self._proved)
         self._clean += 1
         self._grow()
 
@@ -84,7 +98,7 @@ class Limiter:
         self._clean = 0
         self._met = True
         if now >= self._hold_until:
-            self._find(max(1.0, min(self._found, self.ceiling) * CUT))
+            self._find(max(1.0, self._less()))
             self._hold_until = now + DEBOUNCE_S
         self._hold_until = max(self._hold_until, now + (told_s or 0.0))
 
@@ -98,8 +112,31 @@ class Limiter:
         if self._clean < self.limit or not self.full:
             return
         self._clean = 0
-        if self._found < self.ceiling:
-            self._find(min(float(self.ceiling), self._found * (GROWTH if self._met else 2.0)))
+        if self._found > self._proved:
+            self._proved, self._patience, self._waited = self._found, 1, 0
+        self._waited += 1
+        if self._waited >= self._patience and self._found < self.ceiling:
+            self._waited = 0
+            self._find(min(float(self.ceiling), self._more()))
+
+    def _more(self) -> float:
+        """What is tried next."""
+        if not self._met:
+            return self._found * 2.0
+        return self._found + 1.0 if self._patience > 1 else max(self._found * GROWTH, self._found + 1.0)
+
+    def _less(self) -> float:
+        """What is left when an episode begins."""
+        tried, proved = min(self._found, self.ceiling), self._proved
+        self._waited = 0
+        if tried <= proved:
+            self._proved, self._patience = 0.0, 1
+            return tried * CUT
+        patient, self._patience = self._patience > 1, min(2 * self._patience, PATIENCE)
+        if not proved:
+            return tried * CUT
+        # The limit may be far above what was in flight: that is all that has been too much.
+        return proved if patient and tried <= proved + 1 else min(tried, max(proved, self.in_flight)) * CUT
 
     def _find(self, found: float) -> None:
         self._found = found

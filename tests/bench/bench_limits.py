@@ -66,9 +66,8 @@ class Row:
 
     @property
     def met(self) -> bool:
-        """Whether it meets the targets; for a wall there are none."""
-        kept = self.used >= 0.98 and self.refused <= 0.002 and not self.late and self.back >= 0.95
-        return kept or self.bound == "wall"
+        """Whether it meets the targets."""
+        return self.used >= 0.98 and self.refused <= 0.002 and not self.late and self.back >= 0.95
 
 
 def limits_of(vendor: Account, bound: str) -> Limits:

@@ -1,10 +1,12 @@
 """How many calls one account may have in flight, in virtual time."""
 
+import itertools
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ai3ray.pool.limiter import DEBOUNCE_S, Limiter
+from ai3ray.pool.limiter import DEBOUNCE_S, PATIENCE, Limiter
 
 
 def fill(limiter: Limiter) -> None:
@@ -100,6 +102,98 @@ def test_replies_within_an_episode_say_nothing():
     for _ in range(5):
         window(limiter, now=DEBOUNCE_S - 0.001)
     assert limiter.limit == 80
+
+
+def test_a_small_limit_grows_by_one():
+    limiter = Limiter(100, 5)
+    limiter.limited(0.0, None)
+    seen = []
+    for _ in range(3):
+        window(limiter, now=DEBOUNCE_S)
+        seen.append(limiter.limit)
+    assert seen == [5, 6, 7]
+
+
+class Wall:
+    """An account that refuses whatever is above its wall, and tells nobody where that is."""
+
+    def __init__(self, wall: int, ceiling: int = 1000, start: int = 20) -> None:
+        self.wall = wall
+        self.limiter = Limiter(ceiling, start)
+        self.now = 0.0
+        self.seen: list[int] = []
+        self.refused: list[int] = []
+        """The windows in which a call was."""
+
+    def windows(self, count: int, seconds: float = 5.0) -> None:
+        """So many windows with more work than permits."""
+        for _ in range(count):
+            self.seen.append(self.limiter.limit)
+            for _ in range(self.limiter.limit):
+                fill(self.limiter)
+                if self.limiter.in_flight > self.wall:
+                    self.refused.append(len(self.seen))
+                    self.limiter.limited(self.now, None)
+                    break
+                self.limiter.clean(self.now)
+                self.limiter.give_back()
+            while self.limiter.in_flight:
+                self.limiter.give_back()
+            self.now += seconds
+
+
+def test_after_an_episode_it_is_back_at_what_had_proved_to_hold():
+    account = Wall(100)
+    account.windows(30)
+    assert account.seen[13:] == [85, 89, 94, 99, 104, 83, 83, 83, 99, 99, 100, 84, 84, 84, 100, 100, 100]
+
+
+def test_one_more_is_tried_ever_more_rarely_and_costs_nothing_but_itself():
+    account = Wall(100)
+    account.windows(300)
+    trials = account.refused[-4:]
+    assert account.limiter.limit in {100, 101}
+    assert min(account.seen[trials[0] :]) == 100
+    assert all(PATIENCE <= later - earlier <= PATIENCE + 5 for earlier, later in itertools.pairwise(trials))
+
+
+def test_a_wall_that_moves_up_is_found_and_followed():
+    account = Wall(40)
+    account.windows(200)
+    account.wall = 160
+    account.windows(PATIENCE + 50)
+    assert max(account.seen[200:]) >= 150
+
+
+def test_a_wall_that_comes_down_cuts_until_it_holds():
+    account = Wall(100)
+    account.windows(200)
+    account.wall = 30
+    account.windows(40)
+    assert 28 <= account.limiter.limit <= 31
+    account.windows(200)
+    assert sum(account.seen[-100:]) >= 0.97 * 30 * 100
+
+
+def test_a_limit_far_above_the_calls_in_flight_is_cut_to_what_was_too_much():
+    limiter = Limiter(1000, 20)
+    window(limiter)
+    window(limiter)
+    assert limiter.limit == 80
+    while limiter.in_flight < 50:
+        limiter.take()
+    limiter.limited(0.0, None)
+    assert limiter.limit == 40
+
+
+@settings(deadline=None)
+@given(wall=st.integers(1, 200), start=st.integers(1, 200), seconds=st.floats(1.0, 60.0))
+def test_any_wall_is_used_to_the_full_and_seldom_run_against(wall, start, seconds):
+    account = Wall(wall, start=start)
+    account.windows(500, seconds)
+    latest = account.seen[300:]
+    assert sum(min(limit, wall) for limit in latest) >= 0.97 * wall * len(latest)
+    assert sum(window > 300 for window in account.refused) <= 10
 
 
 def test_a_fault_of_the_provider_pauses_growth_and_cuts_nothing():
