@@ -14,6 +14,8 @@ DEBOUNCE_S = 15.0
 """Seconds after a cut in which nothing is cut again and nothing grows."""
 PATIENCE = 32
 """Clean windows, at most, before one call more is tried than has proved to hold."""
+DOUBTS = 2
+"""Episodes in which nothing is remembered, after what had proved to hold was refused."""
 
 
 class Limiter:
@@ -30,7 +32,8 @@ class Limiter:
     once, and one permit more is tried after 2 clean windows, after 4 when that was refused, up to PATIENCE; a trial
     that is refused costs that permit and no cut. So an account whose ceiling nobody tells is used to the full, and
     asked for more now and then, instead of being run against its wall each half a minute. When what has proved to
-    hold is itself refused, it is forgotten.
+    hold is itself refused, it is forgotten, and in the next DOUBTS episodes nothing is remembered: what is refused then
+    is likely no number of calls in flight, but of requests or tokens that no reply tells of.
 
     Args:
         ceiling: the most calls in flight, as configured.
@@ -51,6 +54,7 @@ class Limiter:
         self._proved = 0.0
         self._patience = 1
         self._waited = 0
+        self._doubts = 0
 
     @property
     def full(self) -> bool:
@@ -79,7 +83,7 @@ class Limiter:
         """
         if now < self._hold_until:
             return  # begun before the cut: it says nothing about the lower limit
-        if self._found < self._proved:
+        if self._found < self._proved and not self._doubts:
             self._find(self._proved)
         self._clean += 1
         self._grow()
@@ -130,10 +134,11 @@ class Limiter:
         tried, proved = min(self._found, self.ceiling), self._proved
         self._waited = 0
         if tried <= proved:
-            self._proved, self._patience = 0.0, 1
+            self._proved, self._patience, self._doubts = 0.0, 1, DOUBTS
             return tried * CUT
         patient, self._patience = self._patience > 1, min(2 * self._patience, PATIENCE)
-        if not proved:
+        if self._doubts or not proved:
+            self._doubts = max(0, self._doubts - 1)
             return tried * CUT
         # The limit may be far above what was in flight: that is all that has been too much.
         return proved if patient and tried <= proved + 1 else min(tried, max(proved, self.in_flight)) * CUT

@@ -66,8 +66,9 @@ class Row:
 
     @property
     def met(self) -> bool:
-        """Whether it meets the targets."""
-        return self.used >= 0.98 and self.refused <= 0.002 and not self.late and self.back >= 0.95
+        """Whether it meets the targets; how soon a wall is found again that is not told of is not one."""
+        back = self.bound == "wall" or self.back >= 0.95
+        return self.used >= 0.98 and self.refused <= 0.002 and not self.late and back
 
 
 def limits_of(vendor: Account, bound: str) -> Limits:

@@ -186,6 +186,24 @@ def test_a_limit_far_above_the_calls_in_flight_is_cut_to_what_was_too_much():
     assert limiter.limit == 40
 
 
+def test_when_what_held_is_refused_the_next_episodes_go_by_the_plain_rules():
+    """So it is where requests a minute are limited and nobody tells: what holds now does not a moment later."""
+    limiter, times = Limiter(1000, 50), itertools.count(0.0, DEBOUNCE_S)
+    limiter.limited(next(times), None)
+    window(limiter, now=next(times))
+    held = limiter.limit
+    limiter.limited(next(times), None)
+    now = next(times)
+    limiter.clean(now)
+    assert limiter.limit == held - 2  # what had a clean window: growth added two
+    limiter.limited(now, None)
+    window(limiter, now=next(times))
+    limiter.limited(next(times), None)
+    cut = limiter.limit
+    limiter.clean(next(times))
+    assert limiter.limit == cut < held - 2
+
+
 @settings(deadline=None)
 @given(wall=st.integers(1, 200), start=st.integers(1, 200), seconds=st.floats(1.0, 60.0))
 def test_any_wall_is_used_to_the_full_and_seldom_run_against(wall, start, seconds):
