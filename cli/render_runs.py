@@ -16,8 +16,7 @@ from .tables import Column, table
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ai3ray.domain.candidates import Candidate
-    from ai3ray.domain.events import Decision
+    from ai3ray.domain.events import Candidate, Decision
     from ai3ray.domain.result import RunResult, TaskResult
     from ai3ray.domain.verdict import Verdict
     from ai3ray.domain.views import PruneReport, RunRow

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from ai3ray.domain.call import ErrorInfo, Role, Usage
-from ai3ray.domain.candidates import Candidates, Unlisted
 from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import Assembly
 from ai3ray.domain.verdict import Defect, Verdict
@@ -17,6 +17,26 @@ from ai3ray.domain.verdict import Defect, Verdict
 Purpose = Literal["run", "plan"]
 PlanSource = Literal["model", "file", "template", "fallback"]
 FinalStatus = Literal["succeeded", "partial", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One model in a routing decision, with every term of its score.
+
+    Each decision has one for every model: it is made by those who know what they put into it, and checked
+    only when it is read.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    model: str
+    """`provider/model`."""
+    score: float
+    """The sum of the weighted terms; the highest admissible one is taken."""
+    terms: dict[str, float]
+    """Each weighted term by name."""
+    excluded: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
+    """Why it was no candidate."""
 
 
 class Stats(Frozen):
@@ -101,17 +121,10 @@ class Decision(Event):
     """The chosen `provider/model`."""
     provider: str
     """Its provider."""
-    candidates: Candidates
+    candidates: tuple[Candidate, ...]
     """All models that were considered, best first."""
     reserved_usd: float | None = Field(default=None, exclude_if=lambda value: value is None)
     """The most that the call can cost: what it counts with when its bill stays unknown."""
-
-    def line(self) -> str:
-        """The envelope; candidates that nobody has looked at are written down as they are."""
-        if not isinstance(self.candidates, Unlisted):
-            return super().line()
-        others = self.model_dump_json(exclude={"candidates"})
-        return f'{others[:-1]},"candidates":{self.candidates.text()}}}'
 
 
 class TaskStart(Event):

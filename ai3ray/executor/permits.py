@@ -136,7 +136,7 @@ class Permits:
         except TimeoutError:
             mail.put_back(answers)
             return ()
-        return tuple(_for_runner(answer) for answer, _ in answers if self._hand_over(answer))
+        return tuple(answer for answer, _ in answers if self._hand_over(answer))
 
     async def wait(self, runner_id: str) -> tuple[Lease | Refusal, ...]:
         """The same, waiting until there is one."""
@@ -305,11 +305,6 @@ class Permits:
 def _stopped(wish: LeaseRequest) -> Refusal:
     error = ErrorInfo(type=RUN_STOPPED, message="the run is being stopped")
     return Refusal(request_id=wish.request_id, run_id=wish.run_id, error=error)
-
-
-def _for_runner(answer: Lease | Refusal) -> Lease | Refusal:
-    """What it has no use for does not travel."""
-    return answer._replace(candidates=()) if isinstance(answer, Lease) else answer
 
 
 def _series(task_id: str | None, role: Role) -> tuple[str | None, str]:

@@ -6,14 +6,20 @@ told by strangers has been checked by those who listened to them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ai3ray.domain.call import AttemptStatus, ErrorInfo, RateHeaders, Role, Usage
-from ai3ray.domain.candidates import Candidate
-from ai3ray.domain.events import Warned
+from ai3ray.domain.events import Candidate, Warned
 from ai3ray.domain.plan import Kind, Tier
 from ai3ray.domain.request import RunClass
+
+
+class Choice(Protocol):
+    """How a model was chosen."""
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        """All models with the terms of their scores, best first."""
+        ...
 
 
 class LeaseRequest(NamedTuple):
@@ -76,8 +82,13 @@ class Lease(NamedTuple):
     """Seconds from the grant after which the permit is taken back."""
     reserved_usd: float | None = None
     """The most that the call can cost, in US dollars; None when its price is unknown."""
-    candidates: Sequence[Candidate] = ()
-    """The routing decision, best first; it does not travel to the runner."""
+    choice: Choice | None = None
+    """How its model was chosen."""
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The routing decision, best first; put together when it is looked at, where it was made."""
+        return self.choice.candidates() if self.choice is not None else ()
 
 
 RUN_STOPPED = "run_stopped"

@@ -11,6 +11,7 @@ from math import inf
 from typing import NamedTuple
 
 from ai3ray.domain.call import ErrorInfo
+from ai3ray.domain.events import Candidate
 from ai3ray.errors import NoModelLeft, UnknownModel
 from ai3ray.pool.account import Account
 from ai3ray.pool.backoff import Backoff
@@ -94,10 +95,10 @@ class Market:
             conditions = replace(conditions, paused={**barred, **conditions.paused})
         return self._router.rank(request, self._field(request, conditions)[0], conditions)
 
-    def preview(self, request: LeaseRequest, now: float) -> Ranking:
+    def preview(self, request: LeaseRequest, now: float) -> tuple[Candidate, ...]:
         """All models for this wish, best first, as if nobody were busy or paused."""
         conditions = replace(self._conditions(now), paused={})
-        return self._router.preview(request, self._field(request, conditions)[0], conditions)
+        return self._router.preview(request, self._field(request, conditions)[0], conditions).candidates()
 
     def able(self, request: LeaseRequest, now: float) -> Able:
         """The models that may answer the wish, now or later."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from itertools import count, takewhile
 from math import inf
 from typing import Any, NamedTuple
 
-from ai3ray.domain.candidates import Candidate
-from ai3ray.domain.events import Warned
+from ai3ray.domain.events import Candidate, Warned
 from ai3ray.domain.plan import Kind
 from ai3ray.domain.views import ModelView
 from ai3ray.pool.account import Account
@@ -102,7 +101,7 @@ class ProviderPool:
             return self._wait(request, now)  # others came first; `next_expiry` is due at once
         return self._decide(request, now)
 
-    def preview(self, request: LeaseRequest) -> Sequence[Candidate]:
+    def preview(self, request: LeaseRequest) -> tuple[Candidate, ...]:
         """How the wish would be routed if every provider had a permit free."""
         return self._market.preview(request, self._clock())
 
@@ -244,7 +243,7 @@ class ProviderPool:
             token=next(self._tokens),
             expires_s=LEASE_S,
             reserved_usd=self.budgets.reserve(request, attempt_id, best.card),
-            candidates=ranking,
+            choice=ranking,
         )
         lane = account.lane(best.card)
         cap = min(request.max_output_tokens, best.card.max_output)

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from pydantic_core import to_json
-
 from ai3ray.router.wish import Conditions, Offer, Wish
 
 
@@ -35,8 +33,6 @@ class Field:
     """The places of those whose price is not known."""
     places: Mapping[str, int]
     """Each one's place, by name."""
-    quoted: tuple[str, ...]
-    """Each one's name as JSON."""
 
     @classmethod
     def of(cls, offers: Iterable[Offer], misfits: Mapping[str, str]) -> Field:
@@ -51,13 +47,7 @@ class Field:
             prices=tuple((offer.input_usd, offer.output_usd) for offer in offers),
             unpriced=tuple(place for place, offer in enumerate(offers) if not offer.priced),
             places={offer.name: place for place, offer in enumerate(offers)},
-            quoted=tuple(quoted(offer.name) for offer in offers),
         )
-
-
-def quoted(text: str) -> str:
-    """The text as JSON."""
-    return to_json(text).decode()
 
 
 def form(wish: Wish, today: date) -> tuple[object, ...]:

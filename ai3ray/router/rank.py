@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import count, repeat
 from math import inf, sqrt
-from operator import add, itemgetter, mod, mul, neg, sub
+from operator import add, mul
 from typing import NamedTuple
 
-from ai3ray.domain.candidates import Candidate, Unlisted
-from ai3ray.router.filters import Field, quoted, too_long
+from ai3ray.domain.events import Candidate
+from ai3ray.router.filters import Field, too_long
 from ai3ray.router.score import costs, loads, rounded
 from ai3ray.router.standing import Column, Standings
 from ai3ray.router.wish import Conditions, Offer, Wish
@@ -35,8 +34,8 @@ class Weighed(NamedTuple):
     """The sums of all that."""
 
 
-class Ranking(Unlisted):
-    """The outcome of one choice: its candidates, and which of them to call.
+class Ranking:
+    """The outcome of one choice. What it shows is put together only when somebody looks.
 
     Args:
         weighed: the models and their terms.
@@ -53,40 +52,16 @@ class Ranking(Unlisted):
         self.best = self._best()
         """The model to call; None when none can be."""
 
-    def listed(self) -> tuple[Candidate, ...]:
-        """All models with their terms; see `Unlisted`."""
-        shown = zip(*self._order(), strict=True)
-        return tuple(_candidate(self._weighed, place, total, self._reasons.get(place)) for place, total in shown)
-
-    def text(self) -> str:
-        """The same as JSON; all figures have as many decimal places as `rounded` leaves them."""
-        weighed, reasons = self._weighed, self._reasons
-        places, totals = self._order()
-        if not places:
-            return "[]"
-        ordered = itemgetter(*places, 0)  # one more, for it gives no tuple of a single one
-        columns = (
-            ordered(weighed.field.quoted),
-            totals,
-            [part.text for part in ordered(weighed.answers.parts)],
-            [part.text for part in ordered(weighed.calls.parts)],
-            ordered(weighed.costs),
-            ordered(weighed.loads),
-            map(sub, totals, ordered(weighed.expected)),
-            [f',"excluded":{quoted(reasons[place])}' if place in reasons else "" for place in places],
-        )
-        return f"[{','.join(map(mod, repeat(_WRITTEN), zip(*columns, strict=False)))}]"
-
-    def _order(self) -> tuple[Sequence[int], Sequence[float]]:
-        """The places from the best to the last, and the scores shown: of who is barred, what was expected of it."""
+    def candidates(self) -> tuple[Candidate, ...]:
+        """All models with their terms: the admissible ones first, best first, then the others with the reason."""
         barred, names = self._reasons, self._weighed.field.names
-        shown = self._scores
-        if barred:
-            shown = [self._weighed.expected[n] if n in barred else score for n, score in enumerate(shown)]
-        order = [place for _, _, place in sorted(zip(map(neg, shown), names, count(), strict=False))]
-        if barred:
-            order.sort(key=barred.__contains__)
-        return order, [shown[place] for place in order]
+        shown = [self._weighed.expected[n] if n in barred else score for n, score in enumerate(self._scores)]
+        order = sorted(range(len(shown)), key=lambda n: (n in barred, -shown[n], names[n]))
+        return tuple([_candidate(self._weighed, n, shown[n], barred.get(n)) for n in order])
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """A choice is shown where it was made: a lease that travels to a runner takes nothing of it along."""
+        return _shown_elsewhere, ()
 
     def _best(self) -> Offer | None:
         top = max(self._scores, default=_NEVER)
@@ -162,4 +137,9 @@ def _candidate(weighed: Weighed, place: int, total: float, excluded: str | None)
     return Candidate(weighed.field.names[place], rounded(total), terms, excluded)
 
 
-_WRITTEN = '{"model":%s,"score":%.5f,"terms":{%s,%s,"cost":%.5f,"load":%.5f,"sampled":%.5f}%s}'
+_NONE = Column((), (), ())
+_NOBODY = Weighed(Field.of((), {}), _NONE, _NONE, (), (), ())
+
+
+def _shown_elsewhere() -> Ranking:
+    return Ranking(_NOBODY, (), {})

@@ -42,14 +42,6 @@ class Part(NamedTuple):
     """Both together."""
     variance: float
     """Of what they really are."""
-    text: str
-    """Both as members of a JSON object."""
-
-    @classmethod
-    def of(cls, terms: Mapping[str, float], variance: float) -> Part:
-        """The part with these two terms."""
-        (one, first), (other, second) = terms.items()
-        return cls(terms, first + second, variance, f'"{one}":%.5f,"{other}":%.5f' % (first, second))
 
 
 class Column(NamedTuple):
@@ -161,7 +153,7 @@ class Standings:
         weights = self.weights
         fit = _TIER_FIT[_RANK[offer.card.tier] - _RANK[tier]]
         quality, suits = rounded(weights.quality * known.mean), rounded(weights.tier * fit)
-        return Part.of({"quality": quality, "tier": suits}, (weights.quality * known.deviation) ** 2)
+        return Part({"quality": quality, "tier": suits}, quality + suits, (weights.quality * known.deviation) ** 2)
 
     def _call_part(self, offer: Offer) -> Part:
         weights = self.weights
@@ -170,7 +162,7 @@ class Standings:
         fast = _speed(self._live.pace(offer.name, offer.card.tier))
         success, latency = rounded(weights.success * sure.mean), rounded(weights.latency * fast.mean)
         variance = (weights.success * sure.deviation) ** 2 + (weights.latency * fast.deviation) ** 2
-        return Part.of({"success": success, "latency": latency}, variance)
+        return Part({"success": success, "latency": latency}, success + latency, variance)
 
     @staticmethod
     def _make_room(columns: dict[Any, Any]) -> None:

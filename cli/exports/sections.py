@@ -15,8 +15,7 @@ from .markup import Markup, joined, tag
 
 if TYPE_CHECKING:
     from ai3ray.domain.call import Attempt
-    from ai3ray.domain.candidates import Candidate
-    from ai3ray.domain.events import Decision
+    from ai3ray.domain.events import Candidate, Decision
     from ai3ray.domain.result import RunResult, TaskResult
     from ai3ray.domain.verdict import Verdict
 

@@ -8,9 +8,9 @@ from random import Random
 from typing import Any
 
 from ai3ray.domain.call import Attempt, Role, Usage
-from ai3ray.domain.candidates import Candidate
 from ai3ray.domain.events import (
     AssembleStart,
+    Candidate,
     Decision,
     Final,
     PlanProgress,

@@ -1,9 +1,9 @@
 """A recorded run: two tasks, one repaired, one lost, with everything an event can say."""
 
 from ai3ray.domain.call import ErrorInfo, Usage
-from ai3ray.domain.candidates import Candidate
 from ai3ray.domain.events import (
     AssembleStart,
+    Candidate,
     Decision,
     Final,
     PlanProgress,

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 from ai3ray.domain.call import Attempt, ErrorInfo, Usage
-from ai3ray.domain.candidates import Candidate
 from ai3ray.domain.events import (
     AssembleStart,
     Cancelled,
+    Candidate,
     Decision,
     Event,
     Final,

@@ -49,7 +49,7 @@ class Question:
         return rank(request, sift(request, offers, TODAY), conditions, standings, draw)
 
     def ask(self, draw=None, **wish: object):
-        return self.choice(draw, **wish).listed()
+        return self.choice(draw, **wish).candidates()
 
     def shares(self, asked: int, seed: int = 1, spread: float = 1.0, **wish: object) -> dict[str, float]:
         """How often each model is chosen when exploring."""

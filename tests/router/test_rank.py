@@ -1,13 +1,13 @@
 """What moves a model up or down, what excludes it, and how draws come in."""
 
+import pickle
 from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
 
-from ai3ray.domain.candidates import Candidate
+from ai3ray.domain.events import Decision, parse_event
 from ai3ray.pool.lease import LeaseRequest
 from ai3ray.registry.cards import ModelCard
 from ai3ray.router.filters import exclusion, form, pause
@@ -200,17 +200,18 @@ def test_wishes_of_another_form_are_sifted_anew():
     assert len(forms | {form(plain, day), form(plain, date(2026, 11, 23))}) == 7
 
 
-@pytest.mark.parametrize("conditions", [{}, {"paused": {"a/one": 'says "no" to \N{SNOWMAN}'}, "load": {"b": 0.3}}])
-@pytest.mark.parametrize("name", ["b/two", 'b/"quoted" \N{SNOWMAN}'])
-def test_what_is_written_down_is_what_a_look_shows(question, make, conditions, name):
-    question.cards = [make.card("a/one"), make.card(name), make.card("c/three")]
-    question.conditions = conditions
-    question.prices = {"a/one": make.rates(1.0)}
-    for draw in (None, make.fixed(1.23456789, -0.3, 2e-7)):
-        choice = question.choice(draw)
-        read = TypeAdapter(tuple[Candidate, ...]).validate_json(choice.text())
-        assert read == choice.listed()
-        assert [name for one in read for name in one.terms] == [name for one in choice for name in one.terms]
+def test_a_decision_that_travels_shows_nothing(question):
+    assert pickle.loads(pickle.dumps(question.choice())).candidates() == ()
+
+
+@given(draws=st.lists(st.floats(-3, 3), min_size=3, max_size=3), reserved=st.none() | st.floats(0, 10))
+def test_a_decision_that_is_read_and_written_again_is_the_same_text(draws, reserved):
+    """The journal keeps the text as it was written first, and so does everybody who has read it."""
+    question = Question(cards=[ModelCard(provider="p", id=name) for name in ("m", 'a "name"', "\N{SNOWMAN}")])
+    question.conditions = {"paused": {"p/m": "busy"}}
+    fields = {"attempt_id": "a", "role": "task", "model": "p/m", "provider": "p", "reserved_usd": reserved}
+    line = Decision(candidates=question.ask(lambda count: draws[:count]), **fields).line()
+    assert parse_event(line).line() == line
 
 
 @given(

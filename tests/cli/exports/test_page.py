@@ -8,8 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from ai3ray.domain.call import ErrorInfo
-from ai3ray.domain.candidates import Candidate
-from ai3ray.domain.events import Decision
+from ai3ray.domain.events import Candidate, Decision
 from cli.exports.graph import graph_picture
 from cli.exports.markup import joined, tag
 from cli.exports.page import page
