@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -35,12 +35,11 @@ class Grown(Mapping[K, V]):
         self._length = len(self._log.entries)
         self._view: Mapping[K, V] | None = None
 
-    def plus(self, items: Iterable[tuple[K, V]]) -> Grown[K, V]:
-        """The mapping with these, too; those that are there are replaced."""
+    def plus(self, key: K, value: V) -> Grown[K, V]:
+        """The mapping with this entry, too, or with it instead of the one of that key."""
         log = self._log if self._newest() else _Log(self._seen())
-        for key, value in items:
-            log.entries.append((key, value))
-            log.latest[key] = value
+        log.entries.append((key, value))
+        log.latest[key] = value
         return Grown(log)
 
     def __getitem__(self, key: K) -> V:

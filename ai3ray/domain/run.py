@@ -229,7 +229,7 @@ def _with_calls(state: RunState, calls: Iterable[Attempt]) -> Changes:
     attempts, tally, tallies = state.attempts, state.tally, dict(state.tallies)
     for call in calls:
         before = attempts.get(call.attempt_id)
-        attempts = attempts.plus([(call.attempt_id, call)])
+        attempts = attempts.plus(call.attempt_id, call)
         tally = tally.with_call(call, before)
         tallies[call.task_id] = tallies.get(call.task_id, NO_CALLS).with_call(call, before)
     return {"attempts": attempts, "tally": tally, "tallies": tallies}
@@ -261,7 +261,7 @@ def _plan(state: RunState, event: PlanProgress) -> Changes:
 def _decision(state: RunState, event: Decision) -> Changes:
     if event.reserved_usd is None:
         return {}
-    return {"reserved": state.reserved.plus([(event.attempt_id, event.reserved_usd)])}
+    return {"reserved": state.reserved.plus(event.attempt_id, event.reserved_usd)}
 
 
 def _task(state: RunState, event: Event) -> Changes:
