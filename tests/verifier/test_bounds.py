@@ -45,15 +45,15 @@ def test_a_megabyte_of_anything_is_checked_in_bounded_time(seed):
     text = (seed * (1_000_000 // len(seed) + 1))[:1_000_000]
     for output in ("markdown", "code"):
         task = Task(id="t", prompt=PROMPT, output=output)
-        begin = time.perf_counter()
+        begin = time.thread_time()
         check(task, answer(text), content=True)
         code_to_compile(task, text)
-        assert time.perf_counter() - begin < 8
+        assert time.thread_time() - begin < 8
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_long_prompt_costs_no_more_than_a_short_one(seed):
     task = Task(id="t", prompt="Write five tips. " + seed * (300_000 // len(seed)), output="markdown")
-    begin = time.perf_counter()
+    begin = time.thread_time()
     check(task, answer(ORDINARY), content=True)
-    assert time.perf_counter() - begin < 2
+    assert time.thread_time() - begin < 2
