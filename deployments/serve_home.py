@@ -25,7 +25,7 @@ from ai3ray.access_rules import access_rules
 from ai3ray.domain.access import AccessRules
 from ai3ray.errors import Ai3Error, HeadUnavailable, JournalError, JournalLocked
 from ai3ray.executor.ray_actors import CORE_NAME, NAMESPACE
-from ai3ray.executor.ray_cluster import RAY_ENVIRONMENT, make_lean
+from ai3ray.executor.ray_cluster import RAY_WHERE_BUSY, make_lean
 from ai3ray.headlink import find_head
 from ai3ray.settings import Settings, load_settings, merged_env
 
@@ -119,8 +119,8 @@ def _own_ray(settings: Settings) -> None:
         os.environ.setdefault("PYTHONPYCACHEPREFIX", str(cache))
     # Otherwise it would join whatever Ray this user has left running.
     os.environ["RAY_ADDRESS"] = "local"
-    patience = "RAY_raylet_start_wait_time_s"
-    os.environ.setdefault(patience, RAY_ENVIRONMENT[patience])
+    for name, value in RAY_WHERE_BUSY.items():
+        os.environ.setdefault(name, value)
     make_lean()
     # Ray has read these variables by now. The first has it use the loopback address for everything, on
     # Linux too; without the second, workers under `uv run` would work in a copy of this folder.

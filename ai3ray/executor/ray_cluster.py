@@ -27,6 +27,14 @@ READY_S = 60.0
 CLOSE_S = 5.0
 """Seconds that it gets to close it."""
 
+# For a Ray of our own on a machine that has much else to do. Ray's workers yield to all other processes (niceness 15),
+# but ours hardly compute, and somebody waits for what they pass on. And its 30 seconds for a raylet and 5 for Serve's
+# proxy are too few there: it gives up what would have been up a moment later.
+RAY_WHERE_BUSY = {
+    "RAY_worker_niceness": "0",
+    "RAY_raylet_start_wait_time_s": "120",
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+}
 # Read when ray is imported. Loopback and a token: by default every port listens on all interfaces.
 RAY_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -34,8 +42,7 @@ RAY_ENVIRONMENT = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_AUTH_MODE": "token",
-    # Its own 30 seconds are too few for a raylet on a machine that has much else to do.
-    "RAY_raylet_start_wait_time_s": "120",
+    **RAY_WHERE_BUSY,
 }
 
 # Ray starts these for clusters; a laptop's head needs none of them (seconds of boot, 50 to 70 MB each).

@@ -128,6 +128,11 @@ def test_nothing_of_it_listens_to_the_network(running):
     assert {ip.removeprefix("::ffff:").partition(".")[0] for ip in listening} == {"127"}
 
 
+def test_none_of_it_yields_to_other_processes(running):
+    processes = psutil.Process(running.process.pid).children(recursive=True)
+    assert {process.nice() for process in processes} == {psutil.Process(running.process.pid).nice()}
+
+
 def test_a_second_owner_of_the_home_stops_with_one_line_that_names_the_first(running, home_folder):
     log = home_folder / "second.log"
     began = time.monotonic()

@@ -59,6 +59,14 @@ def of(accepted: Accepted) -> str:
     return f"and run_id = '{accepted.run_id}'"
 
 
+async def test_what_the_head_starts_does_not_yield_to_other_processes(client, head_home):
+    """By default Ray's workers do, and where others want the processor, a run then waits minutes for its core."""
+    result = await client.run(asked(wide(1), verify=False))
+    assert result.status == "succeeded"
+    nice = {psutil.Process(actor_pid(head_home, name)).nice() for name in ("CoreHost", "RunnerHost")}
+    assert nice == {psutil.Process().nice()}
+
+
 async def test_a_killed_runner_costs_only_its_attempts(client, simulator, head_home):
     simulator.set_faults({"contains": "green tea", "when": {"first": 1}, "fault": "stall", "seconds": 60})
     accepted = await client.submit(asked(DIAMOND))
