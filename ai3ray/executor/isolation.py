@@ -17,8 +17,9 @@ from ai3ray.domain.verdict import Defect, Verdict
 from ai3ray.verifier.check import CodeJob, check, code_to_compile, is_heavy, joined
 from ai3ray.verifier.sandbox import CheckJob
 
-CHECK_TIMEOUT_S = 20.0
-"""Wall clock of one isolated check."""
+CHECK_TIMEOUT_S = 60.0
+"""Wall clock of one isolated check, the start of its process included. What ends a check that computes too much is its
+limit of CPU; this one must not make a defect of a good answer because the machine is busy."""
 MAX_CHECKS = max(2, os.cpu_count() or 1)
 """Isolated checks that one runner has going at a time; the clock of the others has not begun."""
 
