@@ -27,6 +27,7 @@ from ai3ray.journal.sql_values import Answer, Capped
 _SHARE_OF_MEMORY = 0.5
 _PIECE_BYTES = 64_000
 _MOST_COLUMNS = 1_000
+_TOO_MUCH = json.dumps({"error": "the query needs more memory than it may have"})
 
 
 def main() -> None:
@@ -43,11 +44,12 @@ def main() -> None:
     except RequestError as error:
         _say(json.dumps({"error": str(error)}))
     except (MemoryError, duckdb.OutOfMemoryException):
-        _say(json.dumps({"error": "the query needs more memory than it may have"}))
+        _say(_TOO_MUCH)
     except RecursionError:
         _say(json.dumps({"error": "the answer is nested too deeply"}))
     except (duckdb.IOException, duckdb.FatalException, duckdb.SerializationException) as error:
-        _say(json.dumps({"broken": one_line(error)}))
+        # Where DuckDB has no memory left for the text of an error, that is the error which it raises.
+        _say(_TOO_MUCH if "allocation failed" in str(error) else json.dumps({"broken": one_line(error)}))
     except (duckdb.Error, ValueError) as error:
         _say(json.dumps({"error": one_line(error)}))
     os._exit(0)  # all that would be closed now is only read
