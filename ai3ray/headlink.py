@@ -28,7 +28,7 @@ from ai3ray.settings import Settings, settings_fingerprint
 SETTINGS_VARIABLE = "AI3_HEAD_SETTINGS"
 NOTE, LOCK, LOG = "head.json", "head.lock", "head.log"
 
-START_S = 150.0
+START_S = 150.0  # its raylet alone may take 120 on a machine that has much else to do
 STOP_S = 15.0
 _POLL_S = 0.01
 _LOG_BYTES = 5_000_000

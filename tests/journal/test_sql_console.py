@@ -247,7 +247,7 @@ async def test_a_query_that_holds_the_last_memory_gives_way_to_the_writer(
         JOIN (SELECT range AS k, repeat(md5(range::VARCHAR), 1024) AS text FROM range(15000)) AS held
         ON held.k = probe.range % 10 + 1000000
     """
-    asking = asyncio.create_task(disk.query(hungry, timeout_s=PATIENT_S))  # where others want the cores, queries wait
+    asking = asyncio.create_task(disk.query(hungry, timeout_s=PATIENT_S))
     with disk._file.cursor() as other:
         used = [0]
         while not asking.done() and (used[-1] < 500e6 or len({*used[-10:]}) > 1):  # its hash table is not complete
