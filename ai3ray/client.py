@@ -14,11 +14,11 @@ from urllib.parse import quote
 from pydantic import SecretStr, ValidationError
 
 from ai3ray.domain.events import Event, Stats, parse_event
+from ai3ray.domain.listings import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult
 from ai3ray.domain.run import TERMINAL
 from ai3ray.domain.serving import Serving, ServingWish
-from ai3ray.domain.views import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
 from ai3ray.errors import (
     Ai3Error,
     BudgetSpent,

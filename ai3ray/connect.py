@@ -11,8 +11,8 @@ from typing import Protocol
 from ai3ray import doors
 from ai3ray.client import Client
 from ai3ray.domain.events import Stats
+from ai3ray.domain.listings import ModelView, PruneReport, RunRow, Table
 from ai3ray.domain.result import RunResult
-from ai3ray.domain.views import ModelView, PruneReport, RunRow, Table
 from ai3ray.errors import JournalLocked
 from ai3ray.executor.ray_join import cluster_address
 from ai3ray.headlink import Notify, ensure_head, find_head

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from ai3ray.domain.events import Stats
+from ai3ray.domain.listings import ModelView, PruneReport, RunRow, Table
 from ai3ray.domain.result import RunResult
-from ai3ray.domain.views import ModelView, PruneReport, RunRow, Table
 from ai3ray.journal.reader import JournalReader
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry

@@ -18,9 +18,9 @@ from .setup import Setup, say
 if TYPE_CHECKING:
     from ai3ray.client import Client
     from ai3ray.domain.events import Event
+    from ai3ray.domain.listings import Accepted
     from ai3ray.domain.request import RunRequest
     from ai3ray.domain.result import RunResult
-    from ai3ray.domain.views import Accepted
 
 CANCEL_WAIT_S = 2.0  # Ctrl-C answers within this time, whatever the server does
 

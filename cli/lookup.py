@@ -18,8 +18,8 @@ from .setup import Setup
 
 if TYPE_CHECKING:
     from ai3ray.connect import Reading
+    from ai3ray.domain.listings import RunRow
     from ai3ray.domain.result import RunResult
-    from ai3ray.domain.views import RunRow
 
 FULL_ID = re.compile(r"run_[0-9a-z]{22}")
 NEWEST = 200  # how many runs the beginning of an id is compared with

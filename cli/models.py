@@ -9,7 +9,7 @@ from . import options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ai3ray.domain.views import ModelView
+    from ai3ray.domain.listings import ModelView
 
     from .setup import Setup
 

@@ -10,8 +10,8 @@ import typer
 from . import options
 
 if TYPE_CHECKING:
+    from ai3ray.domain.listings import PlanPreview
     from ai3ray.domain.request import RunRequest
-    from ai3ray.domain.views import PlanPreview
 
     from .setup import Setup
 

@@ -12,7 +12,7 @@ from .setup import Setup, complete, say
 from .streams import on_terminal
 
 if TYPE_CHECKING:
-    from ai3ray.domain.views import PruneReport
+    from ai3ray.domain.listings import PruneReport
 
 
 def pruned(setup: Setup, older_than_s: float, *, dry_run: bool, ask: bool) -> PruneReport:

@@ -12,7 +12,7 @@ from .tables import Column, table
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ai3ray.domain.views import ModelView
+    from ai3ray.domain.listings import ModelView
 
 COLUMNS = (
     Column("model", keep=True),

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
 
+    from ai3ray.domain.listings import PlanPreview
     from ai3ray.domain.plan import Task, TaskGraph
-    from ai3ray.domain.views import PlanPreview
 
 
 def preview_text(preview: PlanPreview, *, width: int | None = None) -> str:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ai3ray.domain.events import Candidate, Decision
+    from ai3ray.domain.listings import PruneReport, RunRow
     from ai3ray.domain.result import RunResult, TaskResult
     from ai3ray.domain.verdict import Verdict
-    from ai3ray.domain.views import PruneReport, RunRow
 
 
 _HEADINGS = {"quality": "qual", "success": "succ", "latency": "lat", "sampled": "draw"}

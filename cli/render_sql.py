@@ -12,7 +12,7 @@ from .streams import on_terminal, rendered, visible
 from .tables import Column, table
 
 if TYPE_CHECKING:
-    from ai3ray.domain.views import Table
+    from ai3ray.domain.listings import Table
 
 
 def table_text(answer: Table, form: Literal["table", "json", "csv"], *, width: int | None = None) -> str:

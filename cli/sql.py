@@ -9,7 +9,7 @@ import typer
 from . import options
 
 if TYPE_CHECKING:
-    from ai3ray.domain.views import Table
+    from ai3ray.domain.listings import Table
 
     from .setup import Setup
 

@@ -16,8 +16,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ai3ray import __version__
+from ai3ray.domain.listings import Accepted, Table
 from ai3ray.domain.request import RunRequest, parse_request
-from ai3ray.domain.views import Accepted, Table
 from ai3ray.errors import Ai3Error, HeadUnavailable, RequestError
 from ai3ray.executor.port import Engine
 

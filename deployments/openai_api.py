@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from ai3ray.domain.events import Cancelled, Event, Final, RunFailed, StatsEvent, parse_event
+from ai3ray.domain.listings import Accepted, ModelView
 from ai3ray.domain.result import RunResult
-from ai3ray.domain.views import Accepted, ModelView
 from ai3ray.errors import Ai3Error, HeadUnavailable, UnknownModel
 from ai3ray.executor.port import Engine, Feed
 

@@ -13,10 +13,10 @@ from ai3ray import __version__
 from ai3ray.domain.access import Scope
 from ai3ray.domain.events import Stats
 from ai3ray.domain.frozen import Frozen
+from ai3ray.domain.listings import Accepted, ModelView, RunRow
 from ai3ray.domain.plan import TaskGraph
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult
-from ai3ray.domain.views import Accepted, ModelView, RunRow
 
 from .openai_request import ChatRequest
 

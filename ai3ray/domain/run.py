@@ -29,7 +29,7 @@ from ai3ray.domain.events import (
     Warned,
 )
 from ai3ray.domain.frozen import Frozen
-from ai3ray.domain.grown import Grown
+from ai3ray.domain.persistent_map import Grown
 from ai3ray.domain.plan import Assembly, TaskGraph
 from ai3ray.domain.tally import NO_CALLS, Tally
 from ai3ray.domain.verdict import Verdict

@@ -11,11 +11,11 @@ from platform import node
 
 from ai3ray.domain.call import AttemptStatus, ModelCall, Prompt, Reply, Timeouts, Usage, error_info
 from ai3ray.domain.ids import new_id
+from ai3ray.domain.lease import Lease, LeaseRequest, Settlement
 from ai3ray.errors import ConnectFailed, KeyRefused, ProviderError, UsageError
 from ai3ray.executor.link import Link, WishRefused
 from ai3ray.executor.warmth import Warmth
 from ai3ray.pool.faults import rule
-from ai3ray.pool.lease import Lease, LeaseRequest, Settlement
 from ai3ray.providers.port import ChatModel, OnText
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import RateTable

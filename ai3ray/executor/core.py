@@ -13,12 +13,12 @@ from ai3ray.domain.access import CallerLimits
 from ai3ray.domain.call import error_info
 from ai3ray.domain.events import Event, Purpose, RunStart, Stats, TaskVerified, TextDelta, event_type
 from ai3ray.domain.ids import new_id
+from ai3ray.domain.listings import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
 from ai3ray.domain.money import spent
 from ai3ray.domain.plan import Kind, TaskGraph, parse_graph
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult, run_result
 from ai3ray.domain.run import RunState
-from ai3ray.domain.views import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
 from ai3ray.errors import Ai3Error, BudgetSpent, KeyReused, RunError, StaleEpoch, Throttled, UnknownRun
 from ai3ray.executor.admission import admit
 from ai3ray.executor.conductor import Conductor

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ai3ray.domain.call import Usage
+from ai3ray.domain.lease import LeaseRequest
+from ai3ray.domain.listings import ModelView
 from ai3ray.domain.money import dollars
 from ai3ray.domain.plan import Task, TaskGraph
 from ai3ray.domain.request import RunRequest
-from ai3ray.domain.views import ModelView
-from ai3ray.pool.lease import LeaseRequest
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.prices import RateTable
 

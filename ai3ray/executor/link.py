@@ -9,9 +9,9 @@ from typing import Any
 
 from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import TextDelta
+from ai3ray.domain.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal, Settlement
 from ai3ray.errors import Ai3Error, BudgetSpent, EngineError, NoModelLeft
 from ai3ray.executor.port import CoreLink, Entries, Granted, Sync
-from ai3ray.pool.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal, Settlement
 
 
 class WishRefused(NoModelLeft):

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from ai3ray.domain.call import Attempt, ErrorInfo, Role, Usage, error_info
 from ai3ray.domain.events import Decision, Event, TaskStart
+from ai3ray.domain.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal, Settlement
 from ai3ray.errors import Ai3Error, IllegalTransition, UnknownRun
 from ai3ray.journal.port import Journal, Receipt
-from ai3ray.pool.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal, Settlement
 from ai3ray.pool.pool import ProviderPool
 
 

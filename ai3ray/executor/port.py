@@ -13,11 +13,11 @@ from ai3ray.domain.access import CallerLimits
 from ai3ray.domain.call import Attempt, ErrorInfo
 from ai3ray.domain.events import AnyEvent, Stats, TextDelta, Warned
 from ai3ray.domain.frozen import Frozen
+from ai3ray.domain.lease import Lease, LeaseRequest, Refusal, Settlement
+from ai3ray.domain.listings import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
 from ai3ray.domain.plan import Task, TaskGraph
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult
-from ai3ray.domain.views import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
-from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settlement
 
 
 class TaskJob(Frozen):

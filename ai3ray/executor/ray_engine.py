@@ -10,9 +10,9 @@ from ray.actor import ActorHandle
 
 from ai3ray.domain.access import CallerLimits
 from ai3ray.domain.events import Stats
+from ai3ray.domain.listings import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult
-from ai3ray.domain.views import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
 from ai3ray.executor.port import Feed
 from ai3ray.executor.ray_answers import RECOVERY_S, CoreRestarting, answer
 from ai3ray.executor.shared_answers import SharedAnswers

@@ -9,6 +9,7 @@ from secrets import token_hex
 from typing import Any
 
 from ai3ray.assembler.synthesize import lost_parts, synthesis_prompt
+from ai3ray.domain.artifact import artifact_id
 from ai3ray.domain.call import ErrorInfo, Prompt, Reply, error_info
 from ai3ray.domain.events import (
     Event,
@@ -22,6 +23,7 @@ from ai3ray.domain.events import (
     Warned,
 )
 from ai3ray.domain.ids import new_id
+from ai3ray.domain.lease import LeaseRequest
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Verdict
 from ai3ray.errors import Ai3Error, ProviderError
@@ -30,10 +32,8 @@ from ai3ray.executor.isolation import Isolation
 from ai3ray.executor.jobs import Jobs
 from ai3ray.executor.link import EntriesRefused, Link, WishRefused
 from ai3ray.executor.port import Assembled, AssembleJob, Entries, Outcome, PlanJob, Planned, TaskJob
-from ai3ray.journal.artifacts import artifact_id
 from ai3ray.planner.planner import make_plan
 from ai3ray.planner.task_prompt import Repair, build_task_prompt
-from ai3ray.pool.lease import LeaseRequest
 from ai3ray.verifier.check import check, needs_isolation
 from ai3ray.verifier.clean import clean_output
 from ai3ray.verifier.judge import judge_prompt, read_verdict

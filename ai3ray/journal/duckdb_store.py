@@ -14,8 +14,8 @@ from typing import Self
 
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event, Stats, utc_now
+from ai3ray.domain.listings import PruneReport, RunRow, Table
 from ai3ray.domain.run import RunState
-from ai3ray.domain.views import PruneReport, RunRow, Table
 from ai3ray.journal.clock import Clock, Monotonic, RunClock
 from ai3ray.journal.commits import Commits
 from ai3ray.journal.connection import connect

@@ -8,8 +8,8 @@ from typing import Protocol
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event
 from ai3ray.domain.frozen import Frozen
+from ai3ray.domain.listings import PruneReport, RunRow, Table
 from ai3ray.domain.run import RunState
-from ai3ray.domain.views import PruneReport, RunRow, Table
 
 
 class RunMeta(Frozen):

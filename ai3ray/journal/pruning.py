@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from ai3ray.domain.views import PruneReport
+from ai3ray.domain.listings import PruneReport
 
 
 class Doomed(NamedTuple):

@@ -10,9 +10,9 @@ from typing import Self
 from duckdb import DuckDBPyConnection
 
 from ai3ray.domain.events import Stats
+from ai3ray.domain.listings import RunRow, Table
 from ai3ray.domain.result import RunResult, run_result
 from ai3ray.domain.run import RunState
-from ai3ray.domain.views import RunRow, Table
 from ai3ray.errors import UnknownRun
 from ai3ray.journal.connection import connect
 from ai3ray.journal.sql_console import SqlConsole

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
+from ai3ray.domain.artifact import media_type
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Decision, Event, TaskArtifact, TaskVerified
 from ai3ray.domain.run import RunState, TaskState, seconds_between
 from ai3ray.domain.tally import NO_CALLS, Tally
 from ai3ray.domain.verdict import Verdict
-from ai3ray.journal.artifacts import media_type
 from ai3ray.journal.entries import Entry, Snapshot
 
 Row = dict[str, Any]

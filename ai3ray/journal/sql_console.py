@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from ai3ray.domain.views import Table
+from ai3ray.domain.listings import Table
 from ai3ray.errors import RequestError
 from ai3ray.journal.connection import one_line
 from ai3ray.journal.file import Cursors

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ai3ray.domain.views import Table
+from ai3ray.domain.listings import Table
 from ai3ray.errors import EngineError, JournalError, RequestError, Throttled
 from ai3ray.journal.file import Cursors
 from ai3ray.journal.sql_changes import Changes

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from ai3ray.domain.frozen import Frozen
-from ai3ray.domain.views import Table
+from ai3ray.domain.listings import Table
 from ai3ray.errors import EngineError, RequestError
 from ai3ray.journal.sql_limits import Walls
 

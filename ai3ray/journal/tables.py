@@ -10,8 +10,8 @@ import duckdb
 
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Stats, parse_event
+from ai3ray.domain.listings import RunRow
 from ai3ray.domain.run import fold
-from ai3ray.domain.views import RunRow
 from ai3ray.errors import JournalError
 from ai3ray.journal.clock import Clocks, RunClock
 from ai3ray.journal.connection import one_line

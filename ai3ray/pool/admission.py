@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ai3ray.domain.call import Usage
-from ai3ray.pool.lease import LeaseRequest
+from ai3ray.domain.lease import LeaseRequest
 from ai3ray.settings import Admission, ProviderSettings
 
 USUAL_OUTPUT = 500.0

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ai3ray.domain.call import ErrorInfo, Role
+from ai3ray.domain.lease import LeaseRequest, Refusal, Settlement
 from ai3ray.domain.money import dollars
 from ai3ray.errors import BudgetSpent, NoModelLeft
-from ai3ray.pool.lease import LeaseRequest, Refusal, Settlement
 from ai3ray.pool.ledger import Ledger, Means, Quote
 from ai3ray.pool.quotes import Quotes
 from ai3ray.registry.cards import ModelCard

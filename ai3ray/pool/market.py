@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import Candidate
+from ai3ray.domain.lease import LeaseRequest, Refusal
 from ai3ray.errors import NoModelLeft, UnknownModel
 from ai3ray.pool.account import Account
 from ai3ray.pool.backoff import Backoff
-from ai3ray.pool.lease import LeaseRequest, Refusal
 from ai3ray.pool.show import why_none
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry

@@ -10,15 +10,15 @@ from math import inf
 from typing import Any, NamedTuple
 
 from ai3ray.domain.events import Candidate, Warned
+from ai3ray.domain.lease import Lease, LeaseRequest, Refusal, Settled, Settlement
+from ai3ray.domain.listings import ModelView
 from ai3ray.domain.plan import Kind
-from ai3ray.domain.views import ModelView
 from ai3ray.pool.account import Account
 from ai3ray.pool.admission import Charge, begun, ended
 from ai3ray.pool.backoff import Backoff
 from ai3ray.pool.budgets import Budgets, Outlook
 from ai3ray.pool.faults import rule
 from ai3ray.pool.lane import Lane
-from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settled, Settlement
 from ai3ray.pool.market import Market
 from ai3ray.pool.show import PoolSnapshot, model_views, provider_views
 from ai3ray.pool.waiters import Waiter, WaitingRoom

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ai3ray.domain.frozen import Frozen
-from ai3ray.domain.views import ModelView
+from ai3ray.domain.lease import LeaseRequest
+from ai3ray.domain.listings import ModelView
 from ai3ray.pool.account import Account
-from ai3ray.pool.lease import LeaseRequest
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry
 from ai3ray.router.filters import exclusion

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import get_args
 
 from ai3ray.domain.call import Role
+from ai3ray.domain.lease import LeaseRequest
 from ai3ray.domain.request import RunClass
-from ai3ray.pool.lease import LeaseRequest
 from ai3ray.pool.ledger import Quote
 from ai3ray.pool.line import Line
 

@@ -31,8 +31,8 @@ from typing import Any
 from ai3ray.client import Client
 from ai3ray.connect import connect
 from ai3ray.domain.call import ErrorInfo, Usage
+from ai3ray.domain.lease import Lease, LeaseRequest, Refusal, Settlement
 from ai3ray.domain.request import RunRequest
-from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settlement
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
 from ai3ray.settings import ProviderSettings, Settings, load_settings

@@ -26,7 +26,7 @@ from random import Random
 from typing import Any
 
 from ai3ray.domain.call import Usage
-from ai3ray.pool.lease import Lease, LeaseRequest, Settlement
+from ai3ray.domain.lease import Lease, LeaseRequest, Settlement
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
 from ai3ray.settings import Settings, load_settings

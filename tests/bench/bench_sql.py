@@ -21,9 +21,9 @@ from typing import Any
 
 import duckdb
 
+from ai3ray.domain.artifact import artifact_id
 from ai3ray.domain.events import TaskArtifact
 from ai3ray.errors import Ai3Error
-from ai3ray.journal.artifacts import artifact_id
 from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.sql_process import SqlLimits
 from tests.journal.histories import Step, whole_run

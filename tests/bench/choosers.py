@@ -7,8 +7,8 @@ from datetime import date
 from random import Random
 from typing import Any, Protocol
 
+from ai3ray.domain.lease import LeaseRequest
 from ai3ray.domain.plan import Kind
-from ai3ray.pool.lease import LeaseRequest
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import Rates
 from ai3ray.router.filters import Field, field

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
+from ai3ray.domain.artifact import artifact_id
 from ai3ray.domain.call import Attempt, Role, Usage
 from ai3ray.domain.events import (
     AssembleStart,
@@ -20,7 +21,6 @@ from ai3ray.domain.events import (
     TaskVerified,
 )
 from ai3ray.domain.verdict import Verdict
-from ai3ray.journal.artifacts import artifact_id
 from tests.journal.histories import ENDED, Step
 
 MODELS = [f"{('anthropic', 'openai', 'xai')[n % 3]}/model-{n // 3}.{n % 3}-{'abcdefg'[n % 7] * 4}" for n in range(21)]

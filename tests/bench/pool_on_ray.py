@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ai3ray.domain.call import Usage
+from ai3ray.domain.lease import Lease, LeaseRequest, Settlement
 from ai3ray.domain.request import RunRequest
 from ai3ray.executor.core import Core
 from ai3ray.executor.port import AssembleJob, Outcome, PlanJob, Ref, Sync, Synced, TaskJob
-from ai3ray.pool.lease import Lease, LeaseRequest, Settlement
 from ai3ray.settings import Settings, load_settings
 from tests.bench.local_ray import local_ray
 

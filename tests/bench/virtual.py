@@ -13,7 +13,7 @@ from random import Random
 from typing import Protocol
 
 from ai3ray.domain.call import ErrorInfo, RateHeaders, Usage
-from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settlement
+from ai3ray.domain.lease import Lease, LeaseRequest, Refusal, Settlement
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.providers.rates import rate_headers
 from ai3ray.registry.registry import Registry

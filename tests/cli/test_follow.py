@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from ai3ray.domain.listings import Accepted
 from ai3ray.domain.request import RunRequest
-from ai3ray.domain.views import Accepted
 from ai3ray.errors import HeadUnavailable
 from cli import follow
 from cli.follow import accepted, run_to_end

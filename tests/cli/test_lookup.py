@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ai3ray.domain.views import RunRow, Table
+from ai3ray.domain.listings import RunRow, Table
 from ai3ray.errors import UnknownRun, UsageError
 from cli.lookup import decisions_of, resumed, run_id_of, watched
 

@@ -2,7 +2,7 @@
 
 import json
 
-from ai3ray.domain.views import ModelView
+from ai3ray.domain.listings import ModelView
 from cli.render_models import models_json, models_table
 from cli.streams import rendered
 

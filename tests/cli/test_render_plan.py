@@ -1,7 +1,7 @@
 """A task graph as a tree."""
 
+from ai3ray.domain.listings import PlanPreview
 from ai3ray.domain.plan import parse_graph
-from ai3ray.domain.views import PlanPreview
 from cli.render_plan import preview_text
 
 GRAPH = parse_graph(

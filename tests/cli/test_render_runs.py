@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from ai3ray.domain.events import Candidate, Decision
-from ai3ray.domain.views import RunRow
+from ai3ray.domain.listings import RunRow
 from cli.render_runs import decisions_json, decisions_text, rows_json, run_text, runs_table
 from cli.streams import rendered
 

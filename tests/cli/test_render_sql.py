@@ -2,7 +2,7 @@
 
 import json
 
-from ai3ray.domain.views import Table
+from ai3ray.domain.listings import Table
 from cli.render_sql import table_text
 
 ANSWER = Table(columns=("name", "n", "body"), rows=(("a,b", 12, {"k": [1]}), (None, None, "x\ny")))

@@ -22,11 +22,11 @@ from ai3ray.domain.events import (
     TaskStart,
     TextDelta,
 )
+from ai3ray.domain.listings import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
 from ai3ray.domain.plan import single_task
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult, run_result
 from ai3ray.domain.run import RunState, apply
-from ai3ray.domain.views import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
 from ai3ray.errors import KeyReused, NoModelLeft, Throttled, UnknownModel, UnknownRun
 from ai3ray.executor.port import Feed, FeedItem
 from deployments.ports import Hosted

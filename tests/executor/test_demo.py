@@ -10,7 +10,7 @@ import pytest
 
 from ai3ray.connect import connect
 from ai3ray.domain.call import Attempt
-from ai3ray.domain.grown import Grown
+from ai3ray.domain.persistent_map import Grown
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.run import RunState
 from ai3ray.executor.admission import admit

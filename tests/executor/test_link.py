@@ -8,10 +8,10 @@ import pytest
 
 from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import TextDelta
+from ai3ray.domain.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal
 from ai3ray.errors import EngineError
 from ai3ray.executor.link import EntriesRefused, Link, WishRefused
 from ai3ray.executor.port import Entries, Granted, Sync, Synced
-from ai3ray.pool.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal
 
 
 class Desk:

@@ -11,9 +11,9 @@ import pytest
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import PlanProgress, RunStart
 from ai3ray.domain.ids import new_id
+from ai3ray.domain.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal, Settlement
 from ai3ray.executor.permits import Permits
 from ai3ray.journal.memory import MemoryJournal
-from ai3ray.pool.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal, Settlement
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
 from ai3ray.settings import load_settings

@@ -11,7 +11,7 @@ import pytest
 
 from ai3ray.client import Client
 from ai3ray.connect import connect
-from ai3ray.domain.views import Accepted
+from ai3ray.domain.listings import Accepted
 from ai3ray.headlink import find_head
 from ai3ray.simulator import Simulator
 from tests.conftest import Home, quiet

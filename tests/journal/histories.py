@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
+from ai3ray.domain.artifact import artifact_id
 from ai3ray.domain.call import Attempt, ErrorInfo, Usage
 from ai3ray.domain.events import (
     AssembleStart,
@@ -30,7 +31,6 @@ from ai3ray.domain.events import (
     Warned,
 )
 from ai3ray.domain.verdict import Defect, Verdict
-from ai3ray.journal.artifacts import artifact_id
 
 MODEL = "acme/large"
 NO_STATS = Stats(

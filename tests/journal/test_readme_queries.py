@@ -11,8 +11,8 @@ import pytest
 
 from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import AssembleStart, Final, PlanProgress, TaskRetry, TaskStart, TaskVerified
+from ai3ray.domain.listings import Table
 from ai3ray.domain.verdict import Defect, Verdict
-from ai3ray.domain.views import Table
 from ai3ray.journal.duckdb_store import DuckDBJournal
 from tests.journal.histories import ENDED, answered, attempt, started
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ai3ray.domain.call import ErrorInfo
-from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settled, Settlement
+from ai3ray.domain.lease import Lease, LeaseRequest, Refusal, Settled, Settlement
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
 from ai3ray.settings import ProviderSettings, Settings

@@ -1,6 +1,6 @@
 """Who gets a permit, who waits, and who goes first."""
 
-from ai3ray.pool.lease import Lease, Settlement
+from ai3ray.domain.lease import Lease, Settlement
 from ai3ray.pool.pool import LEASE_S
 
 

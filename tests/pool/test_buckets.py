@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ai3ray.domain.call import Usage
-from ai3ray.pool.lease import Lease, Settlement
+from ai3ray.domain.lease import Lease, Settlement
 
 
 def test_requests_per_minute_are_never_exceeded_and_nearly_used_up(world):

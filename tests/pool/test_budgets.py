@@ -3,7 +3,7 @@
 import pytest
 
 from ai3ray.domain.call import Usage
-from ai3ray.pool.lease import Refusal, Settlement
+from ai3ray.domain.lease import Refusal, Settlement
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
 from ai3ray.settings import load_settings
@@ -91,7 +91,7 @@ def test_a_decision_names_the_models_that_the_budget_rules_out(tmp_path):
     pool = ProviderPool(
         Registry.load(settings), settings, ("anthropic",), clock=lambda: 0.0, new_id=lambda: f"att_{next(ids)}"
     )
-    from ai3ray.pool.lease import LeaseRequest
+    from ai3ray.domain.lease import LeaseRequest
 
     wish = LeaseRequest(request_id="w", run_id="r", tier="frontier", input_tokens=1000, budget_usd=0.002)
     lease = pool.lease(wish)

@@ -1,6 +1,6 @@
 """A demo model is routed to only when it is named or alone."""
 
-from ai3ray.pool.lease import LeaseRequest, Refusal
+from ai3ray.domain.lease import LeaseRequest, Refusal
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
 from ai3ray.settings import load_settings

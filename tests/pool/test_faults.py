@@ -4,9 +4,9 @@ import pytest
 
 import ai3ray.errors as errors
 from ai3ray.domain.call import ErrorInfo
+from ai3ray.domain.lease import Lease, Refusal
 from ai3ray.pool.account import TRIP_AFTER
 from ai3ray.pool.faults import FAULTS, rule
-from ai3ray.pool.lease import Lease, Refusal
 
 
 def test_the_table_has_a_rule_for_every_provider_error():
@@ -48,7 +48,7 @@ def test_without_retry_after_the_pause_grows_and_a_success_makes_it_small_again(
 
 
 def _cancelled(lease: Lease):
-    from ai3ray.pool.lease import Settlement
+    from ai3ray.domain.lease import Settlement
 
     return Settlement(attempt_id=lease.attempt_id, token=lease.token, status="cancelled")
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ai3ray.domain.call import ErrorInfo
+from ai3ray.domain.lease import Lease, LeaseRequest, Refusal, Settlement
 from ai3ray.pool.faults import FAULTS
-from ai3ray.pool.lease import Lease, LeaseRequest, Refusal, Settlement
 from ai3ray.pool.pool import LEASE_S, ProviderPool
 from ai3ray.registry.registry import Registry
 from ai3ray.settings import ProviderSettings, Settings

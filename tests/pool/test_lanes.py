@@ -3,10 +3,10 @@
 import pytest
 
 from ai3ray.domain.call import RateHeaders, RateWindow, Usage
+from ai3ray.domain.lease import Lease, LeaseRequest, Settlement
 from ai3ray.pool.admission import Charge, admission_of, begun, ended
 from ai3ray.pool.allowance import Allowance
 from ai3ray.pool.lane import JITTER, RETURN_S, Lane, lane_of
-from ai3ray.pool.lease import Lease, LeaseRequest, Settlement
 from ai3ray.registry.cards import ModelCard
 from ai3ray.settings import ProviderSettings
 

@@ -1,6 +1,6 @@
 """What lists and previews show of the pool."""
 
-from ai3ray.pool.lease import Lease
+from ai3ray.domain.lease import Lease
 
 
 def test_a_passed_through_model_is_leased_when_named_and_only_then(world):

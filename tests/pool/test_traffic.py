@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from ai3ray.pool.lease import Lease, LeaseRequest, Settlement
+from ai3ray.domain.lease import Lease, LeaseRequest, Settlement
 from tests.bench.bench_limits import measure
 from tests.bench.virtual import Clock, InspectRules
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from random import Random
 
-from ai3ray.pool.lease import LeaseRequest
+from ai3ray.domain.lease import LeaseRequest
 from ai3ray.pool.line import Line
 from ai3ray.pool.waiters import BATCH_TURN, Waiter, WaitingRoom
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai3ray.domain.events import Decision, parse_event
-from ai3ray.pool.lease import LeaseRequest
+from ai3ray.domain.lease import LeaseRequest
 from ai3ray.registry.cards import ModelCard
 from ai3ray.router.filters import exclusion, form, pause
 from ai3ray.router.weights import Weights

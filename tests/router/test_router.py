@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ai3ray.domain.call import Usage
-from ai3ray.pool.lease import LeaseRequest
+from ai3ray.domain.lease import LeaseRequest
 from ai3ray.registry.cards import ModelCard
 from ai3ray.router.draws import Draws
 from ai3ray.router.filters import field

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ai3ray.domain.lease import LeaseRequest
 from ai3ray.errors import SettingsError
-from ai3ray.pool.lease import LeaseRequest
 from ai3ray.registry.registry import Registry
 from ai3ray.router.filters import field
 from ai3ray.router.router import Router

@@ -7,7 +7,7 @@ from datetime import datetime
 import duckdb
 import pytest
 
-from ai3ray.domain.views import RunRow, Table
+from ai3ray.domain.listings import RunRow, Table
 from ai3ray.errors import UsageError
 from cli.exports import record as recording
 from cli.exports.files import writer_for

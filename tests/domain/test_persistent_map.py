@@ -5,7 +5,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai3ray.domain.grown import Grown
+from ai3ray.domain.persistent_map import Grown
 
 STEPS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 5), st.integers()))
 
