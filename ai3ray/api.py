@@ -15,7 +15,7 @@ from ai3ray.domain.plan import TaskGraph
 from ai3ray.domain.request import RunRequest, parse_request
 from ai3ray.domain.result import RunResult
 from ai3ray.errors import UsageError
-from ai3ray.settings import load_settings, merged_env
+from ai3ray.settings.load import load_settings, merged_env
 
 T = TypeVar("T")
 

@@ -38,7 +38,7 @@ from ai3ray.errors import (
     UnknownRun,
     UsageError,
 )
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 
 if TYPE_CHECKING:
     import httpx

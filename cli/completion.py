@@ -15,7 +15,7 @@ def model_names(incomplete: str) -> list[str]:
     """Models of configured providers that begin like this; all models when no provider is configured."""
     from ai3ray.errors import Ai3Error
     from ai3ray.registry.registry import Registry
-    from ai3ray.settings import configured_providers
+    from ai3ray.settings.configured import configured_providers
 
     from .setup import prepared
 

@@ -33,7 +33,7 @@ def install(config: options.Config = None) -> None:
 
     from ai3ray.local_install import install as install_files
     from ai3ray.local_install import missing
-    from ai3ray.settings import local_model
+    from ai3ray.settings.configured import local_model
 
     from .setup import prepared, say
     from .streams import emit

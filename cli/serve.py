@@ -28,8 +28,8 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, config: options.Config = 
       curl --no-buffer http://127.0.0.1:8000/stream/run -d '{"prompt": "Name three rivers"}'
       AI3_API_KEYS=$(ai3 keys new alice --json | tee alice.json | jq -r .entry) ai3 serve --host 0.0.0.0
     """
-    from ai3ray.access_rules import access_rules
     from ai3ray.domain.serving import ServingWish
+    from ai3ray.settings.access_rules import access_rules
 
     from .listening import free_port
     from .setup import complete, prepared

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ai3ray.client import Client
     from ai3ray.connect import Reading
     from ai3ray.domain.request import RunRequest
-    from ai3ray.settings import Settings
+    from ai3ray.settings.model import Settings
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ def prepared(config: str | None = None, server: str | None = None) -> Setup:
     Raises:
         SettingsError: a variable, a `.env` line or a file is wrong.
     """
-    from ai3ray.settings import load_settings, merged_env
+    from ai3ray.settings.load import load_settings, merged_env
 
     cwd = Path.cwd()
     env = merged_env(os.environ, cwd)

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ai3ray.errors import Ai3Error
 from ai3ray.headlink import SETTINGS_VARIABLE
-from ai3ray.settings import Settings, load_settings, settings_fingerprint
+from ai3ray.settings.fingerprint import settings_fingerprint
+from ai3ray.settings.load import load_settings
+from ai3ray.settings.model import Settings
 
 from .front import Front
 from .gate import EngineGate

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ai3ray.executor.inline import open_inline
 from ai3ray.executor.port import Engine
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 
 from .app import build_app
 from .gate import EngineGate

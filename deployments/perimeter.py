@@ -8,9 +8,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ai3ray.access_rules import host_name
 from ai3ray.domain.access import AccessRules
 from ai3ray.errors import Ai3Error, Forbidden, RequestError
+from ai3ray.settings.access_rules import host_name
 
 from .errors import refused
 from .headers import SECURITY_HEADERS

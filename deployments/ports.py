@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ai3ray.domain.serving import ServingWish
 from ai3ray.executor.port import Engine
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 
 from .place import Place
 

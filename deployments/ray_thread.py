@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from ai3ray.errors import EngineError
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 
 from .place import Place
 from .ports import Hosted, RayBoot, RayHandle

@@ -12,12 +12,12 @@ from ray import serve
 from ray.serve.schema import LoggingConfig
 from starlette.applications import Starlette
 
-from ai3ray.access_rules import access_rules
 from ai3ray.domain.access import AccessRules
 from ai3ray.executor.ray_actors import create_core
 from ai3ray.executor.ray_answers import answer
 from ai3ray.executor.ray_engine import RayEngine
-from ai3ray.settings import Settings
+from ai3ray.settings.access_rules import access_rules
+from ai3ray.settings.model import Settings
 
 from .access import Access
 from .app import build_app

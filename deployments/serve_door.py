@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ai3ray.domain.serving import ServingWish
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 
 GRACE_S = 2.0
 """Seconds that open requests get when it closes: whoever follows a run can come back to the head."""

@@ -14,7 +14,8 @@ import pytest
 from ai3ray.client import Client
 from ai3ray.connect import connect
 from ai3ray.headlink import ensure_head, stop_head
-from ai3ray.settings import Settings, load_settings
+from ai3ray.settings.load import load_settings
+from ai3ray.settings.model import Settings
 from ai3ray.simulator import Simulator, running_in_thread
 
 ON_DEMAND = {"chaos": "chaos", "test_serve_run.py": "test_serve_run", "test_jobs.py": "test_jobs"}

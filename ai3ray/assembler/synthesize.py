@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from ai3ray.domain.call import Message, Prompt
 from ai3ray.domain.plan import Task, TaskGraph
-from ai3ray.packaged import prompt_text, prompt_with
+from ai3ray.settings.packaged import prompt_text, prompt_with
 
 CHARS_PER_TOKEN = 3
 """Low on purpose: the merged answer must never be cut short by its own cap."""

@@ -10,7 +10,8 @@ from ai3ray.domain.request import RunRequest
 from ai3ray.errors import MissingKey
 from ai3ray.executor.roster import key_variables
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import Settings, local_model
+from ai3ray.settings.configured import local_model
+from ai3ray.settings.model import Settings
 from ai3ray.verifier.check import refuse_bad_schemas
 
 

@@ -23,7 +23,8 @@ from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.providers.build import build_provider, import_sdks
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import Settings, configured_providers, local_model
+from ai3ray.settings.configured import configured_providers, local_model
+from ai3ray.settings.model import Settings
 
 log = logging.getLogger(__name__)
 

@@ -33,7 +33,7 @@ from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.port import RunMeta
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from ai3ray.executor.core import Core
 from ai3ray.executor.isolation import ProcessIsolation
 from ai3ray.executor.port import AssembleJob, Outcome, PlanJob, Ref, TaskJob
 from ai3ray.executor.runner import Runner
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 
 
 class InlineRef:

@@ -21,7 +21,8 @@ from ai3ray.executor.build import build_core
 from ai3ray.executor.core import Core
 from ai3ray.executor.port import Granted, Sync, Synced
 from ai3ray.executor.ray_crew import ACTOR_OPTIONS, RayCrew
-from ai3ray.settings import Settings, merged_env
+from ai3ray.settings.load import merged_env
+from ai3ray.settings.model import Settings
 
 NAMESPACE = "ai3"
 CORE_NAME = "ai3-core"

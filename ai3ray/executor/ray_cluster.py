@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ai3ray.errors import Ai3Error, EngineError
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ai3ray.errors import Ai3Error, EngineError
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 
 if TYPE_CHECKING:
     from ai3ray.executor.ray_engine import RayEngine

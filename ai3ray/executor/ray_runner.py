@@ -16,7 +16,8 @@ from ai3ray.executor.functions import RayIsolation
 from ai3ray.executor.port import Assembled, AssembleJob, Granted, Outcome, PlanJob, Planned, Sync, Synced, TaskJob
 from ai3ray.executor.ray_answers import answer
 from ai3ray.executor.runner import Runner
-from ai3ray.settings import Settings, merged_env
+from ai3ray.settings.load import merged_env
+from ai3ray.settings.model import Settings
 
 
 class RunnerHost:

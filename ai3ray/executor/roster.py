@@ -8,7 +8,7 @@ from ai3ray.domain.events import Warned
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.run import RunState
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 
 
 class Roster:

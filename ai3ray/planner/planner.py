@@ -8,11 +8,11 @@ from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import TaskGraph, single_task
 from ai3ray.domain.request import RunRequest
 from ai3ray.errors import PlanError, ProviderError, RunError
-from ai3ray.packaged import prompt_text, prompt_with
 from ai3ray.planner.port import Ask
 from ai3ray.planner.reading import read_plan
 from ai3ray.planner.schema import plan_schema
 from ai3ray.planner.text import cut, one_line
+from ai3ray.settings.packaged import prompt_text, prompt_with
 
 MAX_SHOWN_REPLY = 24_000
 """Characters of a rejected reply that its repair shows."""

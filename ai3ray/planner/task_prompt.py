@@ -17,9 +17,9 @@ from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import Checks, Task
 from ai3ray.domain.request import ContextText, RunRequest
 from ai3ray.domain.verdict import Defect
-from ai3ray.packaged import prompt_text, prompt_with
 from ai3ray.planner.portable import portable_schema
 from ai3ray.planner.text import cut, one_line, shares
+from ai3ray.settings.packaged import prompt_text, prompt_with
 
 MAX_DEPENDENCY = 48_000
 """Characters of one dependency's output that a call carries."""

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from ai3ray.domain.plan import Assembly, Kind, Task, TaskGraph
 from ai3ray.domain.request import RunRequest
-from ai3ray.packaged import configs_dir
 from ai3ray.planner.wording import (
     MAX_NAME,
     NUMBER,
@@ -26,6 +25,7 @@ from ai3ray.planner.wording import (
     subject,
     without_history,
 )
+from ai3ray.settings.packaged import configs_dir
 
 LONGEST = 1500
 """Characters of a request that is read for a shape; a longer one brings the text that it is about."""

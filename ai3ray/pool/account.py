@@ -12,7 +12,7 @@ from ai3ray.pool.faults import FaultRule
 from ai3ray.pool.lane import Lane, lane_of
 from ai3ray.pool.limiter import Limiter
 from ai3ray.registry.cards import ModelCard
-from ai3ray.settings import ProviderSettings, Settings
+from ai3ray.settings.model import ProviderSettings, Settings
 
 TRIP_AFTER = 5
 """Failures in a row that open the breaker."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ai3ray.domain.call import Usage
 from ai3ray.domain.lease import LeaseRequest
-from ai3ray.settings import Admission, ProviderSettings
+from ai3ray.settings.model import Admission, ProviderSettings
 
 USUAL_OUTPUT = 500.0
 """Tokens that an answer is taken to have before one was seen."""

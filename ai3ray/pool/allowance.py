@@ -8,7 +8,7 @@ from math import inf
 from ai3ray.domain.call import RateHeaders, RateWindow
 from ai3ray.pool.admission import Charge
 from ai3ray.pool.buckets import MINUTE_S, Bucket, Meter, Pacer
-from ai3ray.settings import Admission, ProviderSettings
+from ai3ray.settings.model import Admission, ProviderSettings
 
 LONGEST_RESET_S = 120.0
 """What takes longer to be whole again is no limit per minute, even one that has gone into debt."""

@@ -11,7 +11,7 @@ from ai3ray.pool.allowance import Allowance
 from ai3ray.pool.backoff import Backoff
 from ai3ray.pool.buckets import MINUTE_S, Bucket
 from ai3ray.registry.cards import ModelCard
-from ai3ray.settings import Admission, ProviderSettings
+from ai3ray.settings.model import Admission, ProviderSettings
 
 RETURN_S = 2.0
 """Seconds after a pause in which calls are let through little by little, until as many as before may begin."""

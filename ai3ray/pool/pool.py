@@ -26,7 +26,7 @@ from ai3ray.registry.registry import Registry
 from ai3ray.router.rank import Ranking
 from ai3ray.router.router import Router
 from ai3ray.router.wish import Offer
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 
 LEASE_S = 660.0
 """Seconds after which a permit is taken back: the longest a call may last, and a minute."""

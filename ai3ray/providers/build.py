@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from ai3ray.errors import MissingKey, SettingsError
-from ai3ray.local_model import LocalModel
 from ai3ray.providers.anthropic import AnthropicChat
 from ai3ray.providers.embedded import EmbeddedChat
 from ai3ray.providers.openai import OpenAIChat
 from ai3ray.providers.port import ChatModel
 from ai3ray.providers.scripted import ScriptedChat
-from ai3ray.settings import ProviderSettings, Settings, configured_providers, local_model, provider_url
+from ai3ray.settings.configured import configured_providers, local_model, provider_url
+from ai3ray.settings.local_model import LocalModel
+from ai3ray.settings.model import ProviderSettings, Settings
 
 NO_KEY = "no-key"
 """Sent where an address was set and no key: the SDKs insist on one, such servers do not."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ai3ray.errors import ConnectFailed, ModelGone, ProviderError, SettingsError
-from ai3ray.local_model import LocalModel
+from ai3ray.settings.local_model import LocalModel
 
 START_S = 60.0
 """Seconds the process gets to load the model; it takes one on an idle machine."""

@@ -11,7 +11,7 @@ from ai3ray.errors import MissingKey, UnknownModel
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import RateTable
 from ai3ray.registry.table import ModelTable, read_table
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 
 
 def utc_today() -> date:

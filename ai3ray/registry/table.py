@@ -12,7 +12,8 @@ from ai3ray.domain.plan import KINDS
 from ai3ray.errors import SettingsError
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import Rates
-from ai3ray.settings import Settings, local_model
+from ai3ray.settings.configured import local_model
+from ai3ray.settings.model import Settings
 
 FREE = Rates(input=0, output=0)
 """What a model costs that runs on this computer."""

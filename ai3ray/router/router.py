@@ -17,7 +17,7 @@ from ai3ray.router.standing import Standings
 from ai3ray.router.tuning import load_tuning
 from ai3ray.router.weights import load_weights
 from ai3ray.router.wish import Conditions, Offer, Wish
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 from ai3ray.telemetry.fading import Memory
 from ai3ray.telemetry.live import WARM, LiveBook
 

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from ai3ray.domain.frozen import Frozen
 from ai3ray.errors import SettingsError
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 
 
 class Evidence(Frozen):

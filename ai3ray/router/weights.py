@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from ai3ray.domain.frozen import Frozen
 from ai3ray.errors import SettingsError
 from ai3ray.router.tuning import Tuning, source_of
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 
 TOLERANCE = 1e-6
 """How far the sum of a preset's weights may be from 1."""

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from ai3ray.domain.frozen import Frozen
 from ai3ray.errors import SettingsError
-from ai3ray.packaged import configs_dir
+from ai3ray.settings.packaged import configs_dir
 from ai3ray.simulator.allowed import Limits, Ramp
 from ai3ray.simulator.faults import Fault, FaultName, spread
 from ai3ray.simulator.pace import Pace

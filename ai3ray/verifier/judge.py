@@ -12,7 +12,7 @@ from ai3ray.domain.call import Message, Prompt, Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect, Verdict
 from ai3ray.errors import MalformedReply
-from ai3ray.packaged import prompt_text, prompt_with
+from ai3ray.settings.packaged import prompt_text, prompt_with
 
 MAX_ANSWER = 24_000
 """Characters of an answer that the judge reads: its beginning and its end when it is longer."""

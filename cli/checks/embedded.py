@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ai3ray.errors import SettingsError
-from ai3ray.local_model import RUNTIME
-from ai3ray.settings import local_model
+from ai3ray.settings.configured import local_model
+from ai3ray.settings.local_model import RUNTIME
 
 from .finding import Finding
 
 if TYPE_CHECKING:
-    from ai3ray.settings import Settings
+    from ai3ray.settings.model import Settings
 
 IMPORT_S = 8.0
 """Seconds that loading the runtime may take."""

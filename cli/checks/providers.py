@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ai3ray.errors import Ai3Error, Forbidden, MissingKey, Unauthenticated
-from ai3ray.settings import ProviderSettings, configured_providers, provider_url
+from ai3ray.settings.configured import configured_providers, provider_url
+from ai3ray.settings.model import ProviderSettings
 
 from .finding import Finding
 from .resolving import resolvable

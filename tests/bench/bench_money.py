@@ -35,7 +35,8 @@ from ai3ray.domain.lease import Lease, LeaseRequest, Refusal, Settlement
 from ai3ray.domain.request import RunRequest
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import ProviderSettings, Settings, load_settings
+from ai3ray.settings.load import load_settings
+from ai3ray.settings.model import ProviderSettings, Settings
 from ai3ray.simulator import Simulator, SimulatorSettings, running_in_thread
 
 PRICES = {"a/large": (4.0, 20.0), "a/small": (0.1, 0.5), "b/middle": (2.0, 10.0), "c/middle": (2.0, 6.0)}

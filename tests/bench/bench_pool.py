@@ -29,7 +29,8 @@ from ai3ray.domain.call import Usage
 from ai3ray.domain.lease import Lease, LeaseRequest, Settlement
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import Settings, load_settings
+from ai3ray.settings.load import load_settings
+from ai3ray.settings.model import Settings
 
 PROVIDERS = ("anthropic", "openai", "xai")
 KINDS = ("writing", "coding", "analysis", "extraction")

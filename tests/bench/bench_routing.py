@@ -20,8 +20,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ai3ray.config_files import read_toml
-from ai3ray.packaged import configs_dir
+from ai3ray.settings.files import read_toml
+from ai3ray.settings.packaged import configs_dir
 from tests.bench.choosers import AnyModel, BetaSampling, EpsilonGreedy, Make, Routed
 from tests.bench.curves import area, area_of, single_models
 from tests.bench.outcomes import Outcomes, load_outcomes

@@ -14,7 +14,7 @@ from ai3ray.registry.prices import Rates
 from ai3ray.router.filters import Field, field
 from ai3ray.router.router import Router
 from ai3ray.router.wish import Conditions, Offer
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 from tests.bench.outcomes import OUTPUT_TOKENS, Outcomes, Prompt
 
 TODAY = date(2026, 11, 22)

@@ -15,7 +15,7 @@ from pathlib import Path
 from ai3ray.connect import connect
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult
-from ai3ray.settings import load_settings
+from ai3ray.settings.load import load_settings
 
 PATIENCE_S = 180.0
 PROMPTS = (

@@ -22,7 +22,7 @@ from ai3ray.journal.memory import MemoryJournal
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.providers.scripted import Said, ScriptedChat
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import load_settings
+from ai3ray.settings.load import load_settings
 
 CALL_S = 0.2
 GRAPHS = {"5x4": (5, 4), "40x1": (40, 1)}

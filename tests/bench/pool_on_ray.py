@@ -14,7 +14,8 @@ from ai3ray.domain.lease import Lease, LeaseRequest, Settlement
 from ai3ray.domain.request import RunRequest
 from ai3ray.executor.core import Core
 from ai3ray.executor.port import AssembleJob, Outcome, PlanJob, Ref, Sync, Synced, TaskJob
-from ai3ray.settings import Settings, load_settings
+from ai3ray.settings.load import load_settings
+from ai3ray.settings.model import Settings
 from tests.bench.local_ray import local_ray
 
 ASKERS, BATCH, RUNS, TASKS = 2, 64, 16, 20

@@ -14,7 +14,7 @@ from ai3ray.registry.prices import Rates
 from ai3ray.router.filters import field
 from ai3ray.router.router import Router
 from ai3ray.router.wish import Conditions, Offer
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 from tests.bench.choosers import TODAY
 
 MEDIANS_S = (1.0, 1.3, 1.6)

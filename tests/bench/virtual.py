@@ -17,7 +17,7 @@ from ai3ray.domain.lease import Lease, LeaseRequest, Refusal, Settlement
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.providers.rates import rate_headers
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import ProviderSettings, Settings
+from ai3ray.settings.model import ProviderSettings, Settings
 from ai3ray.simulator.allowed import Limits
 from ai3ray.simulator.limits import Call, Rejection, Spent, VendorLimits
 from ai3ray.simulator.vendors import Account

@@ -17,7 +17,7 @@ import psutil
 from ai3ray.client import Client
 from ai3ray.connect import connect
 from ai3ray.headlink import find_head, stop_head
-from ai3ray.settings import load_settings
+from ai3ray.settings.load import load_settings
 from ai3ray.simulator import Simulator, SimulatorSettings, running_in_thread
 from tests.chaos.trap import Trap
 from tests.conftest import Home, make_home, quiet

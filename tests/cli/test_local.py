@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from ai3ray import local_install, local_model
-from ai3ray.local_model import LocalModel
+from ai3ray import local_install
+from ai3ray.settings import local_model
+from ai3ray.settings.local_model import LocalModel
 from cli.edge import ended
 from cli.main import build
 

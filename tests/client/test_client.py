@@ -22,7 +22,7 @@ from ai3ray.errors import (
     UnknownRun,
     UsageError,
 )
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 from deployments.inline import serve_engine
 from deployments.server import listen
 

@@ -16,7 +16,7 @@ from ai3ray.domain.request import RunRequest
 from ai3ray.errors import HeadUnavailable, JournalLocked, RequestError, UnknownRun
 from ai3ray.headlink import HeadAddress, ensure_head, find_head, stop_head
 from ai3ray.offline import Offline
-from ai3ray.settings import load_settings, merged_env
+from ai3ray.settings.load import load_settings, merged_env
 
 ECHO = RunRequest(prompt="say hi", plan={"tasks": [{"id": "a", "prompt": "say hi"}]}, verify=False)
 HOLDER = """

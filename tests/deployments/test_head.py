@@ -21,7 +21,7 @@ from ai3ray.client import Client
 from ai3ray.domain.request import RunRequest
 from ai3ray.errors import HeadUnavailable, ServerRefused
 from ai3ray.headlink import LOG, NOTE, HeadAddress, ensure_head, find_head, head_status, read_note, stop_head
-from ai3ray.settings import ProviderSettings, Settings
+from ai3ray.settings.model import ProviderSettings, Settings
 
 SCRIPT = Path(__file__).parent / "memory_head.py"
 ENV = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}

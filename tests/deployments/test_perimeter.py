@@ -9,10 +9,10 @@ import httpx
 import pytest
 from httpx_sse import aconnect_sse
 
-from ai3ray.access_rules import access_rules
 from ai3ray.domain.access import new_api_key
 from ai3ray.errors import SettingsError
-from ai3ray.settings import Settings
+from ai3ray.settings.access_rules import access_rules
+from ai3ray.settings.model import Settings
 from deployments import body
 from deployments.access import Access
 from deployments.app import build_app

@@ -13,8 +13,8 @@ import yaml
 
 from ai3ray import doors
 from ai3ray.errors import HeadUnavailable, JournalLocked, SettingsError
-from ai3ray.packaged import configs_dir
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
+from ai3ray.settings.packaged import configs_dir
 from deployments.place import place_of
 from deployments.tenancy import claim
 

@@ -9,7 +9,7 @@ from ai3ray.domain.access import AccessRules, ApiKey, new_api_key
 from ai3ray.domain.events import RunStart
 from ai3ray.executor.inline import open_inline
 from ai3ray.journal.port import RunMeta
-from ai3ray.settings import load_settings
+from ai3ray.settings.load import load_settings
 from deployments.access import Access
 from deployments.app import build_app
 from deployments.gate import EngineGate

@@ -14,7 +14,7 @@ from ai3ray.executor.port import Outcome
 from ai3ray.executor.roster import Roster
 from ai3ray.journal.memory import MemoryJournal
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import load_settings
+from ai3ray.settings.load import load_settings
 from tests.executor.graphs import wide
 
 

@@ -229,7 +229,7 @@ async def test_a_wrong_request_is_refused_before_anything_is_paid(client, simula
 
 async def test_no_key_at_all_names_the_variables(home_folder):
     from ai3ray.connect import connect
-    from ai3ray.settings import load_settings
+    from ai3ray.settings.load import load_settings
 
     env = {"AI3_HOME": str(home_folder), "AI3_LOCAL_MODEL": str(home_folder / "none.gguf")}
     settings = load_settings(env=env, cwd=home_folder)

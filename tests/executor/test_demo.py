@@ -15,9 +15,9 @@ from ai3ray.domain.request import RunRequest
 from ai3ray.domain.run import RunState
 from ai3ray.executor.admission import admit
 from ai3ray.executor.roster import Roster
-from ai3ray.local_model import LocalModel
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import load_settings
+from ai3ray.settings.load import load_settings
+from ai3ray.settings.local_model import LocalModel
 from tests.executor.graphs import asked
 
 KEYS = "ANTHROPIC_API_KEY, OPENAI_API_KEY or XAI_API_KEY"

@@ -16,7 +16,7 @@ from ai3ray.executor.permits import Permits
 from ai3ray.journal.memory import MemoryJournal
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import load_settings
+from ai3ray.settings.load import load_settings
 from tests.executor.graphs import wide
 
 MODEL = "xai/grok-4.7"

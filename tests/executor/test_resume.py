@@ -26,7 +26,7 @@ from ai3ray.executor.conductor import Conductor
 from ai3ray.executor.roster import Roster
 from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import load_settings
+from ai3ray.settings.load import load_settings
 from tests.conftest import make_home
 from tests.executor.graphs import asked, wide
 from tests.executor.test_owner import Idle

@@ -19,7 +19,7 @@ from ai3ray.journal.clock import RunClock
 from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.memory import MemoryJournal
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import load_settings
+from ai3ray.settings.load import load_settings
 from tests.executor.graphs import wide
 from tests.journal.histories import MODEL, answered, planned, started, whole_run
 

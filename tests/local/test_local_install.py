@@ -8,10 +8,11 @@ import sys
 
 import pytest
 
-from ai3ray import local_install, local_model
+from ai3ray import local_install
 from ai3ray.errors import EngineError
-from ai3ray.local_model import LocalModel
-from ai3ray.packaged import configs_dir
+from ai3ray.settings import local_model
+from ai3ray.settings.local_model import LocalModel
+from ai3ray.settings.packaged import configs_dir
 
 CONTENT = b"GGUF and so on"
 INSTALLER = """

@@ -10,9 +10,9 @@ from ai3ray.domain.call import FinishReason, Prompt, Reply, Usage
 from ai3ray.domain.plan import parse_graph
 from ai3ray.domain.request import ContextText, RunRequest
 from ai3ray.errors import KeyRefused, NoModelLeft, Overloaded
-from ai3ray.packaged import prompt_text
 from ai3ray.planner.planner import PlanMade, make_plan
 from ai3ray.planner.schema import plan_schema
+from ai3ray.settings.packaged import prompt_text
 
 REQUEST = RunRequest(prompt="Compare the Rhine\nand the Danube {{context}}, please.  ")
 MAX_TASKS = 20

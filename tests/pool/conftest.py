@@ -9,7 +9,7 @@ from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.lease import Lease, LeaseRequest, Refusal, Settled, Settlement
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import ProviderSettings, Settings
+from ai3ray.settings.model import ProviderSettings, Settings
 
 WEIGHTS = {"quality": 0.495, "success": 0.495, "load": 0.01}
 

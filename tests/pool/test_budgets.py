@@ -6,7 +6,7 @@ from ai3ray.domain.call import Usage
 from ai3ray.domain.lease import Refusal, Settlement
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import load_settings
+from ai3ray.settings.load import load_settings
 
 # Every model costs 1 and 2 dollars per million tokens: with these, 0.001 + 2 * tokens / 1e6.
 SIZE = {"input_tokens": 1000, "max_output_tokens": 10_000}

@@ -3,7 +3,7 @@
 from ai3ray.domain.lease import LeaseRequest, Refusal
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import load_settings
+from ai3ray.settings.load import load_settings
 
 
 def pool(tmp_path, *configured):

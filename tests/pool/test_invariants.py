@@ -11,7 +11,7 @@ from ai3ray.domain.lease import Lease, LeaseRequest, Refusal, Settlement
 from ai3ray.pool.faults import FAULTS
 from ai3ray.pool.pool import LEASE_S, ProviderPool
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import ProviderSettings, Settings
+from ai3ray.settings.model import ProviderSettings, Settings
 
 LIMITS = {"a": 1, "b": 2, "c": 3}
 RUN_LIMITS = {"r1": 1, "r2": 2, "r3": 5}

@@ -8,7 +8,7 @@ from ai3ray.pool.admission import Charge, admission_of, begun, ended
 from ai3ray.pool.allowance import Allowance
 from ai3ray.pool.lane import JITTER, RETURN_S, Lane, lane_of
 from ai3ray.registry.cards import ModelCard
-from ai3ray.settings import ProviderSettings
+from ai3ray.settings.model import ProviderSettings
 
 WISH = LeaseRequest(request_id="w", run_id="r", input_tokens=300)
 

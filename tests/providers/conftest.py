@@ -6,7 +6,7 @@ import pytest
 
 from ai3ray.domain.call import Message, ModelCall, Prompt, Timeouts
 from ai3ray.providers.build import build_provider
-from ai3ray.settings import ProviderSettings
+from ai3ray.settings.model import ProviderSettings
 from ai3ray.simulator import Pace, SimulatorSettings, running_in_thread
 
 TABLES = {

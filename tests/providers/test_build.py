@@ -6,13 +6,13 @@ import sys
 import pytest
 
 from ai3ray.errors import MissingKey, SettingsError
-from ai3ray.local_model import LocalModel
 from ai3ray.providers.anthropic import AnthropicChat
 from ai3ray.providers.build import build_provider, is_configured
 from ai3ray.providers.embedded import EmbeddedChat
 from ai3ray.providers.openai import OpenAIChat
 from ai3ray.providers.scripted import ScriptedChat
-from ai3ray.settings import ProviderSettings
+from ai3ray.settings.local_model import LocalModel
+from ai3ray.settings.model import ProviderSettings
 
 from .conftest import TABLES, asks
 
@@ -80,7 +80,8 @@ def test_the_scripted_wire_needs_nothing_and_the_local_one_its_files(tmp_path):
 
 def test_building_loads_no_sdk():
     code = (
-        "import sys; from ai3ray.providers.build import build_provider; from ai3ray.settings import ProviderSettings;"
+        "import sys; from ai3ray.providers.build import build_provider;"
+        "from ai3ray.settings.model import ProviderSettings;"
         "build_provider('a', ProviderSettings(wire='anthropic', base_url='http://x'), {});"
         "build_provider('o', ProviderSettings(base_url='http://x'), {});"
         "print({'anthropic', 'openai', 'httpx2', 'aiohttp'} & set(sys.modules))"

@@ -15,10 +15,10 @@ import pytest
 
 from ai3ray.domain.call import Message, ModelCall, Prompt
 from ai3ray.errors import ConnectFailed, ModelGone, StreamCut
-from ai3ray.local_model import LocalModel
 from ai3ray.providers import embedded_process
 from ai3ray.providers.embedded import ANSWER_TOKENS, SHORT_ANSWER_TOKENS, EmbeddedChat, fitting
 from ai3ray.providers.embedded_process import ServerProcess, usable_cores
+from ai3ray.settings.local_model import LocalModel
 from tests.providers.runtime import write_runtime
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -142,7 +142,7 @@ async def test_a_call_that_is_cancelled_while_the_process_starts_leaves_none_beh
 @LINUX
 async def test_the_process_ends_with_a_parent_that_is_killed(files, tmp_path):
     code = (
-        "import asyncio, sys; from pathlib import Path; from ai3ray.local_model import LocalModel\n"
+        "import asyncio, sys; from pathlib import Path; from ai3ray.settings.local_model import LocalModel\n"
         "from ai3ray.providers.embedded_process import ServerProcess\n"
         f"LocalModel.runtime = lambda model: Path({str(tmp_path / 'runtime')!r})\n"
         f"process = ServerProcess(LocalModel(Path({str(files.home)!r}), {files.given!r}))\n"

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import Settings, load_settings
+from ai3ray.settings.load import load_settings
+from ai3ray.settings.model import Settings
 
 TODAY = date(2026, 11, 22)
 

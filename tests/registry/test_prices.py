@@ -101,7 +101,7 @@ def test_more_cached_than_input_tokens_do_not_make_a_call_cheaper_than_free():
 
 def test_importing_and_loading_the_registry_leaves_genai_prices_alone():
     code = (
-        "import sys; from pathlib import Path; from ai3ray.settings import load_settings;"
+        "import sys; from pathlib import Path; from ai3ray.settings.load import load_settings;"
         "from ai3ray.registry.registry import Registry; import ai3ray.pool.pool;"
         "Registry.load(load_settings(env={'HOME': '/'}, cwd=Path('/')));"
         "bad = {'genai_prices', 'ray', 'duckdb', 'anthropic', 'openai'} & sys.modules.keys();"

@@ -12,7 +12,7 @@ from ai3ray.router.draws import Draws
 from ai3ray.router.filters import field
 from ai3ray.router.router import Router
 from ai3ray.router.wish import Conditions, Offer
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 
 from .conftest import TODAY, Random
 

@@ -13,7 +13,8 @@ from ai3ray.router.router import Router
 from ai3ray.router.tuning import Evidence, Tuning, load_tuning
 from ai3ray.router.weights import Weights, load_weights
 from ai3ray.router.wish import Conditions, Offer
-from ai3ray.settings import Settings, load_settings
+from ai3ray.settings.load import load_settings
+from ai3ray.settings.model import Settings
 
 
 @pytest.fixture

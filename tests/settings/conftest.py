@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from ai3ray.settings import Settings, load_settings
+from ai3ray.settings.load import load_settings
+from ai3ray.settings.model import Settings
 
 
 @pytest.fixture

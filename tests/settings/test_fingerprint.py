@@ -2,7 +2,7 @@
 
 import json
 
-from ai3ray.settings import settings_fingerprint
+from ai3ray.settings.fingerprint import settings_fingerprint
 
 KEY = "sk-ant-canary-0123456789"
 

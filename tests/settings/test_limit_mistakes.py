@@ -4,7 +4,7 @@ import pytest
 
 from ai3ray.errors import SettingsError
 from ai3ray.registry.registry import Registry
-from ai3ray.settings import settings_fingerprint
+from ai3ray.settings.fingerprint import settings_fingerprint
 
 LIMITS = ("max_concurrency", "start", "rpm", "tpm", "itpm", "otpm")
 

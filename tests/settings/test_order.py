@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ai3ray.settings import Settings, configured_providers, load_settings, merged_env
+from ai3ray.settings.configured import configured_providers
+from ai3ray.settings.load import load_settings, merged_env
+from ai3ray.settings.model import Settings
 
 
 def test_defaults_are_those_of_the_contract(load):

@@ -10,7 +10,7 @@ from functools import cache
 from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
-from ai3ray.packaged import prompt_text
+from ai3ray.settings.packaged import prompt_text
 from ai3ray.verifier.words import excerpt, shortened, wish, words
 
 RUN = 9

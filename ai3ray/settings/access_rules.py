@@ -7,7 +7,7 @@ import re
 
 from ai3ray.domain.access import AccessRules, CallerLimits, parse_api_keys
 from ai3ray.errors import SettingsError
-from ai3ray.settings import Settings
+from ai3ray.settings.model import Settings
 
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:]*:[0-9a-f:.]*")

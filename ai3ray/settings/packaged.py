@@ -11,7 +11,7 @@ _SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 def configs_dir() -> Path:
     """The folder of packaged configuration and prompts."""
-    here = Path(__file__).parent
+    here = Path(__file__).parent.parent
     inside = here / "configs"
     return inside if inside.is_dir() else here.parent / "configs"
 

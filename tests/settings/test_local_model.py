@@ -7,9 +7,9 @@ import os
 
 import pytest
 
-from ai3ray import local_model
 from ai3ray.errors import SettingsError
-from ai3ray.local_model import LocalModel
+from ai3ray.settings import local_model
+from ai3ray.settings.local_model import LocalModel
 
 CONTENT = b"GGUF and so on"
 

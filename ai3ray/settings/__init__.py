@@ -1,0 +1,1 @@
+"""Settings: reads them, explains mistakes in them, and tells two configurations apart."""

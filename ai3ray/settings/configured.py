@@ -1,0 +1,38 @@
+"""Which providers these settings and this environment can call, and where they listen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ai3ray.settings.local_model import LocalModel
+from ai3ray.settings.model import ProviderSettings, Settings
+
+
+def provider_url(provider: ProviderSettings, env: Mapping[str, str]) -> str | None:
+    """Where a provider listens: its variable, else its table; None for the vendor's own address."""
+    return (env.get(provider.base_url_env or "") or "").strip() or provider.base_url
+
+
+def configured_providers(settings: Settings, env: Mapping[str, str]) -> tuple[str, ...]:
+    """The providers that can be called: with a key, with an address of the user's own, or in need of neither.
+
+    The embedded one can be called where its files are installed.
+    """
+    return tuple(name for name, provider in settings.providers.items() if _is_configured(provider, env, settings))
+
+
+def local_model(settings: Settings) -> LocalModel:
+    """The embedded model's files as these settings have them."""
+    return LocalModel(home=settings.home.expanduser(), given=settings.local_model)
+
+
+def _is_configured(provider: ProviderSettings, env: Mapping[str, str], settings: Settings) -> bool:
+    if provider.wire == "scripted":
+        return True
+    if provider.wire == "local":
+        return local_model(settings).remedy() is None
+    if provider.base_url_env and (env.get(provider.base_url_env) or "").strip():
+        return True
+    if provider.api_key_env:
+        return bool((env.get(provider.api_key_env) or "").strip())
+    return provider.base_url is not None

@@ -1,0 +1,134 @@
+"""Everything a user can set, with its defaults: frozen and checked once."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, field_validator
+
+from ai3ray.domain.access import CallerLimits
+from ai3ray.domain.frozen import Frozen
+
+Wire = Literal["anthropic", "openai", "local", "scripted"]
+Admission = Literal["real", "reserved", "paced"]
+_PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+class ProviderSettings(Frozen):
+    """One provider account, from `[providers.NAME]`."""
+
+    wire: Wire = "openai"
+    """The protocol it speaks: `anthropic` Messages or `openai` Chat Completions."""
+    base_url: str | None = None
+    """Where it listens; the vendor's own address when absent."""
+    base_url_env: str | None = None
+    """Variable that overrides `base_url`."""
+    api_key_env: str | None = None
+    """Variable that holds the key; a provider without one needs no key."""
+    max_concurrency: int | None = Field(default=None, ge=1)
+    """Calls in flight, cluster-wide; AI3_MAX_CONCURRENCY_PER_PROVIDER when absent."""
+    start: int | None = Field(default=None, ge=1)
+    """Calls in flight to begin with, from where it is found out how many go well; 20 or `max_concurrency` at most."""
+    rpm: int | None = Field(default=None, ge=1)
+    """Requests per minute."""
+    tpm: int | None = Field(default=None, ge=1)
+    """Tokens per minute, both directions in one bucket."""
+    itpm: int | None = Field(default=None, ge=1)
+    """Input tokens per minute."""
+    otpm: int | None = Field(default=None, ge=1)
+    """Output tokens per minute."""
+    admission: Admission | None = None
+    """How it counts calls: `real` tokens, `reserved` by the cap, or `paced` by the second; as its vendor if absent."""
+    models: tuple[str, ...] = ()
+    """Ids it serves; the registry's models of this provider when empty."""
+
+
+class Settings(Frozen):
+    """Everything a user can set, with the defaults of the contract."""
+
+    home: Path = Path("~/.ai3ray")
+    """AI3_HOME: journal, head and logs live here; always absolute."""
+    server: str | None = None
+    """AI3_SERVER: URL of a server to use instead of the local head."""
+    server_key: SecretStr | None = None
+    """AI3_SERVER_KEY: the key sent to that server."""
+    planner_model: str | None = None
+    """AI3_PLANNER_MODEL: the best planner among the configured providers when absent."""
+    planner_maxtok: int = Field(default=4096, ge=1)
+    """AI3_PLANNER_MAXTOK: cap of the plan, in tokens."""
+    planner_temperature: float = Field(default=0.0, ge=0.0, le=2.0)
+    """AI3_PLANNER_TEMPERATURE: sent only to models that accept it."""
+    max_concurrency: int = Field(default=5, ge=1)
+    """AI3_MAX_CONCURRENCY: tasks in flight per run."""
+    max_runs: int = Field(default=16, ge=1)
+    """AI3_MAX_RUNS: active runs per head; more are queued."""
+    max_concurrency_per_provider: int = Field(default=3, ge=1)
+    """AI3_MAX_CONCURRENCY_PER_PROVIDER: calls in flight per provider, cluster-wide."""
+    verify: bool = True
+    """AI3_VERIFY: whether answers are judged and their content checked."""
+    repair_limit: int = Field(default=1, ge=0)
+    """AI3_REPAIR_LIMIT: how often a defect goes back to its author."""
+    max_tasks: int = Field(default=20, ge=1)
+    """AI3_MAX_TASKS: the most tasks a plan may have."""
+    budget_usd: float | None = Field(default=None, gt=0)
+    """AI3_BUDGET_USD: the most a run may cost."""
+    budget_day_usd: float | None = Field(default=None, gt=0)
+    """AI3_BUDGET_DAY_USD: the most that all runs of a head may cost per day (UTC)."""
+    head_idle_s: float = Field(default=900.0, gt=0)
+    """AI3_HEAD_IDLE_S: seconds without a run after which the local head leaves."""
+    local_model: str | None = None
+    """AI3_LOCAL_MODEL: path of a GGUF file for the embedded model."""
+    api_keys: str | None = Field(default=None, repr=False)
+    """AI3_API_KEYS: `NAME:SHA256:SCOPES`, comma separated."""
+    key_rpm: int | None = Field(default=None, ge=1)
+    """AI3_KEY_RPM: requests per minute of an API key that has no `[keys.NAME]` rpm of its own."""
+    key_usd_per_day: float | None = Field(default=None, gt=0)
+    """AI3_KEY_USD_PER_DAY: what the runs of such a key may cost per day (UTC), in US dollars."""
+    allowed_hosts: str | None = None
+    """AI3_ALLOWED_HOSTS: names by which the server may be asked, comma separated; its own address always may."""
+    allowed_origins: str | None = None
+    """AI3_ALLOWED_ORIGINS: web pages that may ask the server, as `https://name[:port]`, comma separated."""
+    keys: dict[str, CallerLimits] = {}
+    """`[keys.NAME]` tables by the name of the API key."""
+    router_preset: str | None = None
+    """AI3_ROUTER_PRESET: what routing goes by: a preset of `router.toml`, which names one itself when absent."""
+    runners: int = Field(default=1, ge=1, le=64)
+    """AI3_RUNNERS: runner processes of the local head."""
+    providers: dict[str, ProviderSettings] = {}
+    """`[providers.NAME]` tables by name."""
+    models: dict[str, Any] = Field(default={}, repr=False)
+    """The merged `models.toml`, as the registry reads it."""
+    router: dict[str, Any] = Field(default={}, repr=False)
+    """The merged `router.toml`, as the router reads it."""
+    explicit: frozenset[str] = frozenset()
+    """Names of the fields that the user set, as opposed to defaults."""
+    sources: dict[str, str] = Field(default={}, repr=False)
+    """Which file set what, such as `models.toml:models.gpt-6-luna`; for messages about it."""
+
+    @field_validator("budget_usd", "budget_day_usd", "head_idle_s", "key_usd_per_day")
+    @classmethod
+    def _finite(cls, value: float | None) -> float | None:
+        if value is not None and not math.isfinite(value):
+            raise ValueError("it has to be a finite number")
+        return value
+
+    @field_validator("providers")
+    @classmethod
+    def _nameable(cls, value: dict[str, ProviderSettings]) -> dict[str, ProviderSettings]:
+        for name in value:
+            if not _PROVIDER_NAME.fullmatch(name):
+                raise ValueError(f"a provider's name is letters, digits, '_', '.' and '-', not {name!r}")
+        return value
+
+    def provider_limit(self, name: str) -> int:
+        """Calls in flight allowed for this provider, cluster-wide."""
+        own = self.providers[name].max_concurrency if name in self.providers else None
+        return own or self.max_concurrency_per_provider
+
+    @property
+    def journal_path(self) -> Path:
+        """The DuckDB file of this home."""
+        return self.home / "journal.duckdb"
