@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ai3ray.api import arun, plan, run, stream
-    from ai3ray.client import Client
+    from ai3ray.client.client import Client
     from ai3ray.domain.events import Event
     from ai3ray.domain.plan import TaskGraph
     from ai3ray.domain.request import RunRequest
@@ -55,7 +55,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Client": "ai3ray.client",
+    "Client": "ai3ray.client.client",
     "Event": "ai3ray.domain.events",
     "RunRequest": "ai3ray.domain.request",
     "RunResult": "ai3ray.domain.result",

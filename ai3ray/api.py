@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any, TypeVar
 
-from ai3ray.client import Client, fill_request
+from ai3ray.client.client import Client, fill_request
 from ai3ray.connect import connect
 from ai3ray.domain.events import Event
 from ai3ray.domain.plan import TaskGraph

@@ -8,14 +8,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
-from ai3ray import doors
-from ai3ray.client import Client
+from ai3ray import locations
+from ai3ray.client.client import Client
+from ai3ray.client.local_head import Notify, ensure_head, find_head
 from ai3ray.domain.events import Stats
 from ai3ray.domain.listings import ModelView, PruneReport, RunRow, Table
 from ai3ray.domain.result import RunResult
 from ai3ray.errors import JournalLocked
 from ai3ray.executor.ray_join import cluster_address
-from ai3ray.headlink import Notify, ensure_head, find_head
 from ai3ray.settings.model import Settings
 
 LOCKED_S = 10.0
@@ -116,7 +116,7 @@ async def prune(settings: Settings, older_than_s: float, *, dry_run: bool = Fals
         if head is not None:
             async with Client(socket=head.socket) as client:
                 return await client.prune(older_than_s, dry_run=dry_run)
-        from ai3ray.offline import prune_offline
+        from ai3ray.client.journal_client import prune_offline
 
         try:
             return await prune_offline(settings, older_than_s, dry_run=dry_run)
@@ -139,7 +139,7 @@ async def _inline_socket(stack: AsyncExitStack, settings: Settings, env: Mapping
         if head is not None:
             notify(f"the local head (pid {head.pid}) owns this home: it serves the run")
             return head.socket
-        serving = doors.load("deployments.inline").inline_server(settings, env)
+        serving = locations.load("deployments.inline").inline_server(settings, env)
         try:
             path: Path = await stack.enter_async_context(serving)
         except JournalLocked as error:
@@ -150,7 +150,7 @@ async def _inline_socket(stack: AsyncExitStack, settings: Settings, env: Mapping
 
 async def _cluster_socket(stack: AsyncExitStack, settings: Settings, env: Mapping[str, str], address: str) -> Path:
     """The socket of an app in this process over the cluster's core."""
-    serving = doors.load("deployments.cluster").cluster_server(settings, env, address)
+    serving = locations.load("deployments.cluster").cluster_server(settings, env, address)
     path: Path = await stack.enter_async_context(serving)
     return path
 
@@ -161,7 +161,7 @@ async def _local_reading(stack: AsyncExitStack, settings: Settings, env: Mapping
         head = find_head(settings)
         if head is not None:
             return await stack.enter_async_context(Client(socket=head.socket))
-        from ai3ray.offline import open_offline  # DuckDB is loaded only when the file has to be read
+        from ai3ray.client.journal_client import open_offline  # DuckDB is loaded only when the file has to be read
 
         try:
             return await stack.enter_async_context(open_offline(settings, env))

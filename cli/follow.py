@@ -16,7 +16,7 @@ from .progress import Progress
 from .setup import Setup, say
 
 if TYPE_CHECKING:
-    from ai3ray.client import Client
+    from ai3ray.client.client import Client
     from ai3ray.domain.events import Event
     from ai3ray.domain.listings import Accepted
     from ai3ray.domain.request import RunRequest

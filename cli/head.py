@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from . import options
 
 if TYPE_CHECKING:
-    from ai3ray.headlink import HeadAddress
+    from ai3ray.client.local_head import HeadAddress
 
     from .setup import Setup
 
@@ -35,7 +35,7 @@ def down(config: options.Config = None) -> None:
     Examples:
       ai3 down
     """
-    from ai3ray.headlink import stop_head
+    from ai3ray.client.local_head import stop_head
 
     from .setup import complete, prepared
     from .streams import emit
@@ -51,7 +51,7 @@ def status(as_json: options.AsJson = False, config: options.Config = None) -> No
       ai3 status
       ai3 status --json | jq .pid
     """
-    from ai3ray.headlink import head_status
+    from ai3ray.client.local_head import head_status
 
     from .outcome import emit_json
     from .render_head import status_json, status_text
@@ -67,8 +67,8 @@ def status(as_json: options.AsJson = False, config: options.Config = None) -> No
 
 
 async def _kept(setup: Setup) -> HeadAddress:
-    from ai3ray.client import Client
-    from ai3ray.headlink import ensure_head
+    from ai3ray.client.client import Client
+    from ai3ray.client.local_head import ensure_head
 
     from .setup import say
 

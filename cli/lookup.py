@@ -73,7 +73,7 @@ async def decisions_of(setup: Setup, word: str) -> Sequence[Decision]:
 
 async def watched(setup: Setup, word: str, progress: Progress) -> RunResult:
     """Follow the run to its end; without a head there is only what the journal holds. Raises UnknownRun."""
-    from ai3ray.client import Client
+    from ai3ray.client.client import Client
 
     async with setup.reader() as reader:
         run_id = await run_id_of(reader, word)
@@ -107,7 +107,7 @@ async def cancelled(setup: Setup, word: str, notify: Callable[[str], None]) -> R
 
 async def _history(reader: Reading, run: RunResult, event_type: str = "%") -> Sequence[Event]:
     """The journal's events of a run. Of one that is going by SQL, because its event stream has no end."""
-    from ai3ray.client import Client
+    from ai3ray.client.client import Client
 
     if isinstance(reader, Client) and run.status in TERMINAL:  # a server's key may read and yet not use SQL
         async with aclosing(reader.events(run.run_id)) as events:

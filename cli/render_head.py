@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .figures import count
 
 if TYPE_CHECKING:
-    from ai3ray.headlink import HeadStatus
+    from ai3ray.client.local_head import HeadStatus
 
 
 def status_text(found: HeadStatus | None, home: Path) -> str:

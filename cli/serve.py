@@ -44,9 +44,9 @@ async def _served(setup: Setup, wish: ServingWish) -> None:
     import asyncio
     from contextlib import aclosing
 
-    from ai3ray.client import Client
+    from ai3ray.client.client import Client
+    from ai3ray.client.local_head import ensure_head
     from ai3ray.errors import HeadUnavailable
-    from ai3ray.headlink import ensure_head
 
     from .interrupt import Interrupts
     from .setup import say

@@ -15,7 +15,7 @@ from .streams import note
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ai3ray.client import Client
+    from ai3ray.client.client import Client
     from ai3ray.connect import Reading
     from ai3ray.domain.request import RunRequest
     from ai3ray.settings.model import Settings
@@ -44,7 +44,7 @@ class Setup:
 
     def filled(self, request: RunRequest, client: Client) -> RunRequest:
         """The request with what the settings say where the flags leave it open."""
-        from ai3ray.client import fill_request
+        from ai3ray.client.client import fill_request
 
         return fill_request(request, self.settings, remote=client.remote)
 

@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
+from ai3ray.client.head_paths import Place, place_of
+from ai3ray.client.local_head import SETTINGS_VARIABLE
 from ai3ray.errors import Ai3Error
-from ai3ray.headlink import SETTINGS_VARIABLE
 from ai3ray.settings.fingerprint import settings_fingerprint
 from ai3ray.settings.load import load_settings
 from ai3ray.settings.model import Settings
@@ -25,7 +26,6 @@ from ai3ray.settings.model import Settings
 from .front import Front
 from .gate import EngineGate
 from .guard import stand_guard
-from .place import Place, place_of
 from .ports import Host, Hosted, HostMaker
 from .processes import ended
 from .tenancy import Tenancy, claim

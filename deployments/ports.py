@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ai3ray.client.head_paths import Place
 from ai3ray.domain.serving import ServingWish
 from ai3ray.executor.port import Engine
 from ai3ray.settings.model import Settings
-
-from .place import Place
 
 
 class RayHosted(Engine, Protocol):

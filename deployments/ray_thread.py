@@ -12,10 +12,10 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
+from ai3ray.client.head_paths import Place
 from ai3ray.errors import EngineError
 from ai3ray.settings.model import Settings
 
-from .place import Place
 from .ports import Hosted, RayBoot, RayHandle
 from .processes import has_ended
 from .serve_door import RayServeDoor

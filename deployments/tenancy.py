@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from ai3ray import __version__
+from ai3ray.client.head_paths import Place
+from ai3ray.client.local_head import LOCK, NOTE, HeadAddress, answers, read_note
 from ai3ray.domain.events import utc_now
 from ai3ray.errors import HeadUnavailable
-from ai3ray.headlink import LOCK, NOTE, HeadAddress, answers, read_note
 
-from .place import Place
 from .processes import kill_orphaned_group
 from .server import listen
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ai3ray.client import Client
+from ai3ray.client.client import Client
+from ai3ray.client.local_head import ensure_head, stop_head
 from ai3ray.connect import connect
-from ai3ray.headlink import ensure_head, stop_head
 from ai3ray.settings.load import load_settings
 from ai3ray.settings.model import Settings
 from ai3ray.simulator import Simulator, running_in_thread

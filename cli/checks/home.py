@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ai3ray import doors
+from ai3ray.client.head_paths import place_of
+from ai3ray.client.local_head import NOTE, HeadAddress, answers, head_status, read_note
 from ai3ray.errors import Ai3Error, JournalLocked
-from ai3ray.headlink import NOTE, HeadAddress, answers, head_status, read_note
 
 from ..figures import count
 from .finding import Finding, State
@@ -58,7 +58,7 @@ def _writable(folder: Path) -> bool:
 
 def _sockets(path: Path) -> Finding:
     try:
-        place = doors.load("deployments.place").place_of(path)
+        place = place_of(path)
     except (Ai3Error, OSError) as error:
         return Finding("socket", "fail", str(error), "remove that folder, or choose a shorter AI3_HOME")
     return Finding("socket", "ok", str(place.socket))

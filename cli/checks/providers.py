@@ -108,7 +108,7 @@ def _judged(name: str, table: ProviderSettings, host: str, response: httpx.Respo
 
 
 async def _server(setup: Setup) -> Finding:
-    from ai3ray.client import Client
+    from ai3ray.client.client import Client
 
     url = setup.server or setup.settings.server
     try:

@@ -19,7 +19,7 @@ import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ai3ray.client import Client
+from ai3ray.client.client import Client
 from ai3ray.connect import connect
 from ai3ray.domain.request import RunRequest
 from ai3ray.simulator import Pace, Simulator, SimulatorSettings, running_in_thread

@@ -28,7 +28,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ai3ray.client import Client
+from ai3ray.client.client import Client
 from ai3ray.connect import connect
 from ai3ray.domain.call import ErrorInfo, Usage
 from ai3ray.domain.lease import Lease, LeaseRequest, Refusal, Settlement

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ai3ray.client import Client
+from ai3ray.client.client import Client
+from ai3ray.client.local_head import stop_head
 from ai3ray.connect import connect
 from ai3ray.domain.request import RunRequest
-from ai3ray.headlink import stop_head
 from ai3ray.simulator import Limits, Pace, Simulator, SimulatorSettings, running_in_thread
 from tests.conftest import make_home, quiet
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ai3ray.client import Client
+from ai3ray.client.client import Client
 from ai3ray.domain.events import Event
 from ai3ray.domain.result import RunResult
 from ai3ray.simulator.ledger import Call

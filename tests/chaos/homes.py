@@ -14,9 +14,9 @@ from typing import Literal
 
 import psutil
 
-from ai3ray.client import Client
+from ai3ray.client.client import Client
+from ai3ray.client.local_head import find_head, stop_head
 from ai3ray.connect import connect
-from ai3ray.headlink import find_head, stop_head
 from ai3ray.settings.load import load_settings
 from ai3ray.simulator import Simulator, SimulatorSettings, running_in_thread
 from tests.chaos.trap import Trap

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
+from ai3ray.client.local_head import find_head
 from ai3ray.domain.run import TERMINAL
 from ai3ray.errors import Ai3Error
-from ai3ray.headlink import find_head
 from tests.chaos.checks import Answer, Broken, Record, check, check_bills, check_history, record_of
 from tests.chaos.homes import AI3, Site, Victim, gone, until
 from tests.chaos.scenarios import BY_NAME, Scenario

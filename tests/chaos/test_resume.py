@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ai3ray.headlink import stop_head
+from ai3ray.client.local_head import stop_head
 from tests.chaos.checks import check_bills, check_history
 from tests.chaos.scenarios import BY_NAME
 from tests.chaos.striking import settled, started, submitted, to_the_end, undisturbed, words_of

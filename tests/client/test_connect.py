@@ -10,12 +10,12 @@ from contextlib import suppress
 import pytest
 
 from ai3ray import connect as connecting
-from ai3ray.client import Client
+from ai3ray.client.client import Client
+from ai3ray.client.journal_client import Offline
+from ai3ray.client.local_head import HeadAddress, ensure_head, find_head, stop_head
 from ai3ray.connect import connect, connect_for_reading, prune
 from ai3ray.domain.request import RunRequest
 from ai3ray.errors import HeadUnavailable, JournalLocked, RequestError, UnknownRun
-from ai3ray.headlink import HeadAddress, ensure_head, find_head, stop_head
-from ai3ray.offline import Offline
 from ai3ray.settings.load import load_settings, merged_env
 
 ECHO = RunRequest(prompt="say hi", plan={"tasks": [{"id": "a", "prompt": "say hi"}]}, verify=False)

@@ -8,9 +8,9 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from ai3ray.client.head_paths import Place
 from ai3ray.errors import EngineError
 from deployments.head import run_head, take_settings
-from deployments.place import Place
 from deployments.ports import Hosted
 from tests.deployments.memory import MemoryEngine
 

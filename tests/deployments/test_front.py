@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from ai3ray.client import Client
+from ai3ray.client.client import Client
 from ai3ray.domain.access import AccessRules
 from ai3ray.domain.serving import Serving, ServingWish
 from ai3ray.errors import EngineError, ServerRefused

@@ -17,10 +17,10 @@ import psutil
 import pytest
 
 from ai3ray import __version__
-from ai3ray.client import Client
+from ai3ray.client.client import Client
+from ai3ray.client.local_head import LOG, NOTE, HeadAddress, ensure_head, find_head, head_status, read_note, stop_head
 from ai3ray.domain.request import RunRequest
 from ai3ray.errors import HeadUnavailable, ServerRefused
-from ai3ray.headlink import LOG, NOTE, HeadAddress, ensure_head, find_head, head_status, read_note, stop_head
 from ai3ray.settings.model import ProviderSettings, Settings
 
 SCRIPT = Path(__file__).parent / "memory_head.py"

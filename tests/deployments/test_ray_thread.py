@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ai3ray.client.head_paths import Place
 from ai3ray.errors import EngineError
 from ai3ray.settings.model import Settings
-from deployments.place import Place
 from deployments.ray_thread import ray_host
 from tests.deployments.memory import MemoryEngine
 

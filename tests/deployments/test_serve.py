@@ -15,9 +15,9 @@ import pytest
 from httpx_sse import aconnect_sse
 from pydantic import SecretStr
 
-from ai3ray.client import Client
+from ai3ray.client.client import Client
+from ai3ray.client.local_head import find_head, head_status
 from ai3ray.domain.access import new_api_key
-from ai3ray.headlink import find_head, head_status
 from tests.conftest import Home
 from tests.executor.graphs import DIAMOND, asked, wide
 

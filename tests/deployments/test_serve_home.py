@@ -11,11 +11,11 @@ import click
 import pytest
 import yaml
 
-from ai3ray import doors
+from ai3ray import locations
+from ai3ray.client.head_paths import place_of
 from ai3ray.errors import HeadUnavailable, JournalLocked, SettingsError
 from ai3ray.settings.model import Settings
 from ai3ray.settings.packaged import configs_dir
-from deployments.place import place_of
 from deployments.tenancy import claim
 
 pytest.importorskip("ray.serve")
@@ -123,12 +123,12 @@ def test_the_app_is_made_when_it_is_asked_for_in_a_checkout_and_in_a_wheel(monke
     monkeypatch.setattr(serve, "prepared", lambda: made.append(1) or (None, None))
     assert "app" not in vars(serve)
     assert isinstance(serve.app, Application)
-    assert isinstance(doors.app, Application)  # what the YAML names: it is there in a wheel too
+    assert isinstance(locations.app, Application)  # what the YAML names: it is there in a wheel too
     assert len(made) == 2
     with pytest.raises(AttributeError):
         _ = serve.nothing
     with pytest.raises(AttributeError):
-        _ = doors.nothing
+        _ = locations.nothing
 
 
 def test_no_secret_travels_with_the_deployment():

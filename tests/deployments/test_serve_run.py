@@ -20,7 +20,7 @@ import pytest
 from httpx_sse import connect_sse
 from pydantic import SecretStr
 
-from ai3ray.client import Client
+from ai3ray.client.client import Client
 from ai3ray.domain.access import new_api_key
 from ai3ray.domain.request import RunRequest
 from tests.conftest import Home, make_home

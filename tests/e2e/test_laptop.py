@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ai3ray.headlink import find_head, stop_head
+from ai3ray.client.local_head import find_head, stop_head
 from ai3ray.simulator import Simulator
 from tests.conftest import Home, make_home
 from tests.executor.graphs import DIAMOND

@@ -6,7 +6,7 @@ import asyncio
 import time
 from contextlib import aclosing
 
-from ai3ray.client import Client
+from ai3ray.client.client import Client
 from ai3ray.simulator import Simulator
 from tests.executor.graphs import asked, wide
 

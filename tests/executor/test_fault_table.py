@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ai3ray.client import Client
+from ai3ray.client.client import Client
 from ai3ray.connect import connect
 from ai3ray.domain.events import Event
 from ai3ray.domain.result import RunResult

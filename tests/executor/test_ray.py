@@ -9,10 +9,10 @@ import signal
 import psutil
 import pytest
 
-from ai3ray.client import Client
+from ai3ray.client.client import Client
+from ai3ray.client.local_head import find_head
 from ai3ray.connect import connect
 from ai3ray.domain.listings import Accepted
-from ai3ray.headlink import find_head
 from ai3ray.simulator import Simulator
 from tests.conftest import Home, quiet
 from tests.executor.graphs import DIAMOND, asked, wide

@@ -19,8 +19,8 @@ from typing import Any
 
 from pydantic import ConfigDict, ValidationError
 
-from ai3ray import __version__, doors
-from ai3ray.client import Client
+from ai3ray import __version__, locations
+from ai3ray.client.client import Client
 from ai3ray.domain.frozen import Frozen
 from ai3ray.errors import HeadUnavailable, ServerRefused
 from ai3ray.settings.fingerprint import settings_fingerprint
@@ -229,7 +229,7 @@ async def _pause(deadline: float, message: str) -> None:
 
 def _head_command() -> list[str]:
     # -P: a json.py in the working directory must not be imported.
-    return [sys.executable, "-P", "-m", doors.module_name("deployments.head")]
+    return [sys.executable, "-P", "-m", locations.module_name("deployments.head")]
 
 
 def _launch(settings: Settings, env: Mapping[str, str], command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
@@ -266,7 +266,7 @@ def _head_environment(settings: Settings, env: Mapping[str, str]) -> dict[str, s
 
 def _python_path(inherited: str) -> str:
     """Ours, then the caller's made absolute. Site-packages stays where it is: behind the standard library."""
-    ours = str(doors.source_root())
+    ours = str(locations.source_root())
     installed = ours in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
     theirs = [os.path.abspath(entry) for entry in inherited.split(os.pathsep) if entry]  # noqa: PTH100 - no resolve
     return os.pathsep.join(theirs if installed else [ours, *theirs])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ai3ray.client.head_paths import RAY_BYTES, SOCKET_BYTES, place_of, private_folder
 from ai3ray.errors import SettingsError
-from deployments.place import RAY_BYTES, SOCKET_BYTES, place_of, private_folder
 
 
 def test_a_short_home_holds_its_own_sockets(short_path):
