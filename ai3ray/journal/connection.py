@@ -13,6 +13,7 @@ from duckdb import DuckDBPyConnection
 
 from ai3ray.errors import JournalError, JournalLocked
 from ai3ray.journal.migration import check_version, migrate
+from ai3ray.sql.values import one_line
 
 # DuckDB takes every core and most of the memory when not told otherwise, and can read any file.
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -58,13 +59,6 @@ async def connect(path: Path, *, read_only: bool, wait_s: float) -> DuckDBPyConn
         # No system tells when a file lock falls, so there is nothing to wait for but time.
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE_S)
-
-
-def one_line(error: BaseException) -> str:
-    """DuckDB's message without the excerpt of the query that it draws below."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    excerpt = next((n for n, line in enumerate(lines) if line.startswith("LINE ")), len(lines))
-    return " ".join(line.strip() for line in lines[:excerpt] if line.strip())
 
 
 def open_database(path: Path, *, read_only: bool = False, is_new: bool = True) -> DuckDBPyConnection:

@@ -24,10 +24,10 @@ from ai3ray.journal.file import JournalFile
 from ai3ray.journal.port import RunMeta
 from ai3ray.journal.pruning import cutoff, report_of
 from ai3ray.journal.sequencer import Sequencer
-from ai3ray.journal.sql_console import SqlConsole
-from ai3ray.journal.sql_isolated import IsolatedSql
-from ai3ray.journal.sql_process import SqlLimits
 from ai3ray.journal.tables import Tables
+from ai3ray.sql.console import SqlConsole
+from ai3ray.sql.isolated.desk import IsolatedSql
+from ai3ray.sql.isolated.query_process import SqlLimits
 
 _DELETED_AT_ONCE = 200
 """Runs that one transaction deletes: commits of runs that are going wait for it."""

@@ -7,21 +7,12 @@ import shutil
 import threading
 import weakref
 from pathlib import Path
-from typing import Protocol
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
 from ai3ray.errors import JournalError, JournalLocked
 from ai3ray.journal.connection import open_database
-
-
-class Cursors(Protocol):
-    """Whatever gives connections to the journal's database: an open file, or DuckDB's own connection."""
-
-    def cursor(self) -> DuckDBPyConnection:
-        """A connection of its own, to be closed soon."""
-        ...
 
 
 class JournalFile:

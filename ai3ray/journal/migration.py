@@ -7,7 +7,8 @@ from hashlib import sha256
 from duckdb import DuckDBPyConnection
 
 from ai3ray.errors import JournalError
-from ai3ray.journal.sql_files import migrations, views
+from ai3ray.journal.statements import migrations
+from ai3ray.sql.journal_views import views
 
 
 def check_version(connection: DuckDBPyConnection, *, or_older: bool) -> None:

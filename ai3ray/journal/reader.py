@@ -15,8 +15,8 @@ from ai3ray.domain.result import RunResult, run_result
 from ai3ray.domain.run import RunState
 from ai3ray.errors import UnknownRun
 from ai3ray.journal.connection import connect
-from ai3ray.journal.sql_console import SqlConsole
 from ai3ray.journal.tables import Tables
+from ai3ray.sql.console import SqlConsole
 
 
 class JournalReader:

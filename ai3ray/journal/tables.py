@@ -14,12 +14,12 @@ from ai3ray.domain.listings import RunRow
 from ai3ray.domain.run import fold
 from ai3ray.errors import JournalError
 from ai3ray.journal.clock import Clocks, RunClock
-from ai3ray.journal.connection import one_line
 from ai3ray.journal.entries import RunRecord, Span
-from ai3ray.journal.file import Cursors
 from ai3ray.journal.port import RunMeta
 from ai3ray.journal.pruning import Doomed
-from ai3ray.journal.sql_files import named_queries
+from ai3ray.journal.statements import named_queries
+from ai3ray.sql.port import Cursors
+from ai3ray.sql.values import one_line
 
 _ATTEMPT_FIELDS = tuple(Attempt.model_fields)
 _STATS_FIELDS = (

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from ai3ray.errors import JournalError, JournalLocked
-from ai3ray.journal.connection import one_line
+from ai3ray.sql.values import one_line
 
 # What a disk may say today and not say tomorrow, as the system words it and DuckDB passes it on.
 _PASSING = {

@@ -25,7 +25,7 @@ from ai3ray.domain.artifact import artifact_id
 from ai3ray.domain.events import TaskArtifact
 from ai3ray.errors import Ai3Error
 from ai3ray.journal.duckdb_store import DuckDBJournal
-from ai3ray.journal.sql_process import SqlLimits
+from ai3ray.sql.isolated.query_process import SqlLimits
 from tests.journal.histories import Step, whole_run
 
 RATE = 100

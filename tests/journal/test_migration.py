@@ -14,7 +14,8 @@ from ai3ray.journal import connection, writer
 from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.port import RunMeta
 from ai3ray.journal.reader import JournalReader
-from ai3ray.journal.sql_files import migrations, views
+from ai3ray.journal.statements import migrations
+from ai3ray.sql.journal_views import views
 from tests.journal.histories import attempt, whole_run
 
 TABLES = ("runs", "tasks", "attempts", "decisions", "events", "artifacts")

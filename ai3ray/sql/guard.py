@@ -8,7 +8,7 @@ import duckdb
 from duckdb import DuckDBPyConnection, StatementType
 
 from ai3ray.errors import RequestError
-from ai3ray.journal.connection import one_line
+from ai3ray.sql.values import one_line
 
 _EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?(\([^()]*\)\s*)?", re.IGNORECASE)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from ai3ray.errors import JournalError
-from ai3ray.journal.file import Cursors
+from ai3ray.sql.port import Cursors
 
 try:
     import resource

@@ -8,9 +8,10 @@ import duckdb
 import pytest
 
 from ai3ray.errors import RequestError
-from ai3ray.journal.sql_files import migrations, views
-from ai3ray.journal.sql_guard import refuse_side_doors, select_of
-from tests.journal.test_readme_queries import queries
+from ai3ray.journal.statements import migrations
+from ai3ray.sql.guard import refuse_side_doors, select_of
+from ai3ray.sql.journal_views import views
+from tests.sql.test_readme_queries import queries
 
 REFUSED = [
     "SELECT * FROM duckdb_settings()",

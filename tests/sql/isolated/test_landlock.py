@@ -12,8 +12,8 @@ import pytest
 TRY = """
 import json, os, socket, sys, threading
 from pathlib import Path
-from ai3ray.journal.sql_fence import fence_in
-from ai3ray.journal.sql_limits import tie_to
+from ai3ray.sql.isolated.landlock import fence_in
+from ai3ray.sql.isolated.limits import tie_to
 
 tie_to(os.getppid())
 inside, outside, port = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])

@@ -14,8 +14,8 @@ from typing import Any
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from ai3ray.journal.file import Cursors
-from ai3ray.journal.sql_files import views
+from ai3ray.sql.journal_views import views
+from ai3ray.sql.port import Cursors
 
 TABLES = ("runs", "tasks", "attempts", "decisions", "events", "artifacts", "verdicts")
 """What the contract promises, and what its views read; the rest of the journal is nobody's business."""

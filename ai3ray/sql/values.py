@@ -122,3 +122,10 @@ def _without_zones(query: str, types: list[str]) -> str:
 
 def _cell(value: Any, parse: bool) -> Any:
     return json.loads(value) if parse and value is not None else json_value(value)
+
+
+def one_line(error: BaseException) -> str:
+    """DuckDB's message without the excerpt of the query that it draws below."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    excerpt = next((n for n, line in enumerate(lines) if line.startswith("LINE ")), len(lines))
+    return " ".join(line.strip() for line in lines[:excerpt] if line.strip())

@@ -11,7 +11,7 @@ import pytest
 
 from ai3ray.errors import RequestError
 from ai3ray.journal.duckdb_store import DuckDBJournal
-from ai3ray.journal.sql_process import SqlLimits
+from ai3ray.sql.isolated.query_process import SqlLimits
 from tests.journal.histories import whole_run
 
 LIMITS = SqlLimits(wall_s=1.5, cpu_s=1, memory_bytes=400_000_000)
@@ -38,7 +38,7 @@ REFUSED = {
     "more columns than anybody reads": f"SELECT {', '.join('1' * 2000)}",
     "a row larger than an answer": "SELECT repeat('x', 8000001)",
 }
-"""What `test_sql_guard` tells, and this through the whole way."""
+"""What `test_guard` tells, and this through the whole way."""
 
 
 async def commits(journal: DuckDBJournal, runs: int = 5) -> list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai3ray.journal.sql_changes import Changes
+from ai3ray.sql.isolated.changes import Changes
 
 RUNS = st.sampled_from(["a", "b", "c"])
 ACTS = st.one_of(st.lists(RUNS, max_size=2), st.sampled_from(["mark", "delete", "forget"]))

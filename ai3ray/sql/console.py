@@ -14,12 +14,11 @@ from duckdb import DuckDBPyConnection
 
 from ai3ray.domain.listings import Table
 from ai3ray.errors import RequestError
-from ai3ray.journal.connection import one_line
-from ai3ray.journal.file import Cursors
-from ai3ray.journal.sql_guard import select_of
-from ai3ray.journal.sql_limits import stand_back
-from ai3ray.journal.sql_memory import HEADROOM, MemoryWatch
-from ai3ray.journal.sql_values import Answer, Capped, weight
+from ai3ray.sql.guard import select_of
+from ai3ray.sql.isolated.limits import stand_back
+from ai3ray.sql.memory_watch import HEADROOM, MemoryWatch
+from ai3ray.sql.port import Cursors
+from ai3ray.sql.values import Answer, Capped, one_line, weight
 
 __all__ = ["MAX_ANSWER_BYTES", "SqlConsole", "select_of"]
 

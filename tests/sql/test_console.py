@@ -14,7 +14,7 @@ import pytest
 
 from ai3ray.errors import RequestError
 from ai3ray.journal.duckdb_store import DuckDBJournal
-from ai3ray.journal.sql_console import select_of
+from ai3ray.sql.console import select_of
 from tests.journal.histories import whole_run
 
 CONTRACT = {
@@ -204,7 +204,7 @@ async def test_a_query_that_needs_more_than_its_memory_spills_nothing(
     disk: DuckDBJournal, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk is the journal's: a user's sort must not fill it, should it ever get that far."""
-    monkeypatch.setattr("ai3ray.journal.sql_memory.QUERY_BYTES", 1 << 40)
+    monkeypatch.setattr("ai3ray.sql.memory_watch.QUERY_BYTES", 1 << 40)
     with pytest.raises(RequestError, match="needs more memory"):
         await disk.query(GREEDY, timeout_s=PATIENT_S)
     assert {file.name for file in path.parent.iterdir()} <= {"journal.duckdb", "journal.duckdb.wal"}
@@ -240,8 +240,8 @@ async def test_a_query_that_holds_the_last_memory_gives_way_to_the_writer(
     disk: DuckDBJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Should queries ever get that far. Whoever is stopped for that is told so; nothing of the journal is lost."""
-    monkeypatch.setattr("ai3ray.journal.sql_memory.QUERY_BYTES", 1 << 40)
-    monkeypatch.setattr("ai3ray.journal.sql_memory.HEADROOM._grows_by", 4 << 30)  # else the process meets its own limit
+    monkeypatch.setattr("ai3ray.sql.memory_watch.QUERY_BYTES", 1 << 40)
+    monkeypatch.setattr("ai3ray.sql.memory_watch.HEADROOM._grows_by", 4 << 30)  # else the process meets its own limit
     hungry = """
         SELECT max(text) FROM range(100000000000) AS probe
         JOIN (SELECT range AS k, repeat(md5(range::VARCHAR), 1024) AS text FROM range(15000)) AS held

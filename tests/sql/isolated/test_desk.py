@@ -12,7 +12,7 @@ import pytest
 from ai3ray.errors import EngineError, JournalError, RequestError, Throttled
 from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.port import RunMeta
-from ai3ray.journal.sql_process import SqlLimits
+from ai3ray.sql.isolated.query_process import SqlLimits
 from tests.journal.histories import ENDED, whole_run
 
 COUNT = "SELECT count(*) AS runs FROM runs"
@@ -39,7 +39,7 @@ def copies(path: Path) -> list[Path]:
 
 
 def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "sql_child" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children() if "isolated.child" in " ".join(child.cmdline())]
 
 
 async def child_at_work() -> psutil.Process:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from ai3ray.errors import Throttled
-from ai3ray.journal.sql_turns import Turns
+from ai3ray.sql.isolated.queue import Turns
 
 
 class Asker:

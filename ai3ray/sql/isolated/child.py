@@ -1,6 +1,6 @@
 """The process that runs one stranger's query: shut in, on a copy of the journal, and then gone.
 
-`python -m ai3ray.journal.sql_child PARENT` reads a job as one line of JSON from its standard input and
+`python -m ai3ray.sql.isolated.child PARENT` reads a job as one line of JSON from its standard input and
 writes lines of JSON: the columns, rows in pieces, the end. What goes wrong is a line too; what breaks a
 limit ends the process, and the parent sees that. It imports little: it starts for every query.
 """
@@ -17,11 +17,10 @@ from typing import Any
 import duckdb
 
 from ai3ray.errors import RequestError
-from ai3ray.journal.connection import one_line
-from ai3ray.journal.sql_fence import SYSTEM, fence_in
-from ai3ray.journal.sql_guard import refuse_side_doors, select_of
-from ai3ray.journal.sql_limits import Walls, end_with_input, shut_in, tie_to
-from ai3ray.journal.sql_values import Answer, Capped
+from ai3ray.sql.guard import refuse_side_doors, select_of
+from ai3ray.sql.isolated.landlock import SYSTEM, fence_in
+from ai3ray.sql.isolated.limits import Walls, end_with_input, shut_in, tie_to
+from ai3ray.sql.values import Answer, Capped, one_line
 
 # `memory_limit` leaves room for what DuckDB does not count; at the wall itself a query dies less politely.
 _SHARE_OF_MEMORY = 0.5

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import psutil
 
-from ai3ray.journal.sql_process import _environment
+from ai3ray.sql.isolated.query_process import _environment
 
 ENDLESS = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE hash(a.range, b.range) = 7"
 ASK = f"""
@@ -51,7 +51,7 @@ def shut_in_child(tmp_path: Path, wall_s: float) -> Iterator[subprocess.Popen[by
     """The child's program with an endless query, started by hand."""
     duckdb.connect(tmp_path / "copy.duckdb").close()
     job = {"file": str(tmp_path / "copy.duckdb"), "query": ENDLESS, "max_rows": 1, "max_bytes": 1000}
-    command = [sys.executable, "-P", "-m", "ai3ray.journal.sql_child", str(os.getpid())]
+    command = [sys.executable, "-P", "-m", "ai3ray.sql.isolated.child", str(os.getpid())]
     with subprocess.Popen(command, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         process.stdin.write(json.dumps({**job, "walls": [1 << 30, 60, wall_s]}).encode() + b"\n")
@@ -91,6 +91,6 @@ def test_a_child_ends_by_its_own_clock_when_its_parent_hangs(tmp_path: Path) -> 
 
 
 def test_a_child_whose_parent_is_gone_already_does_not_begin(tmp_path: Path) -> None:
-    command = [sys.executable, "-P", "-m", "ai3ray.journal.sql_child", "1"]
+    command = [sys.executable, "-P", "-m", "ai3ray.sql.isolated.child", "1"]
     done = subprocess.run(command, env=_environment(), input=b"{}\n", capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (1, b"")

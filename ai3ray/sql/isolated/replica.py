@@ -15,9 +15,9 @@ from pathlib import Path
 import duckdb
 
 from ai3ray.errors import EngineError
-from ai3ray.journal.connection import one_line
-from ai3ray.journal.sql_changes import Changes
-from ai3ray.journal.sql_copy import CopyStopped, CopyWriter
+from ai3ray.sql.isolated.changes import Changes
+from ai3ray.sql.isolated.copy import CopyStopped, CopyWriter
+from ai3ray.sql.values import one_line
 
 log = logging.getLogger(__name__)
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from ai3ray.domain.listings import Table
 from ai3ray.errors import EngineError, JournalError, RequestError, Throttled
-from ai3ray.journal.file import Cursors
-from ai3ray.journal.sql_changes import Changes
-from ai3ray.journal.sql_copy import CopyWriter
-from ai3ray.journal.sql_limits import stand_back
-from ai3ray.journal.sql_process import CopyBroken, SqlLimits, started
-from ai3ray.journal.sql_replica import Generation, Replica, Workshop
-from ai3ray.journal.sql_turns import Turns
+from ai3ray.sql.isolated.changes import Changes
+from ai3ray.sql.isolated.copy import CopyWriter
+from ai3ray.sql.isolated.limits import stand_back
+from ai3ray.sql.isolated.query_process import CopyBroken, SqlLimits, started
+from ai3ray.sql.isolated.queue import Turns
+from ai3ray.sql.isolated.replica import Generation, Replica, Workshop
+from ai3ray.sql.port import Cursors
 
 
 class IsolatedSql:

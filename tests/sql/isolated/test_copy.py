@@ -10,7 +10,7 @@ import pytest
 
 from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.port import RunMeta
-from ai3ray.journal.sql_copy import TABLES, CopyStopped, CopyWriter
+from ai3ray.sql.isolated.copy import TABLES, CopyStopped, CopyWriter
 from tests.journal.histories import Step, whole_run
 
 OWNERS = ("", "alice", "bob")

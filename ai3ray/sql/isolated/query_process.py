@@ -18,9 +18,9 @@ import duckdb
 from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.listings import Table
 from ai3ray.errors import EngineError, RequestError
-from ai3ray.journal.sql_limits import Walls
+from ai3ray.sql.isolated.limits import Walls
 
-_ROOTS = (Path(__file__).parents[2], Path(duckdb.__file__).parents[1])
+_ROOTS = (Path(__file__).parents[3], Path(duckdb.__file__).parents[1])
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX", "SYSTEMROOT")
 _GRACE_S = 1.0
 _SLACK_BYTES = 1_000_000
@@ -141,7 +141,7 @@ async def started(answer_bytes: int) -> AsyncIterator[SqlProcess]:
         answer_bytes: of the largest answer that it may give.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "ai3ray.journal.sql_child", str(os.getpid())),
+        *(sys.executable, "-P", "-m", "ai3ray.sql.isolated.child", str(os.getpid())),
         env=_environment(),
         cwd="/",
         stdin=PIPE,

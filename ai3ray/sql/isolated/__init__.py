@@ -1,0 +1,1 @@
+"""SQL of a server's callers: each query runs in a process of its own, on a copy of the journal."""
