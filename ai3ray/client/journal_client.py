@@ -84,7 +84,7 @@ async def open_offline(settings: Settings, env: Mapping[str, str]) -> AsyncItera
 
 async def prune_offline(settings: Settings, older_than_s: float, *, dry_run: bool) -> PruneReport:
     """Delete old runs in the journal's file; a home without one has none. Raises JournalLocked."""
-    from ai3ray.journal.duckdb_store import DuckDBJournal
+    from ai3ray.journal.store import DuckDBJournal
 
     if not settings.journal_path.exists():
         return PruneReport(runs=0, events=0, bytes=0, dry_run=dry_run)

@@ -19,7 +19,7 @@ from ai3ray.executor.link import Link
 from ai3ray.executor.port import CoreLink
 from ai3ray.executor.recovery import close_ended_runs
 from ai3ray.executor.runner import PlannerSettings, Runner
-from ai3ray.journal.duckdb_store import DuckDBJournal
+from ai3ray.journal.store import DuckDBJournal
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.providers.build import build_provider, import_sdks
 from ai3ray.registry.registry import Registry

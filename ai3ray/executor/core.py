@@ -29,8 +29,8 @@ from ai3ray.executor.port import Crew, Entries, Feed, FeedItem, Granted, Sync, S
 from ai3ray.executor.recovery import lost_calls
 from ai3ray.executor.roster import Roster
 from ai3ray.executor.turnstile import Turnstile, until_midnight_s
-from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.port import RunMeta
+from ai3ray.journal.store import DuckDBJournal
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.model import Settings

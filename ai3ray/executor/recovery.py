@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.run import RunState
-from ai3ray.journal.duckdb_store import DuckDBJournal
+from ai3ray.journal.store import DuckDBJournal
 
 _ENDED_WITH_CALLS_OPEN = """
 select distinct run_id from attempts join runs using (run_id) where attempts.status = 'started' and runs.complete

@@ -12,11 +12,11 @@ import duckdb
 
 from ai3ray.errors import JournalError
 from ai3ray.journal.connection import compact
+from ai3ray.journal.database import JournalFile
+from ai3ray.journal.disk_errors import DiskTrouble, for_good, for_now
 from ai3ray.journal.entries import Barrier, Entry
-from ai3ray.journal.file import JournalFile
 from ai3ray.journal.rows import batch_of
 from ai3ray.journal.sequencer import Sequencer
-from ai3ray.journal.trouble import DiskTrouble, for_good, for_now
 from ai3ray.journal.writer import Alone, Writer
 from ai3ray.sql.values import one_line
 

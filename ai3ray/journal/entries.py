@@ -10,8 +10,8 @@ from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event
 from ai3ray.domain.run import RunState
 from ai3ray.errors import JournalError
-from ai3ray.journal.clock import RunClock
 from ai3ray.journal.port import RunMeta
+from ai3ray.journal.run_clock import RunClock
 
 
 class Snapshot(NamedTuple):

@@ -11,10 +11,10 @@ from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event, utc_now
 from ai3ray.domain.listings import PruneReport, RunRow
 from ai3ray.domain.run import RunState, seconds_between
-from ai3ray.journal.clock import Clock, Monotonic, RunClock
 from ai3ray.journal.entries import Barrier, Queued, RunRecord
 from ai3ray.journal.port import RunMeta
 from ai3ray.journal.pruning import Doomed, cutoff, report_of
+from ai3ray.journal.run_clock import Clock, Monotonic, RunClock
 from ai3ray.journal.sequencer import Sequencer
 
 _FOR_EVER = 1 << 62

@@ -11,9 +11,9 @@ from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event, parse_event
 from ai3ray.domain.run import RunState, advance
 from ai3ray.errors import IllegalTransition, JournalError, KeyReused, UnknownRun
-from ai3ray.journal.clock import Clocks, RunClock
 from ai3ray.journal.entries import Entry, RunRecord, Snapshot, Span
 from ai3ray.journal.port import RunMeta
+from ai3ray.journal.run_clock import Clocks, RunClock
 
 FINISHED_KEPT = 8
 WAITING_BYTES = 64 << 20

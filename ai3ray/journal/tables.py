@@ -13,10 +13,10 @@ from ai3ray.domain.events import Stats, parse_event
 from ai3ray.domain.listings import RunRow
 from ai3ray.domain.run import fold
 from ai3ray.errors import JournalError
-from ai3ray.journal.clock import Clocks, RunClock
 from ai3ray.journal.entries import RunRecord, Span
 from ai3ray.journal.port import RunMeta
 from ai3ray.journal.pruning import Doomed
+from ai3ray.journal.run_clock import Clocks, RunClock
 from ai3ray.journal.statements import named_queries
 from ai3ray.sql.port import Cursors
 from ai3ray.sql.values import one_line

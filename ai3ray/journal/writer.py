@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from ai3ray.journal.file import JournalFile
+from ai3ray.journal.database import JournalFile
+from ai3ray.journal.disk_errors import told_apart
 from ai3ray.journal.rows import Batch
-from ai3ray.journal.trouble import told_apart
 
 Alone = Callable[[], AbstractContextManager[None]]
 

@@ -24,7 +24,7 @@ import duckdb
 from ai3ray.domain.artifact import artifact_id
 from ai3ray.domain.events import TaskArtifact
 from ai3ray.errors import Ai3Error
-from ai3ray.journal.duckdb_store import DuckDBJournal
+from ai3ray.journal.store import DuckDBJournal
 from ai3ray.sql.isolated.query_process import SqlLimits
 from tests.journal.histories import Step, whole_run
 

@@ -11,7 +11,7 @@ from random import Random
 import duckdb
 
 from ai3ray.journal.connection import open_database
-from ai3ray.journal.duckdb_store import DuckDBJournal
+from ai3ray.journal.store import DuckDBJournal
 from tests.bench.journal_runs import KINDS, MODELS, interleaved
 
 VIEWS = (

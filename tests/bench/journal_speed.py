@@ -15,7 +15,7 @@ from ai3ray.executor.build import build_core
 from ai3ray.executor.core import Core
 from ai3ray.executor.link import Link
 from ai3ray.executor.port import Entries, Granted, Sync, Synced
-from ai3ray.journal.duckdb_store import DuckDBJournal
+from ai3ray.journal.store import DuckDBJournal
 from ai3ray.settings.load import load_settings
 from ai3ray.settings.model import Settings
 from tests.bench.journal_runs import interleaved

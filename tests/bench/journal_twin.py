@@ -17,8 +17,8 @@ from ai3ray.executor.inline import InlineCrew
 from ai3ray.executor.isolation import ProcessIsolation
 from ai3ray.executor.link import Link
 from ai3ray.executor.runner import PlannerSettings, Runner
-from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.memory import MemoryJournal
+from ai3ray.journal.store import DuckDBJournal
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.providers.scripted import Said, ScriptedChat
 from ai3ray.registry.registry import Registry

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.memory import MemoryJournal
+from ai3ray.journal.store import DuckDBJournal
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 from ai3ray.domain.events import Final, PlanProgress, TaskStart, TextDelta, Warned, parse_event
 from ai3ray.domain.run import fold
 from ai3ray.errors import IllegalTransition, JournalError, KeyReused, UnknownRun
-from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.memory import MemoryJournal
 from ai3ray.journal.port import Journal, RunMeta
+from ai3ray.journal.store import DuckDBJournal
 from tests.journal.histories import ENDED, MODEL, attempt, planned, started, whole_run
 
 AnyJournal = MemoryJournal | DuckDBJournal

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from ai3ray.domain.events import parse_event
 from ai3ray.domain.run import fold
-from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.reader import JournalReader
+from ai3ray.journal.store import DuckDBJournal
 
 WRITE = """
 import asyncio, itertools, resource, sys
 from pathlib import Path
 from ai3ray.errors import JournalError
-from ai3ray.journal.duckdb_store import DuckDBJournal
+from ai3ray.journal.store import DuckDBJournal
 from tests.journal.histories import started, whole_run
 
 async def write(journal, run_id):

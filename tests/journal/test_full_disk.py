@@ -11,11 +11,11 @@ import pytest
 from ai3ray.domain.events import Event, PlanProgress, Warned
 from ai3ray.errors import JournalError, RequestError, UnknownRun
 from ai3ray.journal import commits, sequencer
-from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.entries import Queued
 from ai3ray.journal.port import RunMeta
 from ai3ray.journal.reader import JournalReader
 from ai3ray.journal.rows import batch_of
+from ai3ray.journal.store import DuckDBJournal
 from tests.journal.full_disk import fill_log, full_disk, log_of
 from tests.journal.histories import attempt, planned, started, whole_run
 

@@ -14,14 +14,14 @@ import duckdb
 import pytest
 
 from ai3ray.errors import JournalError, JournalLocked, UnknownRun
-from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.reader import JournalReader
+from ai3ray.journal.store import DuckDBJournal
 from tests.journal.histories import whole_run
 
 HOLD = """
 import asyncio, sys
 from pathlib import Path
-from ai3ray.journal.duckdb_store import DuckDBJournal
+from ai3ray.journal.store import DuckDBJournal
 
 async def main():
     journal = await DuckDBJournal.open(Path(sys.argv[1]))
@@ -36,7 +36,7 @@ asyncio.run(main())
 KILLED = """
 import asyncio, os, sys
 from pathlib import Path
-from ai3ray.journal.duckdb_store import DuckDBJournal
+from ai3ray.journal.store import DuckDBJournal
 from tests.journal.histories import whole_run
 
 async def main():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.port import RunMeta
+from ai3ray.journal.store import DuckDBJournal
 from tests.journal.histories import attempt, started
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from ai3ray.domain.events import parse_event
 from ai3ray.domain.run import RunState, fold
 from ai3ray.errors import IllegalTransition
-from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.memory import MemoryJournal
 from ai3ray.journal.port import Journal
 from ai3ray.journal.reader import JournalReader
+from ai3ray.journal.store import DuckDBJournal
 from tests.journal.histories import Step, planned, started, steps
 
 OPENING = [Step((started(),)), Step((planned(("a", "b")),))]

@@ -13,11 +13,10 @@ import pytest
 
 from ai3ray.domain.events import Final, PlanProgress
 from ai3ray.errors import JournalError, UnknownRun
-from ai3ray.journal import duckdb_store
-from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.memory import MemoryJournal
 from ai3ray.journal.port import Journal, RunMeta
 from ai3ray.journal.pruning import cutoff
+from ai3ray.journal.store import DuckDBJournal
 from tests.journal.histories import Step, answered, attempt, started, whole_run
 
 DAY_S = 86_400.0

@@ -9,7 +9,7 @@ import pytest
 
 from ai3ray.domain.events import parse_event
 from ai3ray.domain.run import fold
-from ai3ray.journal.duckdb_store import DuckDBJournal
+from ai3ray.journal.store import DuckDBJournal
 from tests.journal.full_disk import log_of
 from tests.journal.histories import whole_run
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from ai3ray.errors import RequestError
-from ai3ray.journal.duckdb_store import DuckDBJournal
+from ai3ray.journal.store import DuckDBJournal
 from ai3ray.sql.console import select_of
 from tests.journal.histories import whole_run
 

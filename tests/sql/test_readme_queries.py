@@ -13,7 +13,7 @@ from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import AssembleStart, Final, PlanProgress, TaskRetry, TaskStart, TaskVerified
 from ai3ray.domain.listings import Table
 from ai3ray.domain.verdict import Defect, Verdict
-from ai3ray.journal.duckdb_store import DuckDBJournal
+from ai3ray.journal.store import DuckDBJournal
 from tests.journal.histories import ENDED, answered, attempt, started
 
 README = Path(__file__).parents[2] / "README.md"

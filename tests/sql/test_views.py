@@ -6,7 +6,7 @@ import pytest
 
 from ai3ray.domain.events import TaskVerified
 from ai3ray.domain.verdict import Defect, Verdict
-from ai3ray.journal.duckdb_store import DuckDBJournal
+from ai3ray.journal.store import DuckDBJournal
 from tests.journal.histories import attempt, whole_run
 
 

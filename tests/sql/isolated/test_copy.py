@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.port import RunMeta
+from ai3ray.journal.store import DuckDBJournal
 from ai3ray.sql.isolated.copy import TABLES, CopyStopped, CopyWriter
 from tests.journal.histories import Step, whole_run
 

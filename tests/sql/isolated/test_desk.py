@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from ai3ray.errors import EngineError, JournalError, RequestError, Throttled
-from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.port import RunMeta
+from ai3ray.journal.store import DuckDBJournal
 from ai3ray.sql.isolated.query_process import SqlLimits
 from tests.journal.histories import ENDED, whole_run
 

@@ -21,7 +21,7 @@ ENDLESS = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE hash(
 ASK = f"""
 import asyncio, sys
 from pathlib import Path
-from ai3ray.journal.duckdb_store import DuckDBJournal
+from ai3ray.journal.store import DuckDBJournal
 
 async def main():
     journal = await DuckDBJournal.open(Path(sys.argv[1]))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ai3ray.errors import RequestError
-from ai3ray.journal.duckdb_store import DuckDBJournal
+from ai3ray.journal.store import DuckDBJournal
 from ai3ray.sql.isolated.query_process import SqlLimits
 from tests.journal.histories import whole_run
 

@@ -15,9 +15,9 @@ from ai3ray.domain.result import run_result
 from ai3ray.executor.conductor import Conductor
 from ai3ray.executor.port import Outcome, Ref, TaskJob
 from ai3ray.executor.roster import Roster
-from ai3ray.journal.clock import RunClock
-from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.memory import MemoryJournal
+from ai3ray.journal.run_clock import RunClock
+from ai3ray.journal.store import DuckDBJournal
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.load import load_settings
 from tests.executor.graphs import wide

@@ -11,8 +11,8 @@ import pytest
 from ai3ray.domain.artifact import artifact_id
 from ai3ray.domain.events import RunStart, Warned
 from ai3ray.errors import JournalError, KeyReused
-from ai3ray.journal.duckdb_store import DuckDBJournal
 from ai3ray.journal.port import RunMeta
+from ai3ray.journal.store import DuckDBJournal
 from tests.journal.histories import MODEL, attempt, planned, started, whole_run
 
 

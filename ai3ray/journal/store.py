@@ -16,13 +16,13 @@ from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event, Stats, utc_now
 from ai3ray.domain.listings import PruneReport, RunRow, Table
 from ai3ray.domain.run import RunState
-from ai3ray.journal.clock import Clock, Monotonic, RunClock
 from ai3ray.journal.commits import Commits
 from ai3ray.journal.connection import connect
+from ai3ray.journal.database import JournalFile
 from ai3ray.journal.entries import Queued
-from ai3ray.journal.file import JournalFile
 from ai3ray.journal.port import RunMeta
 from ai3ray.journal.pruning import cutoff, report_of
+from ai3ray.journal.run_clock import Clock, Monotonic, RunClock
 from ai3ray.journal.sequencer import Sequencer
 from ai3ray.journal.tables import Tables
 from ai3ray.sql.console import SqlConsole
