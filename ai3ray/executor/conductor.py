@@ -33,8 +33,8 @@ from ai3ray.errors import Ai3Error, BudgetSpent, RunError, RunnerLost
 from ai3ray.executor.port import AssembleJob, Crew, Outcome, PlanJob, Ref, TaskJob
 from ai3ray.executor.roster import Roster
 from ai3ray.journal.port import Journal
-from ai3ray.planner.task_prompt import context_of
 from ai3ray.planner.template import template_plan
+from ai3ray.prompts.task_prompt import context_of
 
 log = logging.getLogger(__name__)
 

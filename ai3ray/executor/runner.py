@@ -33,7 +33,7 @@ from ai3ray.executor.jobs import Jobs
 from ai3ray.executor.link import EntriesRefused, Link, WishRefused
 from ai3ray.executor.port import Assembled, AssembleJob, Entries, Outcome, PlanJob, Planned, TaskJob
 from ai3ray.planner.planner import make_plan
-from ai3ray.planner.task_prompt import Repair, build_task_prompt
+from ai3ray.prompts.task_prompt import Repair, build_task_prompt
 from ai3ray.verifier.check import check, needs_isolation
 from ai3ray.verifier.clean import clean_output
 from ai3ray.verifier.judge import judge_prompt, read_verdict

@@ -11,7 +11,7 @@ from ai3ray.errors import PlanError, ProviderError, RunError
 from ai3ray.planner.port import Ask
 from ai3ray.planner.reading import read_plan
 from ai3ray.planner.schema import plan_schema
-from ai3ray.planner.text import cut, one_line
+from ai3ray.prompts.text import cut, one_line
 from ai3ray.settings.packaged import prompt_text, prompt_with
 
 MAX_SHOWN_REPLY = 24_000

@@ -157,7 +157,7 @@ async def test_a_run_with_a_call_on_its_way_to_the_disk_is_left_alone(disk: Duck
 
 
 async def test_runs_go_on_while_others_are_deleted(disk: DuckDBJournal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duckdb_store, "_DELETED_AT_ONCE", 2)
+    monkeypatch.setattr(store, "_DELETED_AT_ONCE", 2)
     for number in range(9):
         await put_run(disk, f"old{number}")
     pruning = asyncio.create_task(disk.prune(0))

@@ -5,7 +5,7 @@ import pytest
 from ai3ray.domain.call import Reply, Usage
 from ai3ray.domain.plan import KINDS, Task, parse_graph
 from ai3ray.domain.request import RunRequest
-from ai3ray.planner.task_prompt import build_task_prompt
+from ai3ray.prompts.task_prompt import build_task_prompt
 from ai3ray.simulator.asked import Asked
 from ai3ray.simulator.author import write
 from ai3ray.simulator.plans import write_plan

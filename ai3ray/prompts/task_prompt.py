@@ -17,8 +17,8 @@ from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import Checks, Task
 from ai3ray.domain.request import ContextText, RunRequest
 from ai3ray.domain.verdict import Defect
-from ai3ray.planner.portable import portable_schema
-from ai3ray.planner.text import cut, one_line, shares
+from ai3ray.prompts.portable_schema import portable_schema
+from ai3ray.prompts.text import cut, one_line, shares
 from ai3ray.settings.packaged import prompt_text, prompt_with
 
 MAX_DEPENDENCY = 48_000

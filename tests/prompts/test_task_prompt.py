@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ai3ray.domain.call import Prompt
 from ai3ray.domain.plan import Checks, Task
 from ai3ray.domain.request import ContextText, RunRequest
-from ai3ray.planner.task_prompt import MAX_DEPENDENCIES, MAX_DEPENDENCY, build_task_prompt, context_of
+from ai3ray.prompts.task_prompt import MAX_DEPENDENCIES, MAX_DEPENDENCY, build_task_prompt, context_of
 
 FENCE = "5f1e9c0ab2"
 TASKS = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ai3ray.planner.portable import portable_schema
+from ai3ray.prompts.portable_schema import portable_schema
 
 
 def test_objects_are_closed_their_fields_required_and_bounds_left_to_the_check():

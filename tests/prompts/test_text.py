@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ai3ray.planner.text import cut, one_line, shares
+from ai3ray.prompts.text import cut, one_line, shares
 
 
 @settings(deadline=None, database=None)
