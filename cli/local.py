@@ -31,8 +31,8 @@ def install(config: options.Config = None) -> None:
     """
     from dataclasses import replace
 
-    from ai3ray.local_install import install as install_files
-    from ai3ray.local_install import missing
+    from ai3ray.providers.embedded.install import install as install_files
+    from ai3ray.providers.embedded.install import missing
     from ai3ray.settings.configured import local_model
 
     from .setup import prepared, say

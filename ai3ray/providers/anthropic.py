@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from ai3ray.domain.call import FinishReason, ModelCall, Prompt, Reply
 from ai3ray.errors import MalformedReply
 from ai3ray.providers.exchange import Exchange
+from ai3ray.providers.failures.translate import Line
 from ai3ray.providers.port import OnText
-from ai3ray.providers.reading import ErrorInBody, Heard, json_object, mapping, text
+from ai3ray.providers.reply_parser import ErrorInBody, Heard, json_object, mapping, text
 from ai3ray.providers.sdk import Late, connection_limits, transport_timeouts
 from ai3ray.providers.sse import Event
-from ai3ray.providers.translate import Line
 from ai3ray.providers.usage import Told, count
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ai3ray.errors import MissingKey, SettingsError
 from ai3ray.providers.anthropic import AnthropicChat
-from ai3ray.providers.embedded import EmbeddedChat
+from ai3ray.providers.embedded.adapter import EmbeddedChat
 from ai3ray.providers.openai import OpenAIChat
 from ai3ray.providers.port import ChatModel
 from ai3ray.providers.scripted import ScriptedChat

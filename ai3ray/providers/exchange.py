@@ -9,12 +9,12 @@ from typing import Any, Protocol
 
 from ai3ray.domain.call import ModelCall, Reply
 from ai3ray.errors import MalformedReply, StreamCut
-from ai3ray.providers.clock import Limit
+from ai3ray.providers.failures.deadline import Limit
+from ai3ray.providers.failures.translate import Line, request_id
 from ai3ray.providers.port import OnText
 from ai3ray.providers.rates import rate_headers
-from ai3ray.providers.reading import ErrorInBody, Reading, json_object
+from ai3ray.providers.reply_parser import ErrorInBody, Reading, json_object
 from ai3ray.providers.sse import Event, EventDecoder
-from ai3ray.providers.translate import Line, request_id
 from ai3ray.providers.usage import settle_usage
 
 LINGER_S = 0.5

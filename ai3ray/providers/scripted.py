@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ai3ray.domain.call import FinishReason, ModelCall, Reply, Usage
 from ai3ray.errors import ProviderError
-from ai3ray.providers.clock import Limit
+from ai3ray.providers.failures.deadline import Limit
 from ai3ray.providers.port import OnText
 from ai3ray.providers.usage import estimate, prompt_text
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from ai3ray import local_install
+from ai3ray.providers.embedded import install as installing
 from ai3ray.settings import local_model
 from ai3ray.settings.local_model import LocalModel
 from cli.edge import ended
@@ -38,7 +38,7 @@ def weights(tmp_path, monkeypatch):
         installs.append(names)
         file.touch()
 
-    monkeypatch.setattr(local_install, "install", install)
+    monkeypatch.setattr(installing, "install", install)
     return installs
 
 

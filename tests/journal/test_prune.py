@@ -13,6 +13,7 @@ import pytest
 
 from ai3ray.domain.events import Final, PlanProgress
 from ai3ray.errors import JournalError, UnknownRun
+from ai3ray.journal import store
 from ai3ray.journal.memory import MemoryJournal
 from ai3ray.journal.port import Journal, RunMeta
 from ai3ray.journal.pruning import cutoff

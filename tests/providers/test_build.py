@@ -8,7 +8,7 @@ import pytest
 from ai3ray.errors import MissingKey, SettingsError
 from ai3ray.providers.anthropic import AnthropicChat
 from ai3ray.providers.build import build_provider, is_configured
-from ai3ray.providers.embedded import EmbeddedChat
+from ai3ray.providers.embedded.adapter import EmbeddedChat
 from ai3ray.providers.openai import OpenAIChat
 from ai3ray.providers.scripted import ScriptedChat
 from ai3ray.settings.local_model import LocalModel

@@ -1,4 +1,4 @@
-"""Each way a provider fails is one class of our tree, with its fields; see also test_kinds.py."""
+"""Each way a provider fails is one class of our tree, with its fields; see also failures/test_classify.py."""
 
 import pickle
 import traceback

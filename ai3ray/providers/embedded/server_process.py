@@ -26,7 +26,7 @@ MAX_THREADS = 8
 """More of them spend their time waiting for each other: the model is small."""
 LOG = "local-model.log"
 
-_SCRIPT = Path(__file__).with_name("embedded_server.py")
+_SCRIPT = Path(__file__).with_name("model_server.py")
 _SECRET = ("_KEY", "_KEYS", "_TOKEN", "_SECRET", "_PASSWORD")
 
 

@@ -1,4 +1,4 @@
-"""The embedded model's own process: `python -P embedded_server.py WEIGHTS RUNTIME THREADS`.
+"""The embedded model's own process: `python -P model_server.py WEIGHTS RUNTIME THREADS`.
 
 A process of its own, because a fault in native code would otherwise take the engine along. It reads its key
 from the first line of stdin, writes one line of JSON to stdout, `{"url"}` or `{"error"}`, and serves until

@@ -7,7 +7,7 @@ import pytest
 from ai3ray.errors import MalformedReply
 from ai3ray.providers.anthropic import AnthropicReading
 from ai3ray.providers.openai import OpenAIReading
-from ai3ray.providers.reading import ErrorInBody
+from ai3ray.providers.reply_parser import ErrorInBody
 from ai3ray.providers.sse import Event
 from ai3ray.providers.usage import Told
 

@@ -5,9 +5,8 @@ import traceback
 import pytest
 
 from ai3ray.errors import MalformedReply, ServerFault
-from ai3ray.providers.translate import LONGEST_MESSAGE, Line, Redacted
-
-from .conftest import asks
+from ai3ray.providers.failures.translate import LONGEST_MESSAGE, Line, Redacted
+from tests.providers.conftest import asks
 
 KEY = "canary-77aa88bb"
 LINE = Line.to("lab", "https://user:pass@lab.example:8443/v1", KEY)

@@ -15,11 +15,11 @@ import pytest
 
 from ai3ray.domain.call import Message, ModelCall, Prompt
 from ai3ray.errors import ConnectFailed, ModelGone, StreamCut
-from ai3ray.providers import embedded_process
-from ai3ray.providers.embedded import ANSWER_TOKENS, SHORT_ANSWER_TOKENS, EmbeddedChat, fitting
-from ai3ray.providers.embedded_process import ServerProcess, usable_cores
+from ai3ray.providers.embedded import server_process
+from ai3ray.providers.embedded.adapter import ANSWER_TOKENS, SHORT_ANSWER_TOKENS, EmbeddedChat, fitting
+from ai3ray.providers.embedded.server_process import ServerProcess, usable_cores
 from ai3ray.settings.local_model import LocalModel
-from tests.providers.runtime import write_runtime
+from tests.providers.embedded.runtime import write_runtime
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -143,7 +143,7 @@ async def test_a_call_that_is_cancelled_while_the_process_starts_leaves_none_beh
 async def test_the_process_ends_with_a_parent_that_is_killed(files, tmp_path):
     code = (
         "import asyncio, sys; from pathlib import Path; from ai3ray.settings.local_model import LocalModel\n"
-        "from ai3ray.providers.embedded_process import ServerProcess\n"
+        "from ai3ray.providers.embedded.server_process import ServerProcess\n"
         f"LocalModel.runtime = lambda model: Path({str(tmp_path / 'runtime')!r})\n"
         f"process = ServerProcess(LocalModel(Path({str(files.home)!r}), {files.given!r}))\n"
         "async def main():\n"
@@ -176,7 +176,7 @@ def test_a_containers_quota_bounds_the_cores(monkeypatch):
 
         return read_text
 
-    monkeypatch.setattr(embedded_process.os, "sched_getaffinity", lambda _: set(range(16)))
+    monkeypatch.setattr(server_process.os, "sched_getaffinity", lambda _: set(range(16)))
     for text, cores in (("max 100000", 16), ("150000 100000", 2), ("10000 100000", 1), ("9900000 100000", 16)):
         monkeypatch.setattr(Path, "read_text", quota(text))
         assert usable_cores() == cores

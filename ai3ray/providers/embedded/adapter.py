@@ -10,10 +10,10 @@ import asyncio
 
 from ai3ray.domain.call import Message, ModelCall, Prompt, Reply
 from ai3ray.errors import ConnectFailed, ModelGone, ProviderError, StreamCut
-from ai3ray.providers.embedded_process import ServerProcess
+from ai3ray.providers.embedded.server_process import ServerProcess
+from ai3ray.providers.embedded.tidy import whole_sentences
 from ai3ray.providers.openai import OpenAIChat
 from ai3ray.providers.port import OnText
-from ai3ray.providers.tidy import whole_sentences
 from ai3ray.settings.local_model import LocalModel
 
 ANSWER_TOKENS = 220

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ai3ray.providers.words import Words, told
+from ai3ray.providers.failures.error_body import Words, told
 
 
 @pytest.mark.parametrize(

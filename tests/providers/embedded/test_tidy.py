@@ -2,7 +2,7 @@
 
 import pytest
 
-from ai3ray.providers.tidy import whole_sentences
+from ai3ray.providers.embedded.tidy import whole_sentences
 
 LOOP = "It is used in many ways to help people with their work."
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ai3ray.errors import CallTimeout
-from ai3ray.providers.clock import Limit
+from ai3ray.providers.failures.deadline import Limit
 
 
 async def test_time_that_is_up_raises_with_its_message():

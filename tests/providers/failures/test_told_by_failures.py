@@ -7,8 +7,7 @@ import pytest
 
 from ai3ray.domain.call import Usage
 from ai3ray.errors import ProviderError, RateLimited
-
-from .conftest import WIRES, asks
+from tests.providers.conftest import WIRES, asks
 
 
 async def failure(adapter, sim, name, fault, on_text=None) -> ProviderError:

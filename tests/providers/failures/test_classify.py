@@ -13,7 +13,7 @@ from ai3ray.errors import (
     RateLimited,
     ServerFault,
 )
-from ai3ray.providers.kinds import classify
+from ai3ray.providers.failures.classify import classify
 
 
 @pytest.mark.parametrize(
