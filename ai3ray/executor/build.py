@@ -14,7 +14,6 @@ from ai3ray.domain.ids import new_id
 from ai3ray.errors import Ai3Error, UsageError
 from ai3ray.executor.caller import Caller, LazyProviders
 from ai3ray.executor.core import Core
-from ai3ray.executor.isolation import Isolation
 from ai3ray.executor.link import Link
 from ai3ray.executor.port import CoreLink
 from ai3ray.executor.recovery import close_ended_runs
@@ -25,6 +24,7 @@ from ai3ray.providers.build import build_provider, import_sdks
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.configured import configured_providers, local_model
 from ai3ray.settings.model import Settings
+from ai3ray.verifier.isolation import Isolation
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from ray.exceptions import RayError
 from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect, Verdict
-from ai3ray.executor.isolation import CHECK_TIMEOUT_S, MAX_CHECKS, checked_apart, unverifiable
 from ai3ray.verifier.check import CodeJob, check
 from ai3ray.verifier.code import check_code as code_defects
+from ai3ray.verifier.isolation import CHECK_TIMEOUT_S, MAX_CHECKS, checked_apart, unverifiable
 from ai3ray.verifier.sandbox import limited
 
 

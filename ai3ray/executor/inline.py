@@ -9,10 +9,10 @@ from typing import Any
 
 from ai3ray.executor.build import RunnerParts, build_core
 from ai3ray.executor.core import Core
-from ai3ray.executor.isolation import ProcessIsolation
 from ai3ray.executor.port import AssembleJob, Outcome, PlanJob, Ref, TaskJob
 from ai3ray.executor.runner import Runner
 from ai3ray.settings.model import Settings
+from ai3ray.verifier.isolation import ProcessIsolation
 
 
 class InlineRef:

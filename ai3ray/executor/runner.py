@@ -28,7 +28,6 @@ from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Verdict
 from ai3ray.errors import Ai3Error, ProviderError
 from ai3ray.executor.caller import Answer, Caller
-from ai3ray.executor.isolation import Isolation
 from ai3ray.executor.jobs import Jobs
 from ai3ray.executor.link import EntriesRefused, Link, WishRefused
 from ai3ray.executor.port import Assembled, AssembleJob, Entries, Outcome, PlanJob, Planned, TaskJob
@@ -36,6 +35,7 @@ from ai3ray.planner.planner import make_plan
 from ai3ray.prompts.task_prompt import Repair, build_task_prompt
 from ai3ray.verifier.check import check, needs_isolation
 from ai3ray.verifier.clean import clean_output
+from ai3ray.verifier.isolation import Isolation
 from ai3ray.verifier.judge import judge_prompt, read_verdict
 from ai3ray.verifier.repair import Seen, Try, improve
 

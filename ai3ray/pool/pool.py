@@ -13,19 +13,19 @@ from ai3ray.domain.events import Candidate, Warned
 from ai3ray.domain.lease import Lease, LeaseRequest, Refusal, Settled, Settlement
 from ai3ray.domain.listings import ModelView
 from ai3ray.domain.plan import Kind
-from ai3ray.pool.account import Account
-from ai3ray.pool.admission import Charge, begun, ended
-from ai3ray.pool.backoff import Backoff
-from ai3ray.pool.budgets import Budgets, Outlook
+from ai3ray.pool.account.account import Account
+from ai3ray.pool.account.backoff import Backoff
+from ai3ray.pool.account.charge import Charge, begun, ended
+from ai3ray.pool.account.rate_class import Lane
+from ai3ray.pool.budget.budgets import Budgets, Outlook
+from ai3ray.pool.candidate_index import Market
 from ai3ray.pool.faults import rule
-from ai3ray.pool.lane import Lane
-from ai3ray.pool.market import Market
-from ai3ray.pool.show import PoolSnapshot, model_views, provider_views
-from ai3ray.pool.waiters import Waiter, WaitingRoom
+from ai3ray.pool.queue.lease_queue import Waiter, WaitingRoom
+from ai3ray.pool.views import PoolSnapshot, model_views, provider_views
 from ai3ray.registry.registry import Registry
+from ai3ray.router.conditions import Offer
 from ai3ray.router.rank import Ranking
 from ai3ray.router.router import Router
-from ai3ray.router.wish import Offer
 from ai3ray.settings.model import Settings
 
 LEASE_S = 660.0

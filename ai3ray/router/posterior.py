@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ai3ray.domain.plan import Kind
 from ai3ray.registry.cards import ModelCard
 from ai3ray.router.tuning import Evidence
-from ai3ray.telemetry.fading import Fading, Memory, Pulse, Watched
+from ai3ray.telemetry.decay import Fading, Memory, Pulse, Watched
 
 UNKNOWN_QUALITY = 0.5
 """Where a card says nothing."""

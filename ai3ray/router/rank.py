@@ -8,10 +8,10 @@ from operator import add, mul
 from typing import NamedTuple
 
 from ai3ray.domain.events import Candidate
-from ai3ray.router.filters import Field, too_long
+from ai3ray.router.candidates import Field, too_long
+from ai3ray.router.conditions import Conditions, Offer, Wish
 from ai3ray.router.score import costs, loads, rounded
-from ai3ray.router.standing import Column, Standings
-from ai3ray.router.wish import Conditions, Offer, Wish
+from ai3ray.router.score_cache import Column, Standings
 
 _NEVER = -inf
 """The score of a model that cannot be called."""

@@ -9,17 +9,17 @@ from typing import Any
 from ai3ray.domain.call import Usage
 from ai3ray.domain.plan import Kind
 from ai3ray.registry.cards import ModelCard
+from ai3ray.router.candidates import Field
+from ai3ray.router.conditions import Conditions, Offer, Wish
 from ai3ray.router.draws import Draws
-from ai3ray.router.filters import Field
 from ai3ray.router.posterior import Posterior, reward
 from ai3ray.router.rank import Ranking, rank
-from ai3ray.router.standing import Standings
+from ai3ray.router.score_cache import Standings
 from ai3ray.router.tuning import load_tuning
 from ai3ray.router.weights import load_weights
-from ai3ray.router.wish import Conditions, Offer, Wish
 from ai3ray.settings.model import Settings
-from ai3ray.telemetry.fading import Memory
-from ai3ray.telemetry.live import WARM, LiveBook
+from ai3ray.telemetry.decay import Memory
+from ai3ray.telemetry.live_stats import WARM, LiveBook
 
 
 class Router:

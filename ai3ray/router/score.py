@@ -7,8 +7,8 @@ from functools import lru_cache
 from itertools import repeat
 from math import floor
 
-from ai3ray.router.filters import Field
-from ai3ray.router.wish import Wish
+from ai3ray.router.candidates import Field
+from ai3ray.router.conditions import Wish
 
 _STEPS = 100_000.0
 """Steps from 0 to 1 that terms and scores have: five decimal places."""

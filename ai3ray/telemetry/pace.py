@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from ai3ray.domain.plan import Tier
-from ai3ray.telemetry.fading import Fading, Pulse, Watched
+from ai3ray.telemetry.decay import Fading, Pulse, Watched
 
 USUAL_TOKENS = 600
 """Output of an ordinary answer: about 450 words of English."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ai3ray.domain.plan import Task
 from ai3ray.verifier.clean import wants_json
 from ai3ray.verifier.code import compiler_of
-from ai3ray.verifier.fences import Block, fenced_blocks
+from ai3ray.verifier.markdown import Block, fenced_blocks
 from ai3ray.verifier.words import wish
 
 MIN_SNIPPET_LINES = 3

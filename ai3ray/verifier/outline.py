@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from ai3ray.verifier.fences import outside
+from ai3ray.verifier.markdown import outside
 from ai3ray.verifier.words import HEADING, ITEM, excerpt
 
 _BOLD_LINE = re.compile(r"^\s*(?:\d{1,2}[.)]\s*)?(\*\*|__)([^*_\n]{2,90})\1:?\s*$")

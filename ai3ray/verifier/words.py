@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ai3ray.domain.plan import Task
-from ai3ray.verifier.fences import outside
+from ai3ray.verifier.markdown import outside
 
 MAX_CHARS = 60_000
 """What a rule reads of a text at most: half of it from the beginning, half from the end."""

@@ -11,9 +11,9 @@ from ai3ray.domain.lease import LeaseRequest
 from ai3ray.domain.plan import Kind
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import Rates
-from ai3ray.router.filters import Field, field
+from ai3ray.router.candidates import Field, field
+from ai3ray.router.conditions import Conditions, Offer
 from ai3ray.router.router import Router
-from ai3ray.router.wish import Conditions, Offer
 from ai3ray.settings.model import Settings
 from tests.bench.outcomes import OUTPUT_TOKENS, Outcomes, Prompt
 

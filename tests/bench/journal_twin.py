@@ -14,7 +14,6 @@ from ai3ray.domain.request import RunRequest
 from ai3ray.executor.caller import Caller
 from ai3ray.executor.core import Core
 from ai3ray.executor.inline import InlineCrew
-from ai3ray.executor.isolation import ProcessIsolation
 from ai3ray.executor.link import Link
 from ai3ray.executor.runner import PlannerSettings, Runner
 from ai3ray.journal.memory import MemoryJournal
@@ -23,6 +22,7 @@ from ai3ray.pool.pool import ProviderPool
 from ai3ray.providers.scripted import Said, ScriptedChat
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.load import load_settings
+from ai3ray.verifier.isolation import ProcessIsolation
 
 CALL_S = 0.2
 GRAPHS = {"5x4": (5, 4), "40x1": (40, 1)}

@@ -13,8 +13,8 @@ from ai3ray.domain.events import TaskArtifact, TaskStart
 from ai3ray.domain.lease import LeaseRequest, Settlement
 from ai3ray.executor.build import RunnerParts, build_core
 from ai3ray.executor.core import Core
-from ai3ray.executor.isolation import ProcessIsolation
 from ai3ray.executor.port import Entries, Sync, TaskJob
+from ai3ray.verifier.isolation import ProcessIsolation
 from tests.conftest import Home, make_home
 from tests.executor.graphs import asked, wide
 

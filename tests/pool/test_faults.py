@@ -5,7 +5,7 @@ import pytest
 import ai3ray.errors as errors
 from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.lease import Lease, Refusal
-from ai3ray.pool.account import TRIP_AFTER
+from ai3ray.pool.account.account import TRIP_AFTER
 from ai3ray.pool.faults import FAULTS, rule
 
 

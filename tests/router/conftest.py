@@ -9,15 +9,15 @@ from ai3ray.domain.call import Usage
 from ai3ray.domain.lease import LeaseRequest
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import Rates
+from ai3ray.router.candidates import field as sift
+from ai3ray.router.conditions import Conditions, Offer
 from ai3ray.router.draws import Draws
-from ai3ray.router.filters import field as sift
 from ai3ray.router.posterior import Posterior
 from ai3ray.router.rank import Ranking, rank
-from ai3ray.router.standing import Standings
+from ai3ray.router.score_cache import Standings
 from ai3ray.router.tuning import Evidence
 from ai3ray.router.weights import Weights
-from ai3ray.router.wish import Conditions, Offer
-from ai3ray.telemetry.live import LiveBook
+from ai3ray.telemetry.live_stats import LiveBook
 
 TODAY = date(2026, 11, 22)
 ALL = Weights(quality=1, tier=1, success=1, latency=1, cost=1, load=1)

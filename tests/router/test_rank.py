@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from ai3ray.domain.events import Decision, parse_event
 from ai3ray.domain.lease import LeaseRequest
 from ai3ray.registry.cards import ModelCard
-from ai3ray.router.filters import exclusion, form, pause
+from ai3ray.router.candidates import exclusion, form, pause
+from ai3ray.router.conditions import Conditions, Offer
 from ai3ray.router.weights import Weights
-from ai3ray.router.wish import Conditions, Offer
 
 from .conftest import Question
 

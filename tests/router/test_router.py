@@ -8,10 +8,10 @@ import pytest
 from ai3ray.domain.call import Usage
 from ai3ray.domain.lease import LeaseRequest
 from ai3ray.registry.cards import ModelCard
+from ai3ray.router.candidates import field
+from ai3ray.router.conditions import Conditions, Offer
 from ai3ray.router.draws import Draws
-from ai3ray.router.filters import field
 from ai3ray.router.router import Router
-from ai3ray.router.wish import Conditions, Offer
 from ai3ray.settings.model import Settings
 
 from .conftest import TODAY, Random

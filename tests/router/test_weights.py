@@ -8,11 +8,11 @@ import pytest
 from ai3ray.domain.lease import LeaseRequest
 from ai3ray.errors import SettingsError
 from ai3ray.registry.registry import Registry
-from ai3ray.router.filters import field
+from ai3ray.router.candidates import field
+from ai3ray.router.conditions import Conditions, Offer
 from ai3ray.router.router import Router
 from ai3ray.router.tuning import Evidence, Tuning, load_tuning
 from ai3ray.router.weights import Weights, load_weights
-from ai3ray.router.wish import Conditions, Offer
 from ai3ray.settings.load import load_settings
 from ai3ray.settings.model import Settings
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ai3ray.telemetry.fading import Memory, Pulse
+from ai3ray.telemetry.decay import Memory, Pulse
 from ai3ray.telemetry.pace import Drift, Pace, usual_seconds
 
 

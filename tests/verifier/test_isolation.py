@@ -8,10 +8,10 @@ import pytest
 
 from ai3ray.domain.call import Reply, Usage
 from ai3ray.domain.plan import Checks, Task
-from ai3ray.executor import isolation
-from ai3ray.executor.isolation import ProcessIsolation, checked_apart
+from ai3ray.verifier import isolation
 from ai3ray.verifier.check import check, check_with_code, code_to_compile
 from ai3ray.verifier.code import check_code
+from ai3ray.verifier.isolation import ProcessIsolation, checked_apart
 from ai3ray.verifier.sandbox import limited
 
 CODE = Task(id="t", prompt="Write a Python function that adds two numbers.", kind="coding", output="code")

@@ -10,7 +10,7 @@ from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
 from ai3ray.verifier.clean import wants_json
-from ai3ray.verifier.fences import outside, unclosed
+from ai3ray.verifier.markdown import outside, unclosed
 from ai3ray.verifier.words import HEADING, ITEM, excerpt, wish, words
 
 MIN_WORDS = 40

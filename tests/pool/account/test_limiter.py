@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ai3ray.pool.limiter import DEBOUNCE_S, PATIENCE, Limiter
+from ai3ray.pool.account.limiter import DEBOUNCE_S, PATIENCE, Limiter
 
 
 def fill(limiter: Limiter) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ai3ray.domain.plan import Kind, Tier
-from ai3ray.router.filters import Field
+from ai3ray.router.candidates import Field
+from ai3ray.router.conditions import Offer
 from ai3ray.router.posterior import Belief, Posterior, beta
 from ai3ray.router.score import rounded
 from ai3ray.router.weights import Weights
-from ai3ray.router.wish import Offer
-from ai3ray.telemetry.live import PRIOR_FAILURES, PRIOR_SUCCESSES, LiveBook
+from ai3ray.telemetry.live_stats import PRIOR_FAILURES, PRIOR_SUCCESSES, LiveBook
 from ai3ray.telemetry.pace import USUAL_TOKENS, usual_seconds
 from ai3ray.telemetry.pace import Belief as Pace
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ai3ray.domain.call import Role, Usage
 from ai3ray.domain.lease import LeaseRequest
-from ai3ray.pool.ledger import Quote
+from ai3ray.pool.budget.ledger import Quote
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import RateTable
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from math import inf
 
 from ai3ray.domain.call import RateHeaders, RateWindow
-from ai3ray.pool.admission import Charge
-from ai3ray.pool.buckets import MINUTE_S, Bucket, Meter, Pacer
+from ai3ray.pool.account.buckets import MINUTE_S, Bucket, Meter, Pacer
+from ai3ray.pool.account.charge import Charge
 from ai3ray.settings.model import Admission, ProviderSettings
 
 LONGEST_RESET_S = 120.0

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from ai3ray.router.wish import Conditions, Offer, Wish
+from ai3ray.router.conditions import Conditions, Offer, Wish
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,8 +9,8 @@ from typing import get_args
 from ai3ray.domain.call import Role
 from ai3ray.domain.lease import LeaseRequest
 from ai3ray.domain.request import RunClass
-from ai3ray.pool.ledger import Quote
-from ai3ray.pool.line import Line
+from ai3ray.pool.budget.ledger import Quote
+from ai3ray.pool.queue.fair_queue import Line
 
 ENDING: frozenset[Role] = frozenset({"judge", "repair", "assemble"})
 """What a call of these roles works on has begun already."""

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from math import inf
 
 from ai3ray.domain.call import RateHeaders, Usage
-from ai3ray.pool.admission import USUAL_OUTPUT, Charge
-from ai3ray.pool.allowance import Allowance
-from ai3ray.pool.backoff import Backoff
-from ai3ray.pool.buckets import MINUTE_S, Bucket
+from ai3ray.pool.account.backoff import Backoff
+from ai3ray.pool.account.buckets import MINUTE_S, Bucket
+from ai3ray.pool.account.charge import USUAL_OUTPUT, Charge
+from ai3ray.pool.account.rate_limits import Allowance
 from ai3ray.registry.cards import ModelCard
 from ai3ray.settings.model import Admission, ProviderSettings
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai3ray.telemetry.fading import Fading, Memory, Pulse, Watched
+from ai3ray.telemetry.decay import Fading, Memory, Pulse, Watched
 
 HOUR = 3600.0
 

@@ -14,15 +14,15 @@ from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import Candidate
 from ai3ray.domain.lease import LeaseRequest, Refusal
 from ai3ray.errors import NoModelLeft, UnknownModel
-from ai3ray.pool.account import Account
-from ai3ray.pool.backoff import Backoff
-from ai3ray.pool.show import why_none
+from ai3ray.pool.account.account import Account
+from ai3ray.pool.account.backoff import Backoff
+from ai3ray.pool.views import why_none
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry
-from ai3ray.router.filters import Field, exclusion, field, form
+from ai3ray.router.candidates import Field, exclusion, field, form
+from ai3ray.router.conditions import Conditions, Offer
 from ai3ray.router.rank import Ranking
 from ai3ray.router.router import Router
-from ai3ray.router.wish import Conditions, Offer
 
 MOST_FIELDS = 512
 """Forms of wishes whose field is remembered."""

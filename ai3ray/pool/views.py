@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.lease import LeaseRequest
 from ai3ray.domain.listings import ModelView
-from ai3ray.pool.account import Account
+from ai3ray.pool.account.account import Account
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry
-from ai3ray.router.filters import exclusion
-from ai3ray.router.wish import Conditions, Offer
-from ai3ray.telemetry.live import LiveBook
+from ai3ray.router.candidates import exclusion
+from ai3ray.router.conditions import Conditions, Offer
+from ai3ray.telemetry.live_stats import LiveBook
 
 
 class ProviderView(Frozen):

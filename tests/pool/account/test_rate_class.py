@@ -4,9 +4,9 @@ import pytest
 
 from ai3ray.domain.call import RateHeaders, RateWindow, Usage
 from ai3ray.domain.lease import Lease, LeaseRequest, Settlement
-from ai3ray.pool.admission import Charge, admission_of, begun, ended
-from ai3ray.pool.allowance import Allowance
-from ai3ray.pool.lane import JITTER, RETURN_S, Lane, lane_of
+from ai3ray.pool.account.charge import Charge, admission_of, begun, ended
+from ai3ray.pool.account.rate_class import JITTER, RETURN_S, Lane, lane_of
+from ai3ray.pool.account.rate_limits import Allowance
 from ai3ray.registry.cards import ModelCard
 from ai3ray.settings.model import ProviderSettings
 

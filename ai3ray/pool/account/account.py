@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ai3ray.domain.call import ErrorInfo
-from ai3ray.pool.admission import admission_of
-from ai3ray.pool.allowance import Allowance
-from ai3ray.pool.backoff import Backoff
+from ai3ray.pool.account.backoff import Backoff
+from ai3ray.pool.account.charge import admission_of
+from ai3ray.pool.account.limiter import Limiter
+from ai3ray.pool.account.rate_class import Lane, lane_of
+from ai3ray.pool.account.rate_limits import Allowance
 from ai3ray.pool.faults import FaultRule
-from ai3ray.pool.lane import Lane, lane_of
-from ai3ray.pool.limiter import Limiter
 from ai3ray.registry.cards import ModelCard
 from ai3ray.settings.model import ProviderSettings, Settings
 

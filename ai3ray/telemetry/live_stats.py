@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ai3ray.domain.call import Usage
 from ai3ray.domain.plan import Tier
-from ai3ray.telemetry.fading import Fading, Memory, Pulse
+from ai3ray.telemetry.decay import Fading, Memory, Pulse
 from ai3ray.telemetry.pace import USUAL_TOKENS, Belief, Drift, Pace
 
 WINDOW = 64

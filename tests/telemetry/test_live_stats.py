@@ -3,8 +3,8 @@
 import pytest
 
 from ai3ray.domain.call import Usage
-from ai3ray.telemetry.fading import Memory
-from ai3ray.telemetry.live import TRAFFIC, WINDOW, LiveBook, LiveStats
+from ai3ray.telemetry.decay import Memory
+from ai3ray.telemetry.live_stats import TRAFFIC, WINDOW, LiveBook, LiveStats
 
 HALF_LIFE_S = 600.0
 

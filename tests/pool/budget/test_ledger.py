@@ -8,7 +8,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from ai3ray.pool.ledger import SLACK_USD, Ledger, Means, Quote
+from ai3ray.pool.budget.ledger import SLACK_USD, Ledger, Means, Quote
 from tests.bench import bench_money
 
 CHEAP, DEAR = Quote(0.001, 0.01, 0.04), Quote(0.01, 0.1, 0.4)

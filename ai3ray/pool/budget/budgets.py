@@ -10,8 +10,8 @@ from ai3ray.domain.call import ErrorInfo, Role
 from ai3ray.domain.lease import LeaseRequest, Refusal, Settlement
 from ai3ray.domain.money import dollars
 from ai3ray.errors import BudgetSpent, NoModelLeft
-from ai3ray.pool.ledger import Ledger, Means, Quote
-from ai3ray.pool.quotes import Quotes
+from ai3ray.pool.budget.ledger import Ledger, Means, Quote
+from ai3ray.pool.budget.quotes import Quotes
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry
 

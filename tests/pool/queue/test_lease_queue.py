@@ -4,8 +4,8 @@ from collections import Counter
 from random import Random
 
 from ai3ray.domain.lease import LeaseRequest
-from ai3ray.pool.line import Line
-from ai3ray.pool.waiters import BATCH_TURN, Waiter, WaitingRoom
+from ai3ray.pool.queue.fair_queue import Line
+from ai3ray.pool.queue.lease_queue import BATCH_TURN, Waiter, WaitingRoom
 
 A, B, AB = frozenset("a"), frozenset("b"), frozenset("ab")
 

@@ -1,0 +1,1 @@
+"""One provider account: its limits, its breaker, its rate classes."""
