@@ -15,7 +15,7 @@ from ai3ray.domain.events import Stats
 from ai3ray.domain.listings import ModelView, PruneReport, RunRow, Table
 from ai3ray.domain.result import RunResult
 from ai3ray.errors import JournalLocked
-from ai3ray.executor.ray_join import cluster_address
+from ai3ray.executor.ray.join import cluster_address
 from ai3ray.settings.model import Settings
 
 LOCKED_S = 10.0

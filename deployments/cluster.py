@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from ai3ray.errors import SettingsError
-from ai3ray.executor.ray_join import join, leave
-from ai3ray.executor.roster import key_variables
+from ai3ray.executor.configured_models import key_variables
+from ai3ray.executor.ray.join import join, leave
 from ai3ray.settings.model import Settings
 
 from .inline import serve_engine

@@ -212,7 +212,7 @@ class Head:
 
 
 def _ray_host(settings: Settings, place: Place) -> Host:
-    from ai3ray.executor.ray_cluster import boot_local
+    from ai3ray.executor.ray.boot import boot_local
 
     from .ray_thread import ray_host
 

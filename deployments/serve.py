@@ -13,9 +13,9 @@ from ray.serve.schema import LoggingConfig
 from starlette.applications import Starlette
 
 from ai3ray.domain.access import AccessRules
-from ai3ray.executor.ray_actors import create_core
-from ai3ray.executor.ray_answers import answer
-from ai3ray.executor.ray_engine import RayEngine
+from ai3ray.executor.ray.actors import create_core
+from ai3ray.executor.ray.answers import answer
+from ai3ray.executor.ray.engine import RayEngine
 from ai3ray.settings.access_rules import access_rules
 from ai3ray.settings.model import Settings
 

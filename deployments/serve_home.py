@@ -24,8 +24,8 @@ from ray._private.worker import global_worker
 from ai3ray.client.local_head import find_head
 from ai3ray.domain.access import AccessRules
 from ai3ray.errors import Ai3Error, HeadUnavailable, JournalError, JournalLocked
-from ai3ray.executor.ray_actors import CORE_NAME, NAMESPACE
-from ai3ray.executor.ray_cluster import RAY_WHERE_BUSY, make_lean
+from ai3ray.executor.ray.actors import CORE_NAME, NAMESPACE
+from ai3ray.executor.ray.boot import RAY_WHERE_BUSY, make_lean
 from ai3ray.settings.access_rules import access_rules
 from ai3ray.settings.load import load_settings, merged_env
 from ai3ray.settings.model import Settings

@@ -14,7 +14,7 @@ from ai3ray.domain.ids import new_id
 from ai3ray.errors import Ai3Error, UsageError
 from ai3ray.executor.caller import Caller, LazyProviders
 from ai3ray.executor.core import Core
-from ai3ray.executor.link import Link
+from ai3ray.executor.core_client import Link
 from ai3ray.executor.port import CoreLink
 from ai3ray.executor.recovery import close_ended_runs
 from ai3ray.executor.runner import PlannerSettings, Runner

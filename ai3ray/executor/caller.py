@@ -13,8 +13,8 @@ from ai3ray.domain.call import AttemptStatus, ModelCall, Prompt, Reply, Timeouts
 from ai3ray.domain.ids import new_id
 from ai3ray.domain.lease import Lease, LeaseRequest, Settlement
 from ai3ray.errors import ConnectFailed, KeyRefused, ProviderError, UsageError
-from ai3ray.executor.link import Link, WishRefused
-from ai3ray.executor.warmth import Warmth
+from ai3ray.executor.core_client import Link, WishRefused
+from ai3ray.executor.prompt_cache_warmup import Warmth
 from ai3ray.pool.faults import rule
 from ai3ray.providers.port import ChatModel, OnText
 from ai3ray.registry.cards import ModelCard

@@ -30,8 +30,8 @@ from ai3ray.domain.request import ContextText, RunRequest
 from ai3ray.domain.result import run_stats
 from ai3ray.domain.run import TASK_TERMINAL, RunState, TaskState, seconds_between
 from ai3ray.errors import Ai3Error, BudgetSpent, RunError, RunnerLost
+from ai3ray.executor.configured_models import Roster
 from ai3ray.executor.port import AssembleJob, Crew, Outcome, PlanJob, Ref, TaskJob
-from ai3ray.executor.roster import Roster
 from ai3ray.journal.port import Journal
 from ai3ray.planner.template import template_plan
 from ai3ray.prompts.task_prompt import context_of

@@ -20,15 +20,15 @@ from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult, run_result
 from ai3ray.domain.run import RunState
 from ai3ray.errors import Ai3Error, BudgetSpent, KeyReused, RunError, StaleEpoch, Throttled, UnknownRun
-from ai3ray.executor.admission import admit
+from ai3ray.executor.acceptance import admit
 from ai3ray.executor.conductor import Conductor
+from ai3ray.executor.configured_models import Roster
 from ai3ray.executor.deltas import DeltaRing
 from ai3ray.executor.estimate import estimate, too_dear
-from ai3ray.executor.permits import Permits
+from ai3ray.executor.lease_desk import Permits
 from ai3ray.executor.port import Crew, Entries, Feed, FeedItem, Granted, Sync, Synced
 from ai3ray.executor.recovery import lost_calls
-from ai3ray.executor.roster import Roster
-from ai3ray.executor.turnstile import Turnstile, until_midnight_s
+from ai3ray.executor.request_rate_limit import Turnstile, until_midnight_s
 from ai3ray.journal.port import RunMeta
 from ai3ray.journal.store import DuckDBJournal
 from ai3ray.pool.pool import ProviderPool

@@ -28,9 +28,9 @@ from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Verdict
 from ai3ray.errors import Ai3Error, ProviderError
 from ai3ray.executor.caller import Answer, Caller
-from ai3ray.executor.jobs import Jobs
-from ai3ray.executor.link import EntriesRefused, Link, WishRefused
+from ai3ray.executor.core_client import EntriesRefused, Link, WishRefused
 from ai3ray.executor.port import Assembled, AssembleJob, Entries, Outcome, PlanJob, Planned, TaskJob
+from ai3ray.executor.running_work import Jobs
 from ai3ray.planner.planner import make_plan
 from ai3ray.prompts.task_prompt import Repair, build_task_prompt
 from ai3ray.verifier.check import check, needs_isolation

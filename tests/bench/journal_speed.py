@@ -13,7 +13,7 @@ from typing import Any
 from ai3ray.domain.events import RunStart, Warned
 from ai3ray.executor.build import build_core
 from ai3ray.executor.core import Core
-from ai3ray.executor.link import Link
+from ai3ray.executor.core_client import Link
 from ai3ray.executor.port import Entries, Granted, Sync, Synced
 from ai3ray.journal.store import DuckDBJournal
 from ai3ray.settings.load import load_settings

@@ -13,8 +13,8 @@ from typing import Any
 from ai3ray.domain.request import RunRequest
 from ai3ray.executor.caller import Caller
 from ai3ray.executor.core import Core
+from ai3ray.executor.core_client import Link
 from ai3ray.executor.inline import InlineCrew
-from ai3ray.executor.link import Link
 from ai3ray.executor.runner import PlannerSettings, Runner
 from ai3ray.journal.memory import MemoryJournal
 from ai3ray.journal.store import DuckDBJournal

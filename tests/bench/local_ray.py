@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ai3ray.executor.ray_cluster import OBJECT_STORE_BYTES, RAY_ENVIRONMENT, make_lean
+from ai3ray.executor.ray.boot import OBJECT_STORE_BYTES, RAY_ENVIRONMENT, make_lean
 
 
 @contextmanager

@@ -55,7 +55,7 @@ class LoneCore:
     async def begin(self) -> list[str]:
         """Open the journal and submit the runs."""
         from ai3ray.executor.build import build_core
-        from ai3ray.executor.ray_actors import collect_rarely
+        from ai3ray.executor.ray.actors import collect_rarely
 
         self._core = await build_core(self._settings, os.environ)
         self._core.start(Idle())

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ai3ray.executor.ray_join import cluster_address
+from ai3ray.executor.ray.join import cluster_address
 
 CANARY = f"sk-ant-canary-{secrets.token_hex(8)}"
 """Made anew each time, so that not even this file holds it."""

@@ -10,8 +10,8 @@ from ai3ray.domain.events import RunStart, TaskArtifact, TaskStart
 from ai3ray.domain.request import RunRequest
 from ai3ray.errors import RunnerLost
 from ai3ray.executor.conductor import MAX_LOST, Conductor
+from ai3ray.executor.configured_models import Roster
 from ai3ray.executor.port import Outcome
-from ai3ray.executor.roster import Roster
 from ai3ray.journal.memory import MemoryJournal
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.load import load_settings

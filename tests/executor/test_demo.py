@@ -13,8 +13,8 @@ from ai3ray.domain.call import Attempt
 from ai3ray.domain.persistent_map import Grown
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.run import RunState
-from ai3ray.executor.admission import admit
-from ai3ray.executor.roster import Roster
+from ai3ray.executor.acceptance import admit
+from ai3ray.executor.configured_models import Roster
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.load import load_settings
 from ai3ray.settings.local_model import LocalModel

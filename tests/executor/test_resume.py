@@ -23,7 +23,7 @@ from ai3ray.domain.request import RunRequest
 from ai3ray.domain.run import RunState
 from ai3ray.executor.build import build_core
 from ai3ray.executor.conductor import Conductor
-from ai3ray.executor.roster import Roster
+from ai3ray.executor.configured_models import Roster
 from ai3ray.journal.store import DuckDBJournal
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.load import load_settings

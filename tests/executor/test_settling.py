@@ -8,7 +8,7 @@ from ai3ray.domain.call import Message, Prompt, RateHeaders, RateWindow, Usage
 from ai3ray.domain.lease import Lease, LeaseRequest, Settlement
 from ai3ray.errors import CallRefused, ProviderError, StreamCut
 from ai3ray.executor.caller import Caller
-from ai3ray.executor.link import Link
+from ai3ray.executor.core_client import Link
 from ai3ray.executor.port import Granted, Sync, Synced
 from ai3ray.providers.scripted import ScriptedChat
 from ai3ray.registry.cards import ModelCard

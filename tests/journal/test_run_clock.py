@@ -13,8 +13,8 @@ from ai3ray.domain.events import PlanProgress, RunStart, TaskStart, Warned, pars
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import run_result
 from ai3ray.executor.conductor import Conductor
+from ai3ray.executor.configured_models import Roster
 from ai3ray.executor.port import Outcome, Ref, TaskJob
-from ai3ray.executor.roster import Roster
 from ai3ray.journal.memory import MemoryJournal
 from ai3ray.journal.run_clock import RunClock
 from ai3ray.journal.store import DuckDBJournal

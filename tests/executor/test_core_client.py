@@ -10,7 +10,7 @@ from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import TextDelta
 from ai3ray.domain.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal
 from ai3ray.errors import EngineError
-from ai3ray.executor.link import EntriesRefused, Link, WishRefused
+from ai3ray.executor.core_client import EntriesRefused, Link, WishRefused
 from ai3ray.executor.port import Entries, Granted, Sync, Synced
 
 

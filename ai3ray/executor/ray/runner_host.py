@@ -12,9 +12,9 @@ from ray.actor import ActorHandle
 
 from ai3ray.domain.ids import new_id
 from ai3ray.executor.build import RunnerParts
-from ai3ray.executor.functions import RayIsolation
 from ai3ray.executor.port import Assembled, AssembleJob, Granted, Outcome, PlanJob, Planned, Sync, Synced, TaskJob
-from ai3ray.executor.ray_answers import answer
+from ai3ray.executor.ray.answers import answer
+from ai3ray.executor.ray.checks import RayIsolation
 from ai3ray.executor.runner import Runner
 from ai3ray.settings.load import merged_env
 from ai3ray.settings.model import Settings

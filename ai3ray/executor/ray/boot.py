@@ -18,7 +18,7 @@ from ai3ray.settings.model import Settings
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
 
-    from ai3ray.executor.ray_engine import RayEngine
+    from ai3ray.executor.ray.engine import RayEngine
 
 OBJECT_STORE_BYTES = 128 << 20
 """Outcomes are texts; Ray wants at least 75 MB."""
@@ -102,8 +102,8 @@ def boot_local(settings: Settings, *, temp_dir: Path) -> RayHandle:
         )
     except (OSError, RuntimeError, ValueError, TimeoutError) as error:
         raise EngineError(f"Ray did not start: {error}") from error
-    from ai3ray.executor.ray_actors import create_core
-    from ai3ray.executor.ray_engine import RayEngine
+    from ai3ray.executor.ray.actors import create_core
+    from ai3ray.executor.ray.engine import RayEngine
 
     core = create_core(settings)
     engine = RayEngine(core)

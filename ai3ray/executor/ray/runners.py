@@ -12,8 +12,8 @@ from ray.exceptions import ActorUnavailableError, RayError, RayTaskError, TaskCa
 
 from ai3ray.errors import EngineError, RunnerLost
 from ai3ray.executor.port import AssembleJob, Outcome, PlanJob, Ref, TaskJob
-from ai3ray.executor.ray_answers import LOST, RECOVERY_S, first_line
-from ai3ray.executor.ray_runner import RunnerHost
+from ai3ray.executor.ray.answers import LOST, RECOVERY_S, first_line
+from ai3ray.executor.ray.runner_host import RunnerHost
 from ai3ray.settings.model import Settings
 
 # Calls that wait for permits or events count against max_concurrency: it is far above any real load.

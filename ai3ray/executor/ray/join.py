@@ -11,7 +11,7 @@ from ai3ray.errors import Ai3Error, EngineError
 from ai3ray.settings.model import Settings
 
 if TYPE_CHECKING:
-    from ai3ray.executor.ray_engine import RayEngine
+    from ai3ray.executor.ray.engine import RayEngine
 
 JOIN_S = 90.0
 """Seconds that a core which has to be made gets to open its journal."""
@@ -50,8 +50,8 @@ def join(settings: Settings, address: str) -> RayEngine:
     import ray
     from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
-    from ai3ray.executor.ray_actors import NAMESPACE, create_core
-    from ai3ray.executor.ray_engine import RayEngine
+    from ai3ray.executor.ray.actors import NAMESPACE, create_core
+    from ai3ray.executor.ray.engine import RayEngine
 
     try:
         ray.init(address=address, namespace=NAMESPACE, logging_level=logging.ERROR, log_to_driver=False)

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from ai3ray.executor.shared_answers import SharedAnswers
+from ai3ray.executor.single_flight import SharedAnswers
 
 REQUEST: ContextVar[str] = ContextVar("REQUEST", default="none")
 

@@ -8,7 +8,7 @@ from ai3ray.domain.events import Warned
 from ai3ray.domain.plan import parse_graph
 from ai3ray.domain.request import RunRequest
 from ai3ray.errors import MissingKey
-from ai3ray.executor.roster import key_variables
+from ai3ray.executor.configured_models import key_variables
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.configured import local_model
 from ai3ray.settings.model import Settings

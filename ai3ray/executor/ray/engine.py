@@ -14,8 +14,8 @@ from ai3ray.domain.listings import Accepted, ModelView, PlanPreview, PruneReport
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult
 from ai3ray.executor.port import Feed
-from ai3ray.executor.ray_answers import RECOVERY_S, CoreRestarting, answer
-from ai3ray.executor.shared_answers import SharedAnswers
+from ai3ray.executor.ray.answers import RECOVERY_S, CoreRestarting, answer
+from ai3ray.executor.single_flight import SharedAnswers
 
 
 class RayEngine:

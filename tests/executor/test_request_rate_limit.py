@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ai3ray.executor.turnstile import WINDOW_S, Turnstile, until_midnight_s
+from ai3ray.executor.request_rate_limit import WINDOW_S, Turnstile, until_midnight_s
 
 
 class Clock:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ai3ray.executor.jobs import REMEMBERED, Jobs
+from ai3ray.executor.running_work import REMEMBERED, Jobs
 
 
 async def work(jobs: Jobs, run_id: str) -> None:

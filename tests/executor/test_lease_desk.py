@@ -12,7 +12,7 @@ from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import PlanProgress, RunStart
 from ai3ray.domain.ids import new_id
 from ai3ray.domain.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal, Settlement
-from ai3ray.executor.permits import Permits
+from ai3ray.executor.lease_desk import Permits
 from ai3ray.journal.memory import MemoryJournal
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry

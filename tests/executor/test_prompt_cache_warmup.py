@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ai3ray.executor.warmth import KEPT_S, PATIENCE_S, Warmth
+from ai3ray.executor.prompt_cache_warmup import KEPT_S, PATIENCE_S, Warmth
 from tests.bench.bench_cache import measure
 
 
@@ -107,7 +107,7 @@ async def test_what_was_read_is_kept_for_a_while_and_each_use_prolongs_that(call
 
 
 async def test_nobody_waits_for_long(monkeypatch):
-    monkeypatch.setattr("ai3ray.executor.warmth.PATIENCE_S", 0.05)
+    monkeypatch.setattr("ai3ray.executor.prompt_cache_warmup.PATIENCE_S", 0.05)
     calls = Calls(Warmth(asyncio.get_running_loop().time))
     await calls.start("one")
     await calls.start("two")

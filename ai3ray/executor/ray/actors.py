@@ -20,7 +20,7 @@ from ai3ray.errors import MissingKey, SettingsError
 from ai3ray.executor.build import build_core
 from ai3ray.executor.core import Core
 from ai3ray.executor.port import Granted, Sync, Synced
-from ai3ray.executor.ray_crew import ACTOR_OPTIONS, RayCrew
+from ai3ray.executor.ray.runners import ACTOR_OPTIONS, RayCrew
 from ai3ray.settings.load import merged_env
 from ai3ray.settings.model import Settings
 
