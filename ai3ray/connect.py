@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
-from ai3ray import locations
 from ai3ray.client.client import Client
 from ai3ray.client.local_head import Notify, ensure_head, find_head
 from ai3ray.domain.events import Stats
@@ -139,20 +138,19 @@ async def _inline_socket(stack: AsyncExitStack, settings: Settings, env: Mapping
         if head is not None:
             notify(f"the local head (pid {head.pid}) owns this home: it serves the run")
             return head.socket
-        serving = locations.load("deployments.inline").inline_server(settings, env)
+        from ai3ray.server.in_process import inline_server
+
         try:
-            path: Path = await stack.enter_async_context(serving)
+            return await stack.enter_async_context(inline_server(settings, env))
         except JournalLocked as error:
             await patience.wait(error)
-        else:
-            return path
 
 
 async def _cluster_socket(stack: AsyncExitStack, settings: Settings, env: Mapping[str, str], address: str) -> Path:
     """The socket of an app in this process over the cluster's core."""
-    serving = locations.load("deployments.cluster").cluster_server(settings, env, address)
-    path: Path = await stack.enter_async_context(serving)
-    return path
+    from ai3ray.server.in_cluster import cluster_server
+
+    return await stack.enter_async_context(cluster_server(settings, env, address))
 
 
 async def _local_reading(stack: AsyncExitStack, settings: Settings, env: Mapping[str, str]) -> Reading:

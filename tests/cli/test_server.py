@@ -12,13 +12,13 @@ from concurrent.futures import Future
 import pytest
 
 from ai3ray.domain.access import AccessRules, new_api_key
+from ai3ray.server.access.keys import Access
+from ai3ray.server.app import build_app
+from ai3ray.server.engine_gate import EngineGate
+from ai3ray.server.unix_socket import socket_server
 from cli.edge import ended
 from cli.main import build
-from deployments.access import Access
-from deployments.app import build_app
-from deployments.gate import EngineGate
-from deployments.server import socket_server
-from tests.deployments.memory import MemoryEngine
+from tests.server.memory import MemoryEngine
 
 SECRET, KEY = new_api_key("alice", ["run", "read"])
 READS, READ_KEY = new_api_key("reader", ["read"])

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from deployments.app import build_app
-from deployments.gate import EngineGate
-from deployments.server import socket_server
-from tests.deployments.memory import MemoryEngine
+from ai3ray.server.app import build_app
+from ai3ray.server.engine_gate import EngineGate
+from ai3ray.server.unix_socket import socket_server
+from tests.server.memory import MemoryEngine
 
 AI3_TOML = """
 max_concurrency = 4

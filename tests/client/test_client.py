@@ -22,9 +22,9 @@ from ai3ray.errors import (
     UnknownRun,
     UsageError,
 )
+from ai3ray.server.in_process import serve_engine
+from ai3ray.server.unix_socket import listen
 from ai3ray.settings.model import Settings
-from deployments.inline import serve_engine
-from deployments.server import listen
 
 
 @pytest.fixture

@@ -1,39 +1,5 @@
-from __future__ import annotations
+"""The fixtures of the HTTP API's tests serve its hosts' tests, too."""
 
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from tests.server.conftest import engine, gate, http, short_path
 
-import httpx
-import pytest
-
-from deployments.app import build_app
-from deployments.gate import EngineGate
-from tests.deployments.memory import MemoryEngine
-
-
-@pytest.fixture
-async def engine() -> AsyncIterator[MemoryEngine]:
-    engine = MemoryEngine()
-    yield engine
-    await engine.aclose()
-
-
-@pytest.fixture
-def gate(engine):
-    return EngineGate(engine)
-
-
-@pytest.fixture
-async def http(gate) -> AsyncIterator[httpx.AsyncClient]:
-    """The app without a socket; a fault in it answers 500 instead of ending the test."""
-    transport = httpx.ASGITransport(app=build_app(gate), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
-        yield client
-
-
-@pytest.fixture
-def short_path() -> Iterator[Path]:
-    """A folder whose sockets have short names; pytest's own is too long for some systems."""
-    with tempfile.TemporaryDirectory(prefix="ai3t-", dir="/tmp") as folder:
-        yield Path(folder)
+__all__ = ["engine", "gate", "http", "short_path"]

@@ -99,22 +99,22 @@ ROWS = (
 
 ELSEWHERE = {
     "invalid JSON plan": "executor/test_contract.py::test_a_plan_that_stays_invalid_becomes_one_task_and_says_so",
-    "killed runner": "executor/test_ray.py::test_a_killed_runner_costs_only_its_attempts",
+    "killed runner": "executor/ray/test_ray.py::test_a_killed_runner_costs_only_its_attempts",
     "expired lease": "pool/test_admission.py"
     "::test_a_lease_that_runs_out_gives_its_permit_to_the_next_and_fences_off_the_late_result",
-    "killed core": "executor/test_ray.py::test_a_killed_core_goes_on_from_the_journal",
-    "killed head": "deployments/test_head.py"
+    "killed core": "executor/ray/test_ray.py::test_a_killed_core_goes_on_from_the_journal",
+    "killed head": "deployments/local_head/test_head_process.py"
     "::test_a_killed_head_takes_all_it_started_along_and_the_next_command_replaces_it",
     "full disk": "journal/test_crash.py::test_a_full_disk_loses_nothing_that_was_acknowledged",
     "torn record": "journal/test_opening.py::test_a_file_that_cannot_be_a_journal_is_refused_in_one_line",
     "duplicate submit": "executor/test_contract.py::test_the_same_key_gives_the_same_run",
-    "client disconnect": "deployments/test_sse.py::test_a_client_that_leaves_does_not_stop_its_run",
+    "client disconnect": "server/test_event_stream.py::test_a_client_that_leaves_does_not_stop_its_run",
     "cancel": "executor/test_cancel.py::test_after_a_cancel_no_call_begins_and_every_open_one_is_closed",
     "deadline": "executor/test_contract.py::test_a_run_past_its_deadline_is_cancelled_with_what_it_has",
     "clock skew": "providers/test_rates.py::test_how_long_to_wait",
     "read timeouts": "providers/test_faults.py::test_a_stall_between_two_pieces_has_its_own_clock",
     "breaker and probes": "pool/test_faults.py::test_outages_open_the_breaker_and_one_probe_closes_it",
-    "slow consumer": "deployments/test_sse.py::test_a_slow_reader_gets_every_event",
+    "slow consumer": "server/test_event_stream.py::test_a_slow_reader_gets_every_event",
     "poison task": "executor/test_conductor.py"
     "::test_a_task_that_kills_its_runners_fails_and_says_so_and_its_siblings_go_on",
     "money cap": "executor/test_budget.py::test_a_run_over_budget_stops_with_what_it_has_on_every_host",

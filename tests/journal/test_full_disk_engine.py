@@ -13,9 +13,9 @@ from ai3ray.errors import JournalError
 from ai3ray.executor.core import Core
 from ai3ray.executor.inline import open_inline
 from ai3ray.journal import commits
+from ai3ray.server.app import build_app
+from ai3ray.server.engine_gate import EngineGate
 from ai3ray.simulator import Simulator
-from deployments.app import build_app
-from deployments.gate import EngineGate
 from tests.conftest import Home, make_home
 from tests.executor.graphs import asked, wide
 from tests.journal.full_disk import full_disk, log_of

@@ -1,0 +1,27 @@
+"""The entry points whose name is the same in a checkout and in a wheel: the `ai3` command, and the app on Ray Serve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ai3ray.locations import IN_WHEEL
+
+
+def ai3() -> None:
+    """Run the `ai3` command."""
+    if IN_WHEEL:
+        from ai3ray.cli.main import main
+    else:
+        from cli.main import main
+    main()
+
+
+def __getattr__(name: str) -> Any:
+    """Return `app`, the app on Ray Serve that `configs/serve.yaml` names; it is made when it is first asked for."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if IN_WHEEL:
+        from ai3ray.deployments import serve
+    else:
+        from deployments import serve
+    return serve.app

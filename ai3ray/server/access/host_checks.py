@@ -1,0 +1,90 @@
+"""What every request over TCP passes before it is routed: by which name it came, and from which page."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ai3ray.domain.access import AccessRules
+from ai3ray.errors import Ai3Error, Forbidden, RequestError
+from ai3ray.server.access.headers import SECURITY_HEADERS
+from ai3ray.server.error_replies import refused
+from ai3ray.settings.access_rules import host_name
+
+_ALLOWED = {
+    "access-control-allow-methods": "GET, POST",
+    "access-control-allow-headers": "authorization, x-api-key, content-type, idempotency-key, last-event-id",
+    "access-control-max-age": "600",
+}
+_EXPOSED = "x-ai3-run-id, retry-after, location"
+# It makes Ray Serve ignore that a client has left: its stream would be written to nobody for as long as the run takes.
+_KEEPS_RUNNING = "x-request-disconnect-disabled"
+
+
+class Perimeter:
+    """ASGI middleware: Host and Origin checks against DNS rebinding and foreign pages, and the headers of answers.
+
+    Args:
+        app: what is protected.
+        rules: names and origins that are allowed.
+    """
+
+    def __init__(self, app: ASGIApp, rules: AccessRules) -> None:
+        self._app = app
+        self._rules = rules
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        origin = headers.get("origin")
+        try:
+            self._check_host(headers)
+            foreign = origin is not None and self._is_foreign(origin, headers)
+            if _KEEPS_RUNNING in headers:
+                raise RequestError(f"{_KEEPS_RUNNING}: this header is not taken", _KEEPS_RUNNING)
+        except Ai3Error as error:
+            await refused(error)(scope, receive, _dressed(send, None))
+            return
+        shown = origin if foreign else None
+        if foreign and scope["method"] == "OPTIONS":
+            await Response(status_code=204, headers=_ALLOWED)(scope, receive, _dressed(send, shown))
+            return
+        await self._app(scope, receive, _dressed(send, shown))
+
+    def _check_host(self, headers: Headers) -> None:
+        # Several Host headers are as bad as a wrong one: who routes by which?
+        hosts = {host_name(value) for value in headers.getlist("host")}
+        if self._rules.hosts and (len(hosts) != 1 or not hosts <= set(self._rules.hosts)):
+            raise Forbidden("this server is not asked by that name; AI3_ALLOWED_HOSTS adds names")
+
+    def _is_foreign(self, origin: str, headers: Headers) -> bool:
+        """Whether the request comes from a page of another origin that may ask. Raises Forbidden if it may not."""
+        if origin.lower() in self._rules.origins:
+            return True
+        if urlsplit(origin).netloc.lower() == headers.get("host", "").lower() != "":
+            return False
+        raise Forbidden("pages of that origin may not ask; AI3_ALLOWED_ORIGINS adds origins")
+
+
+def _dressed(send: Send, origin: str | None) -> Send:
+    """A `send` that adds the headers of every answer, and those that let a page of `origin` read it."""
+
+    async def dressed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY_HEADERS.items():
+                headers[name] = value
+            headers.setdefault("cache-control", "no-store")
+            if origin is not None:
+                headers["access-control-allow-origin"] = origin
+                headers["access-control-expose-headers"] = _EXPOSED
+                headers.add_vary_header("origin")
+        await send(message)
+
+    return dressed

@@ -1,0 +1,105 @@
+"""Errors as HTTP: one envelope, one table of status codes."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any
+
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ai3ray.errors import (
+    AccessError,
+    Ai3Error,
+    BudgetSpent,
+    EngineError,
+    Forbidden,
+    JournalError,
+    KeyReused,
+    NoModelLeft,
+    ProviderError,
+    RunError,
+    Throttled,
+    Unauthenticated,
+    UnknownRun,
+    UsageError,
+)
+from ai3ray.server.access.headers import SECURITY_HEADERS
+
+_log = logging.getLogger("ai3ray.app")
+
+# The first row that fits counts.
+_STATUS: tuple[tuple[type[Ai3Error], int], ...] = (
+    (UsageError, 400),
+    (Unauthenticated, 401),
+    (Forbidden, 403),
+    (Throttled, 429),
+    (AccessError, 403),
+    (UnknownRun, 404),
+    (KeyReused, 409),
+    (BudgetSpent, 402),
+    (NoModelLeft, 503),
+    (RunError, 409),
+    (ProviderError, 502),
+    (JournalError, 503),
+    (EngineError, 503),
+    (Ai3Error, 500),
+)
+_TYPES = {404: "not_found", 405: "method_not_allowed", 408: "too_slow", 409: "busy", 413: "too_large"}
+
+
+def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON response; models by their aliases, NaN and infinity as null."""
+    body = to_json(value, by_alias=True, inf_nan_mode="null")
+    return Response(body, status, headers, media_type="application/json")
+
+
+def envelope(status: int, kind: str, message: str, param: str | None = None, **headers: str) -> Response:
+    """The one shape of every error."""
+    error = {"type": kind, "message": message}
+    return answer({"error": error | ({"param": param} if param else {})}, status, headers)
+
+
+def refused(error: Ai3Error) -> Response:
+    """An error of our tree as a response, by the table."""
+    status = next(status for kind, status in _STATUS if isinstance(error, kind))
+    message, headers = error.message, {}
+    if isinstance(error, Unauthenticated):
+        headers["www-authenticate"] = 'Bearer realm="ai3ray"'
+    elif isinstance(error, Throttled):
+        seconds = max(1, math.ceil(error.retry_after_s))
+        message, headers["retry-after"] = f"{message}; come again in {seconds} s", str(seconds)
+    return envelope(status, error.type, message, getattr(error, "param", None), **headers)
+
+
+async def on_ai3_error(_request: Request, error: Exception) -> Response:
+    """An error of our tree, by the table."""
+    assert isinstance(error, Ai3Error)
+    return refused(error)
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """What the router refuses: unknown paths, wrong methods, bodies that are too large."""
+    assert isinstance(error, HTTPException)
+    message = error.detail
+    if error.status_code == 404:
+        message = f"there is no {request.url.path} here"
+    elif error.status_code == 405:
+        message = f"{request.url.path} does not take {request.method}"
+    kind = _TYPES.get(error.status_code, "error")
+    return envelope(error.status_code, kind, message, None, **dict(error.headers or {}))
+
+
+async def on_disconnect(_request: Request, _error: Exception) -> Response:
+    """The client left in the middle of its own request: there is nobody to tell."""
+    return Response(status_code=400)
+
+
+async def on_crash(request: Request, error: Exception) -> Response:
+    """Anything else is a fault of ours: told in the log, not to the client."""
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    # It is sent outside of all middleware.
+    return envelope(500, "internal", "internal error; the server's log tells more", None, **SECURITY_HEADERS)

@@ -1,0 +1,196 @@
+"""`/v1`: ai3ray as a model, for any OpenAI client (Chat Completions and the list of models)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+from urllib.parse import unquote
+
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from ai3ray.domain.events import Cancelled, Event, Final, RunFailed, StatsEvent, parse_event
+from ai3ray.domain.listings import Accepted, ModelView
+from ai3ray.domain.result import RunResult
+from ai3ray.errors import Ai3Error, HeadUnavailable, UnknownModel
+from ai3ray.executor.port import Engine, Feed
+from ai3ray.server.body import idempotency_key, read_json
+from ai3ray.server.engine_gate import EngineGate
+from ai3ray.server.error_replies import answer, envelope
+from ai3ray.server.event_stream import PING, SSE_HEADERS, Feeds, follow
+from ai3ray.server.openai.answer_stream import AnswerStream
+from ai3ray.server.openai.chat_request import DIRECT, PLANS, ChatRequest, parse_chat, run_request
+
+_DONE = b"data: [DONE]\n\n"
+_STATUS = {"budget": 402, "rate_limited": 429, "cancelled": 409}
+"""HTTP status of a run that failed, by its error's type; 502 for all others."""
+
+
+class OpenAiEndpoints:
+    """ai3ray as OpenAI's clients see it.
+
+    Args:
+        gate: the engine.
+        silence_s: seconds of silence after which a stream carries a comment.
+    """
+
+    def __init__(self, gate: EngineGate, silence_s: float) -> None:
+        self._gate = gate
+        self._silence_s = silence_s
+
+    async def chat(self, request: Request) -> Response:
+        """`POST /v1/chat/completions`. The run goes on when the client leaves."""
+        key = idempotency_key(request)
+        chat = parse_chat(await read_json(request))
+        wanted = run_request(chat)
+        engine = await self._gate.engine()
+        self._gate.touch()
+        owner = getattr(request.state, "caller", "")
+        accepted = await engine.submit(wanted, owner=owner, key=key, watch=chat.stream)
+        headers = {"x-ai3-run-id": accepted.run_id}
+        feeds = follow(
+            engine,
+            accepted.run_id,
+            deltas=chat.stream,
+            silence_s=self._silence_s if chat.stream else None,
+            closing=self._gate.closing,
+        )
+        if chat.stream:
+            stream = _Completion(chat, accepted, AnswerStream(wanted.assembly))
+            return StreamingResponse(
+                stream.chunks(feeds), media_type="text/event-stream", headers=SSE_HEADERS | headers
+            )
+        return await self._whole(chat, accepted, engine, feeds, headers)
+
+    async def models(self, _request: Request) -> Response:
+        """`GET /v1/models`: `ai3`, `ai3/direct`, and the models that can be called."""
+        views = await (await self._gate.engine()).models()
+        return answer({"object": "list", "data": [_model(PLANS), _model(DIRECT), *map(_known, _callable(views))]})
+
+    async def model(self, request: Request) -> Response:
+        """`GET /v1/models/{id}`: one of them."""
+        name = unquote(request.path_params["model"])
+        if name in (PLANS, DIRECT):
+            return answer(_model(name))
+        for view in _callable(await (await self._gate.engine()).models()):
+            if view.model == name:
+                return answer(_known(view))
+        return envelope(404, UnknownModel.type, f"there is no model {name!r} here", "model")
+
+    async def _whole(
+        self, chat: ChatRequest, accepted: Accepted, engine: Engine, feeds: Feeds, headers: dict[str, str]
+    ) -> Response:
+        async with aclosing(feeds):
+            async for feed in feeds:
+                if feed is not None and feed.done:
+                    return _completion(chat, await engine.result(accepted.run_id), headers)
+        raise HeadUnavailable(f"the head is stopping; run {accepted.run_id} is kept and can be resumed")
+
+
+class _Completion:
+    """One streamed completion."""
+
+    def __init__(self, chat: ChatRequest, accepted: Accepted, text: AnswerStream) -> None:
+        self._text = text
+        self._with_usage = bool(chat.stream_options and chat.stream_options.include_usage)
+        self._frame = {
+            "id": f"chatcmpl-{accepted.run_id}",
+            "object": "chat.completion.chunk",
+            "created": int(time.time()),
+            "model": chat.model,
+        }
+
+    async def chunks(self, feeds: Feeds) -> AsyncGenerator[bytes, None]:
+        """The body: role, pieces, the end, `[DONE]`; an error in place of the end when the run failed."""
+        yield self._chunk({"role": "assistant", "content": ""})
+        async with aclosing(feeds):
+            try:
+                async for feed in feeds:
+                    chunk = PING if feed is None else b"".join(self._of(feed))
+                    if chunk:
+                        yield chunk
+                    if feed is not None and feed.done:
+                        return
+            except Ai3Error as error:
+                yield _error(error.type, error.message)
+                return
+        yield _error(HeadUnavailable.type, "the server is stopping; the run is kept and can be resumed")
+
+    def _of(self, feed: Feed) -> list[bytes]:
+        return [chunk for item in feed.items for chunk in self._chunks(parse_event(item.data))]
+
+    def _chunks(self, event: Event) -> list[bytes]:
+        pieces = [self._chunk({"content": piece}) for piece in self._text.feed(event)]
+        match event:
+            case Final():
+                return [*pieces, self._chunk({}, "stop")]
+            case RunFailed():
+                return [*pieces, _error(event.error.type, event.error.message)]
+            case Cancelled():
+                return [*pieces, _error("cancelled", f"the run was cancelled by {event.by}")]
+            case StatsEvent():
+                usage = [self._usage(event)] if self._with_usage else []
+                return [*pieces, *usage, _DONE]
+        return pieces
+
+    def _chunk(self, delta: dict[str, str], finish: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        return _data(self._frame | {"choices": [choice]} | ({"usage": None} if self._with_usage else {}))
+
+    def _usage(self, event: StatsEvent) -> bytes:
+        return _data(self._frame | {"choices": [], "usage": _usage(event.input_tokens, event.output_tokens)})
+
+
+def _completion(chat: ChatRequest, run: RunResult, headers: dict[str, str]) -> Response:
+    if run.output is None or run.status not in ("succeeded", "partial"):
+        kind = run.error.type if run.error else run.status
+        message = run.error.message if run.error else f"the run ended as {run.status}"
+        error = envelope(_STATUS.get(kind, 502), kind, message)
+        error.headers.update(headers)
+        return error
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": run.output, "refusal": None},
+        "logprobs": None,
+        "finish_reason": "stop",
+    }
+    body = {
+        "id": f"chatcmpl-{run.run_id}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": chat.model,
+        "choices": [choice],
+        "usage": _usage(run.stats.input_tokens, run.stats.output_tokens),
+    }
+    return answer(body, headers=headers)
+
+
+def _usage(input_tokens: int, output_tokens: int) -> dict[str, int]:
+    return {
+        "prompt_tokens": input_tokens,
+        "completion_tokens": output_tokens,
+        "total_tokens": input_tokens + output_tokens,
+    }
+
+
+def _error(kind: str, message: str) -> bytes:
+    return _data({"error": {"message": message, "type": kind, "code": kind, "param": None}})
+
+
+def _data(value: Any) -> bytes:
+    return b"data: " + to_json(value, inf_nan_mode="null") + b"\n\n"
+
+
+def _model(name: str, owner: str = "ai3ray") -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": owner}
+
+
+def _known(view: ModelView) -> dict[str, Any]:
+    return _model(view.model, view.provider)
+
+
+def _callable(views: Any) -> list[ModelView]:
+    return [view for view in views if view.configured and view.state != "retired"]

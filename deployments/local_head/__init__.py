@@ -1,0 +1,1 @@
+"""The local head: one background process per home."""

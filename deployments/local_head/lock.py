@@ -1,0 +1,119 @@
+"""One home, one head: the lock that says so, and the socket and note by which others find it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ai3ray import __version__
+from ai3ray.client.head_paths import Place
+from ai3ray.client.local_head import LOCK, NOTE, HeadAddress, answers, read_note
+from ai3ray.domain.events import utc_now
+from ai3ray.errors import HeadUnavailable
+from ai3ray.server.unix_socket import listen
+
+from .processes import kill_orphaned_group
+
+PATIENCE_S = 30.0
+_RETRY_S = 0.03
+
+
+class Tenancy:
+    """The hold on a home: a lock kept until the process ends, a listening socket, `head.json`."""
+
+    def __init__(self, place: Place, lock: int, listener: socket.socket) -> None:
+        self.place = place
+        self.listener = listener
+        self._lock = lock
+
+    def announce(self, config: Callable[[bytes], dict[str, Any]]) -> HeadAddress:
+        """Write `head.json`, readable for its owner only.
+
+        Args:
+            config: the fingerprint of keys, providers and limits for a salt.
+        """
+        salt = secrets.token_bytes(16)
+        note = HeadAddress(
+            pid=os.getpid(),
+            address=self.place.socket.as_uri().replace("file:", "unix:", 1),
+            socket=self.place.socket,
+            version=__version__,
+            started=utc_now(),
+            config=config(salt),
+            salt=salt.hex(),
+        )
+        _write_private(self.place.home / NOTE, note.model_dump_json())
+        return note
+
+    def vacate(self) -> None:
+        """Let nobody new in. The lock stays: what is being closed is still ours."""
+        (self.place.home / NOTE).unlink(missing_ok=True)
+        self.place.socket.unlink(missing_ok=True)
+
+
+def claim(place: Place, patience_s: float = PATIENCE_S) -> Tenancy | None:
+    """Become the head of this home; None when another one serves it.
+
+    Args:
+        place: the home's paths.
+        patience_s: seconds to wait for a head that is leaving.
+
+    Raises:
+        HeadUnavailable: a head holds the home and does not answer.
+    """
+    lock = os.open(place.home / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + patience_s
+    while not _taken(lock):
+        if answers(place.socket):
+            os.close(lock)
+            return None
+        if time.monotonic() > deadline:
+            raise HeadUnavailable(f"{place.home / LOCK} is held by a process that does not answer: end it first")
+        time.sleep(_RETRY_S)
+    _clear_up(place)
+    return Tenancy(place, lock, _move_in(place))
+
+
+def _taken(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _clear_up(place: Place) -> None:
+    """Remove what a head that could not clean up left behind."""
+    predecessor = read_note(place.home)
+    if predecessor is not None:
+        kill_orphaned_group(predecessor.pid, place.ray_dir, place.home)
+    # The note goes first: a stale one beside a fresh socket would be believed.
+    (place.home / NOTE).unlink(missing_ok=True)
+    for stale in place.socket.parent.glob(f"{place.socket.name}*"):
+        stale.unlink(missing_ok=True)
+    shutil.rmtree(place.ray_dir, ignore_errors=True)
+
+
+def _move_in(place: Place) -> socket.socket:
+    # Renamed into place when it listens already: a socket file that is there is one that answers.
+    draft = place.socket.with_name(f"{place.socket.name}.{os.getpid()}")
+    listener = listen(draft)
+    draft.rename(place.socket)
+    return listener
+
+
+def _write_private(path: Path, text: str) -> None:
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    with suppress(FileNotFoundError):
+        draft.unlink()
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(text)
+    draft.rename(path)

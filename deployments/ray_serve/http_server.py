@@ -1,0 +1,37 @@
+"""Ray Serve on the head's own Ray: what `ai3 serve` opens."""
+
+from __future__ import annotations
+
+from ai3ray.domain.serving import ServingWish
+from ai3ray.settings.model import Settings
+
+GRACE_S = 2.0
+"""Seconds that open requests get when it closes: whoever follows a run can come back to the head."""
+
+
+class RayServeDoor:
+    """Implements `TcpServer`.
+
+    Args:
+        settings: the head's.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def open(self, wish: ServingWish) -> str:
+        """Start Serve and the app on it; see `TcpServer.open`."""
+        from ray import serve
+
+        from ..serve import QUIET, application
+
+        http = {"host": wish.host, "port": wish.port}
+        serve.start(proxy_location="HeadOnly", http_options=http, logging_config=QUIET)
+        serve.run(application(self._settings, wish.rules, grace_s=GRACE_S), name="ai3", route_prefix="/")
+        return f"http://{f'[{wish.host}]' if ':' in wish.host else wish.host}:{wish.port}"
+
+    def close(self) -> None:
+        """Remove Serve with all its actors; see `TcpServer.close`."""
+        from ray import serve
+
+        serve.shutdown()  # type: ignore[no-untyped-call]
