@@ -56,7 +56,7 @@ def simulate(
     """
     from ai3ray.errors import UsageError
     from ai3ray.simulator import SimulatorSettings, run
-    from ai3ray.simulator.pace import read_latency
+    from ai3ray.simulator.response_times import read_latency
 
     pace = {} if latency is None else read_latency(latency)
     if tokens_per_s is not None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ai3ray.simulator.settings import Answers, Caching, Limits, Pace, Price, Ramp, SimulatorSettings
+from ai3ray.simulator.simulator_settings import Answers, Caching, Limits, Pace, Price, Ramp, SimulatorSettings
 
 if TYPE_CHECKING:
-    from ai3ray.simulator.host import Simulator, run, running, running_in_thread
-    from ai3ray.simulator.server import app
+    from ai3ray.simulator.host.asgi_app import app
+    from ai3ray.simulator.host.host import Simulator, run, running, running_in_thread
 
 __all__ = [
     "Answers",
@@ -32,11 +32,11 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "app":
-        from ai3ray.simulator.server import app
+        from ai3ray.simulator.host.asgi_app import app
 
         return app
     if name in __all__:
-        from ai3ray.simulator import host
+        from ai3ray.simulator.host import host
 
         return getattr(host, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

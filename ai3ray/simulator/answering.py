@@ -6,16 +6,16 @@ import asyncio
 import time
 from functools import cached_property
 
-from ai3ray.simulator.asked import CHARS_PER_TOKEN, Asked, Refused, Written, tokens, tokens_of
-from ai3ray.simulator.author import write
-from ai3ray.simulator.faults import FaultName
-from ai3ray.simulator.ledger import Call
-from ai3ray.simulator.line import Aborted
-from ai3ray.simulator.pace import Tempo
+from ai3ray.simulator.author.author import write
+from ai3ray.simulator.billing import Call
+from ai3ray.simulator.fault_rules import FaultName
+from ai3ray.simulator.host.client_connection import Aborted
 from ai3ray.simulator.pricing import Used
-from ai3ray.simulator.reply import HTML, JSON, Reply
+from ai3ray.simulator.response_times import Tempo
 from ai3ray.simulator.simulation import Admission
-from ai3ray.simulator.wire import Sheet, encoded
+from ai3ray.simulator.wires.parsed_request import CHARS_PER_TOKEN, Asked, Refused, Written, tokens, tokens_of
+from ai3ray.simulator.wires.reply import HTML, JSON, Reply
+from ai3ray.simulator.wires.wire import Sheet, encoded
 
 _STREAM = "text/event-stream; charset=utf-8"
 _NO_STREAM = b"<!doctype html><html><body>Please sign in to continue.</body></html>"

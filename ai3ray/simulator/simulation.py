@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from ai3ray.errors import RequestError, SettingsError
-from ai3ray.simulator.accounts import Accounts, KeyAccount
-from ai3ray.simulator.asked import Asked, Refused
-from ai3ray.simulator.faults import Fault, Faults, spread
-from ai3ray.simulator.ledger import Ledger
-from ai3ray.simulator.limits import Call, Rejection, Spent
-from ai3ray.simulator.pace import Clockwork, Pace, Tempo, read_latency
+from ai3ray.simulator.billing import Ledger
+from ai3ray.simulator.fault_rules import Fault, Faults, spread
+from ai3ray.simulator.limits.accounts import Accounts, KeyAccount
+from ai3ray.simulator.limits.prompt_cache import Reading
+from ai3ray.simulator.limits.vendor_limits import Call, Rejection, Spent
 from ai3ray.simulator.pricing import TICKS_PER_USD, Price, Used
-from ai3ray.simulator.prompt_cache import Reading
-from ai3ray.simulator.refusing import no_such_model, refusal_of, too_long
-from ai3ray.simulator.settings import SimulatorSettings
+from ai3ray.simulator.response_times import Clockwork, Pace, Tempo, read_latency
+from ai3ray.simulator.simulator_settings import SimulatorSettings
 from ai3ray.simulator.vendors import FAMILIES, Account, is_served
+from ai3ray.simulator.wires.parsed_request import Asked, Refused
+from ai3ray.simulator.wires.refusals import no_such_model, refusal_of, too_long
 
 _RATE_LIMITED = 429
 

@@ -4,8 +4,8 @@
     python -m tests.bench.bench_limits --real [--seconds 60] [--check]         four runners on Ray, over HTTP
 
 In virtual time a client with more work than it can do meets an account with limits by the vendor's own accounting
-(`ai3ray.simulator.limits`): a minute of ramp, the time that is measured, then a quarter of the allowance per minute,
-then all of it again. The work is drawn from the seed. Beside the provider pool stand a static semaphore, and the rules
+(`ai3ray.simulator.limits.vendor_limits`): a minute of ramp, the time that is measured, then a quarter of the
+allowance per minute, then all of it again. The work is drawn from the seed. Beside the provider pool stand a static semaphore, and the rules
 of inspect_ai's adaptive connections by themselves.
 """
 
@@ -18,7 +18,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ai3ray.simulator.allowed import Limits
+from ai3ray.simulator.limits.limit_settings import Limits
 from ai3ray.simulator.vendors import Account
 from tests.bench.virtual import (
     Client,

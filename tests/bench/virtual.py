@@ -18,8 +18,8 @@ from ai3ray.pool.pool import ProviderPool
 from ai3ray.providers.rates import rate_headers
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.model import ProviderSettings, Settings
-from ai3ray.simulator.allowed import Limits
-from ai3ray.simulator.limits import Call, Rejection, Spent, VendorLimits
+from ai3ray.simulator.limits.limit_settings import Limits
+from ai3ray.simulator.limits.vendor_limits import Call, Rejection, Spent, VendorLimits
 from ai3ray.simulator.vendors import Account
 
 CAP = 1024

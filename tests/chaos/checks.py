@@ -11,7 +11,7 @@ from datetime import datetime
 from ai3ray.client.client import Client
 from ai3ray.domain.events import Event
 from ai3ray.domain.result import RunResult
-from ai3ray.simulator.ledger import Call
+from ai3ray.simulator.billing import Call
 from tests.chaos.homes import LIMIT, Site, Victim
 from tests.chaos.trap import Point, Struck
 

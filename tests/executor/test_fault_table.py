@@ -21,7 +21,7 @@ from ai3ray.connect import connect
 from ai3ray.domain.events import Event
 from ai3ray.domain.result import RunResult
 from ai3ray.simulator import Simulator
-from ai3ray.simulator.ledger import Call
+from ai3ray.simulator.billing import Call
 from tests.conftest import quiet
 from tests.executor.graphs import asked, wide
 

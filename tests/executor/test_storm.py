@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 import pytest
 
 from ai3ray.connect import connect
-from ai3ray.simulator.ledger import Call
+from ai3ray.simulator.billing import Call
 from tests.conftest import quiet
 from tests.executor.graphs import asked, wide
 

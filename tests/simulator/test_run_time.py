@@ -195,8 +195,8 @@ def test_a_summary_has_the_sums_without_the_calls(http, sim):
 
 
 def test_many_small_bills_add_up_to_the_cent():
-    from ai3ray.simulator.asked import Asked
-    from ai3ray.simulator.ledger import Ledger
+    from ai3ray.simulator.billing import Ledger
+    from ai3ray.simulator.wires.parsed_request import Asked
 
     ledger = Ledger(SHORT)
     asked = Asked("openai", "gpt-6-luna", False, "", (("user", "?"),), 9)

@@ -12,7 +12,7 @@ import openai as o
 import pytest
 import pytest_asyncio
 
-from ai3ray.simulator.faults import FaultName
+from ai3ray.simulator.fault_rules import FaultName
 
 from .conftest import anthropic_client, openai_client, says
 

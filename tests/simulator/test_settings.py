@@ -4,11 +4,11 @@ import pytest
 
 from ai3ray.errors import SettingsError
 from ai3ray.simulator import SimulatorSettings
-from ai3ray.simulator.asked import Asked
-from ai3ray.simulator.author import write
-from ai3ray.simulator.faults import Faults, spread
-from ai3ray.simulator.settings import Answers
+from ai3ray.simulator.author.author import write
+from ai3ray.simulator.fault_rules import Faults, spread
 from ai3ray.simulator.simulation import Simulation
+from ai3ray.simulator.simulator_settings import Answers
+from ai3ray.simulator.wires.parsed_request import Asked
 from ai3ray.verifier.check import check
 
 

@@ -6,9 +6,9 @@ from ai3ray.domain.call import Reply, Usage
 from ai3ray.domain.plan import KINDS, Task, parse_graph
 from ai3ray.domain.request import RunRequest
 from ai3ray.prompts.task_prompt import build_task_prompt
-from ai3ray.simulator.asked import Asked
-from ai3ray.simulator.author import write
-from ai3ray.simulator.plans import write_plan
+from ai3ray.simulator.author.author import write
+from ai3ray.simulator.author.plans import write_plan
+from ai3ray.simulator.wires.parsed_request import Asked
 from ai3ray.verifier.check import check_with_code
 
 GOALS = (

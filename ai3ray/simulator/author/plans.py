@@ -1,0 +1,92 @@
+"""Task graphs, as a sensible planner would write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ai3ray.simulator.author.goal import WHOLE, Goal, read_goal, wants_code
+
+_ASPECTS = (
+    "What {} is",
+    "Where {} comes from",
+    "How {} works",
+    "How {} is used today",
+    "What {} costs and saves",
+    "The risks of {}",
+    "Who works with {}",
+    "Common mistakes with {}",
+    "How to begin with {}",
+    "What is still unknown about {}",
+    "How to measure {}",
+    "The future of {}",
+)
+
+
+def write_plan(user_text: str) -> dict[str, Any]:
+    """A valid task graph for what the user's turn asks, in the shape that planners are asked for."""
+    goal = read_goal(user_text)
+    if goal.diamond:
+        return _diamond(goal)
+    if wants_code(goal.text) and not goal.numbered:
+        program = _task("program", goal.topic.capitalize(), goal.text, kind="coding", output="code")
+        return {"tasks": [program], "assembly": "last"}
+    if goal.parts == 1:
+        answer = _task("answer", goal.topic.capitalize(), goal.text, kind="other", output="text", tier="small")
+        return {"tasks": [answer], "assembly": "last"}
+    sections = [_section(goal, index) for index in range(goal.parts)]
+    if goal.numbered:
+        return {"tasks": sections, "assembly": "concat"}
+    combine = _task(
+        "combine",
+        f"{goal.topic.capitalize()}: the whole",
+        f"Join the given parts into one answer about {goal.topic}. Keep their facts and remove what is said twice.",
+        depends_on=[section["id"] for section in sections],
+    )
+    return {"tasks": [*sections, combine], "assembly": "last"}
+
+
+def broken_plan(user_text: str) -> dict[str, Any]:
+    """A plan of the right shape that cannot be run: a task waits for one that is not there."""
+    plan = write_plan(user_text)
+    plan["tasks"][0]["depends_on"] = ["DEFECT-no-such-task"]
+    return plan
+
+
+def _section(goal: Goal, index: int) -> dict[str, Any]:
+    number, topic = index + 1, goal.topic
+    title = _ASPECTS[index].format(topic) if index < len(_ASPECTS) else f"{topic}, part {number}"
+    prompt = f"Write part {number} of {goal.parts}, titled '{title}'. {WHOLE} {goal.text}"
+    return _task(f"part{number}", title[:1].upper() + title[1:], prompt)
+
+
+def _diamond(goal: Goal) -> dict[str, Any]:
+    topic = goal.topic
+    outline = f"Write an outline of {topic}. {WHOLE} {goal.text}"
+    tasks = [
+        _task("a", f"Outline of {topic}", outline),
+        _task("b", f"The case for {topic}", f"Write from the outline the case for {topic}.", depends_on=["a"]),
+        _task("c", f"The case against {topic}", f"Write from the outline the doubts about {topic}.", depends_on=["a"]),
+        _task("d", f"{topic}: conclusion", f"Weigh both texts about {topic} and conclude.", depends_on=["b", "c"]),
+    ]
+    return {"tasks": tasks, "assembly": "last"}
+
+
+def _task(
+    name: str,
+    title: str,
+    prompt: str,
+    *,
+    depends_on: list[str] | None = None,
+    kind: str = "writing",
+    output: str = "markdown",
+    tier: str = "standard",
+) -> dict[str, Any]:
+    return {
+        "id": name,
+        "title": title,
+        "prompt": prompt,
+        "kind": kind,
+        "depends_on": depends_on or [],
+        "output": output,
+        "tier": tier,
+    }

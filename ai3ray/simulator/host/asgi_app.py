@@ -1,0 +1,105 @@
+"""The simulator as an ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ai3ray.simulator.host.chat_endpoint import Chat, decoded
+from ai3ray.simulator.host.control import Control
+from ai3ray.simulator.simulation import Simulation
+from ai3ray.simulator.simulator_settings import SimulatorSettings
+from ai3ray.simulator.vendors import VENDORS, Account
+from ai3ray.simulator.wires.parsed_request import tokens
+from ai3ray.simulator.wires.wire import text_of
+
+_CREATED = "2026-01-01T00:00:00Z"
+
+
+def app(settings: SimulatorSettings | None = None, simulation: Simulation | None = None) -> ASGIApp:
+    """The application: both wire formats and the `/_sim` routes.
+
+    Args:
+        settings: how it behaves; the packaged settings when absent.
+        simulation: the state to serve, for a host that wants to see it.
+    """
+    simulation = simulation or Simulation(settings or SimulatorSettings.load())
+    chats: dict[str, Chat] = {}
+    routes = Control(simulation).routes()
+    for version in ("", "/v1"):
+        for account in (None, *VENDORS):
+            base = f"/{account}{version}" if account else version
+            chats |= _chats(simulation, base, account)
+            routes += _others(simulation, base, account)
+    return Doors(chats, Starlette(routes=routes))
+
+
+class Doors:
+    """Sends chat calls straight to their route: there are many of them, and the router asks its routes in turn.
+
+    Args:
+        chats: routes of chat calls by path.
+        others: everything else.
+    """
+
+    def __init__(self, chats: Mapping[str, Chat], others: ASGIApp) -> None:
+        self._chats = chats
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        chat = self._chats.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        await (chat or self._others)(scope, receive, send)
+
+
+def _chats(simulation: Simulation, base: str, account: Account | None) -> dict[str, Chat]:
+    """The chat routes of one vendor, or of those that tell the vendor by path and model."""
+    chats = {}
+    if account in (None, "anthropic"):
+        chats[f"{base}/messages"] = Chat(simulation, "anthropic")
+    if account != "anthropic":
+        chats[f"{base}/chat/completions"] = Chat(simulation, account)
+    return chats
+
+
+def _others(simulation: Simulation, base: str, account: Account | None) -> list[BaseRoute]:
+    routes: list[BaseRoute] = [Route(f"{base}/models", Models(simulation, account).list, methods=["GET"])]
+    if account in (None, "anthropic"):
+        routes.append(Route(f"{base}/messages/count_tokens", _count_tokens, methods=["POST"]))
+    return routes
+
+
+class Models:
+    """A route that lists models.
+
+    Args:
+        simulation: the providers' state.
+        account: whose models; told by the request's headers when None.
+    """
+
+    def __init__(self, simulation: Simulation, account: Account | None) -> None:
+        self._simulation = simulation
+        self._account = account
+
+    async def list(self, request: Request) -> Response:
+        """GET /v1/models in the vendor's format."""
+        account = self._account or ("anthropic" if "anthropic-version" in request.headers else None)
+        if account == "anthropic":
+            ids = self._simulation.models("anthropic")
+            data = [{"type": "model", "id": model, "display_name": model, "created_at": _CREATED} for model in ids]
+            return JSONResponse({"data": data, "has_more": False, "first_id": ids[0], "last_id": ids[-1]})
+        accounts: tuple[Account, ...] = (account,) if account else ("openai", "xai")
+        ids = [model for name in accounts for model in self._simulation.models(name)]
+        listed = [{"id": model, "object": "model", "created": 1767225600, "owned_by": "simulator"} for model in ids]
+        return JSONResponse({"object": "list", "data": listed})
+
+
+async def _count_tokens(request: Request) -> Response:
+    body = decoded(await request.body()) or {}
+    texts = [text_of(body.get("system")), *(text_of(message.get("content")) for message in body.get("messages", []))]
+    return JSONResponse({"input_tokens": tokens("\n\n".join(texts).strip())})

@@ -1,0 +1,118 @@
+"""One request, from its bytes to the last byte of the answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from starlette.types import Receive, Scope, Send
+
+from ai3ray.simulator.answering import Answering
+from ai3ray.simulator.billing import Call
+from ai3ray.simulator.host.client_connection import Line
+from ai3ray.simulator.simulation import Simulation
+from ai3ray.simulator.vendors import Account, account_of
+from ai3ray.simulator.wires.completions import CompletionsWire
+from ai3ray.simulator.wires.messages import MessagesWire
+from ai3ray.simulator.wires.parsed_request import Asked, Refused
+from ai3ray.simulator.wires.reply import Reply
+from ai3ray.simulator.wires.wire import Wire, compact
+
+_READ = {name.encode(): name for name in ("authorization", "x-api-key", "anthropic-version")}
+_WIRES: dict[Account, Wire] = {
+    "anthropic": MessagesWire(),
+    "openai": CompletionsWire(),
+    "xai": CompletionsWire(xai=True),
+}
+
+
+class Received(NamedTuple):
+    """A request as it came."""
+
+    vendor: Account
+    """Whom it was sent to."""
+    body: Mapping[str, Any]
+    """What it says; empty when that was no JSON object."""
+    size: int
+    """Its length in bytes."""
+    headers: Mapping[str, str]
+    """Those headers that are read here."""
+    line: Line
+    """The connection it came on."""
+
+    @property
+    def key(self) -> str:
+        """Its key, in either form; empty when there is none."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return self.headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
+
+
+class Chat:
+    """A route that answers chat calls.
+
+    Args:
+        simulation: the providers' state.
+        account: whose route it is; told by the model when None.
+    """
+
+    def __init__(self, simulation: Simulation, account: Account | None) -> None:
+        self._simulation = simulation
+        self._account = account
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request: answer, or refuse, or fail as a fault demands; stop when the client goes away."""
+        raw = await read_body(receive)
+        if raw is None:
+            return
+        data = decoded(raw)
+        body = data if isinstance(data, Mapping) else {}
+        headers = {_READ[name]: value.decode("latin-1") for name, value in scope["headers"] if name in _READ}
+        vendor = self._account or account_of(body.get("model"))
+        await self._serve(Received(vendor, body, len(raw), headers, Line.of(scope)), send)
+
+    async def _serve(self, received: Received, send: Send) -> None:
+        simulation, wire = self._simulation, _WIRES[received.vendor]
+        account = simulation.accounts.of(received.vendor, received.key)
+        reply = Reply(simulation, wire, account, received.line, send)
+        call: Call | None = None
+        try:
+            asked = self._understood(received)
+            call = simulation.ledger.begin(asked, reply.request_id, account.label)
+            admission = simulation.admit(asked, account, received.key)
+        except Refused as refused:
+            if call is not None:
+                call.status, call.fault = wire.refusal(refused, reply.request_id)[0], refused.fault
+                simulation.ledger.end(call, None)
+            await reply.refuse(refused)
+            return
+        await Answering(reply, call, asked, admission).run()
+
+    def _understood(self, received: Received) -> Asked:
+        """What is asked for; raises Refused."""
+        if received.headers.get("authorization") and not received.key:
+            raise Refused("auth", "You did not provide an API key.")
+        if received.size > self._simulation.settings.body_bytes:
+            raise Refused("too_large", "Request exceeds the maximum size")
+        return _WIRES[received.vendor].read(received.body, received.headers, received.vendor)
+
+
+async def read_body(receive: Receive) -> bytes | None:
+    """The body of a request; None when the client went away before its end."""
+    parts: list[bytes] = []
+    while (message := await receive())["type"] == "http.request":
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+    return None
+
+
+def decoded(raw: bytes) -> Any:
+    """The JSON of a body; None when it is none, which half a surrogate pair makes it, as with the vendors."""
+    try:
+        data = json.loads(raw)
+        if b"\\ud" in raw.lower():
+            compact(data).encode()
+    except ValueError:
+        return None
+    return data

@@ -1,0 +1,248 @@
+"""Hosting the simulator: for a command, inside an event loop, or in a thread beside synchronous code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from ai3ray.simulator.billing import Ledger
+from ai3ray.simulator.fault_rules import read_faults
+from ai3ray.simulator.host.asgi_app import app
+from ai3ray.simulator.host.client_connection import Line
+from ai3ray.simulator.simulation import Simulation
+from ai3ray.simulator.simulator_settings import SimulatorSettings
+
+LOOPBACK = "127.0.0.1"
+_KEEP_ALIVE_S = 120
+"""Longer than any client keeps an idle connection: it would else be closed just as the next call is sent on it."""
+
+
+class Simulator:
+    """A running simulator, as the code that started it sees it.
+
+    Args:
+        base_url: where it listens, without a path.
+        simulation: its state.
+    """
+
+    def __init__(self, base_url: str, simulation: Simulation) -> None:
+        self.base_url = base_url
+        self.simulation = simulation
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was asked and billed."""
+        return self.simulation.ledger
+
+    def set_faults(self, *rules: dict[str, Any]) -> None:
+        """Replace all fault rules; each as in `POST /_sim/faults`. Raises RequestError."""
+        self.simulation.faults.set(read_faults(list(rules)))
+
+    def set_limits(self, **change: Any) -> None:
+        """Change limits; as in `POST /_sim/limits`. Raises RequestError."""
+        self.simulation.accounts.change(change)
+
+    def set_latency(self, **change: Any) -> None:
+        """Change the pace; as in `POST /_sim/latency`. Raises RequestError."""
+        self.simulation.set_pace(change)
+
+    def reset(self) -> None:
+        """Forget ledger and accounts; faults, limits and pace are as configured again."""
+        self.simulation.reset()
+
+    def env(self) -> dict[str, str]:
+        """Variables that send every provider's calls here, with a key each."""
+        return {
+            "ANTHROPIC_BASE_URL": f"{self.base_url}/anthropic",
+            "ANTHROPIC_API_KEY": "sk-ant-simulated",
+            "OPENAI_BASE_URL": f"{self.base_url}/openai/v1",
+            "OPENAI_API_KEY": "sk-simulated",
+            "XAI_BASE_URL": f"{self.base_url}/xai/v1",
+            "XAI_API_KEY": "xai-simulated",
+        }
+
+
+def run(
+    settings: SimulatorSettings,
+    host: str = LOOPBACK,
+    port: int = 0,
+    ready: Callable[[Simulator], None] | None = None,
+) -> None:
+    """Serve until interrupted. Prints nothing.
+
+    Args:
+        settings: how it behaves.
+        host: address to listen on; loopback unless told otherwise.
+        port: port to listen on; 0 for a free one.
+        ready: called with the simulator as soon as it listens.
+
+    Raises:
+        OSError: the address cannot be listened on.
+        SettingsError: a file that the settings name cannot be used.
+    """
+    simulation = Simulation(settings)
+    listener = _listen(host, port)
+    simulator = Simulator(_url(listener), simulation)
+    server = _server(simulator, lambda: ready(simulator) if ready else None)
+    server.run(sockets=[listener])
+
+
+@contextlib.asynccontextmanager
+async def running(
+    settings: SimulatorSettings | None = None, *, host: str = LOOPBACK, port: int = 0
+) -> AsyncIterator[Simulator]:
+    """A simulator in this event loop; it ends with the block, whatever is still open.
+
+    Args:
+        settings: how it behaves; the packaged settings when absent.
+        host: address to listen on.
+        port: port to listen on; 0 for a free one.
+    """
+    simulation = Simulation(settings or SimulatorSettings.load())
+    listener = _listen(host, port)
+    simulator = Simulator(_url(listener), simulation)
+    up = asyncio.Event()
+    server = _server(simulator, up.set, signals=False)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    starting = asyncio.create_task(up.wait())
+    try:
+        await asyncio.wait((serving, starting), return_when=asyncio.FIRST_COMPLETED)
+        yield simulator
+    finally:
+        starting.cancel()
+        server.hang_up()
+        await serving
+
+
+@contextlib.contextmanager
+def running_in_thread(settings: SimulatorSettings | None = None) -> Iterator[Simulator]:
+    """A simulator in a thread of its own, for synchronous code and for tests that share one."""
+    started: Future[tuple[Simulator, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def serve() -> None:
+        done = asyncio.Event()
+        async with running(settings) as simulator:
+            started.set_result((simulator, asyncio.get_running_loop(), done))
+            await done.wait()
+
+    def work() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    thread = threading.Thread(target=work, name="simulator", daemon=True)
+    thread.start()
+    simulator, loop, done = started.result()
+    try:
+        yield simulator
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join()
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, told apart from a command's server in that it leaves signals alone and can be ended at once."""
+
+    def __init__(self, config: uvicorn.Config, up: Callable[[], None], *, signals: bool) -> None:
+        super().__init__(config)
+        self._up = up
+        self._signals = signals
+        self._outage: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:
+        await super().startup(list(sockets or ()))
+        self._up()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._outage is not None:
+            self._outage.cancel()
+            await asyncio.gather(self._outage, return_exceptions=True)
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals() if self._signals else contextlib.nullcontext():
+            yield
+
+    def hang_up(self) -> None:
+        """Close every connection, even one that is being answered, and stop."""
+        self.should_exit = True
+        self._drop_all()
+
+    def outage(self, seconds: float) -> None:
+        """Refuse connections for so long, and drop those that stand. One that is going on is not made longer."""
+        if self._outage is None or self._outage.done():
+            self._outage = asyncio.ensure_future(self._unreachable(seconds))
+
+    async def _unreachable(self, seconds: float) -> None:
+        address = self.servers[0].sockets[0].getsockname()[:2]
+        for server in self.servers:
+            server.close()
+        self._drop_all()
+        await asyncio.sleep(seconds)
+        await super().startup([_listen(*address)])
+
+    def _drop_all(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+
+def _server(simulator: Simulator, up: Callable[[], None], *, signals: bool = True) -> _Server:
+    def outage(seconds: float) -> None:
+        server.outage(seconds)
+
+    config = uvicorn.Config(
+        app(simulation=simulator.simulation),
+        http=_connection_class(outage),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=1,
+    )
+    server = _Server(config, up, signals=signals)
+    return server
+
+
+def _connection_class(outage: Callable[[float], None]) -> type[asyncio.Protocol]:
+    base: Any = AutoHTTPProtocol
+
+    class Connection(base):  # type: ignore[misc]
+        """A connection that its requests can tear down: that is what some faults are."""
+
+        app_state: dict[str, Any]
+
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            self.app_state = {**self.app_state, "line": Line(transport, outage)}
+            super().connection_made(transport)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            self.app_state["line"].closed()
+
+    return Connection
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)

@@ -1,0 +1,1 @@
+"""The vendors' limits, accounts and prompt caches, by their own accounting."""

@@ -1,0 +1,148 @@
+"""The accounts of the simulated vendors: each key is one, and no key is one, too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
+from typing import Any
+
+from pydantic import ValidationError
+
+from ai3ray.errors import RequestError
+from ai3ray.simulator.limits.limit_settings import Limits
+from ai3ray.simulator.limits.prompt_cache import PromptCache
+from ai3ray.simulator.limits.vendor_limits import VendorLimits
+from ai3ray.simulator.simulator_settings import SimulatorSettings
+from ai3ray.simulator.vendors import VENDORS, Account
+
+
+class KeyAccount:
+    """What a vendor keeps of one key.
+
+    Args:
+        vendor: the vendor.
+        key: the key; empty for calls without one.
+        limits: its limits.
+        cache: its prompt cache.
+    """
+
+    def __init__(self, vendor: Account, key: str, limits: VendorLimits, cache: PromptCache) -> None:
+        self.vendor: Account = vendor
+        self.label = f"{vendor}/{sha256(key.encode()).hexdigest()[:8] if key else 'none'}"
+        """Its name in ledger and limits: the vendor, and a few digits of the key's hash."""
+        self.limits = limits
+        self.cache = cache
+
+
+class Accounts:
+    """All accounts, made at their first call.
+
+    Args:
+        settings: limits and caches.
+        clock: seconds, never going back.
+        epoch: seconds since 1970 when the clock showed 0.
+    """
+
+    def __init__(self, settings: SimulatorSettings, clock: Callable[[], float], epoch: float) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._epoch = epoch
+        self._accounts: dict[tuple[Account, str], KeyAccount] = {}
+        self._limits: dict[Account, Limits] = {}
+        self._until: float | None = None
+        self.reset()
+
+    def of(self, vendor: Account, key: str) -> KeyAccount:
+        """The account of a key."""
+        self._come_back()
+        account = self._accounts.get((vendor, key))
+        if account is None:
+            limits = VendorLimits(vendor, self._limits[vendor], self._clock(), epoch=self._epoch)
+            account = KeyAccount(vendor, key, limits, PromptCache(self._settings.caching))
+            self._accounts[vendor, key] = account
+        return account
+
+    def change(self, data: object) -> None:
+        """Change limits at run time.
+
+        Args:
+            data: decoded JSON. By vendor the fields that are to differ from the configuration, or `factor`, a multiple
+                of it; `factor` beside the vendors is for those that are not named. `seconds` says when all is as
+                configured again.
+
+        Raises:
+            RequestError: it is something else; nothing was changed.
+        """
+        changed, seconds = _read_change(data, self._settings)
+        now = self._clock()
+        self._limits |= changed
+        self._until = None if seconds is None else now + seconds
+        self._apply(now)
+
+    def restore(self) -> None:
+        """Back to the configured limits; what has been used stays used."""
+        self._limits = {vendor: self._settings.limits_of(vendor) for vendor in VENDORS}
+        self._until = None
+        self._apply(self._clock())
+
+    def reset(self) -> None:
+        """Forget all accounts, and with them what was used and cached."""
+        self._accounts = {}
+        self.restore()
+
+    def state(self) -> dict[str, Any]:
+        """What `GET /_sim/limits` shows: limits by vendor, and how each account stands."""
+        self._come_back()
+        now = self._clock()
+        return {
+            "limits": {vendor: limits.model_dump(mode="json") for vendor, limits in self._limits.items()},
+            "restored_in_s": None if self._until is None else round(self._until - now, 3),
+            "accounts": {account.label: account.limits.state(now) for account in self._accounts.values()},
+        }
+
+    def _come_back(self) -> None:
+        if self._until is not None and self._clock() >= self._until:
+            self.restore()
+
+    def _apply(self, now: float) -> None:
+        for account in self._accounts.values():
+            if account.limits.limits != self._limits[account.vendor]:
+                account.limits.change(now, self._limits[account.vendor])
+
+
+def _read_change(data: object, settings: SimulatorSettings) -> tuple[dict[Account, Limits], float | None]:
+    if not isinstance(data, Mapping) or not data:
+        raise RequestError("give limits by vendor, or a factor", "limits")
+    unknown = data.keys() - {*VENDORS, "factor", "seconds"}
+    if unknown:
+        raise RequestError(f"{min(unknown)}: no such vendor; know {', '.join(VENDORS)}", str(min(unknown)))
+    changed = dict(_changes(data, settings))
+    seconds = data.get("seconds")
+    return changed, None if seconds is None else _positive("seconds", seconds)
+
+
+def _changes(data: Mapping[str, Any], settings: SimulatorSettings) -> Iterator[tuple[Account, Limits]]:
+    for vendor in VENDORS:
+        fields = data.get(vendor, {"factor": data["factor"]} if "factor" in data else None)
+        if fields is None:
+            continue
+        if not isinstance(fields, Mapping):
+            raise RequestError(f"{vendor}: give its limits by name", vendor)
+        limits = settings.limits_of(vendor)
+        given = dict(fields)
+        if "factor" in given:
+            limits = limits.scaled(_positive(f"{vendor}.factor", given.pop("factor")))
+        try:
+            merged = Limits.model_validate({**limits.model_dump(), **given})
+            SimulatorSettings.model_validate({"limits": {vendor: merged}})
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join([vendor, *(str(part) for part in first["loc"])])
+            raise RequestError(f"{where}: {first['msg']}", where) from error
+        yield vendor, merged
+
+
+def _positive(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise RequestError(f"{name}: give a number above 0", name)
+    return float(value)

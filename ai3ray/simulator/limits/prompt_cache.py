@@ -1,0 +1,141 @@
+"""The prompt cache of one account: what of a prompt a vendor has read before. Pure, with the clock passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from ai3ray.simulator.pricing import Used
+from ai3ray.simulator.simulator_settings import Caching
+from ai3ray.simulator.wires.parsed_request import CHARS_PER_TOKEN, Asked, Block
+
+LOOKBACK = 20
+"""Blocks before a breakpoint in which Anthropic looks for what it has."""
+STEP_TOKENS = 128
+"""OpenAI keeps prefixes in steps of so many tokens."""
+_HOUR_S = 3600.0
+_MOST_ENTRIES = 50_000
+
+
+@dataclass(slots=True)
+class Reading:
+    """What the cache does for one call."""
+
+    read: int = 0
+    """Tokens that come from it."""
+    write: int = 0
+    """Tokens that go into it for the usual time."""
+    write_1h: int = 0
+    """Tokens that go into it for an hour."""
+    entries: list[tuple[bytes, float]] = field(default_factory=list)
+    """What is kept as soon as the answer begins: the prefix's digest, and for how many seconds."""
+
+    def used(self, input_tokens: int, output_tokens: int) -> Used:
+        """The tokens of the call."""
+        return Used(input_tokens, self.read, self.write, self.write_1h, output_tokens)
+
+
+class PromptCache:
+    """Prefixes by model. One is readable only when the first answer to it has begun.
+
+    Args:
+        caching: how long, and from which length on.
+    """
+
+    def __init__(self, caching: Caching) -> None:
+        self._caching = caching
+        self._until: dict[bytes, float] = {}
+
+    def read(self, now: float, asked: Asked, *, counts_writes: bool) -> Reading:
+        """What the cache does for a request; reading keeps an entry alive.
+
+        Args:
+            now: the clock, in seconds.
+            asked: the request.
+            counts_writes: whether the vendor bills what OpenAI's automatic cache takes in.
+        """
+        least = self._caching.min_tokens_of.get(asked.model, self._caching.min_tokens)
+        if not self._caching.enabled or asked.input_tokens < least:
+            return Reading()
+        if asked.account == "anthropic":
+            return self._marked(now, asked, least) if asked.blocks else Reading()
+        return self._automatic(now, asked, least, counts_writes=counts_writes)
+
+    def begun(self, now: float, reading: Reading) -> None:
+        """The answer begins: what it was to keep can be read from now on."""
+        if len(self._until) > _MOST_ENTRIES:
+            self._until = {digest: until for digest, until in self._until.items() if until > now}
+        for digest, ttl_s in reading.entries:
+            self._until[digest] = max(now + ttl_s, self._until.get(digest, 0.0))
+        reading.entries = []
+
+    def _marked(self, now: float, asked: Asked, least: int) -> Reading:
+        """Anthropic: up to a breakpoint, and what stands at most LOOKBACK blocks before one."""
+        places = list(_places(asked))
+        marked = [index for index, (_, ahead, block) in enumerate(places) if block.ttl and ahead >= least]
+        reading = Reading()
+        reading.read = next((found for at in reversed(marked) if (found := self._before(now, places, at))), 0)
+        paid = reading.read
+        for at in marked:
+            digest, ahead, block = places[at]
+            if ahead <= reading.read:
+                continue
+            long = block.ttl == "1h"
+            reading.entries.append((digest, _HOUR_S if long else self._caching.ttl_s))
+            if long:
+                reading.write_1h += ahead - paid
+            else:
+                reading.write += ahead - paid
+            paid = ahead
+        return reading
+
+    def _before(self, now: float, places: list[tuple[bytes, int, Block]], at: int) -> int:
+        """Tokens of the longest known prefix that ends at a breakpoint or a little before; 0 without one."""
+        for digest, ahead, block in reversed(places[max(0, at - LOOKBACK) : at + 1]):
+            if self._alive(now, digest, _HOUR_S if block.ttl == "1h" else self._caching.ttl_s):
+                return ahead
+        return 0
+
+    def _automatic(self, now: float, asked: Asked, least: int, *, counts_writes: bool) -> Reading:
+        """OpenAI and xAI: whatever stands first, in steps."""
+        reading = Reading()
+        size = asked.input_tokens // STEP_TOKENS * STEP_TOKENS
+        for digest, ahead in _steps(asked, size):
+            if ahead < least:
+                continue
+            # Whoever reads a prefix has read all shorter ones: after the first unknown step none is known.
+            if not reading.entries and self._alive(now, digest, self._caching.ttl_s):
+                reading.read = ahead
+            else:
+                reading.entries.append((digest, self._caching.ttl_s))
+        if counts_writes and reading.entries:
+            reading.write = size - reading.read
+        return reading
+
+    def _alive(self, now: float, digest: bytes, ttl_s: float) -> bool:
+        until = self._until.get(digest)
+        if until is None or until <= now:
+            return False
+        self._until[digest] = max(until, now + ttl_s)
+        return True
+
+
+def _places(asked: Asked) -> Iterator[tuple[bytes, int, Block]]:
+    """The end of each block: digest and tokens of all that stands before it."""
+    whole = blake2b(asked.model.encode(), digest_size=16)
+    chars = 0
+    for block in asked.blocks:
+        whole.update(f"\0{len(block.text)}\0{block.text}".encode())
+        chars += block.chars
+        yield whole.digest(), min(chars // CHARS_PER_TOKEN, asked.input_tokens), block
+
+
+def _steps(asked: Asked, size: int) -> Iterator[tuple[bytes, int]]:
+    """Each step of a prompt: digest and tokens of all that stands before its end."""
+    whole = blake2b(asked.model.encode(), digest_size=16)
+    width = STEP_TOKENS * CHARS_PER_TOKEN
+    for ahead in range(STEP_TOKENS, size + 1, STEP_TOKENS):
+        at = ahead * CHARS_PER_TOKEN
+        whole.update(asked.prompt[at - width : at].encode())
+        yield whole.digest(), ahead

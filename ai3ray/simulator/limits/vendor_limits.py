@@ -1,0 +1,284 @@
+"""What a vendor lets one account do, by its own accounting: pure, with the clock passed in.
+
+The HTTP simulator and benches in virtual time drive the same class:
+
+    limits = VendorLimits("anthropic", Limits(rpm=60, itpm=30_000), now=0.0)
+    call = Call(input_tokens=900, max_tokens=1024)
+    refused = limits.admit(now, call)                       # None: let in
+    limits.finish(later, call, Spent(900, output_tokens=200))
+    limits.headers(later)                                   # as on the reply
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ai3ray.simulator.limits.limit_settings import Limits
+from ai3ray.simulator.limits.windows import Bucket, Growth, Meter, Window
+from ai3ray.simulator.vendors import Account
+from ai3ray.simulator.wires.rate_headers import anthropic_headers, openai_headers
+
+Bound = Literal["spend", "concurrency", "ramp", "requests", "tokens", "input_tokens", "output_tokens"]
+"""Which limit a call ran into."""
+_BY_SECOND = "requests by the second"
+
+_BOUNDS: dict[str, Bound] = {
+    "requests": "requests",
+    _BY_SECOND: "requests",
+    "tokens": "tokens",
+    "input_tokens": "input_tokens",
+    "output_tokens": "output_tokens",
+}
+_CODES: dict[tuple[Account, Bound], str] = {
+    ("anthropic", "ramp"): "ramp_limit_exceeded",
+    ("anthropic", "spend"): "enforced_spend_limit_reached",
+    ("openai", "ramp"): "slow_down",
+    ("openai", "spend"): "organization_spend_limit_exceeded",
+}
+_USUAL_CODE: dict[Account, str | None] = {
+    "anthropic": None,
+    "openai": "rate_limit_exceeded",
+    "xai": "Some resource has been exhausted",
+}
+_BUSY_WAIT_S = 1.0
+"""What a vendor tells to wait when too many calls are open: it cannot know when one ends."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Call:
+    """One request as the vendor's limits see it. The same object is given to `admit`, `wrote` and `finish`."""
+
+    input_tokens: int
+    """The whole prompt as estimated at the start, in tokens."""
+    max_tokens: int | None = None
+    """The cap of the answer, when the request has one."""
+    cached_tokens: int = 0
+    """The part of the input that is going to be read from the vendor's cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a call has really used."""
+
+    input_tokens: int
+    """The whole prompt."""
+    cached_tokens: int = 0
+    """The part of it that was read from the vendor's cache."""
+    output_tokens: int = 0
+    """All output, reasoning included, also what `wrote` has told before."""
+    cost_usd: float = 0.0
+    """Its bill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a call was not let in: HTTP 429."""
+
+    bound: Bound
+    """Which limit."""
+    code: str | None
+    """The vendor's code in the error's body; None for Anthropic's buckets, which have none."""
+    retry_after: float | None
+    """Seconds to wait, exactly; None for a spend cap, where waiting does not help."""
+    message: str
+    """In words."""
+
+
+class VendorLimits:
+    """The limits of one account.
+
+    Anthropic: requests, uncached input as estimated and then corrected, real output as it is written; the cap does
+    not count. OpenAI: requests, also those refused, and the larger of cap and estimate, up front, never given back.
+    xAI: requests by the second, and all tokens, reasoning included. Sources: the vendors' rate limit pages.
+
+    Args:
+        vendor: whose accounting it is.
+        limits: how much.
+        now: the clock, in seconds; any clock that never goes back.
+        epoch: seconds since 1970 when that clock showed 0, for the dates in headers.
+    """
+
+    def __init__(self, vendor: Account, limits: Limits, now: float = 0.0, *, epoch: float = 0.0) -> None:
+        self.vendor: Account = vendor
+        self.limits = limits
+        self.in_flight = 0
+        """Calls that were let in and have not ended."""
+        self.spent_usd = 0.0
+        """What the calls that have ended have cost."""
+        self.refused: dict[str, int] = {}
+        """How many calls each limit has turned away."""
+        self._epoch = epoch
+        self._written: dict[Call, int] = {}
+        self._meters: dict[str, Meter] = {}
+        self._growth: list[tuple[Growth, bool]] = []
+        self._build(now)
+
+    def admit(self, now: float, call: Call) -> Rejection | None:
+        """Let a call in, or say why not.
+
+        Args:
+            now: the clock, in seconds.
+            call: the request.
+
+        Returns:
+            None when it was let in: `finish` has to be called. Else why not; then nothing was used, except that
+            OpenAI counts a refused request as a request.
+        """
+        rejection = self._rejection(now, call)
+        if rejection is not None:
+            self.refused[rejection.bound] = self.refused.get(rejection.bound, 0) + 1
+            self.failed(now)
+            return rejection
+        for name, amount, _ in self._charges(call):
+            self._meters[name].take(now, amount)
+        for growth, by_request in self._growth:
+            growth.take(now, 1 if by_request else self._estimate(call))
+        self._written[call] = 0
+        self.in_flight += 1
+        return None
+
+    def wrote(self, now: float, call: Call, tokens: int) -> None:
+        """A part of the answer was written: it counts from now on, where the vendor counts output in real time."""
+        self._written[call] += tokens
+        self._count_output(now, tokens)
+
+    def finish(self, now: float, call: Call, spent: Spent | None = None) -> None:
+        """A call has ended, well or not.
+
+        Args:
+            now: the clock, in seconds.
+            call: what was let in.
+            spent: what it really used; None when it failed before anything was read.
+        """
+        self.in_flight -= 1
+        written = self._written.pop(call)
+        spent = spent or Spent(0, output_tokens=written)
+        self.spent_usd += spent.cost_usd
+        if self.vendor == "openai":
+            return
+        error = self._counted(spent.input_tokens, spent.cached_tokens) - self._estimate(call)
+        for bound in ("input_tokens", "tokens"):
+            if bound in self._meters:
+                self._meters[bound].take(now, error)
+        self._count_output(now, spent.output_tokens - written)
+
+    def failed(self, now: float) -> None:
+        """A request was turned away, by a limit or for any other reason: with OpenAI it counts all the same."""
+        if self.vendor == "openai":
+            meter = self._meters["requests"]
+            meter.take(now, min(1.0, meter.left(now)))
+
+    def headers(self, now: float) -> dict[str, str]:
+        """The rate headers of a reply sent now, without `retry-after`."""
+        if self.vendor == "anthropic":
+            return anthropic_headers(self._meters, now, self._epoch)
+        return openai_headers(self._meters, now)
+
+    def change(self, now: float, limits: Limits) -> None:
+        """Other limits from now on; what has been used stays used, what is in flight goes on."""
+        before, self.limits = self.limits, limits
+        kept = self._meters if limits.burst_s == before.burst_s else {}
+        self._meters = dict(self._fresh(now))
+        for name in kept.keys() & self._meters.keys():
+            kept[name].change(now, self._meters[name].per_minute)
+            self._meters[name] = kept[name]
+        if limits.ramp != before.ramp:
+            self._growth = list(self._fresh_growth(now))
+
+    def state(self, now: float) -> dict[str, Any]:
+        """What `GET /_sim/limits` shows."""
+        meters = {
+            bound: {
+                "per_minute": meter.per_minute,
+                "left": round(meter.left(now), 3),
+                "reset_s": round(meter.reset_s(now), 3),
+            }
+            for bound, meter in self._meters.items()
+        }
+        return {
+            "limits": self.limits.model_dump(mode="json", exclude_none=True),
+            "in_flight": self.in_flight,
+            "spent_usd": round(self.spent_usd, 10),
+            "refused": dict(self.refused),
+            "meters": meters,
+            "ramp_per_minute": [growth.allowed for growth, _ in self._growth],
+        }
+
+    def _rejection(self, now: float, call: Call) -> Rejection | None:
+        limits = self.limits
+        if limits.spend_usd is not None and self.spent_usd >= limits.spend_usd:
+            return self._rejected("spend", None, f"the spend limit of {limits.spend_usd:g} USD is reached")
+        if self.in_flight >= limits.concurrency:
+            words = f"more than {limits.concurrency} concurrent requests"
+            return self._rejected("concurrency", _BUSY_WAIT_S, words)
+        for growth, by_request in self._growth:
+            wait_s = growth.wait_s(now, 1 if by_request else self._estimate(call))
+            if wait_s > 0:
+                return self._rejected("ramp", wait_s, "your use grows too fast: scale up gradually")
+        for name, _, need in self._charges(call):
+            meter = self._meters[name]
+            wait_s = meter.wait_s(now, need)
+            if wait_s > 0:
+                unit = name.replace("_", " ")
+                words = f"the limit of {meter.per_minute:.0f} {unit} per minute is reached"
+                return self._rejected(_BOUNDS[name], wait_s, words)
+        return None
+
+    def _rejected(self, bound: Bound, retry_after: float | None, message: str) -> Rejection:
+        code = _CODES.get((self.vendor, bound), _USUAL_CODE[self.vendor])
+        return Rejection(bound, code, retry_after, message)
+
+    def _charges(self, call: Call) -> Iterator[tuple[str, float, float]]:
+        """Which meters a call uses up at the start, how much, and how much has to be there."""
+        yield "requests", 1, 1
+        if self.vendor == "xai":
+            yield _BY_SECOND, 1, 1
+        estimate = self._estimate(call)
+        if self.vendor == "openai":
+            estimate = max(call.max_tokens or 0, call.input_tokens)
+        yield "tokens", estimate, estimate
+        if "input_tokens" in self._meters:
+            yield "input_tokens", estimate, estimate
+        if "output_tokens" in self._meters:
+            yield "output_tokens", 0, 1
+
+    def _estimate(self, call: Call) -> int:
+        return self._counted(call.input_tokens, call.cached_tokens)
+
+    def _counted(self, input_tokens: int, cached_tokens: int) -> int:
+        """Input that counts: reading Anthropic's cache is free of limits."""
+        return input_tokens - cached_tokens if self.vendor == "anthropic" else input_tokens
+
+    def _count_output(self, now: float, tokens: int) -> None:
+        if self.vendor == "openai" or not tokens:
+            return
+        self._meters["tokens"].take(now, tokens)
+        if "output_tokens" in self._meters:
+            self._meters["output_tokens"].take(now, tokens)
+
+    def _build(self, now: float) -> None:
+        self._meters = dict(self._fresh(now))
+        self._growth = list(self._fresh_growth(now))
+
+    def _fresh(self, now: float) -> Iterator[tuple[str, Meter]]:
+        limits = self.limits
+        yield "requests", Bucket(limits.rpm, now, limits.burst_s)
+        if self.vendor == "xai":
+            yield _BY_SECOND, Window(limits.rpm)
+        yield "tokens", Bucket(limits.tpm, now, limits.burst_s)
+        if self.vendor == "anthropic":
+            if limits.itpm is not None:
+                yield "input_tokens", Bucket(limits.itpm, now, limits.burst_s)
+            if limits.otpm is not None:
+                yield "output_tokens", Bucket(limits.otpm, now, limits.burst_s)
+
+    def _fresh_growth(self, now: float) -> Iterator[tuple[Growth, bool]]:
+        ramp = self.limits.ramp
+        if ramp is None:
+            return
+        if ramp.requests is not None:
+            yield Growth(ramp.requests, ramp.growth, ramp.window_s, now), True
+        if ramp.tokens is not None:
+            yield Growth(ramp.tokens, ramp.growth, ramp.window_s, now), False

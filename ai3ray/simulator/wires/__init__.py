@@ -1,0 +1,1 @@
+"""The vendors' wire formats: requests read, replies written, byte by byte."""

@@ -1,0 +1,186 @@
+"""OpenAI's Chat Completions format, byte by byte, and xAI's differences from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ai3ray.simulator.vendors import Account
+from ai3ray.simulator.wires.parsed_request import Asked, Reason, Refused
+from ai3ray.simulator.wires.wire import Sheet, compact, model_of, positive, told, turns_of
+
+_REFUSALS: dict[Reason, tuple[int, str, str | None]] = {
+    "invalid": (400, "invalid_request_error", None),
+    "auth": (401, "invalid_request_error", "invalid_api_key"),
+    "billing": (402, "insufficient_quota", "credit_balance_exhausted"),
+    "forbidden": (403, "request_forbidden", "unsupported_country_region_territory"),
+    "unknown_model": (404, "invalid_request_error", "model_not_found"),
+    "too_long": (400, "invalid_request_error", "context_length_exceeded"),
+    "too_large": (413, "invalid_request_error", "request_too_large"),
+    "rate_limit": (429, "requests", "rate_limit_exceeded"),
+    "ramp": (429, "rate_limit_error", "slow_down"),
+    "quota": (429, "insufficient_quota", "credit_balance_exhausted"),
+    "server_error": (500, "server_error", None),
+    "bad_gateway": (502, "server_error", None),
+    "unavailable": (503, "server_error", None),
+    "timeout": (504, "server_error", "timeout"),
+    "overloaded": (503, "server_error", "server_is_overloaded"),
+}
+_XAI_CODES: dict[Reason, str] = {
+    "invalid": "Client specified an invalid argument",
+    "auth": "The caller does not have permission to execute the specified operation",
+    "billing": "The caller does not have permission to execute the specified operation",
+    "forbidden": "The caller does not have permission to execute the specified operation",
+    "unknown_model": "Some requested entity was not found",
+    "too_long": "Client specified an invalid argument",
+    "too_large": "Client specified an invalid argument",
+    "rate_limit": "Some resource has been exhausted",
+    "ramp": "Some resource has been exhausted",
+    "quota": "Some resource has been exhausted",
+    "server_error": "Internal error",
+    "bad_gateway": "The service is currently unavailable",
+    "unavailable": "The service is currently unavailable",
+    "timeout": "Deadline expired before operation could complete",
+    "overloaded": "The service is currently unavailable",
+}
+_FINISH = {"stop": "stop", "length": "length", "refusal": "content_filter"}
+_MARK = "\0"
+"""Stands for a piece's text while its frame is made; no model's id holds it."""
+_NO_SAMPLING = ("gpt-5", "gpt-6", "o1", "o3", "o4")
+
+
+class CompletionsWire:
+    """POST /v1/chat/completions; see Wire.
+
+    Args:
+        xai: whether to speak as xAI does.
+    """
+
+    def __init__(self, *, xai: bool = False) -> None:
+        self._xai = xai
+
+    def read(self, body: Mapping[str, Any], _headers: Mapping[str, str], account: Account) -> Asked:
+        """Understand a request."""
+        model = model_of(body)
+        turns = turns_of(body)
+        cap = "max_completion_tokens" if body.get("max_completion_tokens") is not None else "max_tokens"
+        _check_sampling(body, model)
+        output = body.get("response_format") or {}
+        schema = (output.get("json_schema") or {}).get("schema") if output.get("type") == "json_schema" else None
+        return Asked(
+            account=account,
+            model=model,
+            stream=body.get("stream") is True,
+            system="\n\n".join(text for role, text in turns if role in {"system", "developer"}),
+            turns=tuple((role, text) for role, text in turns if role not in {"system", "developer"}),
+            max_tokens=positive(body, cap, required=False),
+            schema=schema,
+            include_usage=bool((body.get("stream_options") or {}).get("include_usage")),
+            capped=body.get(cap) is not None,
+        )
+
+    def refusal(self, refused: Refused, _request_id: str) -> tuple[int, dict[str, Any]]:
+        """Status and body of a refusal."""
+        status, kind, code = _REFUSALS[refused.reason]
+        if self._xai:
+            code = refused.code or _XAI_CODES[refused.reason]
+            return refused.status or status, {"code": code, "error": refused.message}
+        error = {"message": refused.message, "type": kind, "param": refused.param, "code": refused.code or code}
+        return refused.status or status, {"error": error}
+
+    def headers(self, request_id: str, refused: Refused | None) -> dict[str, str]:
+        """The headers of every reply."""
+        headers = {"x-request-id": request_id, "openai-processing-ms": "1", "openai-version": "2020-10-01"}
+        if refused is not None and refused.retry_after_s is not None:
+            exact_s = refused.retry_after_s if refused.exact_wait_s is None else refused.exact_wait_s
+            headers["retry-after"] = f"{refused.retry_after_s:g}"
+            headers["retry-after-ms"] = str(math.ceil(1000 * exact_s - 1e-6))
+        return headers
+
+    def whole(self, sheet: Sheet) -> dict[str, Any]:
+        """The body of an answer that is not streamed."""
+        content, refusal = _said(sheet)
+        message = {"role": "assistant", "content": content, "refusal": refusal}
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(sheet)}
+        body = {**_head(sheet, "chat.completion"), "choices": [choice]}
+        if sheet.written.tells_usage:
+            body["usage"] = self._usage(sheet)
+        return body
+
+    def opening(self, sheet: Sheet) -> Iterable[bytes]:
+        """What a stream begins with."""
+        yield _chunk(sheet, {"role": "assistant", "content": "", "refusal": None})
+
+    def frame(self, sheet: Sheet) -> tuple[bytes, bytes]:
+        """What stands around the JSON of a piece's text."""
+        name = "content" if _said(sheet)[1] is None else "refusal"
+        before, after = _chunk(sheet, {name: _MARK}).split(compact(_MARK).encode(), 1)
+        return before, after
+
+    def closing(self, sheet: Sheet) -> Iterable[bytes]:
+        """What a stream ends with."""
+        yield _chunk(sheet, {}, _finish(sheet))
+        if sheet.asked.include_usage and sheet.written.tells_usage:
+            head = _head(sheet, "chat.completion.chunk")
+            yield _data({**head, "choices": [], "usage": self._usage(sheet)})
+        yield b"data: [DONE]\n\n"
+
+    def error_event(self, request_id: str) -> bytes:
+        """The overload that is told inside a stream."""
+        return _data(self.refusal(Refused("overloaded", "The server is overloaded"), request_id)[1])
+
+    def _usage(self, sheet: Sheet) -> dict[str, Any]:
+        used, reasoning = sheet.used, sheet.written.reasoning_tokens
+        usage: dict[str, Any] = {
+            "prompt_tokens": used.input_tokens,
+            # xAI's completion tokens leave reasoning out, OpenAI's hold it.
+            "completion_tokens": used.output_tokens - reasoning if self._xai else used.output_tokens,
+            "total_tokens": used.input_tokens + used.output_tokens,
+            "prompt_tokens_details": {"cached_tokens": used.cache_read, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": reasoning, "audio_tokens": 0},
+        }
+        if used.cache_write:
+            usage["prompt_tokens_details"]["cache_write_tokens"] = used.cache_write
+        if self._xai:
+            usage["num_sources_used"] = 0
+            if sheet.ticks is not None:
+                usage["cost_in_usd_ticks"] = sheet.ticks
+        return told(usage, sheet.written.figures)
+
+
+def _check_sampling(body: Mapping[str, Any], model: str) -> None:
+    for name in ("temperature", "top_p"):
+        if body.get(name) is not None and model.startswith(_NO_SAMPLING):
+            raise Refused("invalid", f"Unsupported parameter: '{name}' is not supported with this model.", name)
+
+
+def _said(sheet: Sheet) -> tuple[str | None, str | None]:
+    """Content and refusal: with a schema a refusal has a field of its own."""
+    refused = sheet.written.finish == "refusal" and sheet.asked.schema is not None
+    return (None, sheet.written.text) if refused else (sheet.written.text, None)
+
+
+def _finish(sheet: Sheet) -> str:
+    return "stop" if _said(sheet)[1] is not None else _FINISH[sheet.written.finish]
+
+
+def _head(sheet: Sheet, kind: str) -> dict[str, Any]:
+    return {
+        "id": f"chatcmpl-{sheet.request_id}",
+        "object": kind,
+        "created": sheet.created,
+        "model": sheet.asked.model,
+        "service_tier": "default",
+        "system_fingerprint": "fp_simulated",
+    }
+
+
+def _chunk(sheet: Sheet, delta: dict[str, Any], finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+    usage = {"usage": None} if sheet.asked.include_usage else {}
+    return _data({**_head(sheet, "chat.completion.chunk"), "choices": [choice], **usage})
+
+
+def _data(body: dict[str, Any]) -> bytes:
+    return f"data: {compact(body)}\n\n".encode()

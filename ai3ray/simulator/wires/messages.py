@@ -1,0 +1,159 @@
+"""Anthropic's Messages format, byte by byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ai3ray.simulator.vendors import Account
+from ai3ray.simulator.wires.cache_blocks import blocks_of
+from ai3ray.simulator.wires.parsed_request import Asked, Reason, Refused
+from ai3ray.simulator.wires.wire import Sheet, compact, model_of, positive, text_of, told, turns_of
+
+SAMPLING_VERSION = "2023-06-01"
+"""The last version of the API that took sampling parameters from current models."""
+
+_REFUSALS: dict[Reason, tuple[int, str]] = {
+    "invalid": (400, "invalid_request_error"),
+    "auth": (401, "authentication_error"),
+    "billing": (402, "billing_error"),
+    "forbidden": (403, "permission_error"),
+    "unknown_model": (404, "not_found_error"),
+    "too_long": (400, "invalid_request_error"),
+    "too_large": (413, "request_too_large"),
+    "rate_limit": (429, "rate_limit_error"),
+    "ramp": (429, "rate_limit_error"),
+    "quota": (429, "rate_limit_error"),
+    "server_error": (500, "api_error"),
+    "bad_gateway": (502, "api_error"),
+    "unavailable": (503, "api_error"),
+    "timeout": (504, "timeout_error"),
+    "overloaded": (529, "overloaded_error"),
+}
+_CODES: dict[Reason, str] = {"ramp": "ramp_limit_exceeded", "quota": "enforced_spend_limit_reached"}
+_STOP = {"stop": "end_turn", "length": "max_tokens", "refusal": "refusal"}
+
+
+_FRAME = (
+    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":',
+    b"}}\n\n",
+)
+
+
+class MessagesWire:
+    """POST /v1/messages; see Wire."""
+
+    def read(self, body: Mapping[str, Any], headers: Mapping[str, str], account: Account) -> Asked:
+        """Understand a request."""
+        model = model_of(body)
+        max_tokens = positive(body, "max_tokens", required=True)
+        turns = turns_of(body)
+        for role, _ in turns:
+            if role not in {"user", "assistant"}:
+                raise Refused("invalid", f"messages: unexpected role {role!r}", "messages")
+        sampling = [name for name in ("temperature", "top_p", "top_k") if body.get(name) is not None]
+        if sampling and headers.get("anthropic-version") != SAMPLING_VERSION:
+            raise Refused("invalid", f"{sampling[0]}: sampling parameters are not supported", sampling[0])
+        output = (body.get("output_config") or {}).get("format") or {}
+        return Asked(
+            account=account,
+            model=model,
+            stream=body.get("stream") is True,
+            system=text_of(body.get("system")),
+            turns=tuple(turns),
+            max_tokens=max_tokens,
+            schema=output.get("schema") if output.get("type") == "json_schema" else None,
+            blocks=blocks_of(body),
+        )
+
+    def refusal(self, refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
+        """Status and body of a refusal."""
+        status, kind = _REFUSALS[refused.reason]
+        error: dict[str, Any] = {"type": kind, "message": refused.message}
+        code = refused.code or _CODES.get(refused.reason)
+        if code:
+            error["details"] = {"error_code": code}
+        return refused.status or status, {"type": "error", "error": error, "request_id": request_id}
+
+    def headers(self, request_id: str, refused: Refused | None) -> dict[str, str]:
+        """The headers of every reply."""
+        headers = {"request-id": request_id, "anthropic-workspace-id": "wrkspc_simulated"}
+        if refused is not None and refused.retry_after_s is not None:
+            headers["retry-after"] = f"{refused.retry_after_s:g}"
+        return headers
+
+    def whole(self, sheet: Sheet) -> dict[str, Any]:
+        """The body of an answer that is not streamed."""
+        text = sheet.written.text
+        message = _message(sheet, [{"type": "text", "text": text}] if text else [], *_stopped(sheet))
+        if sheet.written.tells_usage:
+            message["usage"] = _usage(sheet, sheet.written.output_tokens)
+        return message
+
+    def opening(self, sheet: Sheet) -> Iterable[bytes]:
+        """What a stream begins with."""
+        message = _message(sheet, [], None, None)
+        if sheet.written.tells_usage:
+            message["usage"] = _usage(sheet, 1)
+        yield _event("message_start", {"message": message})
+        yield _event("content_block_start", {"index": 0, "content_block": {"type": "text", "text": ""}})
+        yield _event("ping", {})
+
+    def frame(self, _sheet: Sheet) -> tuple[bytes, bytes]:
+        """What stands around the JSON of a piece's text."""
+        return _FRAME
+
+    def closing(self, sheet: Sheet) -> Iterable[bytes]:
+        """What a stream ends with."""
+        reason, details = _stopped(sheet)
+        delta = {"stop_reason": reason, "stop_sequence": None, "stop_details": details}
+        usage = {"usage": _usage(sheet, sheet.written.output_tokens)} if sheet.written.tells_usage else {}
+        yield _event("content_block_stop", {"index": 0})
+        yield _event("message_delta", {"delta": delta, **usage})
+        yield _event("message_stop", {})
+
+    def error_event(self, request_id: str) -> bytes:
+        """The overload that is told inside a stream."""
+        error = {"type": "overloaded_error", "message": "Overloaded"}
+        return _event("error", {"error": error, "request_id": request_id})
+
+
+def _message(
+    sheet: Sheet, content: list[dict[str, Any]], reason: str | None, details: dict[str, Any] | None
+) -> dict[str, Any]:
+    return {
+        "id": f"msg_{sheet.request_id}",
+        "type": "message",
+        "role": "assistant",
+        "model": sheet.asked.model,
+        "content": content,
+        "stop_reason": reason,
+        "stop_sequence": None,
+        "stop_details": details,
+    }
+
+
+def _stopped(sheet: Sheet) -> tuple[str, dict[str, Any] | None]:
+    finish = sheet.written.finish
+    details = {"type": "refusal", "category": "general_harms", "explanation": None} if finish == "refusal" else None
+    return _STOP[finish], details
+
+
+def _usage(sheet: Sheet, output_tokens: int) -> dict[str, Any]:
+    used = sheet.used
+    usage = {
+        "input_tokens": used.fresh,
+        "cache_creation_input_tokens": used.cache_write + used.cache_write_1h,
+        "cache_read_input_tokens": used.cache_read,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": used.cache_write,
+            "ephemeral_1h_input_tokens": used.cache_write_1h,
+        },
+        "output_tokens": output_tokens,
+        "service_tier": "standard",
+    }
+    return told(usage, sheet.written.figures)
+
+
+def _event(name: str, fields: dict[str, Any]) -> bytes:
+    return f"event: {name}\ndata: {compact({'type': name, **fields})}\n\n".encode()

@@ -1,0 +1,77 @@
+"""How the vendors tell their limits in reply headers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from ai3ray.simulator.limits.windows import Meter
+
+_ROUNDED_TO = 1000
+"""Anthropic tells remaining tokens in steps of so many."""
+
+
+def anthropic_headers(meters: Mapping[str, Meter], now: float, epoch: float) -> dict[str, str]:
+    """Anthropic's: a date for each reset; `tokens` shows the most restrictive limit in force.
+
+    Args:
+        meters: what is counted, by name.
+        now: the clock, in seconds.
+        epoch: seconds since 1970 when the clock showed 0.
+    """
+    tokens = meters["tokens"]
+    shown = {
+        "requests": meters["requests"],
+        "input-tokens": meters.get("input_tokens", tokens),
+        "output-tokens": meters.get("output_tokens", tokens),
+    }
+    by_tokens = [tokens, shown["input-tokens"], shown["output-tokens"]]
+    shown["tokens"] = min(by_tokens, key=lambda meter: meter.left(now) / meter.per_minute)
+    told: dict[str, str] = {}
+    for name, meter in shown.items():
+        limit, left = round(meter.per_minute), int(meter.left(now))
+        told[f"anthropic-ratelimit-{name}-limit"] = str(limit)
+        told[f"anthropic-ratelimit-{name}-remaining"] = str(left if name == "requests" else min(limit, _rounded(left)))
+        told[f"anthropic-ratelimit-{name}-reset"] = _rfc3339(math.ceil(epoch + now + meter.reset_s(now)))
+    return told
+
+
+def openai_headers(meters: Mapping[str, Meter], now: float) -> dict[str, str]:
+    """OpenAI's and xAI's: a duration for each reset, as Go writes it.
+
+    Args:
+        meters: what is counted, by name.
+        now: the clock, in seconds.
+    """
+    told: dict[str, str] = {}
+    for name in ("requests", "tokens"):
+        meter = meters[name]
+        told[f"x-ratelimit-limit-{name}"] = str(round(meter.per_minute))
+        told[f"x-ratelimit-remaining-{name}"] = str(int(meter.left(now)))
+        told[f"x-ratelimit-reset-{name}"] = go_duration(meter.reset_s(now))
+    return told
+
+
+def go_duration(seconds: float) -> str:
+    """A duration as Go prints it, to the millisecond: `0s`, `120ms`, `1.5s`, `6m0s`, `1h0m30s`."""
+    milliseconds = math.ceil(seconds * 1000 - 1e-6)
+    if milliseconds <= 0:
+        return "0s"
+    if milliseconds < 1000:
+        return f"{milliseconds}ms"
+    minutes, rest = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    told = f"{hours}h" if hours else ""
+    told += f"{minutes}m" if hours or minutes else ""
+    return f"{told}{rest / 1000:g}s"
+
+
+def _rounded(tokens: int) -> int:
+    return (tokens + _ROUNDED_TO // 2) // _ROUNDED_TO * _ROUNDED_TO
+
+
+@lru_cache(maxsize=256)
+def _rfc3339(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

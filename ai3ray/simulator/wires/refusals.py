@@ -1,0 +1,74 @@
+"""Faults that are refusals: what each says."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ai3ray.simulator.fault_rules import Fault, FaultName
+from ai3ray.simulator.wires.parsed_request import Asked, Reason, Refused
+
+
+class _Refusing(NamedTuple):
+    """How a fault refuses."""
+
+    reason: Reason
+    words: str
+    may_wait: bool = False
+    """Whether it tells a time to wait, when the rule gives one."""
+    usual_wait_s: float | None = None
+    """The time when the rule gives none."""
+
+
+_REFUSING: dict[FaultName, _Refusing] = {
+    "rate_limit": _Refusing("rate_limit", "Rate limit reached, slow down", may_wait=True, usual_wait_s=1.0),
+    "rate_limit_no_wait": _Refusing("rate_limit", "Rate limit reached, slow down"),
+    "ramp_limit": _Refusing("ramp", "Your use grows too fast: scale up gradually", may_wait=True, usual_wait_s=1.0),
+    "quota": _Refusing("quota", "Your account has no credits left: spending limit reached"),
+    "billing": _Refusing("billing", "There is an issue with your billing or payment information"),
+    "auth": _Refusing("auth", "This key was revoked"),
+    "forbidden": _Refusing("forbidden", "Your key does not have permission to use this resource"),
+    "unknown_model": _Refusing("unknown_model", ""),
+    "too_large": _Refusing("too_large", "Request exceeds the maximum size"),
+    "context_overflow": _Refusing("too_long", ""),
+    "server_error": _Refusing("server_error", "Internal server error", may_wait=True),
+    "bad_gateway": _Refusing("bad_gateway", "Bad gateway", may_wait=True),
+    "unavailable": _Refusing("unavailable", "The service is temporarily unavailable", may_wait=True),
+    "timeout": _Refusing("timeout", "The request timed out", may_wait=True),
+    "overloaded": _Refusing("overloaded", "Overloaded", may_wait=True),
+}
+
+
+def refusal_of(fault: Fault, asked: Asked) -> Refused | None:
+    """The refusal that a fault is; None when it strikes the answer."""
+    refusing = _REFUSING.get(fault.fault)
+    if refusing is None:
+        return None
+    wait_s = refusing.usual_wait_s if fault.retry_after is None else fault.retry_after
+    return Refused(
+        refusing.reason,
+        refusing.words or _words(fault, asked),
+        status=fault.status,
+        retry_after_s=wait_s if refusing.may_wait else None,
+        code=fault.code,
+        fault=fault.fault,
+    )
+
+
+def no_such_model(asked: Asked) -> str:
+    """The vendor's words for a model it does not have."""
+    if asked.account == "anthropic":
+        return f"model: {asked.model}"
+    return f"The model `{asked.model}` does not exist or you do not have access to it."
+
+
+def too_long(asked: Asked, most: int) -> str:
+    """The vendor's words for a prompt that is longer than the window."""
+    if asked.account == "anthropic":
+        return f"prompt is too long: {asked.input_tokens} tokens > {most} maximum"
+    return f"This model's maximum context length is {most} tokens, but the request has {asked.input_tokens} tokens."
+
+
+def _words(fault: Fault, asked: Asked) -> str:
+    if fault.fault == "unknown_model":
+        return no_such_model(asked)
+    return too_long(asked, max(1, asked.input_tokens - 1))

@@ -1,0 +1,68 @@
+"""The way back to the client: status, headers and body of one reply, and refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.types import Send
+
+from ai3ray.simulator.host.client_connection import Line
+from ai3ray.simulator.limits.accounts import KeyAccount
+from ai3ray.simulator.simulation import Simulation
+from ai3ray.simulator.wires.parsed_request import Refused
+from ai3ray.simulator.wires.wire import Wire, encoded
+
+JSON = "application/json"
+HTML = "text/html"
+_BAD_GATEWAY = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>502 Bad Gateway</body>\r\n</html>\r\n"
+
+
+class Reply:
+    """The reply to one request.
+
+    Args:
+        simulation: the providers' state.
+        wire: the format to answer in.
+        account: whose rate limits its headers tell.
+        line: the connection.
+        send: of the ASGI request.
+    """
+
+    def __init__(self, simulation: Simulation, wire: Wire, account: KeyAccount, line: Line, send: Send) -> None:
+        self.simulation = simulation
+        """The providers' state."""
+        self.wire = wire
+        """The format to answer in."""
+        self.line = line
+        """The connection."""
+        self.request_id = simulation.next_id()
+        """Its id."""
+        self.rates: Mapping[str, str] | None = None
+        """The rate headers it carries; those of the moment when absent."""
+        self._account = account
+        self._send = send
+
+    async def start(
+        self, status: int, media_type: str, *, length: int | None = None, refused: Refused | None = None
+    ) -> None:
+        """Send status and headers."""
+        told = self.wire.headers(self.request_id, refused)
+        told |= self._account.limits.headers(self.simulation.clock()) if self.rates is None else self.rates
+        told["content-type"] = media_type
+        if length is not None:
+            told["content-length"] = str(length)
+        headers = [(name.encode(), value.encode()) for name, value in told.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def body(self, data: bytes, *, more: bool = False) -> None:
+        """Send a part of the body; the last one unless there is more."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def refuse(self, refused: Refused) -> None:
+        """Send a refusal."""
+        status, body = self.wire.refusal(refused, self.request_id)
+        data, media_type = encoded(body), JSON
+        if refused.reason == "bad_gateway":
+            data, media_type = _BAD_GATEWAY, HTML  # a gateway knows no vendor's format
+        await self.start(status, media_type, length=len(data), refused=refused)
+        await self.body(data)

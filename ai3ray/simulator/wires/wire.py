@@ -1,0 +1,149 @@
+"""What the two wire formats have in common: how a request is read and an answer is put into bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ai3ray.simulator.pricing import Used
+from ai3ray.simulator.vendors import Account
+from ai3ray.simulator.wires.parsed_request import Asked, Figures, Refused, Written
+
+_HUGE = 10**18
+"""More tokens than a call can have."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One answer with everything its wire format wants to tell."""
+
+    request_id: str
+    """The reply's id."""
+    asked: Asked
+    """The request."""
+    written: Written
+    """The answer."""
+    used: Used
+    """Its tokens."""
+    ticks: int | None
+    """The bill in ticks; None when the model has no price."""
+    created: int
+    """Seconds since the epoch."""
+
+
+class Wire(Protocol):
+    """One vendor's format."""
+
+    def read(self, body: Mapping[str, Any], headers: Mapping[str, str], account: Account, /) -> Asked:
+        """Understand a request; raises Refused as the vendor would."""
+        ...
+
+    def refusal(self, refused: Refused, request_id: str, /) -> tuple[int, dict[str, Any]]:
+        """Status and body of a refusal."""
+        ...
+
+    def headers(self, request_id: str, refused: Refused | None, /) -> dict[str, str]:
+        """The headers of every reply beside the account's rate limits.
+
+        Args:
+            request_id: the id.
+            refused: the refusal, when it is one: it may tell a time to wait.
+        """
+        ...
+
+    def whole(self, sheet: Sheet) -> dict[str, Any]:
+        """The body of an answer that is not streamed."""
+        ...
+
+    def opening(self, sheet: Sheet) -> Iterable[bytes]:
+        """What a stream begins with."""
+        ...
+
+    def frame(self, sheet: Sheet, /) -> tuple[bytes, bytes]:
+        """What stands before and after the JSON of each piece of the answer's text."""
+        ...
+
+    def closing(self, sheet: Sheet) -> Iterable[bytes]:
+        """What a stream ends with."""
+        ...
+
+    def error_event(self, request_id: str) -> bytes:
+        """The overload that is told inside a stream."""
+        ...
+
+
+def told(usage: Mapping[str, Any], figures: Figures) -> dict[str, Any]:
+    """Token counts as they are to be told: right, or wrong on purpose."""
+    if figures == "real":
+        return dict(usage)
+    return {
+        name: told(value, figures) if isinstance(value, Mapping) else _wrong(value, figures)
+        for name, value in usage.items()
+    }
+
+
+def _wrong(value: Any, figures: Figures) -> Any:
+    if not isinstance(value, int):
+        return value
+    match figures:
+        case "zero":
+            return 0
+        case "negative":
+            return -1 - value
+        case "huge":
+            return value + _HUGE
+        case _:
+            return f"about {value}"
+
+
+def text_of(content: Any) -> str:
+    """The text of a message: a string, or a list of blocks."""
+    if isinstance(content, str):
+        return content
+    blocks = content if isinstance(content, list) else []
+    return "\n".join(str(block.get("text", "")) for block in blocks if isinstance(block, Mapping))
+
+
+def turns_of(body: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Role and text of each message; raises Refused."""
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise Refused("invalid", "messages: at least one message is required", "messages")
+    for position, message in enumerate(messages):
+        if not isinstance(message, Mapping) or "role" not in message or "content" not in message:
+            raise Refused("invalid", f"messages.{position}: role and content are required", "messages")
+    return [(str(message["role"]), text_of(message["content"])) for message in messages]
+
+
+def positive(body: Mapping[str, Any], name: str, *, required: bool) -> int:
+    """A count of tokens in the body; raises Refused."""
+    value = body.get(name)
+    if value is None and not required:
+        return 1_000_000
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        words = f"{name}: Field required" if value is None else f"{name}: Input should be a positive integer"
+        raise Refused("invalid", words, name)
+    return value
+
+
+def model_of(body: Mapping[str, Any]) -> str:
+    """The model's id; raises Refused."""
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise Refused("invalid", "model: Field required", "model")
+    return model
+
+
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def encoded(data: Any) -> bytes:
+    """The bytes of JSON without spaces."""
+    return compact(data).encode()
+
+
+def compact(data: Any) -> str:
+    """JSON without spaces."""
+    return _encoder.encode(data)
