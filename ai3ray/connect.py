@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Protocol
 
 from ai3ray.client.client import Client
 from ai3ray.client.local_head import Notify, ensure_head, find_head
-from ai3ray.domain.events import Stats
-from ai3ray.domain.listings import ModelView, PruneReport, RunRow, Table
-from ai3ray.domain.result import RunResult
+from ai3ray.client.port import RunReader
+from ai3ray.domain.listings import PruneReport
 from ai3ray.errors import JournalLocked
 from ai3ray.executor.ray.join import cluster_address
 from ai3ray.settings.model import Settings
@@ -20,30 +18,6 @@ from ai3ray.settings.model import Settings
 LOCKED_S = 10.0
 """Seconds that a process that is going gets to let go of the journal."""
 _RETRY_S = 0.1
-
-
-class Reading(Protocol):
-    """What can be read, whether a head is up or not: `Client` and `Offline` both offer it."""
-
-    async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
-        """Runs, newest first."""
-        ...
-
-    async def result(self, run_id: str) -> RunResult:
-        """The run as it stands. Raises UnknownRun."""
-        ...
-
-    async def sql(self, query: str, max_rows: int = 10_000) -> Table:
-        """One read-only SELECT. Raises RequestError for anything else."""
-        ...
-
-    async def models(self) -> Sequence[ModelView]:
-        """The registry with what is known of each model."""
-        ...
-
-    async def stats(self) -> Stats:
-        """All runs in figures."""
-        ...
 
 
 @asynccontextmanager
@@ -83,7 +57,7 @@ async def connect(
 @asynccontextmanager
 async def connect_for_reading(
     settings: Settings, env: Mapping[str, str], *, server: str | None = None
-) -> AsyncIterator[Reading]:
+) -> AsyncIterator[RunReader]:
     """Whoever can tell about runs: the server, the head if it is up, else the journal's file. Boots nothing.
 
     Raises:
@@ -153,7 +127,7 @@ async def _cluster_socket(stack: AsyncExitStack, settings: Settings, env: Mappin
     return await stack.enter_async_context(cluster_server(settings, env, address))
 
 
-async def _local_reading(stack: AsyncExitStack, settings: Settings, env: Mapping[str, str]) -> Reading:
+async def _local_reading(stack: AsyncExitStack, settings: Settings, env: Mapping[str, str]) -> RunReader:
     patience = _Patience()
     while True:
         head = find_head(settings)

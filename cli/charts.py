@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .streams import console, on_terminal, one_line
+from ai3ray.report.format import one_line
+
+from .streams import console, on_terminal
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -10,8 +10,9 @@ import typer
 from typer.main import get_command
 
 from ai3ray.errors import Ai3Error, ServerRefused, UnknownRun
+from ai3ray.report.format import one_line
 
-from .streams import note, one_line, prepare
+from .streams import note, prepare
 
 if TYPE_CHECKING:
     from ai3ray.domain.result import RunResult

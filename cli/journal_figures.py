@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ai3ray.connect import Reading
+    from ai3ray.client.port import RunReader
 
 _QUERIES = Path(__file__).with_name("stats.sql")
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
@@ -37,7 +37,7 @@ class Figures:
     """Verdicts and repairs by kind of task."""
 
 
-async def figures_of(reader: Reading, since: datetime | None) -> Figures:
+async def figures_of(reader: RunReader, since: datetime | None) -> Figures:
     """Ask for all of them.
 
     Args:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Self
 from rich.text import Text
 
 from ai3ray.domain.events import Event, Warned, utc_now
+from ai3ray.report.format import one_line
 
 from .live_frame import ASCII, UNICODE, Canvas, frame
 from .live_region import Region
 from .live_run import LiveRun
-from .streams import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,11 +9,10 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from ai3ray.domain.money import dollars
+from ai3ray.report.format import count, money, one_line, seconds
 
-from .figures import count, money, seconds
 from .live_run import LiveRun, TaskLine, Totals
 from .live_tree import Branch, shown
-from .streams import one_line
 
 NAME_CELLS = 20
 """Cells that a task's name gets before columns are left out for it."""

@@ -20,8 +20,7 @@ from ai3ray.domain.events import (
 )
 from ai3ray.domain.run import TASK_TERMINAL, RunState, TaskState, apply, seconds_between
 from ai3ray.errors import IllegalTransition
-
-from .figures import clipped, count
+from ai3ray.report.format import clipped, count
 
 if TYPE_CHECKING:
     from ai3ray.domain.result import RunResult, TaskResult

@@ -1,4 +1,4 @@
-"""Reading runs: which one is meant, and what is kept of it."""
+"""RunReader runs: which one is meant, and what is kept of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .progress import Progress
 from .setup import Setup
 
 if TYPE_CHECKING:
-    from ai3ray.connect import Reading
+    from ai3ray.client.port import RunReader
     from ai3ray.domain.listings import RunRow
     from ai3ray.domain.result import RunResult
 
@@ -29,7 +29,7 @@ MOST_EVENTS = 10_000
 _HISTORY = "SELECT body FROM events WHERE run_id = '{}' AND type LIKE '{}' ORDER BY seq"
 
 
-async def run_id_of(reader: Reading, word: str) -> str:
+async def run_id_of(reader: RunReader, word: str) -> str:
     """The run that a word means: an id, the beginning of one, or `last`.
 
     Raises:
@@ -105,7 +105,7 @@ async def cancelled(setup: Setup, word: str, notify: Callable[[str], None]) -> R
         return await client.cancel(await run_id_of(client, word))
 
 
-async def _history(reader: Reading, run: RunResult, event_type: str = "%") -> Sequence[Event]:
+async def _history(reader: RunReader, run: RunResult, event_type: str = "%") -> Sequence[Event]:
     """The journal's events of a run. Of one that is going by SQL, because its event stream has no end."""
     from ai3ray.client.client import Client
 

@@ -7,11 +7,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from ai3ray.domain.run import TERMINAL
+from ai3ray.report.format import error_words, one_line, visible
 
 from .edge import exit_code
-from .render_events import error_words, stats_words
+from .render_events import stats_words
 from .setup import say
-from .streams import emit, on_terminal, one_line, rendered, visible
+from .streams import emit, on_terminal, rendered
 
 if TYPE_CHECKING:
     from ai3ray.domain.result import RunResult

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from ai3ray.domain.events import Event, Warned
+from ai3ray.report.format import one_line
 
 from .render_events import EventLines
 from .status_line import StatusLine
-from .streams import console, note, on_terminal, one_line
+from .streams import console, note, on_terminal
 
 if TYPE_CHECKING:
     from rich.status import Status

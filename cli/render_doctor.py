@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from ai3ray.report.format import one_line
+
 from .checks.finding import Finding, healthy
-from .streams import one_line
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import (
     AssembleStart,
     Decision,
@@ -21,9 +20,7 @@ from ai3ray.domain.events import (
     TextDelta,
 )
 from ai3ray.domain.verdict import Defect
-
-from .figures import clipped, count, money, seconds
-from .streams import one_line
+from ai3ray.report.format import clipped, count, error_words, money, one_line, seconds
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -93,13 +90,6 @@ def stats_words(stats: Stats) -> str:
     cost = money(stats.cost_usd) if stats.cost_complete else f"{money(stats.cost_usd)} + calls of unknown price"
     tokens = f"{stats.input_tokens:,} + {stats.output_tokens:,} tokens"
     return ", ".join((count(stats.tasks, "task"), count(stats.calls, "call"), tokens, cost, seconds(stats.seconds)))
-
-
-def error_words(error: ErrorInfo) -> str:
-    """An error with whom it came from."""
-    source = error.model or error.provider
-    request = f" (request {error.request_id})" if error.request_id else ""
-    return f"{error.type}: {error.message}{f' [{source}]' if source else ''}{request}"
 
 
 def _offset(began: str, now: str) -> str:

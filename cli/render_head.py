@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .figures import count
+from ai3ray.report.format import count
 
 if TYPE_CHECKING:
     from ai3ray.client.local_head import HeadStatus

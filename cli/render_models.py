@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .figures import money, seconds, share
+from ai3ray.report.format import money, seconds, share
+
 from .tables import Column, table
 
 if TYPE_CHECKING:

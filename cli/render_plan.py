@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .figures import count, money, seconds
-from .streams import one_line, rendered
+from ai3ray.report.format import count, money, one_line, seconds
+
+from .streams import rendered
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from .figures import clipped, count, money, seconds, size
+from ai3ray.report.format import clipped, count, error_words, money, one_line, seconds, size
+
 from .outcome import answer_text
-from .render_events import error_words, stats_words
-from .streams import on_terminal, one_line, rendered
+from .render_events import stats_words
+from .streams import on_terminal, rendered
 from .tables import Column, table
 
 if TYPE_CHECKING:

@@ -8,7 +8,9 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
-from .streams import on_terminal, rendered, visible
+from ai3ray.report.format import visible
+
+from .streams import on_terminal, rendered
 from .tables import Column, table
 
 if TYPE_CHECKING:

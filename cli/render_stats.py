@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
 
+from ai3ray.report.format import count, money, seconds, share
+
 from .charts import Bar, chart, chart_width
-from .figures import count, money, seconds, share
 from .journal_figures import Figures, Row
 from .streams import rendered
 

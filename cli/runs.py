@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import options
 from .mounting import mount
+
+if TYPE_CHECKING:
+    from ai3ray.report.run_history import RunRecord
+
+    from .setup import Setup
 
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many, the newest.")]
 Decisions = Annotated[bool, typer.Option("--decisions", help="Why each call went to the model it went to.")]
@@ -179,12 +184,12 @@ def export(
       ai3 runs export last -o calls.parquet
       ai3 runs export run_01kb -o run.json && jq .stats run.json
     """
-    from .exports.files import writer_for
-    from .exports.record import record_of
+    from ai3ray.report.export_files import writer_for
+
     from .setup import complete, prepared, say
 
     write = writer_for(output)
-    record = complete(record_of(prepared(config, server), run))
+    record = complete(_record(prepared(config, server), run))
     write(record)
     say(f"wrote {output}: {record.result.run_id}, {record.result.status}")
 
@@ -216,3 +221,12 @@ def prune(
         emit_json(report.model_dump_json(indent=2))
     else:
         say(prune_words(report))
+
+
+async def _record(setup: Setup, word: str) -> RunRecord:
+    from ai3ray.report.run_history import record_of
+
+    from .lookup import run_id_of
+
+    async with setup.reader() as reader:
+        return await record_of(reader, await run_id_of(reader, word))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ai3ray.client.client import Client
-    from ai3ray.connect import Reading
+    from ai3ray.client.port import RunReader
     from ai3ray.domain.request import RunRequest
     from ai3ray.settings.model import Settings
 
@@ -48,7 +48,7 @@ class Setup:
 
         return fill_request(request, self.settings, remote=client.remote)
 
-    def reader(self) -> AbstractAsyncContextManager[Reading]:
+    def reader(self) -> AbstractAsyncContextManager[RunReader]:
         """Somebody to read from: the server, the head if it is up, else the journal's file."""
         from ai3ray.connect import connect_for_reading
 

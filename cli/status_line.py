@@ -12,9 +12,7 @@ from ai3ray.domain.events import (
     TaskSkipped,
     TaskStart,
 )
-
-from .figures import clipped, count
-from .streams import one_line
+from ai3ray.report.format import clipped, count, one_line
 
 
 class StatusLine:

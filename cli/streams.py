@@ -14,22 +14,7 @@ WIDE = 10_000  # a table on a pipe is as wide as its content
 
 # Control characters as pictures of themselves, so that no model output can move the cursor, rename
 # the window or write to the clipboard. C1 controls (0x80 to 0x9f) have no pictures.
-_PICTURES = (
-    {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"}
-    | {0x7F: 0x2421}
-    | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
-)
 _GONE = {errno.EPIPE, errno.EIO}  # the reader left; the terminal died
-
-
-def visible(text: str) -> str:
-    """The text with its control characters made visible; newlines and tabs stay."""
-    return text.replace("\r\n", "\n").translate(_PICTURES)
-
-
-def one_line(text: str) -> str:
-    """The text as one line without control characters."""
-    return visible(" ".join(text.split()))
 
 
 def on_terminal(stream: TextIO | None) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .streams import one_line
+from ai3ray.report.format import one_line
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from ai3ray.client.head_paths import place_of
 from ai3ray.client.local_head import NOTE, HeadAddress, answers, head_status, read_note
 from ai3ray.errors import Ai3Error, JournalLocked
+from ai3ray.report.format import count
 
-from ..figures import count
 from .finding import Finding, State
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@
 
 In virtual time a client with more work than it can do meets an account with limits by the vendor's own accounting
 (`ai3ray.simulator.limits.vendor_limits`): a minute of ramp, the time that is measured, then a quarter of the
-allowance per minute, then all of it again. The work is drawn from the seed. Beside the provider pool stand a static semaphore, and the rules
-of inspect_ai's adaptive connections by themselves.
+allowance per minute, then all of it again. The work is drawn from the seed. Beside the provider pool stand a static
+semaphore, and the rules of inspect_ai's adaptive connections by themselves.
 """
 
 from __future__ import annotations

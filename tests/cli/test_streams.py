@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.streams import one_line, visible
+from ai3ray.report.format import one_line, visible
 
 
 def test_escapes_of_a_model_are_shown_and_do_nothing():

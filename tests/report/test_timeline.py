@@ -4,9 +4,8 @@ import re
 
 import pytest
 
-from cli.exports.timeline import CHART_W, NAMES_W, _step, lines_of, timeline_picture
-
-from .samples import CALLS, call, record
+from ai3ray.report.timeline import CHART_W, NAMES_W, _step, lines_of, timeline_picture
+from tests.report.samples import CALLS, call, record
 
 
 def test_lines_are_planner_tasks_by_their_start_and_assembler():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ai3ray.domain.call import Attempt
-from cli.exports.record import RunRecord
+from ai3ray.report.run_history import RunRecord
 from tests.cli.recorded import EVENTS, RUN, run_result
 
 

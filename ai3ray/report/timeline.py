@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ai3ray.domain.run import seconds_between
-
-from ..figures import clipped, money, seconds
-from ..streams import one_line
-from .graph import picture
-from .markup import Markup, joined, tag
+from ai3ray.report.format import clipped, money, one_line, seconds
+from ai3ray.report.graph import picture
+from ai3ray.report.markup import Markup, joined, tag
 
 if TYPE_CHECKING:
     from ai3ray.domain.call import Attempt
-
-    from .record import RunRecord
+    from ai3ray.report.run_history import RunRecord
 
 ROLES = ("plan", "task", "judge", "repair", "assemble")
 NAMES_W, CHART_W, END_W = 240.0, 730.0, 50.0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.figures import clipped, count, money, seconds, share, size
+from ai3ray.report.format import clipped, count, money, seconds, share, size
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from ai3ray.errors import UsageError
-
-from .record import RunRecord
+from ai3ray.report.run_history import RunRecord
 
 Write = Callable[[RunRecord], None]
 
@@ -48,7 +47,7 @@ def write_json(path: Path, record: RunRecord) -> None:
 
 def write_parquet(path: Path, record: RunRecord) -> None:
     """The run's model calls, a row each."""
-    from .calls import write_calls
+    from ai3ray.report.calls import write_calls
 
     with _replacing(path) as draft:
         write_calls(draft, record)
@@ -56,7 +55,7 @@ def write_parquet(path: Path, record: RunRecord) -> None:
 
 def write_html(path: Path, record: RunRecord) -> None:
     """The run as one page."""
-    from .page import page
+    from ai3ray.report.page import page
 
     with _replacing(path) as draft:
         draft.write_text(page(record), encoding="utf-8", errors="replace")

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ai3ray.domain.call import Attempt
-
-from .record import RunRecord
+from ai3ray.report.run_history import RunRecord
 
 if TYPE_CHECKING:
     from ai3ray.domain.result import TaskResult

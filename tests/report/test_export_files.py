@@ -1,7 +1,6 @@
 """What is written, and what is left when it cannot be."""
 
 import json
-from contextlib import asynccontextmanager
 from datetime import datetime
 
 import duckdb
@@ -9,12 +8,11 @@ import pytest
 
 from ai3ray.domain.listings import RunRow, Table
 from ai3ray.errors import UsageError
-from cli.exports import record as recording
-from cli.exports.files import writer_for
-from cli.exports.record import record_of
+from ai3ray.report import run_history as recording
+from ai3ray.report.export_files import writer_for
+from ai3ray.report.run_history import record_of
 from tests.cli.recorded import EVENTS, RUN, run_result
-
-from .samples import CALLS, record
+from tests.report.samples import CALLS, record
 
 
 @pytest.mark.parametrize("name", ["run.pdf", "run", "-", ".json/run", "x.json.gz"])
@@ -92,14 +90,9 @@ class Shelf:
 
 
 async def test_a_long_history_is_read_to_its_end(monkeypatch):
-    class Setup:
-        @asynccontextmanager
-        async def reader(self):
-            yield shelf
-
     shelf = Shelf()
     monkeypatch.setattr(recording, "PAGE", 5)
-    read = await record_of(Setup(), RUN)
+    read = await record_of(shelf, RUN)
     assert [event["seq"] for event in read.events] == [event.seq for event in EVENTS]
     assert (shelf.asked, list(read.attempts)) == (4, list(CALLS))
     assert (read.plan["assembly"], read.started_at) == ("concat", EVENTS[0].ts)

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from ai3ray.domain.call import ErrorInfo
+
+_PICTURES = (
+    {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"}
+    | {0x7F: 0x2421}
+    | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+)
+
 
 def money(usd: float | None) -> str:
     """US dollars; an unknown price is a question mark, never 0."""
@@ -45,3 +53,20 @@ def share(value: float | None) -> str:
 def clipped(text: str, width: int) -> str:
     """The text's beginning, in at most `width` characters."""
     return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"
+
+
+def visible(text: str) -> str:
+    """The text with its control characters made visible; newlines and tabs stay."""
+    return text.replace("\r\n", "\n").translate(_PICTURES)
+
+
+def one_line(text: str) -> str:
+    """The text as one line without control characters."""
+    return visible(" ".join(text.split()))
+
+
+def error_words(error: ErrorInfo) -> str:
+    """An error with whom it came from."""
+    source = error.model or error.provider
+    request = f" (request {error.request_id})" if error.request_id else ""
+    return f"{error.type}: {error.message}{f' [{source}]' if source else ''}{request}"

@@ -7,10 +7,9 @@ from itertools import pairwise
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from ..figures import clipped, money, seconds
-from ..streams import one_line
-from .layers import NODE_H, NODE_W, Drawing, Point, layout
-from .markup import Markup, joined, tag
+from ai3ray.report.format import clipped, money, one_line, seconds
+from ai3ray.report.layers import NODE_H, NODE_W, Drawing, Point, layout
+from ai3ray.report.markup import Markup, joined, tag
 
 if TYPE_CHECKING:
     from ai3ray.domain.result import TaskResult

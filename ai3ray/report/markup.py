@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from ..streams import visible
+from ai3ray.report.format import visible
 
 
 class Markup(str):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.exports.layers import NODE_H, NODE_W, TALL, WIDE, depths_of, layout
+from ai3ray.report.layers import NODE_H, NODE_W, TALL, WIDE, depths_of, layout
 
 DIAMOND = {"top": [], "left": ["top"], "right": ["top"], "bottom": ["left", "right"]}
 

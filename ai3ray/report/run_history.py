@@ -10,13 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Decision, parse_event
 
-from ..lookup import run_id_of
-
 if TYPE_CHECKING:
-    from ai3ray.connect import Reading
+    from ai3ray.client.port import RunReader
     from ai3ray.domain.result import RunResult
-
-    from ..setup import Setup
 
 PAGE = 2_000  # events of one question: an answer has to be there within seconds
 
@@ -54,15 +50,17 @@ class RunRecord:
         return str(self.events[0]["ts"]) if self.events else ""
 
 
-async def record_of(setup: Setup, word: str) -> RunRecord:
-    """The run that a word means, with its history so far. Raises UnknownRun."""
-    async with setup.reader() as reader:
-        run_id = await run_id_of(reader, word)
-        result = await reader.result(run_id)
-        return RunRecord(result, await _events(reader, result.run_id), await _attempts(reader, result.run_id))
+async def record_of(reader: RunReader, run_id: str) -> RunRecord:
+    """Read a run with its history so far.
+
+    Raises:
+        UnknownRun: there is no such run.
+    """
+    result = await reader.result(run_id)
+    return RunRecord(result, await _events(reader, result.run_id), await _attempts(reader, result.run_id))
 
 
-async def _events(reader: Reading, run_id: str) -> list[Mapping[str, Any]]:
+async def _events(reader: RunReader, run_id: str) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = []
     seq = 0
     while True:
@@ -73,7 +71,7 @@ async def _events(reader: Reading, run_id: str) -> list[Mapping[str, Any]]:
         seq = table.rows[-1][0]
 
 
-async def _attempts(reader: Reading, run_id: str) -> list[Attempt]:
+async def _attempts(reader: RunReader, run_id: str) -> list[Attempt]:
     names = tuple(Attempt.model_fields)
     table = await reader.sql(_ATTEMPTS.format(", ".join(names), _quoted(run_id)), max_rows=_MOST_ATTEMPTS)
     rows = (dict(zip(table.columns, row, strict=True)) for row in table.rows)

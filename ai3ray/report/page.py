@@ -7,15 +7,14 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..figures import clipped
-from ..streams import one_line
-from . import sections
-from .graph import graph_picture
-from .markup import Markup, joined, tag
-from .timeline import timeline_picture
+from ai3ray.report import sections
+from ai3ray.report.format import clipped, one_line
+from ai3ray.report.graph import graph_picture
+from ai3ray.report.markup import Markup, joined, tag
+from ai3ray.report.timeline import timeline_picture
 
 if TYPE_CHECKING:
-    from .record import RunRecord
+    from ai3ray.report.run_history import RunRecord
 
 _STYLE = Path(__file__).with_name("page.css")
 

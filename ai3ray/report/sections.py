@@ -7,19 +7,16 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ai3ray.domain.result import known_cost, task_cost
-
-from ..figures import count, money, seconds
-from ..render_events import error_words
-from .graph import SIGNS, anchor
-from .markup import Markup, joined, tag
+from ai3ray.report.format import count, error_words, money, seconds
+from ai3ray.report.graph import SIGNS, anchor
+from ai3ray.report.markup import Markup, joined, tag
 
 if TYPE_CHECKING:
     from ai3ray.domain.call import Attempt
     from ai3ray.domain.events import Candidate, Decision
     from ai3ray.domain.result import RunResult, TaskResult
     from ai3ray.domain.verdict import Verdict
-
-    from .record import RunRecord
+    from ai3ray.report.run_history import RunRecord
 
 Cell = str | Markup
 _LONG_PROMPT = 300

@@ -9,13 +9,12 @@ import pytest
 
 from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import Candidate, Decision
-from cli.exports.graph import graph_picture
-from cli.exports.markup import joined, tag
-from cli.exports.page import page
-from cli.exports.sections import decisions_table
+from ai3ray.report.graph import graph_picture
+from ai3ray.report.markup import joined, tag
+from ai3ray.report.page import page
+from ai3ray.report.sections import decisions_table
 from tests.cli.recorded import EVENTS, run_result, task
-
-from .samples import call, record
+from tests.report.samples import call, record
 
 EVIL = """</style></title><script>alert(1)</script><img src=x onerror="alert(1)">' & "quoted" \x1b[2J\u202e"""
 

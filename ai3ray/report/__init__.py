@@ -1,0 +1,1 @@
+"""A run as a file: JSON, Parquet, or one HTML page."""
