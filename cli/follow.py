@@ -11,9 +11,9 @@ from ai3ray.domain.ids import new_id
 from ai3ray.domain.run import TERMINAL
 from ai3ray.errors import Ai3Error
 
+from .command_context import Setup, say
 from .interrupt import Interrupts
-from .progress import Progress
-from .setup import Setup, say
+from .live.progress import Progress
 
 if TYPE_CHECKING:
     from ai3ray.client.client import Client

@@ -1,4 +1,4 @@
-"""Where `ai3` starts: the commands are mounted, one is run, its exit code leaves."""
+"""Where `ai3` starts: the commands are mounted, one runs, and its exit code ends the process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def main() -> None:
     """Run the command of `sys.argv`; ends the process."""
     keep_bytecode()  # before anything worth caching is imported
     try:
-        from .edge import ended
+        from .command_errors import ended
 
         code = ended(build(), sys.argv[1:])
     except KeyboardInterrupt:  # Ctrl-C while still importing
@@ -26,23 +26,38 @@ def main() -> None:
 
 def build() -> typer.Typer:
     """The whole command tree. The modules import nothing but Typer until a command is called."""
-    from . import doctor, head, keys, local, models, plan, root, run, runs, serve, simulate, sql, stats, unbuilt
+    from . import root
+    from .commands import (
+        doctor_command,
+        head_commands,
+        keys_command,
+        local_command,
+        models_command,
+        plan_command,
+        run_command,
+        runs_commands,
+        serve_command,
+        simulate_command,
+        sql_command,
+        stats_command,
+        unbuilt_commands,
+    )
     from .mounting import mount
 
     app = root.app()
-    mount(app, "run", run.run)
-    mount(app, "plan", plan.plan)
-    app.add_typer(runs.app(), name="runs")
-    mount(app, "models", models.models)
-    mount(app, "stats", stats.stats)
-    mount(app, "sql", sql.sql)
-    mount(app, "up", head.up)
-    mount(app, "down", head.down)
-    mount(app, "status", head.status)
-    mount(app, "serve", serve.serve)
-    app.add_typer(keys.app(), name="keys")
-    mount(app, "doctor", doctor.doctor)
-    app.add_typer(local.app(), name="local")
-    mount(app, "simulate", simulate.simulate)
-    unbuilt.mount_refusals(app, unbuilt.COMMANDS)
+    mount(app, "run", run_command.run)
+    mount(app, "plan", plan_command.plan)
+    app.add_typer(runs_commands.app(), name="runs")
+    mount(app, "models", models_command.models)
+    mount(app, "stats", stats_command.stats)
+    mount(app, "sql", sql_command.sql)
+    mount(app, "up", head_commands.up)
+    mount(app, "down", head_commands.down)
+    mount(app, "status", head_commands.status)
+    mount(app, "serve", serve_command.serve)
+    app.add_typer(keys_command.app(), name="keys")
+    mount(app, "doctor", doctor_command.doctor)
+    app.add_typer(local_command.app(), name="local")
+    mount(app, "simulate", simulate_command.simulate)
+    unbuilt_commands.mount_refusals(app, unbuilt_commands.COMMANDS)
     return app

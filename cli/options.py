@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .completion import model_names, run_ids
+from .input.completion import model_names, run_ids
 
 # Spelled here, not imported: help must not load the domain. A test holds it to the domain's own.
 AssemblyName = Literal["concat", "synthesize", "last"]
@@ -62,6 +62,6 @@ RunId = Annotated[
 
 def budget_usd(text: str | None) -> float | None:
     """The US dollars of `--budget`; raises UsageError."""
-    from .amounts import dollars_of
+    from .input.amounts import dollars_of
 
     return None if text is None else dollars_of(text, "--budget")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ai3ray.domain.call import ErrorInfo
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ai3ray.domain.call import ErrorInfo
 
 _PICTURES = (
     {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"}

@@ -17,7 +17,7 @@ from ai3ray.report.format import count
 from .finding import Finding, State
 
 if TYPE_CHECKING:
-    from ..setup import Setup
+    from ..command_context import Setup
 
 LEAST_MB, LITTLE_MB = 100, 1000
 ANSWER_S = 3.0

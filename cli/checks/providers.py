@@ -18,7 +18,7 @@ from .resolving import resolvable
 if TYPE_CHECKING:
     import httpx
 
-    from ..setup import Setup
+    from ..command_context import Setup
 
 ANSWER_S = 5.0
 """Seconds a provider or server gets to answer."""

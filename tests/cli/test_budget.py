@@ -7,12 +7,12 @@ import pytest
 
 from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import PlanProgress, RunStart
-from cli.amounts import dollars_of
-from cli.edge import ended
-from cli.live_frame import Canvas, frame
-from cli.live_run import LiveRun
+from cli.command_errors import ended
+from cli.input.amounts import dollars_of
+from cli.live.frame import Canvas, frame
+from cli.live.live_run import LiveRun
 from cli.main import build
-from cli.outcome import deliver, shortfall
+from cli.render.final_answer import deliver, shortfall
 
 from .recorded import PLAN, at, run_result, task
 

@@ -15,10 +15,10 @@ import pytest
 from ai3ray.simulator import running_in_thread
 from cli.checks.finding import Finding, healthy
 from cli.checks.home import home as home_findings
-from cli.edge import ended
+from cli.command_context import prepared
+from cli.command_errors import ended
 from cli.main import build
-from cli.render_doctor import diagnosis_json, diagnosis_text
-from cli.setup import prepared
+from cli.render.diagnosis_text import diagnosis_json, diagnosis_text
 
 KEY = "sk-secret-0123456789"
 

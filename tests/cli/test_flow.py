@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.edge import ended
+from cli.command_errors import ended
 from cli.main import build
 
 ROOT = Path(__file__).parents[2]
@@ -212,7 +212,8 @@ def test_a_signal_cancels_the_run(ai3, silent_provider, number):
 def test_a_run_in_this_process_goes_on_when_its_terminal_dies(ai3):
     ours, theirs = pty.openpty()
     code = (
-        "import os, signal, sys; from cli.edge import ended; from cli.main import build; from cli import follow\n"
+        "import os, signal, sys; from cli import follow; from cli.main import build\n"
+        "from cli.command_errors import ended\n"
         "original = follow.run_to_end\n"
         "def hung_up(*args, **options):\n"
         "    os.kill(os.getpid(), signal.SIGHUP)\n"

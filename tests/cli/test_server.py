@@ -16,7 +16,7 @@ from ai3ray.server.access.keys import Access
 from ai3ray.server.app import build_app
 from ai3ray.server.engine_gate import EngineGate
 from ai3ray.server.unix_socket import socket_server
-from cli.edge import ended
+from cli.command_errors import ended
 from cli.main import build
 from tests.server.memory import MemoryEngine
 
@@ -126,7 +126,7 @@ def test_a_run_of_somebody_else_is_an_unknown_one(server, monkeypatch, capsys):
     assert ai3("run", "mine", "--json") == 0
     run_id = json.loads(capsys.readouterr().out)["run_id"]
     monkeypatch.setenv("AI3_SERVER_KEY", READS)
-    monkeypatch.setattr("cli.lookup.FULL_ID", __import__("re").compile("run_.*"))
+    monkeypatch.setattr("cli.input.run_refs.FULL_ID", __import__("re").compile("run_.*"))
     assert ai3("runs", "show", run_id) == 2
     assert "there is no run" in capsys.readouterr().err
 

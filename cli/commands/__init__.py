@@ -1,0 +1,1 @@
+"""The commands of `ai3`, one file each."""

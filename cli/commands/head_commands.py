@@ -1,0 +1,78 @@
+"""`ai3 up`, `ai3 down`, `ai3 status`: the local head."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .. import options
+
+if TYPE_CHECKING:
+    from ai3ray.client.local_head import HeadAddress
+
+    from ..command_context import Setup
+
+
+def up(config: options.Config = None) -> None:
+    """Start the local head and keep it.
+
+    It stays when it has nothing to do, until 'ai3 down'.
+
+    Examples:
+      ai3 up && ai3 run "Hello"
+    """
+    from ..command_context import complete, prepared
+    from ..streams import emit
+
+    head = complete(_kept(prepared(config)))
+    emit(f"the local head is up: pid {head.pid}, socket {head.socket}\n")
+
+
+def down(config: options.Config = None) -> None:
+    """Stop the local head.
+
+    Its runs stay in the journal.
+
+    Examples:
+      ai3 down
+    """
+    from ai3ray.client.local_head import stop_head
+
+    from ..command_context import complete, prepared
+    from ..streams import emit
+
+    head = complete(stop_head(prepared(config).settings))
+    emit(f"stopped the local head (pid {head.pid})\n" if head else "no head is running\n")
+
+
+def status(as_json: options.AsJson = False, config: options.Config = None) -> None:
+    """Show the local head.
+
+    Examples:
+      ai3 status
+      ai3 status --json | jq .pid
+    """
+    from ai3ray.client.local_head import head_status
+
+    from ..command_context import complete, prepared
+    from ..render.final_answer import emit_json
+    from ..render.head_status import status_json, status_text
+    from ..streams import emit
+
+    setup = prepared(config)
+    found = complete(head_status(setup.settings))
+    if as_json:
+        emit_json(status_json(found, setup.settings.home))
+    else:
+        emit(status_text(found, setup.settings.home))
+
+
+async def _kept(setup: Setup) -> HeadAddress:
+    from ai3ray.client.client import Client
+    from ai3ray.client.local_head import ensure_head
+
+    from ..command_context import say
+
+    head = await ensure_head(setup.settings, setup.env, notify=say)
+    async with Client(socket=head.socket) as client:
+        await client.keep_head()
+    return head

@@ -1,0 +1,54 @@
+"""`ai3 keys`: keys for a server's callers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .. import options
+from ..mounting import mount
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is: the owner of the runs it starts.")]
+ScopeNames = Annotated[
+    str, typer.Option("--scope", metavar="LIST", help="What it may do: run, read, sql, admin; separated by commas.")
+]
+
+
+def app() -> typer.Typer:
+    """The noun with its verb."""
+    tree = typer.Typer(help="Make keys for the callers of a server.", rich_markup_mode=None)
+    mount(tree, "new", new)
+    return tree
+
+
+def new(name: Name, scope: ScopeNames = "run,read", as_json: options.AsJson = False) -> None:
+    """Make a key: print its secret, once, and its entry in AI3_API_KEYS.
+
+    The server keeps only the secret's hash. Scopes: run starts and stops runs, read sees them, sql
+    asks the journal about them, admin may do everything to everybody's runs. The owner of a key sees
+    its own runs only.
+
+    Examples:
+      ai3 keys new alice --scope run,read
+      ai3 keys new ops --scope admin --json | jq -r .secret
+    """
+    import json
+
+    from ai3ray.domain.access import new_api_key
+    from ai3ray.errors import UsageError
+
+    from ..streams import emit
+
+    try:
+        secret, key = new_api_key(name, scope.replace("+", ",").split(","))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    if as_json:
+        emit(json.dumps({"name": name, "secret": secret, "entry": key.entry(), "scopes": sorted(key.scopes)}) + "\n")
+        return
+    emit(
+        f"# the secret: for {name}, shown this once; the client sends it, in AI3_SERVER_KEY\n{secret}\n"
+        "# for the server; further keys follow after a comma\n"
+        f"AI3_API_KEYS={key.entry()}\n"
+    )

@@ -1,0 +1,77 @@
+"""`ai3 plan`: what a run would do and cost, without running it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import options
+
+if TYPE_CHECKING:
+    from ai3ray.domain.listings import PlanPreview
+    from ai3ray.domain.request import RunRequest
+
+    from ..command_context import Setup
+
+Prompt = Annotated[str, typer.Argument(metavar="PROMPT", help="What is to be done; '-' is stdin.")]
+Output = Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the plan's JSON here.")]
+
+
+def plan(
+    prompt: Prompt,
+    as_json: options.AsJson = False,
+    output: Output = None,
+    file: options.Files = None,
+    planner_model: options.PlannerModel = None,
+    model: options.Models = None,
+    budget: options.Budget = None,
+    inline: options.Inline = False,
+    server: options.Server = None,
+    config: options.Config = None,
+) -> None:
+    """Show what a run would do and cost; run no task.
+
+    With --json or -o it is the JSON that 'ai3 run --plan' reads. Of context, piped in or given with
+    -f, the planner sees names and sizes. A budget holds for the planner's call, and says whether the
+    plan's estimate fits into it.
+
+    Examples:
+      ai3 plan "Write a report on tidal power" --budget 0.50
+      ai3 plan "Write a report on tidal power" -o plan.json && ai3 run --plan plan.json
+    """
+    from ai3ray.domain.plan import graph_json
+
+    from ..command_context import complete, prepared, say
+    from ..input.run_request import Words, plan_request
+    from ..render.final_answer import emit_json
+    from ..render.plan_tree import preview_text
+    from ..streams import emit
+
+    fields = {"planner_model": planner_model, "models": model, "budget_usd": options.budget_usd(budget)}
+    setup = prepared(config, server)
+    request = plan_request(Words(prompt, files=file or ()), fields)
+    preview = complete(_preview(setup, request, inline=inline))
+    for warning in preview.warnings:
+        say(f"warning: {warning}")
+    if output:
+        _write(output, f"{graph_json(preview.plan)}\n")
+    if as_json:
+        emit_json(graph_json(preview.plan))
+    elif not output:
+        emit(preview_text(preview))
+
+
+async def _preview(setup: Setup, request: RunRequest, *, inline: bool) -> PlanPreview:
+    from ..command_context import say
+
+    async with setup.connect(say, inline=inline) as client:
+        return await client.plan(setup.filled(request, client))
+
+
+def _write(name: str, text: str) -> None:
+    from ..command_context import say
+
+    Path(name).write_text(text, encoding="utf-8")
+    say(f"wrote {name}; run it with: ai3 run --plan {name}")

@@ -1,0 +1,124 @@
+"""`ai3 run`: ask, follow, answer."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import options
+
+if TYPE_CHECKING:
+    from ai3ray.domain.request import RunRequest
+
+    from ..command_context import Setup
+
+Prompt = Annotated[
+    str | None,
+    typer.Argument(metavar="PROMPT", help="What is to be done; '-' is stdin.", show_default=False),
+]
+Stream = Annotated[bool, typer.Option("--stream", help="Show on stderr what happens: live, or a line per event.")]
+PlanFile = Annotated[str | None, typer.Option("--plan", metavar="FILE", help="Run this task graph; '-' is stdin.")]
+NoPlan = Annotated[bool, typer.Option("--no-plan", help="One routed, verified task: the prompt itself.")]
+NoVerify = Annotated[bool, typer.Option("--no-verify", help="No judge and no content checks.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Print the run's id and leave; the head goes on with it.")]
+Deadline = Annotated[
+    str | None, typer.Option("--deadline", metavar="S", help="Cancel the run after so many seconds; 5m and 2h do too.")
+]
+
+
+def run(
+    prompt: Prompt = None,
+    stream: Stream = False,
+    as_json: options.AsJson = False,
+    plan: PlanFile = None,
+    no_plan: NoPlan = False,
+    planner_model: options.PlannerModel = None,
+    model: options.Models = None,
+    max_concurrency: options.MaxConcurrency = None,
+    assembly: options.Assembly = None,
+    no_verify: NoVerify = False,
+    inline: options.Inline = False,
+    server: options.Server = None,
+    config: options.Config = None,
+    file: options.Files = None,
+    detach: Detach = False,
+    deadline: Deadline = None,
+    budget: options.Budget = None,
+) -> None:
+    """Plan the prompt, run the plan, print the answer.
+
+    The answer goes to stdout, all else to stderr. Ctrl-C cancels the run. What is piped in is
+    context, called stdin, and so are the files of -f; a task reads those that its prompt names.
+    A run whose budget is spent prints what it has and ends with exit code 4.
+
+    Examples:
+      ai3 run "Compare Rust, Go and Zig for a small CLI" > answer.md
+      ai3 run "Summarize the causes of the 1929 crash" --no-plan --stream
+      ai3 run "Which of these contradict each other?" -f spec.md -f notes.txt
+      make test 2>&1 | ai3 run "What broke?"
+      ai3 run - --model anthropic/claude-sonnet-5-5 < prompt.txt
+      ai3 run --plan plan.json --deadline 5m --budget 0.25 --json | jq .stats
+      ai3 runs watch $(ai3 run "Write a long report on tidal power" --detach)
+    """
+    from ..command_context import prepared
+    from ..input.run_request import Words, run_request
+
+    if detach:
+        _refuse_with_detach({"--inline": inline, "--stream": stream})
+    limits = {"deadline_s": _deadline_s(deadline), "budget_usd": options.budget_usd(budget)}
+    setup = prepared(config, server)
+    fields: dict[str, object] = {"planner_model": planner_model, "models": model, "max_concurrency": max_concurrency}
+    fields |= {"assembly": assembly, "verify": False if no_verify else None, **limits}
+    words = Words(prompt, plan, no_plan, file or ())
+    request = run_request(words, fields, max_tasks=setup.settings.max_tasks)
+    if detach:
+        _detached(setup, request, as_json=as_json)
+    else:
+        raise typer.Exit(_followed(setup, request, stream=stream, as_json=as_json, inline=inline))
+
+
+def _deadline_s(text: str | None) -> float | None:
+    from ..input.durations import seconds_of
+
+    return None if text is None else seconds_of(text, "--deadline", bare=True)
+
+
+def _refuse_with_detach(flags: Mapping[str, bool]) -> None:
+    from ai3ray.errors import UsageError
+
+    for flag, given in flags.items():
+        if given:
+            raise UsageError(f"--detach and {flag} exclude each other: a detached run goes on in the head, unwatched")
+
+
+def _detached(setup: Setup, request: RunRequest, *, as_json: bool) -> None:
+    from ..command_context import complete
+    from ..follow import accepted
+    from ..render.final_answer import emit_json
+    from ..streams import emit
+
+    run = complete(accepted(setup, request))
+    emit_json(run.model_dump_json(indent=2)) if as_json else emit(f"{run.run_id}\n")
+
+
+def _followed(setup: Setup, request: RunRequest, *, stream: bool, as_json: bool, inline: bool) -> int:
+    from ..command_context import complete
+    from ..command_errors import CANCELLED
+    from ..follow import run_to_end
+    from ..interrupt import outlive_terminal
+    from ..live.progress import progress
+    from ..render.final_answer import deliver
+    from ..streams import on_terminal
+
+    if inline:
+        outlive_terminal()
+    with progress(full=stream) as shown:
+        result = complete(run_to_end(setup, request, shown, inline=inline))
+        if result is not None:
+            shown.ended(result)
+    if result is None:
+        return CANCELLED
+    return deliver(result, as_json=as_json, summary=on_terminal(sys.stderr) and not stream)

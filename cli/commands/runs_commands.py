@@ -1,0 +1,232 @@
+"""`ai3 runs`: the runs of this home."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import options
+from ..mounting import mount
+
+if TYPE_CHECKING:
+    from ai3ray.report.run_history import RunRecord
+
+    from ..command_context import Setup
+
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many, the newest.")]
+Decisions = Annotated[bool, typer.Option("--decisions", help="Why each call went to the model it went to.")]
+Stream = Annotated[bool, typer.Option("--stream", help="Show on stderr what happens: live, or a line per event.")]
+Output = Annotated[
+    str, typer.Option("-o", "--output", metavar="FILE", help="A .json, .parquet or .html file.", show_default=False)
+]
+OlderThan = Annotated[
+    str, typer.Option("--older-than", metavar="AGE", help="Since a run's end: 12h, 30d, 4w.", show_default=False)
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def app() -> typer.Typer:
+    """The noun with its verbs."""
+    tree = typer.Typer(help="List, show, follow, export and prune runs.", rich_markup_mode=None)
+    mount(tree, "list", list_runs)
+    mount(tree, "show", show)
+    mount(tree, "watch", watch)
+    mount(tree, "cancel", cancel)
+    mount(tree, "resume", resume)
+    mount(tree, "export", export)
+    mount(tree, "prune", prune)
+    return tree
+
+
+def list_runs(
+    as_json: options.AsJson = False,
+    limit: Limit = 20,
+    server: options.Server = None,
+    config: options.Config = None,
+) -> None:
+    """List runs, newest first.
+
+    Examples:
+      ai3 runs list --limit 5
+      ai3 runs list --json | jq -r '.[] | select(.status == "failed") | .run_id'
+    """
+    from ..command_context import complete, prepared
+    from ..input.run_refs import newest_runs
+    from ..render.final_answer import emit_json
+    from ..render.run_tables import rows_json, runs_table
+    from ..streams import emit, rendered
+
+    rows = complete(newest_runs(prepared(config, server), limit))
+    if as_json:
+        emit_json(rows_json(rows))
+    else:
+        emit(rendered(runs_table(rows)) if rows else "no runs yet\n")
+
+
+def show(
+    run: options.RunId,
+    as_json: options.AsJson = False,
+    decisions: Decisions = False,
+    server: options.Server = None,
+    config: options.Config = None,
+) -> None:
+    """Show a run: tasks, verdicts, cost, answer.
+
+    Examples:
+      ai3 runs show last
+      ai3 runs show last --decisions
+      ai3 runs show run_01kb --json | jq -r .output
+    """
+    from ..command_context import complete, prepared
+    from ..input.run_refs import decisions_of, run_of
+    from ..render.final_answer import emit_json
+    from ..render.run_tables import decisions_json, decisions_text, run_text
+    from ..streams import emit
+
+    setup = prepared(config, server)
+    if decisions:
+        made = complete(decisions_of(setup, run))
+        emit_json(decisions_json(made)) if as_json else emit(decisions_text(made))
+        return
+    result = complete(run_of(setup, run))
+    emit_json(result.model_dump_json(indent=2)) if as_json else emit(run_text(result))
+
+
+def watch(
+    run: options.RunId,
+    as_json: options.AsJson = False,
+    server: options.Server = None,
+    config: options.Config = None,
+) -> None:
+    """Follow a run to its end, then print its answer.
+
+    Ctrl-C stops watching; the run goes on.
+
+    Examples:
+      ai3 runs watch last
+    """
+    from ..command_context import complete, prepared
+    from ..input.run_refs import watched
+    from ..live.progress import progress
+    from ..render.final_answer import deliver
+
+    setup = prepared(config, server)
+    with progress(full=True) as shown:
+        result = complete(watched(setup, run, shown))
+        shown.ended(result)
+    raise typer.Exit(deliver(result, as_json=as_json))
+
+
+def cancel(
+    run: options.RunId,
+    as_json: options.AsJson = False,
+    server: options.Server = None,
+    config: options.Config = None,
+) -> None:
+    """Cancel a run. One that has ended stays as it is.
+
+    Examples:
+      ai3 runs cancel last
+    """
+    from ..command_context import complete, prepared, say
+    from ..input.run_refs import cancelled
+    from ..render.final_answer import emit_json
+
+    result = complete(cancelled(prepared(config, server), run, say))
+    if as_json:
+        emit_json(result.model_dump_json(indent=2))
+    else:
+        say(f"{result.run_id} is {result.status}")
+
+
+def resume(
+    run: options.RunId,
+    as_json: options.AsJson = False,
+    stream: Stream = False,
+    server: options.Server = None,
+    config: options.Config = None,
+) -> None:
+    """Go on with a run that was interrupted, and follow it; print one that has ended.
+
+    What is in the journal is not paid again. Ctrl-C stops watching; the run goes on.
+
+    Examples:
+      ai3 runs resume last
+      ai3 runs resume run_01kb --json | jq .status
+    """
+    from ..command_context import complete, prepared
+    from ..input.run_refs import resumed
+    from ..live.progress import progress
+    from ..render.final_answer import deliver
+
+    setup = prepared(config, server)
+    with progress(full=stream) as shown:
+        result = complete(resumed(setup, run, shown))
+        shown.ended(result)
+    raise typer.Exit(deliver(result, as_json=as_json))
+
+
+def export(
+    run: options.RunId,
+    output: Output,
+    server: options.Server = None,
+    config: options.Config = None,
+) -> None:
+    """Write a run to a file, whose suffix says how.
+
+    .json is the run with its events, attempts and decisions; .parquet its model calls, each with
+    its task; .html one page to read, print and send: graph, timeline, costs, decisions, texts.
+
+    Examples:
+      ai3 runs export last -o run.html
+      ai3 runs export last -o calls.parquet
+      ai3 runs export run_01kb -o run.json && jq .stats run.json
+    """
+    from ai3ray.report.export_files import writer_for
+
+    from ..command_context import complete, prepared, say
+
+    write = writer_for(output)
+    record = complete(_record(prepared(config, server), run))
+    write(record)
+    say(f"wrote {output}: {record.result.run_id}, {record.result.status}")
+
+
+def prune(
+    older_than: OlderThan,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: options.AsJson = False,
+    config: options.Config = None,
+) -> None:
+    """Delete runs that ended long ago, with all that is kept of them.
+
+    Runs that have not ended stay, however old. The journal's file uses the space again.
+
+    Examples:
+      ai3 runs prune --older-than 30d --dry-run
+      ai3 runs prune --older-than 12w --yes
+    """
+    from ..command_context import prepared, say
+    from ..confirm_prune import pruned
+    from ..input.durations import seconds_of
+    from ..render.final_answer import emit_json
+    from ..render.run_tables import prune_words
+
+    age_s = seconds_of(older_than, "--older-than")
+    report = pruned(prepared(config), age_s, dry_run=dry_run, ask=not yes)
+    if as_json:
+        emit_json(report.model_dump_json(indent=2))
+    else:
+        say(prune_words(report))
+
+
+async def _record(setup: Setup, word: str) -> RunRecord:
+    from ai3ray.report.run_history import record_of
+
+    from ..input.run_refs import run_id_of
+
+    async with setup.reader() as reader:
+        return await record_of(reader, await run_id_of(reader, word))

@@ -1,0 +1,56 @@
+"""`ai3 sql`: read-only SQL over the journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from .. import options
+
+if TYPE_CHECKING:
+    from ai3ray.domain.listings import Table
+
+    from ..command_context import Setup
+
+Query = Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT; '-' reads it from stdin.")]
+Format = Annotated[Literal["table", "json", "csv"], typer.Option("--format", help="How to write the rows.")]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many rows.")]
+
+
+def sql(
+    query: Query,
+    format: Format = "table",  # noqa: A002 - the flag's name
+    limit: Limit = 10_000,
+    server: options.Server = None,
+    config: options.Config = None,
+) -> None:
+    """Ask the journal with read-only SQL.
+
+    Tables: runs, tasks, attempts, decisions, events, artifacts.
+    Views: model_stats, provider_stats, run_summary, cost_by_day, verifier_stats.
+
+    Examples:
+      ai3 sql "SELECT status, count(*) AS n FROM runs GROUP BY status"
+      ai3 sql "SELECT * FROM model_stats" --format json
+      ai3 sql - --format csv < query.sql > rows.csv
+    """
+    from ai3ray.errors import UsageError
+
+    from ..command_context import complete, prepared, say
+    from ..input.text_input import STDIN, read_text
+    from ..render.query_table import table_text
+    from ..streams import emit
+
+    text = read_text(STDIN) if query == STDIN else query
+    if not text.strip():
+        raise UsageError("the query is empty; give one SELECT")
+    answer = complete(_answer(prepared(config, server), text, limit))
+    emit(table_text(answer, format))
+    if answer.truncated:
+        say(f"only the first {len(answer.rows):,} rows; --limit raises that")
+
+
+async def _answer(setup: Setup, query: str, limit: int) -> Table:
+    async with setup.reader() as reader:
+        return await reader.sql(query, max_rows=limit)

@@ -1,1 +1,0 @@
-"""A run as a file: JSON, Parquet, or one HTML page."""

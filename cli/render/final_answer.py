@@ -1,0 +1,84 @@
+"""How a run ends on the screen: the answer on stdout, what is missing on stderr, the exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from ai3ray.domain.run import TERMINAL
+from ai3ray.report.format import error_words, one_line, visible
+
+from ..command_context import say
+from ..command_errors import exit_code
+from ..streams import emit, on_terminal, rendered
+from .event_lines import stats_words
+
+if TYPE_CHECKING:
+    from ai3ray.domain.result import RunResult
+
+
+MAX_NAMED = 10
+"""Tasks without an answer that are named; more are counted."""
+
+
+def deliver(result: RunResult, *, as_json: bool, summary: bool = False) -> int:
+    """Write what the run gave and return the exit code it stands for.
+
+    Args:
+        result: the run.
+        as_json: its whole JSON instead of the answer.
+        summary: a person waited and would like its figures.
+    """
+    if as_json:
+        emit_json(result.model_dump_json(indent=2))
+    elif result.output:
+        emit(answer_text(result.output, terminal=on_terminal(sys.stdout)))
+    if line := shortfall(result):
+        say(line)
+    elif summary:
+        say(f"{result.status}: {stats_words(result.stats)}, {result.run_id}")
+    return exit_code(result)
+
+
+def emit_json(text: str) -> None:
+    """Write JSON to stdout."""
+    emit(f"{visible(text) if on_terminal(sys.stdout) else text}\n")
+
+
+def answer_text(output: str, *, terminal: bool) -> str:
+    """The answer as stdout gets it: Markdown for a person, the text itself for a program."""
+    if not terminal:
+        return output if output.endswith("\n") else f"{output}\n"
+    text = visible(output)
+    if _is_json(text):  # Markdown would run its lines together
+        return f"{text.rstrip()}\n"
+    from rich.markdown import Markdown
+
+    return rendered(Markdown(text, hyperlinks=False))
+
+
+def shortfall(result: RunResult) -> str | None:
+    """What a run that did not succeed lacks, in one line; None when it lacks nothing."""
+    if result.status == "succeeded":
+        return None
+    if result.status not in TERMINAL:
+        return f"{result.run_id} is {result.status} and nobody works on it: its head is gone"
+    if result.status == "cancelled":
+        return one_line(f"cancelled {result.run_id}{f': {result.error.message}' if result.error else ''}")
+    lost = [f"{task.id} ({task.status})" for task in result.tasks if task.status in ("failed", "skipped", "cancelled")]
+    why = error_words(result.error) if result.error else ""
+    names = f"{len(lost)} of {len(result.tasks)} tasks" if len(lost) > MAX_NAMED else ", ".join(lost)
+    missing = f"no answer for {names}" if lost else ""
+    reasons = "; ".join(reason for reason in (why, missing) if reason)
+    return one_line(f"{result.status}: {reasons or 'no reason given'}; 'ai3 runs show {result.run_id}' tells more")
+
+
+def _is_json(text: str) -> bool:
+    if text.lstrip()[:1] not in ("{", "["):
+        return False
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

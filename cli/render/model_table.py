@@ -1,0 +1,67 @@
+"""Models as a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ai3ray.report.format import money, seconds, share
+
+from .text_table import Column, table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ai3ray.domain.listings import ModelView
+
+COLUMNS = (
+    Column("model", keep=True),
+    Column("tier"),
+    Column("context", right=True),
+    Column("$/Mtok", right=True),
+    Column("state"),
+    Column("calls", right=True),
+    Column("share", right=True),
+    Column("ok", right=True),
+    Column("p50", right=True),
+    Column("p95", right=True),
+    Column("$/1k tok", right=True),
+    Column("cost", right=True),
+)
+
+
+def models_json(views: Sequence[ModelView]) -> str:
+    """The models as a JSON list."""
+    return json.dumps([view.model_dump(mode="json") for view in views], indent=2, ensure_ascii=False)
+
+
+def models_table(views: Sequence[ModelView]) -> Table:
+    """The models, a line each."""
+    return table(COLUMNS, (_cells(view) for view in views))
+
+
+def _cells(view: ModelView) -> tuple[str, ...]:
+    return (
+        view.model,
+        view.tier,
+        _tokens(view.context),
+        f"{_price(view.input_usd_per_mtok)} / {_price(view.output_usd_per_mtok)}",
+        view.state,
+        f"{view.calls:,}",
+        share(view.share if view.calls else None),
+        share(view.success),
+        seconds(view.p50_s),
+        seconds(view.p95_s),
+        "-" if view.cost_per_1k_tokens is None else f"{view.cost_per_1k_tokens:.4f}",
+        money(view.cost_usd) if view.calls else "-",
+    )
+
+
+def _tokens(count: int) -> str:
+    """The size of a window: `200k`, `1M`, `1.05M`."""
+    return f"{count / 1e6:g}M" if count >= 1_000_000 else f"{count // 1000}k"
+
+
+def _price(usd: float | None) -> str:
+    return "?" if usd is None else f"{usd:g}"

@@ -1,0 +1,55 @@
+"""A query's answer as a table, as JSON, as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Literal
+
+from ai3ray.report.format import visible
+
+from ..streams import on_terminal, rendered
+from .text_table import Column, table
+
+if TYPE_CHECKING:
+    from ai3ray.domain.listings import Table
+
+
+def table_text(answer: Table, form: Literal["table", "json", "csv"], *, width: int | None = None) -> str:
+    """The answer for stdout."""
+    if form == "table":
+        return _grid(answer, width)
+    text = _json(answer) if form == "json" else _csv(answer)
+    return visible(text) if on_terminal(sys.stdout) else text
+
+
+def _json(answer: Table) -> str:
+    rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    return f"{json.dumps(rows, indent=2, ensure_ascii=False)}\n"
+
+
+def _csv(answer: Table) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(answer.columns)
+    writer.writerows([_plain(value) for value in row] for row in answer.rows)
+    return out.getvalue()
+
+
+def _grid(answer: Table, width: int | None) -> str:
+    columns = [Column(name, right=_is_numeric(answer, at)) for at, name in enumerate(answer.columns)]
+    return rendered(table(columns, ([_plain(value) for value in row] for row in answer.rows)), width=width)
+
+
+def _is_numeric(answer: Table, at: int) -> bool:
+    values = [row[at] for row in answer.rows if row[at] is not None]
+    return bool(values) and all(isinstance(value, int | float) for value in values)
+
+
+def _plain(value: Any) -> str:
+    """One value as text: nothing for null, JSON for lists and objects."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
