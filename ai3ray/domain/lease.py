@@ -23,14 +23,14 @@ class Choice(Protocol):
 
 
 class LeaseRequest(NamedTuple):
-    """A wish to make one model call."""
+    """a lease request to make one model call."""
 
     request_id: str
-    """The asker's own id of this wish, unique."""
+    """The asker's own id of this request, unique."""
     run_id: str
     """The run it is for."""
     epoch: int | None = None
-    """The epoch of the run's owner, when the asker has one: a wish of an earlier epoch is refused."""
+    """The epoch of the run's owner, when the asker has one: a lease request of an earlier epoch is refused."""
     task_id: str | None = None
     """The task it is for; None for planner and assembler."""
     role: Role = "task"
@@ -67,7 +67,7 @@ class Lease(NamedTuple):
     """The right to make one call of one model."""
 
     request_id: str
-    """The wish it answers."""
+    """The request it answers."""
     run_id: str
     """The run it is for."""
     attempt_id: str
@@ -92,14 +92,14 @@ class Lease(NamedTuple):
 
 
 RUN_STOPPED = "run_stopped"
-"""Type of the error with which wishes of a run are refused that is being stopped: whoever asked stops, too."""
+"""Type of the error with which requests of a run are refused that is being stopped: whoever asked stops, too."""
 
 
 class Refusal(NamedTuple):
-    """The pool will never grant this wish."""
+    """The pool will never grant this request."""
 
     request_id: str
-    """The wish it answers."""
+    """The request it answers."""
     run_id: str
     """The run it was for."""
     error: ErrorInfo
@@ -141,6 +141,6 @@ class Settled(NamedTuple):
     accepted: bool
     """False when the token was old or the lease unknown."""
     grants: tuple[Lease | Refusal, ...] = ()
-    """Waiting wishes that can now be answered."""
+    """Waiting requests that can now be answered."""
     warnings: tuple[Warned, ...] = ()
     """To be journaled for the run of this call, such as a provider that was taken out."""

@@ -17,7 +17,7 @@ class _Log(Generic[K, V]):
         self.latest = dict(items)
 
 
-class Grown(Mapping[K, V]):
+class PersistentMap(Mapping[K, V]):
     """A mapping that does not change, and of which a larger one is made without copying it.
 
     A run of thousands of calls has a state for each event of it: they share one log, and each knows how much
@@ -35,12 +35,12 @@ class Grown(Mapping[K, V]):
         self._length = len(self._log.entries)
         self._view: Mapping[K, V] | None = None
 
-    def plus(self, key: K, value: V) -> Grown[K, V]:
+    def plus(self, key: K, value: V) -> PersistentMap[K, V]:
         """The mapping with this entry, too, or with it instead of the one of that key."""
         log = self._log if self._newest() else _Log(self._seen())
         log.entries.append((key, value))
         log.latest[key] = value
-        return Grown(log)
+        return PersistentMap(log)
 
     def __getitem__(self, key: K) -> V:
         if self._newest():

@@ -29,7 +29,7 @@ from ai3ray.domain.events import (
     Warned,
 )
 from ai3ray.domain.frozen import Frozen
-from ai3ray.domain.persistent_map import Grown
+from ai3ray.domain.persistent_map import PersistentMap
 from ai3ray.domain.plan import Assembly, TaskGraph
 from ai3ray.domain.tally import NO_CALLS, Tally
 from ai3ray.domain.verdict import Verdict
@@ -151,13 +151,13 @@ class RunState(Frozen):
     """Where the plan came from."""
     tasks: dict[str, TaskState] = {}
     """The tasks in plan order."""
-    attempts: Grown[str, Attempt] = Field(default_factory=Grown)
+    attempts: PersistentMap[str, Attempt] = Field(default_factory=PersistentMap)
     """Every model call by attempt id."""
     tally: Tally = NO_CALLS
     """Sums over them."""
     tallies: dict[str | None, Tally] = {}
     """The same by task; None for planner and assembler."""
-    reserved: Grown[str, float] = Field(default_factory=Grown)
+    reserved: PersistentMap[str, float] = Field(default_factory=PersistentMap)
     """The most that each of them can cost, in US dollars, where its price is known."""
     assembly: Assembly | None = None
     """How the answer was put together."""

@@ -13,7 +13,7 @@ from ai3ray.domain.call import AttemptStatus, ModelCall, Prompt, Reply, Timeouts
 from ai3ray.domain.ids import new_id
 from ai3ray.domain.lease import Lease, LeaseRequest, Settlement
 from ai3ray.errors import ConnectFailed, KeyRefused, ProviderError, UsageError
-from ai3ray.executor.core_client import Link, WishRefused
+from ai3ray.executor.core_client import LeaseRefused, Link
 from ai3ray.executor.prompt_cache_warmup import Warmth
 from ai3ray.pool.faults import rule
 from ai3ray.providers.port import ChatModel, OnText
@@ -81,7 +81,7 @@ class Caller:
 
     async def ask(
         self,
-        wish: LeaseRequest,
+        request: LeaseRequest,
         prompt: Prompt,
         *,
         first: str | None = None,
@@ -95,26 +95,28 @@ class Caller:
         failures in all.
 
         Args:
-            wish: what kind of call; its `request_id` is replaced for each try.
+            request: what kind of call; its `request_id` is replaced for each try.
             prompt: what to ask.
-            first: the model to ask before any other that the wish allows.
+            first: the model to ask before any other that the request allows.
             on_text: receives the text as it is written; the call is streamed then.
             on_failure: told of each failure that is followed by another try.
 
         Raises:
             ProviderError: the last failure.
-            WishRefused: there was no model to ask, or no money to ask one again.
+            LeaseRefused: there was no model to ask, or no money to ask one again.
         """
-        tried = Exclusions(for_good=set(wish.exclude))
+        tried = Exclusions(for_good=set(request.exclude))
         failures: list[ProviderError] = []
         waits = 0
         while True:
-            models = (first,) if first else wish.models
-            stretch = wish.stretch and not first  # where there is another choice, no budget is stretched
-            asked = wish._replace(request_id=new_id("wish"), models=models, exclude=tried.names(), stretch=stretch)
+            models = (first,) if first else request.models
+            stretch = request.stretch and not first  # where there is another choice, no budget is stretched
+            asked = request._replace(
+                request_id=new_id("request"), models=models, exclude=tried.names(), stretch=stretch
+            )
             try:
                 lease = await self._link.lease(asked)
-            except WishRefused as refused:
+            except LeaseRefused as refused:
                 if first:
                     first = None
                 elif failures and tried.for_now:

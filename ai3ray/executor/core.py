@@ -207,18 +207,18 @@ class Core:
             except Ai3Error as error:
                 refused[entries.key] = error_info(error)
         self._permits.withdraw(sync.withdrawn)
-        async for wish in _in_turns(sync.leases):
+        async for request in _in_turns(sync.leases):
             try:
-                self._check_epoch(wish.run_id, wish.epoch)
+                self._check_epoch(request.run_id, request.epoch)
             except Ai3Error as error:
-                self._permits.refuse(sync.runner_id, wish, error)
+                self._permits.refuse(sync.runner_id, request, error)
             else:
-                self._permits.ask(sync.runner_id, wish)
+                self._permits.ask(sync.runner_id, request)
         grants = await self._permits.collect(sync.runner_id, patience_s=PATIENCE_S)
         return Synced(grants=grants, refused=refused, watched=self._watched())
 
     async def grants(self, runner_id: str) -> Granted:
-        """Wait until waiting wishes of this runner are answered."""
+        """Wait until waiting requests of this runner are answered."""
         grants = await self._permits.wait(runner_id)
         return Granted(grants=grants, watched=self._watched())
 

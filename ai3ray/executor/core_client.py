@@ -14,8 +14,8 @@ from ai3ray.errors import Ai3Error, BudgetSpent, EngineError, NoModelLeft
 from ai3ray.executor.port import CoreLink, Entries, Granted, Sync
 
 
-class WishRefused(NoModelLeft):
-    """The pool will never grant the wish; `info` says why, with the provider's words where it had any."""
+class LeaseRefused(NoModelLeft):
+    """The pool will never grant the request; `info` says why, with the provider's words where it had any."""
 
     def __init__(self, info: ErrorInfo) -> None:
         super().__init__(info.message)
@@ -55,36 +55,36 @@ class Link:
 
     Args:
         core: the core, in this process or behind Ray.
-        runner_id: this runner's name; wishes granted later are delivered to it.
+        runner_id: this runner's name; requests granted later are delivered to it.
     """
 
     def __init__(self, core: CoreLink, runner_id: str) -> None:
         self._core = core
         self._runner_id = runner_id
         self._gathered = _Gathered()
-        self._wishes: dict[str, asyncio.Future[Lease]] = {}
+        self._requests: dict[str, asyncio.Future[Lease]] = {}
         self._puts: dict[str, list[asyncio.Future[None]]] = {}  # several may put the same key, which is taken once
         self._watched: frozenset[str] = frozenset()
         self._sender: asyncio.Task[None] | None = None
         self._listener: asyncio.Task[None] | None = None
 
-    async def lease(self, wish: LeaseRequest) -> Lease:
-        """Wait for the right to make a call. Cancelling withdraws the wish.
+    async def lease(self, request: LeaseRequest) -> Lease:
+        """Wait for the right to make a call. Cancelling withdraws the request.
 
         Raises:
             asyncio.CancelledError: its run is being stopped.
-            WishRefused: it will never be granted.
+            LeaseRefused: it will never be granted.
             EngineError: the core is gone.
         """
         granted: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
-        self._wishes[wish.request_id] = granted
-        self._gathered.leases.append(wish)
+        self._requests[request.request_id] = granted
+        self._gathered.leases.append(request)
         self._wake()
         try:
             return await granted
         except asyncio.CancelledError:
-            if self._wishes.pop(wish.request_id, None) is not None:
-                self._gathered.withdrawn.append(wish.request_id)
+            if self._requests.pop(request.request_id, None) is not None:
+                self._gathered.withdrawn.append(request.request_id)
             elif granted.done() and not granted.cancelled() and granted.exception() is None:
                 self._give_back(granted.result())  # granted and cancelled in the same turn of the loop
             self._wake()
@@ -175,21 +175,21 @@ class Link:
     def _granted(self, granted: Granted) -> None:
         self._watched = frozenset(granted.watched)
         for grant in granted.grants:
-            wish = self._wishes.pop(grant.request_id, None)
+            request = self._requests.pop(grant.request_id, None)
             if isinstance(grant, Refusal):
-                if wish is not None and not wish.done():
+                if request is not None and not request.done():
                     stopped = grant.error.type == RUN_STOPPED
-                    wish.cancel() if stopped else wish.set_exception(WishRefused(grant.error))
-            elif wish is None or wish.done():
+                    request.cancel() if stopped else request.set_exception(LeaseRefused(grant.error))
+            elif request is None or request.done():
                 self._give_back(grant)
             else:
-                wish.set_result(grant)
-        if self._wishes and (self._listener is None or self._listener.done()):
+                request.set_result(grant)
+        if self._requests and (self._listener is None or self._listener.done()):
             self._listener = asyncio.create_task(self._listen(), name="link-listen")
 
     async def _listen(self) -> None:
-        """Collect the grants of wishes that had to wait, as long as there are any."""
-        while self._wishes:
+        """Collect the grants of requests that had to wait, as long as there are any."""
+        while self._requests:
             try:
                 self._granted(await self._core.grants(self._runner_id))
             except Ai3Error as error:
@@ -201,8 +201,8 @@ class Link:
 
     def _fail(self, error: Ai3Error) -> None:
         """The core cannot be reached: everybody who waits is told so."""
-        waiting: list[asyncio.Future[Any]] = [*self._wishes.values(), *chain.from_iterable(self._puts.values())]
-        self._wishes.clear()
+        waiting: list[asyncio.Future[Any]] = [*self._requests.values(), *chain.from_iterable(self._puts.values())]
+        self._requests.clear()
         for future in waiting:
             if not future.done():
                 future.set_exception(EngineError(f"the core does not answer: {error}"))

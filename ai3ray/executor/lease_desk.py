@@ -17,7 +17,7 @@ from ai3ray.pool.pool import ProviderPool
 
 @dataclass
 class _Mailbox:
-    """Answers to one runner's wishes; a lease is handed over once its attempt is on disk."""
+    """Answers to one runner's requests; a lease is handed over once its attempt is on disk."""
 
     answers: list[tuple[Lease | Refusal, Receipt | None]] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -37,7 +37,7 @@ class _Open:
 
     runner_id: str
     lease: Lease
-    wish: LeaseRequest
+    request: LeaseRequest
     attempt: Attempt
     handed_over: bool = False
 
@@ -53,7 +53,7 @@ class Permits:
     def __init__(self, pool: ProviderPool, journal: Journal) -> None:
         self._pool = pool
         self._journal = journal
-        self._wishes: dict[str, tuple[str, LeaseRequest]] = {}
+        self._requests: dict[str, tuple[str, LeaseRequest]] = {}
         self._open: dict[str, _Open] = {}
         self._mail: dict[str, _Mailbox] = defaultdict(_Mailbox)
         self._counts: dict[str, Counter[tuple[str | None, str]]] = {}
@@ -62,24 +62,24 @@ class Permits:
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
 
-    def ask(self, runner_id: str, wish: LeaseRequest) -> None:
-        """Wish for a lease; the answer arrives in the runner's mail."""
+    def ask(self, runner_id: str, request: LeaseRequest) -> None:
+        """LeaseRequest for a lease; the answer arrives in the runner's mail."""
         if runner_id in self._dead:
             return
-        if wish.run_id in self._stopped:
-            self._mail[runner_id].add(_stopped(wish))
+        if request.run_id in self._stopped:
+            self._mail[runner_id].add(_stopped(request))
             return
-        self._wishes[wish.request_id] = (runner_id, wish)
-        answer = self._pool.lease(wish)
+        self._requests[request.request_id] = (runner_id, request)
+        answer = self._pool.lease(request)
         if answer is not None:
             self._answer(answer)
         self._arm()
 
     def withdraw(self, request_ids: Iterable[str]) -> None:
-        """Forget wishes that nobody waits for any more."""
+        """Forget requests that nobody waits for any more."""
         gone = tuple(request_ids)
         for request_id in gone:
-            self._wishes.pop(request_id, None)
+            self._requests.pop(request_id, None)
         self._take(self._pool.withdraw(gone))
 
     def settle(self, settlement: Settlement) -> None:
@@ -91,8 +91,8 @@ class Permits:
         self._take(settled.grants)
 
     def lost(self, run_id: str, task_id: str | None) -> None:
-        """The runner that worked on this died: its calls are settled as lost, its wishes forgotten."""
-        self._lose(lambda _, wish: (wish.run_id, wish.task_id) == (run_id, task_id))
+        """The runner that worked on this died: its calls are settled as lost, its requests forgotten."""
+        self._lose(lambda _, request: (request.run_id, request.task_id) == (run_id, task_id))
 
     def runner_died(self, runner_id: str) -> None:
         """A runner's process has ended: the same for all that it did, whether or not somebody waits for its work."""
@@ -100,16 +100,16 @@ class Permits:
         self._lose(lambda owner, _: owner == runner_id)
         self._mail.pop(runner_id, _Mailbox()).arrived.set()
 
-    def refuse(self, runner_id: str, wish: LeaseRequest, error: Ai3Error) -> None:
-        """Answer a wish without asking the pool."""
-        refusal = Refusal(request_id=wish.request_id, run_id=wish.run_id, error=error_info(error))
+    def refuse(self, runner_id: str, request: LeaseRequest, error: Ai3Error) -> None:
+        """Answer a lease request without asking the pool."""
+        refusal = Refusal(request_id=request.request_id, run_id=request.run_id, error=error_info(error))
         self._mail[runner_id].add(refusal)
 
     def stop_run(self, run_id: str) -> None:
         """The run is being stopped: what it waits for is withdrawn, and it is granted nothing more."""
         self._stopped.add(run_id)
-        for runner_id, wish in self._withdraw_run(run_id):
-            self._mail[runner_id].add(_stopped(wish))
+        for runner_id, request in self._withdraw_run(run_id):
+            self._mail[runner_id].add(_stopped(request))
 
     def drop_run(self, run_id: str) -> None:
         """The run has ended: nothing of it waits any longer."""
@@ -160,15 +160,15 @@ class Permits:
         return entry is not None
 
     def _withdraw_run(self, run_id: str) -> Sequence[tuple[str, LeaseRequest]]:
-        """Forget the run's wishes; returns them, each with its runner."""
-        gone = [(runner_id, wish) for runner_id, wish in self._wishes.values() if wish.run_id == run_id]
-        self.withdraw(wish.request_id for _, wish in gone)
+        """Forget the run's requests; returns them, each with its runner."""
+        gone = [(runner_id, request) for runner_id, request in self._requests.values() if request.run_id == run_id]
+        self.withdraw(request.request_id for _, request in gone)
         return gone
 
     def _lose(self, concerned: Callable[[str, LeaseRequest], bool]) -> None:
-        """Settle as lost, and forget, what these runners did or wished for."""
-        self.withdraw([request_id for request_id, wish in self._wishes.items() if concerned(*wish)])
-        for entry in [entry for entry in self._open.values() if concerned(entry.runner_id, entry.wish)]:
+        """Settle as lost, and forget, what these runners did or requested for."""
+        self.withdraw([request_id for request_id, request in self._requests.items() if concerned(*request)])
+        for entry in [entry for entry in self._open.values() if concerned(entry.runner_id, entry.request)]:
             self.settle(
                 Settlement(
                     attempt_id=entry.lease.attempt_id,
@@ -185,13 +185,13 @@ class Permits:
         self._arm()
 
     def _answer(self, answer: Lease | Refusal) -> None:
-        runner_id, wish = self._wishes.pop(answer.request_id)
+        runner_id, request = self._requests.pop(answer.request_id)
         if isinstance(answer, Refusal):
             self._mail[runner_id].add(answer)
             return
         try:
-            receipt = self._journal_start(runner_id, answer, wish)
-        except (IllegalTransition, UnknownRun) as error:  # the run ended while the wish waited
+            receipt = self._journal_start(runner_id, answer, request)
+        except (IllegalTransition, UnknownRun) as error:  # the run ended while the request waited
             self._counts.pop(answer.run_id, None)
             self._mail[runner_id].add(
                 Refusal(request_id=answer.request_id, run_id=answer.run_id, error=error_info(error))
@@ -201,35 +201,35 @@ class Permits:
             return
         self._mail[runner_id].add(answer, receipt)
 
-    def _journal_start(self, runner_id: str, lease: Lease, wish: LeaseRequest) -> Receipt:
-        counts, series = self._calls_so_far(wish.run_id), _series(wish.task_id, wish.role)
+    def _journal_start(self, runner_id: str, lease: Lease, request: LeaseRequest) -> Receipt:
+        counts, series = self._calls_so_far(request.run_id), _series(request.task_id, request.role)
         attempt = Attempt(
-            run_id=wish.run_id,
-            task_id=wish.task_id,
+            run_id=request.run_id,
+            task_id=request.task_id,
             attempt_id=lease.attempt_id,
-            role=wish.role,
+            role=request.role,
             n=counts[series] + 1,
             provider=lease.provider,
             model=lease.model,
             status="started",
-            started_at=self._journal.now(wish.run_id),
+            started_at=self._journal.now(request.run_id),
         )
         events: list[Event] = [
             Decision(
-                task_id=wish.task_id,
+                task_id=request.task_id,
                 attempt_id=lease.attempt_id,
-                role=wish.role,
+                role=request.role,
                 model=lease.model,
                 provider=lease.provider,
                 candidates=lease.candidates,
                 reserved_usd=lease.reserved_usd,
             )
         ]
-        if wish.role in {"task", "repair"}:
-            events.append(TaskStart(task_id=wish.task_id, attempt_id=lease.attempt_id, model=lease.model))
-        receipt = self._journal.put(wish.run_id, events, [attempt])
+        if request.role in {"task", "repair"}:
+            events.append(TaskStart(task_id=request.task_id, attempt_id=lease.attempt_id, model=lease.model))
+        receipt = self._journal.put(request.run_id, events, [attempt])
         counts[series] += 1
-        self._open[lease.attempt_id] = _Open(runner_id=runner_id, lease=lease, wish=wish, attempt=attempt)
+        self._open[lease.attempt_id] = _Open(runner_id=runner_id, lease=lease, request=request, attempt=attempt)
         return receipt
 
     def _calls_so_far(self, run_id: str) -> Counter[tuple[str | None, str]]:
@@ -256,7 +256,7 @@ class Permits:
                 "maybe_paid": settlement.maybe_paid,
             }
         )
-        run_id = entry.wish.run_id
+        run_id = entry.request.run_id
         try:
             self._journal.put(run_id, tuple(warnings), [ended])
         except IllegalTransition:  # the run ended first: warnings come too late, the bill does not
@@ -299,12 +299,12 @@ class Permits:
         )
         self._journal_end(entry, end, ())
         if not entry.handed_over:
-            self.ask(entry.runner_id, entry.wish)
+            self.ask(entry.runner_id, entry.request)
 
 
-def _stopped(wish: LeaseRequest) -> Refusal:
+def _stopped(request: LeaseRequest) -> Refusal:
     error = ErrorInfo(type=RUN_STOPPED, message="the run is being stopped")
-    return Refusal(request_id=wish.request_id, run_id=wish.run_id, error=error)
+    return Refusal(request_id=request.request_id, run_id=request.run_id, error=error)
 
 
 def _series(task_id: str | None, role: Role) -> tuple[str | None, str]:

@@ -124,20 +124,20 @@ class Sync:
     runner_id: str
     """Which runner speaks."""
     settlements: tuple[Settlement, ...] = ()
-    """Calls that ended; taken first, so that their permits serve the wishes below."""
+    """Calls that ended; taken first, so that their permits serve the requests below."""
     entries: tuple[Entries, ...] = ()
     """What is to be journaled, in order."""
     leases: tuple[LeaseRequest, ...] = ()
     """Calls that want to begin."""
     withdrawn: tuple[str, ...] = ()
-    """Ids of wishes that are no longer wanted."""
+    """Ids of requests that are no longer wanted."""
     deltas: tuple[TextDelta, ...] = ()
     """Pieces of text for whoever is watching."""
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What a runner's wishes came to."""
+    """What a runner's requests came to."""
 
     grants: tuple[Lease | Refusal, ...] = ()
     """Wishes answered, the latest and earlier ones."""
@@ -161,7 +161,7 @@ class CoreLink(Protocol):
         ...
 
     async def grants(self, runner_id: str) -> Granted:
-        """Wait until waiting wishes of this runner are answered. Returns early with none at times."""
+        """Wait until waiting requests of this runner are answered. Returns early with none at times."""
         ...
 
 

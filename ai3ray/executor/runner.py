@@ -28,7 +28,7 @@ from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Verdict
 from ai3ray.errors import Ai3Error, ProviderError
 from ai3ray.executor.caller import Answer, Caller
-from ai3ray.executor.core_client import EntriesRefused, Link, WishRefused
+from ai3ray.executor.core_client import EntriesRefused, LeaseRefused, Link
 from ai3ray.executor.port import Assembled, AssembleJob, Entries, Outcome, PlanJob, Planned, TaskJob
 from ai3ray.executor.running_work import Jobs
 from ai3ray.planner.planner import make_plan
@@ -122,7 +122,7 @@ class Runner:
             text = await self._answer(job, deps)
         except EntriesRefused as error:  # the run ended, or another runner has done the task
             return Outcome(task_id=job.task.id, status="cancelled", error=error_info(error))
-        except WishRefused as error:
+        except LeaseRefused as error:
             return await self._failed(job, error.info)
         except Ai3Error as error:
             return await self._failed(job, error_info(error))
@@ -135,7 +135,7 @@ class Runner:
         bound = (job.request.planner_model,) if job.request.planner_model else job.request.models
 
         async def ask(prompt: Prompt, *, n: int) -> Reply:
-            wish = _wish(
+            request = _lease_request(
                 job,
                 role="plan",
                 n=n,
@@ -145,7 +145,7 @@ class Runner:
                 models=bound,
                 **_size(prompt),
             )
-            answer = await self._caller.ask(wish, prompt, first=None if bound else self._planner.best)
+            answer = await self._caller.ask(request, prompt, first=None if bound else self._planner.best)
             return answer.reply
 
         try:
@@ -156,7 +156,7 @@ class Runner:
                 temperature=self._planner.temperature,
                 ask=ask,
             )
-        except WishRefused as error:
+        except LeaseRefused as error:
             return Planned(error=error.info)
         except Ai3Error as error:
             return Planned(error=error_info(error))
@@ -164,7 +164,7 @@ class Runner:
 
     async def _assemble(self, job: AssembleJob) -> Assembled:
         prompt = synthesis_prompt(job.graph, job.request.prompt, job.outputs, job.holes, fence=token_hex(8))
-        wish = _wish(
+        request = _lease_request(
             job,
             role="assemble",
             kind="writing",
@@ -177,8 +177,8 @@ class Runner:
             self._link.delta(TextDelta(type="assemble_delta", run_id=job.run_id, text=text))
 
         try:
-            reply = (await self._caller.ask(wish, prompt, on_text=on_text)).reply
-        except WishRefused as error:
+            reply = (await self._caller.ask(request, prompt, on_text=on_text)).reply
+        except LeaseRefused as error:
             return Assembled(error=error.info)
         except Ai3Error as error:
             return Assembled(error=error_info(error))
@@ -195,11 +195,11 @@ class Runner:
         while True:
             try:
                 answer = await self._try(job, deps, step)
-            except (ProviderError, WishRefused) as error:
+            except (ProviderError, LeaseRefused) as error:
                 if rejected is None or seen is None:
                     raise
                 if step.author is None:
-                    if isinstance(error, WishRefused) and error.over_budget:
+                    if isinstance(error, LeaseRefused) and error.over_budget:
                         raise  # what is wrong could be mended, but not paid
                     raise rejected from None
                 seen = replace(seen, truncated=False, repairable=False)  # its author cannot mend it any more
@@ -228,7 +228,7 @@ class Runner:
             shares=job.shares,
             repair=Repair(answer=step.answer, defects=step.defects) if step.role == "repair" else None,
         )
-        wish = _wish(
+        request = _lease_request(
             job,
             task_id=task.id,
             role=step.role,
@@ -247,7 +247,7 @@ class Runner:
             wait_s = error.retry_after_s or 0.0
             await self._put(job, TaskRetry(task_id=task.id, error=error_info(error), wait_s=wait_s, next_model=None))
 
-        return await self._caller.ask(wish, prompt, on_text=on_text, on_failure=on_failure)
+        return await self._caller.ask(request, prompt, on_text=on_text, on_failure=on_failure)
 
     async def _look(self, job: TaskJob, answer: Answer) -> Seen:
         """What the rules, and if they find nothing the judge, say of an answer."""
@@ -270,7 +270,7 @@ class Runner:
         An answer that was paid for is not given up because its judge cannot be: the rules' verdict stands.
         """
         prompt = judge_prompt(job.task, clean_output(job.task, reply.text), fence=token_hex(8))
-        wish = _wish(
+        request = _lease_request(
             job,
             task_id=job.task.id,
             role="judge",
@@ -283,9 +283,9 @@ class Runner:
             **_size(prompt),
         )
         try:
-            answer = await self._caller.ask(wish, prompt)
+            answer = await self._caller.ask(request, prompt)
             return read_verdict(answer.reply, answer.lease.model)
-        except WishRefused as error:
+        except LeaseRefused as error:
             if error.over_budget:
                 await self._warn_once(job, "judge_unpaid", f"answers are checked by rules alone: {error}")
             else:
@@ -340,8 +340,8 @@ class Runner:
         await self._link.put(Entries(run_id=job.run_id, epoch=job.epoch, key=new_id("put"), events=events))
 
 
-def _wish(job: TaskJob | PlanJob | AssembleJob, **fields: Any) -> LeaseRequest:
-    """A wish with what the run's request settles for all of its calls."""
+def _lease_request(job: TaskJob | PlanJob | AssembleJob, **fields: Any) -> LeaseRequest:
+    """A lease request with what the run's request settles for all of its calls."""
     request = job.request
     return LeaseRequest(
         request_id="",

@@ -1,4 +1,4 @@
-"""Which models may answer a wish, now or later: cards, prices and the state of every account, put together."""
+"""Which models may answer a lease request, now or later: cards, prices and the state of every account, put together."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from ai3ray.pool.account.backoff import Backoff
 from ai3ray.pool.views import why_none
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry
-from ai3ray.router.candidates import Field, exclusion, field, form
-from ai3ray.router.conditions import Conditions, Offer
+from ai3ray.router.candidates import CandidateSet, cache_key, candidate_set, exclusion
+from ai3ray.router.conditions import Conditions, PricedModel
 from ai3ray.router.rank import Ranking
 from ai3ray.router.router import Router
 
-MOST_FIELDS = 512
-"""Forms of wishes whose field is remembered."""
+MOST_CANDIDATE_SETS = 512
+"""Forms of requests whose field is remembered."""
 
 
-class Able(NamedTuple):
-    """The models that may answer wishes of one form, now or later."""
+class EligibleModels(NamedTuple):
+    """The models that may answer requests of one form, now or later."""
 
     cards: tuple[ModelCard, ...]
     """What they can."""
@@ -37,13 +37,13 @@ class Able(NamedTuple):
     """As `provider/model`."""
 
     @classmethod
-    def of(cls, cards: Iterable[ModelCard]) -> Able:
+    def of(cls, cards: Iterable[ModelCard]) -> EligibleModels:
         """These models."""
         cards = tuple(cards)
         return cls(cards, frozenset(card.name for card in cards))
 
 
-class Market:
+class CandidateIndex:
     """The models of the configured providers, seen at one moment. Changes nothing.
 
     How things stand is worked out once per moment: whoever changes something about an account, a model or a hold says
@@ -67,7 +67,7 @@ class Market:
         self._unnamed = frozenset(card.name for card in registry.unnamed(accounts))
         self._names = frozenset(card.name for card in self._cards)
         self._passed: dict[str, ModelCard] = {}
-        self._fields: dict[tuple[object, ...], tuple[Field, Able]] = {}
+        self._candidate_sets: dict[tuple[object, ...], tuple[CandidateSet, EligibleModels]] = {}
         self._by_account = {name: frozenset[str]() for name in accounts}
         self._all = frozenset[str]()
         self._today: tuple[float, date] = (-inf, date.min)
@@ -83,30 +83,32 @@ class Market:
         return tuple(self._passed.values())
 
     def ranked(self, request: LeaseRequest, now: float, barred: Mapping[str, str] | None = None) -> Ranking:
-        """All models for this wish, and which is the best one that can be called now.
+        """All models for this request, and which is the best one that can be called now.
 
         Args:
-            request: the wish.
+            request: the request.
             now: seconds of the pool's clock.
-            barred: models that this wish may not go to at the moment, each with the reason.
+            barred: models that this request may not go to at the moment, each with the reason.
         """
         conditions = self._conditions(now)
         if barred:
             conditions = replace(conditions, paused={**barred, **conditions.paused})
-        return self._router.rank(request, self._field(request, conditions)[0], conditions)
+        return self._router.rank(request, self._candidate_set(request, conditions)[0], conditions)
 
     def preview(self, request: LeaseRequest, now: float) -> tuple[Candidate, ...]:
-        """All models for this wish, best first, as if nobody were busy or paused."""
+        """All models for this request, best first, as if nobody were busy or paused."""
         conditions = replace(self._conditions(now), paused={})
-        return self._router.preview(request, self._field(request, conditions)[0], conditions).candidates()
+        return self._router.preview(request, self._candidate_set(request, conditions)[0], conditions).candidates()
 
-    def able(self, request: LeaseRequest, now: float) -> Able:
-        """The models that may answer the wish, now or later."""
+    def eligible(self, request: LeaseRequest, now: float) -> EligibleModels:
+        """The models that may answer the request, now or later."""
         conditions = self._conditions(now)
-        known, able = self._field(request, conditions)
+        known, eligible = self._candidate_set(request, conditions)
         if not conditions.out and request.input_tokens + request.max_output_tokens <= known.narrowest:
-            return able
-        return Able.of(offer.card for offer in known.offers if exclusion(request, offer, conditions) is None)
+            return eligible
+        return EligibleModels.of(
+            priced.card for priced in known.priced_models if exclusion(request, priced, conditions) is None
+        )
 
     def callable(self, now: float) -> frozenset[str]:
         """The models that can be called at this moment."""
@@ -125,9 +127,9 @@ class Market:
     def refusal(self, request: LeaseRequest, now: float) -> Refusal:
         """Why there is no model: the failure that took its provider out, else every model's reason."""
         conditions = self._conditions(now)
-        offers = self._offers_for(request)
+        priced_models = self._priced_models_for(request)
         anyway = replace(conditions, out={})
-        wanted = {offer.provider for offer in offers if exclusion(request, offer, anyway) is None}
+        wanted = {priced.provider for priced in priced_models if exclusion(request, priced, anyway) is None}
         failures = [
             (account.failed_at, account.failure)
             for name, account in self._accounts.items()
@@ -136,7 +138,7 @@ class Market:
         if failures:
             error = max(failures, key=lambda failure: failure[0])[1]
         else:
-            error = ErrorInfo(type=NoModelLeft.type, message=why_none(request, offers, conditions))
+            error = ErrorInfo(type=NoModelLeft.type, message=why_none(request, priced_models, conditions))
         return Refusal(request_id=request.request_id, run_id=request.run_id, error=error)
 
     def card(self, name: str) -> ModelCard | None:
@@ -159,9 +161,9 @@ class Market:
             elif (why := account.held_back(now)) is not None:
                 paused[name] = why
             else:
-                for lane in account.lanes.values():
-                    if lane.told and (why := lane.held_back(now)) is not None:
-                        paused.update((model, why) for model in lane.models)
+                for rate_class in account.rate_classes.values():
+                    if rate_class.told and (why := rate_class.held_back(now)) is not None:
+                        paused.update((model, why) for model in rate_class.models)
         for model, hold in self._holds.items():
             if now < hold.until:
                 paused[model] = f"failed, left alone for {hold.until - now:.1f} s"
@@ -170,34 +172,36 @@ class Market:
         in_flight = self._router.live.in_flight
         return Conditions(today=self._today[1], load=load, in_flight=in_flight, out=out, paused=paused)
 
-    def _field(self, request: LeaseRequest, conditions: Conditions) -> tuple[Field, Able]:
-        """Who may take wishes of this form; worked out once, because thousands of wishes share a few forms."""
-        key = form(request, conditions.today)
-        known = self._fields.get(key)
+    def _candidate_set(self, request: LeaseRequest, conditions: Conditions) -> tuple[CandidateSet, EligibleModels]:
+        """Who may take requests of this form; worked out once, because thousands of requests share a few forms."""
+        key = cache_key(request, conditions.today)
+        known = self._candidate_sets.get(key)
         if known is None:
-            if len(self._fields) >= MOST_FIELDS:
-                self._fields.clear()
-            sifted = field(request, self._offers_for(request), conditions.today)
-            able = Able.of(offer.card for offer in sifted.offers if offer.name not in sifted.misfits)
-            known = self._fields[key] = (sifted, able)
+            if len(self._candidate_sets) >= MOST_CANDIDATE_SETS:
+                self._candidate_sets.clear()
+            sifted = candidate_set(request, self._priced_models_for(request), conditions.today)
+            eligible = EligibleModels.of(
+                priced.card for priced in sifted.priced_models if priced.name not in sifted.misfits
+            )
+            known = self._candidate_sets[key] = (sifted, eligible)
         return known
 
     @cached_property
-    def _offers(self) -> tuple[Offer, ...]:
-        """All models at their list prices, which are compiled with the first wish."""
+    def _priced_models(self) -> tuple[PricedModel, ...]:
+        """All models at their list prices, which are compiled with the first request."""
         prices = self._registry.prices
-        return tuple(Offer.of(card, prices.list_price(card.provider, card.id)) for card in self._cards)
+        return tuple(PricedModel.of(card, prices.list_price(card.provider, card.id)) for card in self._cards)
 
     @cached_property
     def _cards_by_name(self) -> dict[str, ModelCard]:
         return {card.name: card for card in self._cards}
 
-    def _offers_for(self, request: LeaseRequest) -> tuple[Offer, ...]:
-        """All models but unnamed demos, and those that only this wish names."""
+    def _priced_models_for(self, request: LeaseRequest) -> tuple[PricedModel, ...]:
+        """All models but unnamed demos, and those that only this request names."""
         if not request.models:
-            return tuple(offer for offer in self._offers if offer.name in self._unnamed)
+            return tuple(priced for priced in self._priced_models if priced.name in self._unnamed)
         passed = (self._pass(name) for name in request.models if name not in self._names)
-        return (*self._offers, *(Offer.of(card) for card in passed if card is not None))
+        return (*self._priced_models, *(PricedModel.of(card) for card in passed if card is not None))
 
     def _pass(self, name: str) -> ModelCard | None:
         """The blank card of a passed-through model; None when its provider cannot be called."""
@@ -211,7 +215,7 @@ class Market:
 
     def _enlist(self, card: ModelCard) -> None:
         """A model belongs to its account, and to a class of it."""
-        self._accounts[card.provider].lane(card)
+        self._accounts[card.provider].rate_class(card)
         self._by_account[card.provider] |= {card.name}
         self._all |= {card.name}
         self.changed()

@@ -16,14 +16,14 @@ from ai3ray.domain.plan import Kind
 from ai3ray.pool.account.account import Account
 from ai3ray.pool.account.backoff import Backoff
 from ai3ray.pool.account.charge import Charge, begun, ended
-from ai3ray.pool.account.rate_class import Lane
-from ai3ray.pool.budget.budgets import Budgets, Outlook
-from ai3ray.pool.candidate_index import Market
+from ai3ray.pool.account.rate_class import RateClass
+from ai3ray.pool.budget.budgets import BudgetCheck, Budgets
+from ai3ray.pool.candidate_index import CandidateIndex
 from ai3ray.pool.faults import rule
-from ai3ray.pool.queue.lease_queue import Waiter, WaitingRoom
+from ai3ray.pool.queue.lease_queue import LeaseQueue, Waiter
 from ai3ray.pool.views import PoolSnapshot, model_views, provider_views
 from ai3ray.registry.registry import Registry
-from ai3ray.router.conditions import Offer
+from ai3ray.router.conditions import PricedModel
 from ai3ray.router.rank import Ranking
 from ai3ray.router.router import Router
 from ai3ray.settings.model import Settings
@@ -38,14 +38,14 @@ class _Held(NamedTuple):
     lease: Lease
     began: float
     probe: bool
-    lane: Lane
+    rate_class: RateClass
     charge: Charge
 
 
 class ProviderPool:
     """Routes and admits in one step, under the limits of every provider and run.
 
-    A wish gets the best model that can be called now; it waits only while none of its models can. It is
+    a lease request gets the best model that can be called now; it waits only while none of its models can. It is
     refused when there is none to wait for: every one is excluded, its provider is out, or its budget is spent
     (see `ledger`). Pure and synchronous: the host calls `expire` when `next_expiry` says so.
 
@@ -77,12 +77,12 @@ class ProviderPool:
         self._accounts = {name: Account(name, settings, clock(), jitter) for name in configured}
         self._holds: dict[str, Backoff] = {}
         self._router = Router(settings, clock)
-        self._market = Market(registry, self._accounts, self._router, self._holds)
+        self._index = CandidateIndex(registry, self._accounts, self._router, self._holds)
         self.budgets = Budgets(registry, settings.budget_day_usd)
         """What the runs may spend, and what they have spent."""
         self._leases: dict[str, _Held] = {}
         self._tokens = count(1)
-        self._room = WaitingRoom()
+        self._queue = LeaseQueue()
         self._runs: set[str] = set()
         self._in_flight: Counter[str] = Counter()
         self._warned: set[tuple[str, str]] = set()
@@ -94,26 +94,26 @@ class ProviderPool:
     # ── asking ───────────────────────────────────────────────────────────────────────────────────
 
     def lease(self, request: LeaseRequest) -> Lease | Refusal | None:
-        """The right to make one call; None when the wish has to wait, and is answered by a later method."""
+        """The right to make one call; None when the request has to wait, and is answered by a later method."""
         now = self._clock()
         self._greet(request.run_id, now)
-        if self._room and self._wake_at is not None and now >= self._wake_at:
+        if self._queue and self._wake_at is not None and now >= self._wake_at:
             return self._wait(request, now)  # others came first; `next_expiry` is due at once
         return self._decide(request, now)
 
     def preview(self, request: LeaseRequest) -> tuple[Candidate, ...]:
-        """How the wish would be routed if every provider had a permit free."""
-        return self._market.preview(request, self._clock())
+        """How the request would be routed if every provider had a permit free."""
+        return self._index.preview(request, self._clock())
 
     def withdraw(self, request_ids: Iterable[str]) -> tuple[Lease | Refusal, ...]:
-        """Forget wishes that wait; those granted already are not touched. Returns what others get instead."""
+        """Forget requests that wait; those granted already are not touched. Returns what others get instead."""
         for request_id in request_ids:
-            self._room.remove(request_id)
+            self._queue.remove(request_id)
         return self._pump(self._clock())
 
     def drop_run(self, run_id: str) -> None:
-        """The run has ended: its wishes are forgotten. Its leases stay until they are settled."""
-        self._room.remove_run(run_id)
+        """The run has ended: its requests are forgotten. Its leases stay until they are settled."""
+        self._queue.remove_run(run_id)
         self._runs.discard(run_id)
         self._short.discard(run_id)
         self.budgets.close_run(run_id)
@@ -135,7 +135,7 @@ class ProviderPool:
 
         Returns:
             the attempt ids of those leases, whose late settlements will be refused; and what waiting
-            wishes get.
+            requests get.
         """
         now = self._clock()
         # Leases are kept in the order of their beginning and all last equally long.
@@ -149,7 +149,7 @@ class ProviderPool:
         """Seconds until `expire` has something to do; None while it has not."""
         oldest = next(iter(self._leases.values()), None)
         due = [oldest.began + oldest.lease.expires_s] if oldest else []
-        if self._room and self._wake_at is not None:
+        if self._queue and self._wake_at is not None:
             due.append(self._wake_at)
         return max(0.0, min(due) - self._clock()) if due else None
 
@@ -161,12 +161,12 @@ class ProviderPool:
 
     def views(self) -> list[ModelView]:
         """Every model of the registry with its live telemetry."""
-        return model_views(self._registry, self._market.passed, self._accounts, self._router.live)
+        return model_views(self._registry, self._index.passed, self._accounts, self._router.live)
 
     def snapshot(self) -> PoolSnapshot:
         """How things stand, provider by provider."""
-        waiting = Counter(model.partition("/")[0] for waiter in self._room for model in waiter.models)
-        return PoolSnapshot(providers=provider_views(self._accounts, self._clock(), waiting), waiting=len(self._room))
+        waiting = Counter(model.partition("/")[0] for waiter in self._queue for model in waiter.models)
+        return PoolSnapshot(providers=provider_views(self._accounts, self._clock(), waiting), waiting=len(self._queue))
 
     def warm_start(
         self,
@@ -181,8 +181,8 @@ class ProviderPool:
             kinds: of the view `model_kind_stats`, by column name.
             latest: the models of the latest calls, oldest first.
         """
-        self._router.recall_calls(rows, self._market.card, latest)
-        self._router.recall_answers(kinds, self._market.card)
+        self._router.recall_calls(rows, self._index.card, latest)
+        self._router.recall_answers(kinds, self._index.card)
 
     def judged(self, model: str, kind: Kind, *, passed: bool, score: float) -> None:
         """An answer was verified; the router learns what its author is worth at this kind of work.
@@ -193,7 +193,7 @@ class ProviderPool:
             passed: whether it could be committed; one that is sent back counts as worth nothing.
             score: how good its check found it, 0 to 1.
         """
-        card = self._market.card(model)
+        card = self._index.card(model)
         if card is not None:
             self._router.judged(kind, card, passed=passed, score=score)
 
@@ -202,7 +202,7 @@ class ProviderPool:
         now = self._clock()
         for account in self._accounts.values():
             account.configure(settings, now)
-        self._market.changed()
+        self._index.changed()
         return self._pump(now)
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
@@ -213,25 +213,25 @@ class ProviderPool:
             return
         self._runs.add(run_id)
         reopened = [account.new_run() for account in self._accounts.values()]
-        self._market.changed()
-        if any(reopened) and self._room:
+        self._index.changed()
+        if any(reopened) and self._queue:
             self._stale, self._wake_at = True, now
 
     def _decide(self, request: LeaseRequest, now: float) -> Lease | Refusal | None:
         """Take the best model that can be called now; failing that, wait; failing that, refuse."""
         unpaid = False
-        if self._in_flight[request.run_id] < request.run_limit and self._market.callable(now):
-            outlook = self._outlook(request, now)
-            ranking = self._market.ranked(request, now, outlook.barred if outlook else None)
+        if self._in_flight[request.run_id] < request.run_limit and self._index.callable(now):
+            budget_check = self._budget_check(request, now)
+            ranking = self._index.ranked(request, now, budget_check.barred if budget_check else None)
             if ranking.best is not None:
-                if outlook is None or ranking.best.name in outlook.means.ready:
+                if budget_check is None or ranking.best.name in budget_check.affordable.ready:
                     return self._grant(request, ranking, ranking.best, now)
                 # What it wants is held for calls in flight. Until one of them is settled nobody of its run is asked.
                 unpaid = True
                 self._short.add(request.run_id)
         return self._wait(request, now, unpaid=unpaid)
 
-    def _grant(self, request: LeaseRequest, ranking: Ranking, best: Offer, now: float) -> Lease:
+    def _grant(self, request: LeaseRequest, ranking: Ranking, best: PricedModel, now: float) -> Lease:
         model, account = best.name, self._accounts[best.provider]
         attempt_id = self._new_id()
         lease = Lease(
@@ -245,54 +245,56 @@ class ProviderPool:
             reserved_usd=self.budgets.reserve(request, attempt_id, best.card),
             choice=ranking,
         )
-        lane = account.lane(best.card)
+        rate_class = account.rate_class(best.card)
         cap = min(request.max_output_tokens, best.card.max_output)
-        charge = begun(account.admission, request, cap, lane.usual_output)
+        charge = begun(account.admission, request, cap, rate_class.usual_output)
         account.rates.reserve(charge, now)
-        lane.take(charge, now)
-        self._leases[lease.attempt_id] = _Held(lease, now, account.take(), lane, charge)
+        rate_class.take(charge, now)
+        self._leases[lease.attempt_id] = _Held(lease, now, account.take(), rate_class, charge)
         self._in_flight[request.run_id] += 1
         self._router.began(best)
-        self._market.changed()
+        self._index.changed()
         return lease
 
     def _wait(self, request: LeaseRequest, now: float, *, unpaid: bool = False) -> Refusal | None:
-        """Let the wish wait, or refuse it when there is nothing to wait for."""
+        """Let the request wait, or refuse it when there is nothing to wait for."""
         waiter = self._prospects(request, now)
         if isinstance(waiter, Refusal):
             return waiter
         waiter.unpaid = waiter.unpaid or unpaid
-        self._room.add(waiter)
+        self._queue.add(waiter)
         times = [at for at in (self._wake_at, self._next_change(now)) if at is not None]
         self._wake_at = min(times, default=None)
         return None
 
-    def _outlook(self, request: LeaseRequest, now: float) -> Outlook | None:
-        """What the wish may be spent on; None when it is under no budget."""
+    def _budget_check(self, request: LeaseRequest, now: float) -> BudgetCheck | None:
+        """What the request may be spent on; None when it is under no budget."""
         if not self.budgets.limits(request):
             return None
-        return self.budgets.outlook(request, self._market.able(request, now).cards)
+        return self.budgets.budget_check(request, self._index.eligible(request, now).cards)
 
     def _prospects(self, request: LeaseRequest, now: float) -> Waiter | Refusal:
-        """Which models may answer a wish sooner or later, or why none will."""
-        cards, able = self._market.able(request, now)
+        """Which models may answer a lease request sooner or later, or why none will."""
+        cards, eligible = self._index.eligible(request, now)
         if not cards:
-            return self._market.refusal(request, now)
-        outlook = self.budgets.outlook(request, cards)
-        if outlook is None:
-            return Waiter(request, able)
-        if outlook.over:
-            return self.budgets.refusal(request, outlook)
-        return Waiter(request, outlook.means.allowed, able, outlook.floor, unpaid=outlook.blocked)
+            return self._index.refusal(request, now)
+        budget_check = self.budgets.budget_check(request, cards)
+        if budget_check is None:
+            return Waiter(request, eligible)
+        if budget_check.over:
+            return self.budgets.refusal(request, budget_check)
+        return Waiter(
+            request, budget_check.affordable.allowed, eligible, budget_check.floor, unpaid=budget_check.blocked
+        )
 
     def _pump(self, now: float) -> tuple[Lease | Refusal, ...]:
-        """Serve waiting wishes until none of them can be."""
+        """Serve waiting requests until none of them can be."""
         answers: list[Lease | Refusal] = list(self._review(now)) if self._stale or self._paid else []
-        while self._room and (waiter := self._room.next(self._market.callable(now), self._ready)) is not None:
+        while self._queue and (waiter := self._queue.next(self._index.callable(now), self._ready)) is not None:
             answer = self._decide(waiter.request, now)
             if answer is not None:
                 answers.append(answer)
-        self._wake_at = self._next_change(now) if self._room else None
+        self._wake_at = self._next_change(now) if self._queue else None
         return tuple(answers)
 
     def _next_change(self, now: float) -> float | None:
@@ -309,31 +311,31 @@ class ProviderPool:
         return self._in_flight[request.run_id] < request.run_limit
 
     def _review(self, now: float) -> list[Refusal]:
-        """Providers went out or came back, or money was spent: refuse the wishes that have nothing left to wait for."""
+        """Refuse the requests with nothing left to wait for: providers went out or came back, or money was spent."""
         stale, self._stale, paid, self._paid = self._stale, False, self._paid, set()
         anybody = stale or self.budgets.by_day
         self._short = set() if anybody else self._short - paid
         refusals = []
-        for waiter in self._room if anybody else [waiter for run_id in paid for waiter in self._room.of_run(run_id)]:
+        for waiter in self._queue if anybody else [waiter for run_id in paid for waiter in self._queue.of_run(run_id)]:
             again = self._renewed(waiter, now, stale=stale)
             if isinstance(again, Refusal):
-                self._room.remove(waiter.request.request_id)
+                self._queue.remove(waiter.request.request_id)
                 refusals.append(again)
             elif again is not waiter:
-                self._room.renew(waiter, again)
+                self._queue.renew(waiter, again)
         for run_id in (None,) if anybody else paid:
-            self._room.look_again(run_id)
+            self._queue.look_again(run_id)
         return refusals
 
     def _renewed(self, waiter: Waiter, now: float, *, stale: bool) -> Waiter | Refusal:
-        """The same wish as things are now; `stale` when providers went out or came back."""
+        """The same request as things are now; `stale` when providers went out or came back."""
         payable = None if waiter.floor is None else self.budgets.allows(waiter.request.run_id, waiter.floor)
         if stale or (waiter.floor is not None and payable is None):
             return self._prospects(waiter.request, now)
         if payable is None:
             return waiter
         # Whether it really can be paid is decided when it is served.
-        return replace(waiter, models=waiter.able, unpaid=not payable)
+        return replace(waiter, models=waiter.eligible, unpaid=not payable)
 
     def _close(self, held: _Held, settlement: Settlement, now: float) -> Warned | None:
         """A leased call has ended: take everything back, learn, and say when its provider is out."""
@@ -346,13 +348,13 @@ class ProviderPool:
             del self._in_flight[lease.run_id]
         if self.budgets.settle(settlement):
             self._paid.add(lease.run_id)
-        self._room.look_again(lease.run_id)
+        self._queue.look_again(lease.run_id)
         final = ended(account.admission, held.charge, settlement.usage)
         account.rates.correct(held.charge, final, now)
-        held.lane.settle(held.charge, final, now)
+        held.rate_class.settle(held.charge, final, now)
         self._learn(held, settlement, account, now)
         account.give_back(probe=held.probe)
-        self._market.changed()
+        self._index.changed()
         self._stale = self._stale or (account.out, account.failure is None) != before
         if account.failure is None or account.failure != settlement.error:
             return None
@@ -364,17 +366,17 @@ class ProviderPool:
         if settlement.status == "succeeded":
             success = True
             account.succeeded(now, probe=held.probe)
-            held.lane.answered(settlement.usage, held.began)
+            held.rate_class.answered(settlement.usage, held.began)
             self._holds.pop(model, None)
         elif settlement.status == "failed" and settlement.error is not None:
             fault = rule(settlement.error.type)
             success = False if fault.counts_against_model else None
             account.failed(fault, settlement.error, now, held.began, settlement.retry_after_s)
             if fault.freeze or (settlement.retry_after_s is not None and fault.breaker != "out"):
-                held.lane.strike(now, held.began, settlement.retry_after_s, account.limiter.limit)
+                held.rate_class.strike(now, held.began, settlement.retry_after_s, account.limiter.limit)
             if fault.retry_same and not fault.freeze:
                 self._holds.setdefault(model, Backoff(base_s=0.25, cap_s=8.0)).strike(now, held.began)
-        held.lane.hear(settlement.rate, now, held.began)
+        held.rate_class.hear(settlement.rate, now, held.began)
         self._router.ended(
             model,
             success=success,

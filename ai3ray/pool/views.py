@@ -11,7 +11,7 @@ from ai3ray.pool.account.account import Account
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry
 from ai3ray.router.candidates import exclusion
-from ai3ray.router.conditions import Conditions, Offer
+from ai3ray.router.conditions import Conditions, PricedModel
 from ai3ray.telemetry.live_stats import LiveBook
 
 
@@ -29,7 +29,7 @@ class ProviderView(Frozen):
     ceiling: int
     """Calls in flight allowed at the most, as configured."""
     waiting: int
-    """Waiting wishes that it could answer."""
+    """Waiting requests that it could answer."""
 
 
 class PoolSnapshot(Frozen):
@@ -46,7 +46,7 @@ def provider_views(accounts: Mapping[str, Account], now: float, waiting: Mapping
     return tuple(
         ProviderView(
             provider=name,
-            state=_out(account) or account.held_back(now) or _lanes_held_back(account, now) or "ready",
+            state=_out(account) or account.held_back(now) or _classes_held_back(account, now) or "ready",
             in_flight=account.limiter.in_flight,
             limit=account.limiter.limit,
             ceiling=account.limiter.ceiling,
@@ -66,13 +66,13 @@ def model_views(
     return [_model_view(registry, card, accounts.get(card.provider), live) for card in (*registry.cards(), *passed)]
 
 
-def why_none(request: LeaseRequest, offers: Sequence[Offer], conditions: Conditions) -> str:
-    """Why no model is left for a wish, in one line: each reason with its models."""
+def why_none(request: LeaseRequest, priced_models: Sequence[PricedModel], conditions: Conditions) -> str:
+    """Why no model is left for a lease request, in one line: each reason with its models."""
     reasons: dict[str, list[str]] = {}
-    for offer in offers:
-        if not request.models or offer.name in request.models:
-            reasons.setdefault(exclusion(request, offer, conditions) or "ready", []).append(offer.name)
-    known = {offer.name for offer in offers}
+    for priced in priced_models:
+        if not request.models or priced.name in request.models:
+            reasons.setdefault(exclusion(request, priced, conditions) or "ready", []).append(priced.name)
+    known = {priced.name for priced in priced_models}
     for name in request.models:
         if name not in known:
             reasons.setdefault("its provider is not configured", []).append(name)
@@ -119,7 +119,9 @@ def _out(account: Account) -> str | None:
     return f"out: {account.failure.message}" if account.failure and account.out else None
 
 
-def _lanes_held_back(account: Account, now: float) -> str | None:
+def _classes_held_back(account: Account, now: float) -> str | None:
     """Why some of its models cannot be called at this moment; all of them, where no class is named."""
-    held = {name: why for name, lane in account.lanes.items() if (why := lane.held_back(now)) is not None}
+    held = {
+        name: why for name, rate_class in account.rate_classes.items() if (why := rate_class.held_back(now)) is not None
+    }
     return "; ".join(f"{name}: {why}" if name else why for name, why in held.items()) or None

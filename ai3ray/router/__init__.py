@@ -1,1 +1,1 @@
-"""Which model a call should go to: pure functions from a wish, cards and live figures to a ranked list."""
+"""Which model a call should go to: pure functions from a lease request, cards and live figures to a ranked list."""

@@ -6,18 +6,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from ai3ray.router.conditions import Conditions, Offer, Wish
+from ai3ray.domain.lease import LeaseRequest
+from ai3ray.router.conditions import Conditions, PricedModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Field:
-    """The models for wishes of one form: what is the same for all of them is found out once.
+class CandidateSet:
+    """The models for requests of one form: what is the same for all of them is found out once.
 
     Every lease weighs all of them, so what that takes stands in columns, in one order. A field is equal to
     itself only: what else is worked out of it is remembered by it.
     """
 
-    offers: tuple[Offer, ...]
+    priced_models: tuple[PricedModel, ...]
     """The models."""
     misfits: Mapping[str, str]
     """Why some are no candidates, by name; of the others their provider and the prompt's length decide."""
@@ -35,65 +36,68 @@ class Field:
     """Each one's place, by name."""
 
     @classmethod
-    def of(cls, offers: Iterable[Offer], misfits: Mapping[str, str]) -> Field:
+    def of(cls, priced_models: Iterable[PricedModel], misfits: Mapping[str, str]) -> CandidateSet:
         """The field of these models."""
-        offers = tuple(offers)
+        priced_models = tuple(priced_models)
         return cls(
-            offers=offers,
+            priced_models=priced_models,
             misfits=misfits,
-            narrowest=min((offer.card.context for offer in offers if offer.name not in misfits), default=0),
-            names=tuple(offer.name for offer in offers),
-            providers=tuple(offer.provider for offer in offers),
-            prices=tuple((offer.input_usd, offer.output_usd) for offer in offers),
-            unpriced=tuple(place for place, offer in enumerate(offers) if not offer.priced),
-            places={offer.name: place for place, offer in enumerate(offers)},
+            narrowest=min(
+                (priced.card.context for priced in priced_models if priced.name not in misfits),
+                default=0,
+            ),
+            names=tuple(priced.name for priced in priced_models),
+            providers=tuple(priced.provider for priced in priced_models),
+            prices=tuple((priced.input_usd, priced.output_usd) for priced in priced_models),
+            unpriced=tuple(place for place, priced in enumerate(priced_models) if not priced.has_price),
+            places={priced.name: place for place, priced in enumerate(priced_models)},
         )
 
 
-def form(wish: Wish, today: date) -> tuple[object, ...]:
-    """What of a wish decides its field: wishes of the same form have the same one."""
-    return wish.models, wish.exclude, wish.structured, wish.plans, wish.budget_usd is None, today
+def cache_key(request: LeaseRequest, today: date) -> tuple[object, ...]:
+    """What of a lease request decides its field: requests of the same form have the same one."""
+    return request.models, request.exclude, request.structured, request.plans, request.budget_usd is None, today
 
 
-def field(wish: Wish, offers: Iterable[Offer], today: date) -> Field:
-    """Who may take a wish, whatever the moment is like."""
-    offers = tuple(offers)
-    reasons = ((offer.name, misfit(wish, offer, today)) for offer in offers)
-    return Field.of(offers, {name: reason for name, reason in reasons if reason is not None})
+def candidate_set(request: LeaseRequest, priced_models: Iterable[PricedModel], today: date) -> CandidateSet:
+    """Who may take a lease request, whatever the moment is like."""
+    priced_models = tuple(priced_models)
+    reasons = ((priced.name, misfit(request, priced, today)) for priced in priced_models)
+    return CandidateSet.of(priced_models, {name: reason for name, reason in reasons if reason is not None})
 
 
-def exclusion(wish: Wish, offer: Offer, conditions: Conditions) -> str | None:
-    """Why this model is no candidate for this wish however long one waits; None when it is one."""
-    return misfit(wish, offer, conditions.today) or too_long(wish, offer) or conditions.out.get(offer.provider)
+def exclusion(request: LeaseRequest, priced: PricedModel, conditions: Conditions) -> str | None:
+    """Why this model is no candidate for this request however long one waits; None when it is one."""
+    return misfit(request, priced, conditions.today) or too_long(request, priced) or conditions.out.get(priced.provider)
 
 
-def pause(offer: Offer, conditions: Conditions) -> str | None:
+def pause(priced: PricedModel, conditions: Conditions) -> str | None:
     """Why this model cannot be called at this moment; None when it can."""
     paused = conditions.paused
-    return (paused.get(offer.provider) or paused.get(offer.name)) if paused else None
+    return (paused.get(priced.provider) or paused.get(priced.name)) if paused else None
 
 
-def misfit(wish: Wish, offer: Offer, today: date) -> str | None:
-    """Why no wish of this form goes to this model: what the asker said, and what the card says against it."""
-    if wish.models and offer.name not in wish.models:
+def misfit(request: LeaseRequest, priced: PricedModel, today: date) -> str | None:
+    """Why no request of this form goes to this model: what the asker said, and what the card says against it."""
+    if request.models and priced.name not in request.models:
         return "not among the models asked for"
-    if wish.exclude and (offer.name in wish.exclude or offer.provider in wish.exclude):
+    if request.exclude and (priced.name in request.exclude or priced.provider in request.exclude):
         return "tried already"
-    card = offer.card
+    card = priced.card
     if card.retired_on is not None and card.retired_on <= today:
         return f"retired on {card.retired_on}"
-    if wish.structured and not card.structured:
+    if request.structured and not card.structured:
         return "no structured output"
-    if wish.plans and not card.plans:
+    if request.plans and not card.plans:
         return "cannot plan"
-    if wish.budget_usd is not None and not offer.priced:
+    if request.budget_usd is not None and not priced.has_price:
         return "unknown price under a budget"
     return None
 
 
-def too_long(wish: Wish, offer: Offer) -> str | None:
+def too_long(request: LeaseRequest, priced: PricedModel) -> str | None:
     """Why prompt and answer do not fit into the model's window; None when they do."""
-    card = offer.card
-    if wish.input_tokens + min(wish.max_output_tokens, card.max_output) > card.context:
+    card = priced.card
+    if request.input_tokens + min(request.max_output_tokens, card.max_output) > card.context:
         return f"its window of {card.context} tokens is too small"
     return None

@@ -5,63 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from ai3ray.domain.plan import Kind, Tier
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import Rates
 
 
-class Wish(Protocol):
-    """The part of a lease request that routing goes by."""
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of the work."""
-        ...
-
-    @property
-    def tier(self) -> Tier:
-        """How strong a model is wanted."""
-        ...
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """Only these `provider/model` names; any when empty."""
-        ...
-
-    @property
-    def exclude(self) -> tuple[str, ...]:
-        """`provider/model` names that have been tried, and providers whose every model counts as tried."""
-        ...
-
-    @property
-    def input_tokens(self) -> int:
-        """Estimate of the prompt, in tokens."""
-        ...
-
-    @property
-    def max_output_tokens(self) -> int:
-        """Cap of the answer, in tokens."""
-        ...
-
-    @property
-    def structured(self) -> bool:
-        """Structured output is needed."""
-        ...
-
-    @property
-    def plans(self) -> bool:
-        """A planner is needed."""
-        ...
-
-    @property
-    def budget_usd(self) -> float | None:
-        """The run's budget, when it has one."""
-        ...
-
-
-class Offer(NamedTuple):
+class PricedModel(NamedTuple):
     """A model that might take a call, with what every choice needs of it at hand."""
 
     card: ModelCard
@@ -70,7 +20,7 @@ class Offer(NamedTuple):
     """`provider/model`."""
     provider: str
     """Its provider."""
-    priced: bool
+    has_price: bool
     """Whether its price is known."""
     input_usd: float
     """US dollars per million tokens of input; 0 where it is not known."""
@@ -78,7 +28,7 @@ class Offer(NamedTuple):
     """The same of output."""
 
     @classmethod
-    def of(cls, card: ModelCard, rates: Rates | None = None) -> Offer:
+    def of(cls, card: ModelCard, rates: Rates | None = None) -> PricedModel:
         """The offer of this model at this list price."""
         price = (rates.input, rates.output) if rates is not None else (0.0, 0.0)
         return cls(card, card.name, card.provider, rates is not None, *price)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ai3ray.domain.plan import Kind
 from ai3ray.registry.cards import ModelCard
 from ai3ray.router.tuning import Evidence
-from ai3ray.telemetry.decay import Fading, Memory, Pulse, Watched
+from ai3ray.telemetry.decay import ChangeDetector, DecayClock, DecayingSum, DecayRate
 
 UNKNOWN_QUALITY = 0.5
 """Where a card says nothing."""
@@ -23,7 +23,7 @@ _DOUBTED = 2.0
 """Answers that evidence still counts for when a change has put it in doubt."""
 
 
-class Belief(NamedTuple):
+class QualityBelief(NamedTuple):
     """What is believed of one figure between 0 and 1."""
 
     mean: float
@@ -32,11 +32,11 @@ class Belief(NamedTuple):
     """Standard deviation: how unsure that is."""
 
 
-def beta(good: float, bad: float) -> Belief:
+def beta(good: float, bad: float) -> QualityBelief:
     """Mean and standard deviation of the Beta distribution with these parameters."""
     weight = good + bad
     mean = good / weight
-    return Belief(mean, math.sqrt(mean * (1.0 - mean) / (weight + 1.0)))
+    return QualityBelief(mean, math.sqrt(mean * (1.0 - mean) / (weight + 1.0)))
 
 
 def reward(*, passed: bool, score: float) -> float:
@@ -65,12 +65,12 @@ class Posterior:
     def __init__(self, clock: Callable[[], float], evidence: Evidence) -> None:
         self._clock = clock
         self._evidence = evidence
-        self._memory = Memory(evidence.answers_kept, evidence.answers_half_life_s)
-        self._pulses: dict[Kind, Pulse] = {}
-        self._pulse = Pulse(clock, self._memory)
-        self._records: dict[tuple[Kind, str], Watched] = {}
-        self._ease: dict[Kind, Fading] = {}
-        self._talent: dict[str, Fading] = {}
+        self._memory = DecayRate(evidence.answers_kept, evidence.answers_half_life_s)
+        self._pulses: dict[Kind, DecayClock] = {}
+        self._pulse = DecayClock(clock, self._memory)
+        self._records: dict[tuple[Kind, str], ChangeDetector] = {}
+        self._ease: dict[Kind, DecayingSum] = {}
+        self._talent: dict[str, DecayingSum] = {}
 
     def learn(self, kind: Kind, card: ModelCard, value: float, weight: float = 1.0) -> bool:
         """An answer was judged.
@@ -88,7 +88,7 @@ class Posterior:
         self._pulses[kind].beat()
         self._pulse.beat()
         surprise = value - card.quality.get(kind, UNKNOWN_QUALITY)
-        talent = self._talent.setdefault(card.name, Fading(self._pulse))
+        talent = self._talent.setdefault(card.name, DecayingSum(self._pulse))
         talent.add(surprise - _offset(self._ease[kind], _KIND_ANSWERS), weight)
         self._ease[kind].add(surprise, weight)
         if not record.watch(value, weight):
@@ -96,7 +96,7 @@ class Posterior:
         self._doubt(kind, card.name)
         return True
 
-    def belief(self, kind: Kind, card: ModelCard) -> Belief:
+    def belief(self, kind: Kind, card: ModelCard) -> QualityBelief:
         """What the next answer of this kind by this model is expected to be worth."""
         prior, strength = self._prior(kind, card)
         record = self._records.get((kind, card.name))
@@ -115,12 +115,12 @@ class Posterior:
         strength = evidence.unknown_answers if told is None else evidence.card_answers
         return min(max(mean, _EDGE), 1.0 - _EDGE), strength
 
-    def _record(self, kind: Kind, model: str) -> Watched:
+    def _record(self, kind: Kind, model: str) -> ChangeDetector:
         if kind not in self._pulses:
-            self._pulses[kind] = Pulse(self._clock, self._memory)
-            self._ease[kind] = Fading(self._pulses[kind])
+            self._pulses[kind] = DecayClock(self._clock, self._memory)
+            self._ease[kind] = DecayingSum(self._pulses[kind])
         if (kind, model) not in self._records:
-            self._records[kind, model] = Watched(self._pulses[kind], _variance, _FARTHEST)
+            self._records[kind, model] = ChangeDetector(self._pulses[kind], _variance, _FARTHEST)
         return self._records[kind, model]
 
     def _doubt(self, kind: Kind, model: str) -> None:
@@ -132,7 +132,7 @@ class Posterior:
                 record.limit(_DOUBTED)
 
 
-def _offset(surprise: Fading | None, caution: float) -> float:
+def _offset(surprise: DecayingSum | None, caution: float) -> float:
     """The mean surprise, nearer to 0 the less there is behind it."""
     if surprise is None:
         return 0.0

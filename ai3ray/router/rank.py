@@ -1,4 +1,4 @@
-"""From a wish, the models and the state of things to a ranked list of candidates."""
+"""From a lease request, the models and the state of things to a ranked list of candidates."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from operator import add, mul
 from typing import NamedTuple
 
 from ai3ray.domain.events import Candidate
-from ai3ray.router.candidates import Field, too_long
-from ai3ray.router.conditions import Conditions, Offer, Wish
+from ai3ray.domain.lease import LeaseRequest
+from ai3ray.router.candidates import CandidateSet, too_long
+from ai3ray.router.conditions import Conditions, PricedModel
 from ai3ray.router.score import costs, loads, rounded
-from ai3ray.router.score_cache import Column, Standings
+from ai3ray.router.score_cache import ScoreCache, ScoreColumn
 
 _NEVER = -inf
 """The score of a model that cannot be called."""
 
 
 class Weighed(NamedTuple):
-    """All models for one wish at one moment, in columns: each lease weighs all of them."""
+    """All models for one request at one moment, in columns: each lease weighs all of them."""
 
-    field: Field
+    candidates: CandidateSet
     """The models."""
-    answers: Column
+    answers: ScoreColumn
     """How good each one's answers are."""
-    calls: Column
+    calls: ScoreColumn
     """How each one's calls go."""
     costs: Sequence[float]
     """Each one's cost term."""
@@ -54,7 +55,7 @@ class Ranking:
 
     def candidates(self) -> tuple[Candidate, ...]:
         """All models with their terms: the admissible ones first, best first, then the others with the reason."""
-        barred, names = self._reasons, self._weighed.field.names
+        barred, names = self._reasons, self._weighed.candidates.names
         shown = [self._weighed.expected[n] if n in barred else score for n, score in enumerate(self._scores)]
         order = sorted(range(len(shown)), key=lambda n: (n in barred, -shown[n], names[n]))
         return tuple([_candidate(self._weighed, n, shown[n], barred.get(n)) for n in order])
@@ -63,25 +64,27 @@ class Ranking:
         """A choice is shown where it was made: a lease that travels to a runner takes nothing of it along."""
         return _shown_elsewhere, ()
 
-    def _best(self) -> Offer | None:
+    def _best(self) -> PricedModel | None:
         top = max(self._scores, default=_NEVER)
         if top == _NEVER:
             return None
-        offers = self._weighed.field.offers
+        priced_models = self._weighed.candidates.priced_models
         if self._scores.count(top) == 1:
-            return offers[self._scores.index(top)]
+            return priced_models[self._scores.index(top)]
         # In the order of their names, so that the same question has the same answer.
-        return min((o for o, score in zip(offers, self._scores, strict=True) if score == top), key=lambda o: o.name)
+        return min(
+            (o for o, score in zip(priced_models, self._scores, strict=True) if score == top), key=lambda o: o.name
+        )
 
 
 def rank(
-    wish: Wish,
-    field: Field,
+    request: LeaseRequest,
+    candidates: CandidateSet,
     conditions: Conditions,
-    standings: Standings,
+    score_cache: ScoreCache,
     draw: Callable[[int], Sequence[float]] | None = None,
 ) -> Ranking:
-    """Weigh all models for a wish.
+    """Weigh all models for a lease request.
 
     The score is the weighted sum of the terms, and for each model a draw from what is believed of it: the
     better one is taken mostly, one that little is known of, or nothing recent, now and then. That is Thompson
@@ -89,38 +92,41 @@ def rank(
     deviations add up to one.
 
     Args:
-        wish: the call that is wanted.
-        field: the models, sifted for wishes of this form.
+        request: the call that is wanted.
+        candidates: the models, sifted for requests of this form.
         conditions: load, and who is out or cannot be called at the moment.
-        standings: what has been learned, and the weights.
+        score_cache: what has been learned, and the weights.
         draw: gives so many normal numbers around 0; their spread is how boldly to explore. None are drawn when
             absent.
     """
-    weights = standings.weights
-    calls, answers = standings.calls(field), standings.answers(wish.kind, wish.tier, field)
-    cheap = costs(field, wish, weights.cost)
-    idle = loads(field, conditions.load, conditions.in_flight, weights.load)
+    weights = score_cache.weights
+    calls, answers = score_cache.calls(candidates), score_cache.answers(request.kind, request.tier, candidates)
+    cheap = costs(candidates, request, weights.cost)
+    idle = loads(candidates, conditions.load, conditions.in_flight, weights.load)
     expected = list(map(add, map(add, answers.totals, calls.totals), map(add, cheap, idle)))
     if draw is None:
         scores = expected.copy()
     else:
         deviations = map(sqrt, map(add, answers.variances, calls.variances))
         scores = list(map(add, expected, map(mul, draw(len(expected)), deviations)))
-    reasons = _barred(wish, field, conditions)
+    reasons = _barred(request, candidates, conditions)
     for place in reasons:
         scores[place] = _NEVER
-    return Ranking(Weighed(field, answers, calls, cheap, idle, expected), scores, reasons)
+    return Ranking(Weighed(candidates, answers, calls, cheap, idle, expected), scores, reasons)
 
 
-def _barred(wish: Wish, field: Field, conditions: Conditions) -> dict[int, str]:
+def _barred(request: LeaseRequest, candidates: CandidateSet, conditions: Conditions) -> dict[int, str]:
     """Why some models cannot be called, by their places."""
-    misfits, shut = field.misfits, {**conditions.paused, **conditions.out}
-    tight = wish.input_tokens + wish.max_output_tokens > field.narrowest
+    misfits, shut = candidates.misfits, {**conditions.paused, **conditions.out}
+    tight = request.input_tokens + request.max_output_tokens > candidates.narrowest
     if not misfits and not shut and not tight:
         return {}
     reasons = (
-        misfits.get(offer.name) or shut.get(offer.provider) or shut.get(offer.name) or (tight and too_long(wish, offer))
-        for offer in field.offers
+        misfits.get(priced.name)
+        or shut.get(priced.provider)
+        or shut.get(priced.name)
+        or (tight and too_long(request, priced))
+        for priced in candidates.priced_models
     )
     return {place: reason for place, reason in enumerate(reasons) if reason}
 
@@ -134,11 +140,11 @@ def _candidate(weighed: Weighed, place: int, total: float, excluded: str | None)
         "load": weighed.loads[place],
         "sampled": sampled,
     }
-    return Candidate(weighed.field.names[place], rounded(total), terms, excluded)
+    return Candidate(weighed.candidates.names[place], rounded(total), terms, excluded)
 
 
-_NONE = Column((), (), ())
-_NOBODY = Weighed(Field.of((), {}), _NONE, _NONE, (), (), ())
+_NONE = ScoreColumn((), (), ())
+_NOBODY = Weighed(CandidateSet.of((), {}), _NONE, _NONE, (), (), ())
 
 
 def _shown_elsewhere() -> Ranking:

@@ -7,23 +7,24 @@ from random import Random
 from typing import Any
 
 from ai3ray.domain.call import Usage
+from ai3ray.domain.lease import LeaseRequest
 from ai3ray.domain.plan import Kind
 from ai3ray.registry.cards import ModelCard
-from ai3ray.router.candidates import Field
-from ai3ray.router.conditions import Conditions, Offer, Wish
+from ai3ray.router.candidates import CandidateSet
+from ai3ray.router.conditions import Conditions, PricedModel
 from ai3ray.router.draws import Draws
 from ai3ray.router.posterior import Posterior, reward
 from ai3ray.router.rank import Ranking, rank
-from ai3ray.router.score_cache import Standings
+from ai3ray.router.score_cache import ScoreCache
 from ai3ray.router.tuning import load_tuning
 from ai3ray.router.weights import load_weights
 from ai3ray.settings.model import Settings
-from ai3ray.telemetry.decay import Memory
+from ai3ray.telemetry.decay import DecayRate
 from ai3ray.telemetry.live_stats import WARM, LiveBook
 
 
 class Router:
-    """Ranks the models for each wish, and learns from every call and verdict.
+    """Ranks the models for each request, and learns from every call and verdict.
 
     Args:
         settings: weights, preset and tuning.
@@ -37,28 +38,28 @@ class Router:
     def __init__(self, settings: Settings, clock: Callable[[], float], rng: Random | None = None) -> None:
         weights, tuning = load_weights(settings), load_tuning(settings)
         evidence = tuning.evidence
-        self.live = LiveBook(clock, Memory(evidence.calls_kept, evidence.calls_half_life_s))
+        self.live = LiveBook(clock, DecayRate(evidence.calls_kept, evidence.calls_half_life_s))
         """What has been seen of the models' calls."""
         self._posterior = Posterior(clock, evidence)
-        self._standings = Standings(weights, self.live, self._posterior)
+        self._scores = ScoreCache(weights, self.live, self._posterior)
         rng = rng or Random(tuning.seed)  # noqa: S311 - exploration, not secrecy
         self._draw = Draws(rng, tuning.exploration) if tuning.exploration else None
 
     # ── choosing ─────────────────────────────────────────────────────────────────────────────────
 
-    def rank(self, wish: Wish, field: Field, conditions: Conditions) -> Ranking:
+    def rank(self, request: LeaseRequest, candidates: CandidateSet, conditions: Conditions) -> Ranking:
         """The models for a call that is to be made."""
-        return rank(wish, field, conditions, self._standings, self._draw)
+        return rank(request, candidates, conditions, self._scores, self._draw)
 
-    def preview(self, wish: Wish, field: Field, conditions: Conditions) -> Ranking:
+    def preview(self, request: LeaseRequest, candidates: CandidateSet, conditions: Conditions) -> Ranking:
         """The same by what is expected alone: asking twice gives the same answer, and nothing is drawn."""
-        return rank(wish, field, conditions, self._standings)
+        return rank(request, candidates, conditions, self._scores)
 
     # ── learning ─────────────────────────────────────────────────────────────────────────────────
 
-    def began(self, offer: Offer) -> None:
+    def began(self, priced: PricedModel) -> None:
         """A call of this model is under way."""
-        self.live.began(offer.name, offer.card.tier)
+        self.live.began(priced.name, priced.card.tier)
 
     def ended(
         self, model: str, *, success: bool | None, seconds: float, cost_usd: float | None, usage: Usage | None
@@ -66,7 +67,7 @@ class Router:
         """A call has ended; see `LiveStats.end`."""
         self.live.ended(model, success=success, seconds=seconds, cost_usd=cost_usd, usage=usage)
         if success is not None:
-            self._standings.hear_call(model)
+            self._scores.hear_call(model)
 
     def judged(self, kind: Kind, card: ModelCard, *, passed: bool, score: float) -> None:
         """An answer was verified: what it was worth counts for its author, at this kind of work.
@@ -78,9 +79,9 @@ class Router:
             score: how good its check found it, 0 to 1.
         """
         if self._posterior.learn(kind, card, reward(passed=passed, score=score)):
-            self._standings.clear()
+            self._scores.clear()
         else:
-            self._standings.hear_answer(kind, card.name)
+            self._scores.hear_answer(kind, card.name)
 
     def recall_calls(
         self, rows: Iterable[Mapping[str, Any]], card: Callable[[str], ModelCard | None], latest: Iterable[str] = ()

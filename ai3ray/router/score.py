@@ -1,4 +1,4 @@
-"""The terms of a score that hold for one wish at one moment; higher is better, 1 is the best."""
+"""The terms of a score that hold for one request at one moment; higher is better, 1 is the best."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from functools import lru_cache
 from itertools import repeat
 from math import floor
 
-from ai3ray.router.candidates import Field
-from ai3ray.router.conditions import Wish
+from ai3ray.domain.lease import LeaseRequest
+from ai3ray.router.candidates import CandidateSet
 
 _STEPS = 100_000.0
 """Steps from 0 to 1 that terms and scores have: five decimal places."""
@@ -25,43 +25,45 @@ def rounded(value: float) -> float:
     return floor(value * _STEPS + 0.5) / _STEPS
 
 
-def costs(field: Field, wish: Wish, weight: float) -> Sequence[float]:
+def costs(candidates: CandidateSet, request: LeaseRequest, weight: float) -> Sequence[float]:
     """How cheap each model is, by the mean price of this call's tokens, input and output as they are expected.
 
     Args:
-        field: the models.
-        wish: the call; the share of its input is taken in whole percent, it is an estimate anyway.
+        candidates: the models.
+        request: the call; the share of its input is taken in whole percent, it is an estimate anyway.
         weight: how much the term counts.
     """
-    tokens = wish.input_tokens + wish.max_output_tokens
-    return _costs(field, round(100 * wish.input_tokens / tokens) if tokens else 50, weight)
+    tokens = request.input_tokens + request.max_output_tokens
+    return _costs(candidates, round(100 * request.input_tokens / tokens) if tokens else 50, weight)
 
 
 @lru_cache(maxsize=1024)
-def _costs(field: Field, percent_read: int, weight: float) -> Sequence[float]:
+def _costs(candidates: CandidateSet, percent_read: int, weight: float) -> Sequence[float]:
     reads = percent_read / 100
     writes = 1.0 - reads
     full = weight * _HALF_USD_PER_MTOK
-    found = [full / (_HALF_USD_PER_MTOK + reads * read + writes * write) for read, write in field.prices]
-    for place in field.unpriced:
+    found = [full / (_HALF_USD_PER_MTOK + reads * read + writes * write) for read, write in candidates.prices]
+    for place in candidates.unpriced:
         found[place] = weight * _UNKNOWN_COST
     return [rounded(cost) for cost in found]
 
 
-def loads(field: Field, busy: Mapping[str, float], in_flight: Mapping[str, int], weight: float) -> Sequence[float]:
+def loads(
+    candidates: CandidateSet, busy: Mapping[str, float], in_flight: Mapping[str, int], weight: float
+) -> Sequence[float]:
     """How idle each is: its provider's free permits, or what others have of the calls in flight if that is less.
 
     Where permits abound the second keeps a hundred calls that come at once from going to one model.
 
     Args:
-        field: the models.
+        candidates: the models.
         busy: share of its permits that a provider has given out, 0 to 1.
         in_flight: calls by `provider/model`, of those that have any.
         weight: how much the term counts.
     """
     idle = {provider: rounded(weight * (1.0 - share)) for provider, share in busy.items()}
-    found = list(map(idle.get, field.providers, repeat(weight)))
-    places, crowd = field.places, sum(in_flight.values()) + _CROWD
+    found = list(map(idle.get, candidates.providers, repeat(weight)))
+    places, crowd = candidates.places, sum(in_flight.values()) + _CROWD
     for name, mine in in_flight.items():
         place = places.get(name)
         if place is not None:

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ai3ray.domain.plan import Kind, Tier
-from ai3ray.router.candidates import Field
-from ai3ray.router.conditions import Offer
-from ai3ray.router.posterior import Belief, Posterior, beta
+from ai3ray.router.candidates import CandidateSet
+from ai3ray.router.conditions import PricedModel
+from ai3ray.router.posterior import Posterior, QualityBelief, beta
 from ai3ray.router.score import rounded
 from ai3ray.router.weights import Weights
 from ai3ray.telemetry.live_stats import PRIOR_FAILURES, PRIOR_SUCCESSES, LiveBook
-from ai3ray.telemetry.pace import USUAL_TOKENS, usual_seconds
-from ai3ray.telemetry.pace import Belief as Pace
+from ai3ray.telemetry.pace import USUAL_TOKENS, PaceBelief, usual_seconds
 
 REFRESH = 64
 """Calls after which what is believed of all models' calls is worked out anew; of a model that was heard of, at once.
@@ -33,7 +32,7 @@ _FASTEST_S, _SLOWEST_S = 0.125, 128.0
 """Seconds of an ordinary answer at which the latency term is 1, and 0; each doubling between costs the same."""
 
 
-class Part(NamedTuple):
+class ScorePart(NamedTuple):
     """Two terms of one model's score, weighted, and how unsure they are."""
 
     terms: Mapping[str, float]
@@ -44,10 +43,10 @@ class Part(NamedTuple):
     """Of what they really are."""
 
 
-class Column(NamedTuple):
-    """The same part of all models' scores, in the order of a field."""
+class ScoreColumn(NamedTuple):
+    """The same part of all models' scores, in the order of a candidates."""
 
-    parts: Sequence[Part]
+    parts: Sequence[ScorePart]
     """Each model's."""
     totals: Sequence[float]
     """Their totals."""
@@ -55,20 +54,20 @@ class Column(NamedTuple):
     """Their variances."""
 
     @classmethod
-    def of(cls, parts: Sequence[Part]) -> Column:
+    def of(cls, parts: Sequence[ScorePart]) -> ScoreColumn:
         """The column of these."""
         return cls(parts, [part.total for part in parts], [part.variance for part in parts])
 
-    def with_part(self, place: int, part: Part) -> Column:
+    def with_part(self, place: int, part: ScorePart) -> ScoreColumn:
         """The same but for one model. Who has this column keeps it as it is."""
         parts, totals, variances = list(self.parts), list(self.totals), list(self.variances)
         parts[place] = part
         totals[place] = part.total
         variances[place] = part.variance
-        return Column(parts, totals, variances)
+        return ScoreColumn(parts, totals, variances)
 
 
-class Standings:
+class ScoreCache:
     """How every model stands, kept until there is news.
 
     Quality and tier belong to a kind and tier of work, and change with verdicts; success and latency belong to
@@ -85,33 +84,36 @@ class Standings:
         """Of the score."""
         self._posterior = posterior
         self._live = live
-        self._answers: dict[tuple[Kind, Tier, tuple[str, ...]], Column] = {}
-        self._calls: dict[tuple[str, ...], tuple[Field, Column]] = {}
-        self._worth: dict[tuple[Kind, str], Belief] = {}
+        self._answers: dict[tuple[Kind, Tier, tuple[str, ...]], ScoreColumn] = {}
+        self._calls: dict[tuple[str, ...], tuple[CandidateSet, ScoreColumn]] = {}
+        self._worth: dict[tuple[Kind, str], QualityBelief] = {}
         self._beats = 0
         self._at = 0.0
         self._answers_at = 0.0
 
-    def answers(self, kind: Kind, tier: Tier, field: Field) -> Column:
+    def answers(self, kind: Kind, tier: Tier, candidates: CandidateSet) -> ScoreColumn:
         """How good each model's answers are for such work: the terms `quality` and `tier`."""
-        key = kind, tier, field.names
+        key = kind, tier, candidates.names
         known = self._answers.get(key)
         if known is None:
             self._make_room(self._answers)
-            parts = [self._answer_part(kind, tier, offer) for offer in field.offers]
-            known = self._answers[key] = Column.of(parts)
+            parts = [self._answer_part(kind, tier, priced) for priced in candidates.priced_models]
+            known = self._answers[key] = ScoreColumn.of(parts)
         return known
 
-    def calls(self, field: Field) -> Column:
+    def calls(self, candidates: CandidateSet) -> ScoreColumn:
         """How each model's calls go: the terms `success` and `latency`.
 
         Evidence fades from call to call: what is old is worked out anew.
         """
         self._refresh()
-        known = self._calls.get(field.names)
+        known = self._calls.get(candidates.names)
         if known is None:
             self._make_room(self._calls)
-            known = self._calls[field.names] = field, Column.of([self._call_part(offer) for offer in field.offers])
+            known = self._calls[candidates.names] = (
+                candidates,
+                ScoreColumn.of([self._call_part(priced) for priced in candidates.priced_models]),
+            )
         return known[1]
 
     def hear_answer(self, kind: Kind, model: str) -> None:
@@ -121,12 +123,12 @@ class Standings:
 
     def hear_call(self, model: str) -> None:
         """A call of this model has ended."""
-        part: Part | None = None
-        for names, (field, column) in self._calls.items():
-            place = field.places.get(model)
+        part: ScorePart | None = None
+        for names, (candidates, column) in self._calls.items():
+            place = candidates.places.get(model)
             if place is not None:
-                part = part or self._call_part(field.offers[place])
-                self._calls[names] = field, column.with_part(place, part)
+                part = part or self._call_part(candidates.priced_models[place])
+                self._calls[names] = candidates, column.with_part(place, part)
 
     def clear(self) -> None:
         """There is news of all models."""
@@ -146,23 +148,23 @@ class Standings:
             self._answers.clear()
             self._worth.clear()
 
-    def _answer_part(self, kind: Kind, tier: Tier, offer: Offer) -> Part:
-        known = self._worth.get((kind, offer.name))
+    def _answer_part(self, kind: Kind, tier: Tier, priced: PricedModel) -> ScorePart:
+        known = self._worth.get((kind, priced.name))
         if known is None:
-            known = self._worth[kind, offer.name] = self._posterior.belief(kind, offer.card)
+            known = self._worth[kind, priced.name] = self._posterior.belief(kind, priced.card)
         weights = self.weights
-        fit = _TIER_FIT[_RANK[offer.card.tier] - _RANK[tier]]
+        fit = _TIER_FIT[_RANK[priced.card.tier] - _RANK[tier]]
         quality, suits = rounded(weights.quality * known.mean), rounded(weights.tier * fit)
-        return Part({"quality": quality, "tier": suits}, quality + suits, (weights.quality * known.deviation) ** 2)
+        return ScorePart({"quality": quality, "tier": suits}, quality + suits, (weights.quality * known.deviation) ** 2)
 
-    def _call_part(self, offer: Offer) -> Part:
+    def _call_part(self, priced: PricedModel) -> ScorePart:
         weights = self.weights
-        seen = self._live.get(offer.name)
+        seen = self._live.get(priced.name)
         sure = beta(*seen.outcomes()) if seen is not None else _UNSEEN
-        fast = _speed(self._live.pace(offer.name, offer.card.tier))
+        fast = _speed(self._live.pace(priced.name, priced.card.tier))
         success, latency = rounded(weights.success * sure.mean), rounded(weights.latency * fast.mean)
         variance = (weights.success * sure.deviation) ** 2 + (weights.latency * fast.deviation) ** 2
-        return Part({"success": success, "latency": latency}, success + latency, variance)
+        return ScorePart({"success": success, "latency": latency}, success + latency, variance)
 
     @staticmethod
     def _make_room(columns: dict[Any, Any]) -> None:
@@ -170,10 +172,10 @@ class Standings:
             columns.clear()
 
 
-def _speed(pace: Pace) -> Belief:
+def _speed(pace: PaceBelief) -> QualityBelief:
     """The latency term of an ordinary answer: 1 at _FASTEST_S or below, 0 at _SLOWEST_S or above."""
     expected = 1.0 - (_USUAL_DOUBLINGS + pace.doublings) / _DOUBLINGS
-    return Belief(min(max(expected, 0.0), 1.0), pace.deviation / _DOUBLINGS)
+    return QualityBelief(min(max(expected, 0.0), 1.0), pace.deviation / _DOUBLINGS)
 
 
 _DOUBLINGS = math.log2(_SLOWEST_S / _FASTEST_S)

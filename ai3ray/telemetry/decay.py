@@ -14,7 +14,7 @@ TOO_FAR = 11.0
 """Sum, in standard deviations, that is a change: by chance it comes once in some two thousand observations."""
 
 
-class Memory(NamedTuple):
+class DecayRate(NamedTuple):
     """How fast evidence fades."""
 
     keep: float = 0.98
@@ -23,7 +23,7 @@ class Memory(NamedTuple):
     """Seconds in which evidence loses half its weight, whatever happens."""
 
 
-class Pulse:
+class DecayClock:
     """What evidence fades with: a count of events, and a clock.
 
     Args:
@@ -33,7 +33,7 @@ class Pulse:
 
     __slots__ = ("_per_beat", "_per_s", "beats", "clock")
 
-    def __init__(self, clock: Callable[[], float], memory: Memory) -> None:
+    def __init__(self, clock: Callable[[], float], memory: DecayRate) -> None:
         self.clock = clock
         self.beats = 0
         """Events so far."""
@@ -50,7 +50,7 @@ class Pulse:
         return math.exp(-lost)
 
 
-class Fading:
+class DecayingSum:
     """A weighted sum of observations, each of which counts the less the older it is.
 
     Args:
@@ -59,7 +59,7 @@ class Fading:
 
     __slots__ = ("_at", "_beats", "_pulse", "_total", "_weight")
 
-    def __init__(self, pulse: Pulse) -> None:
+    def __init__(self, pulse: DecayClock) -> None:
         self._pulse = pulse
         self._total = 0.0
         self._weight = 0.0
@@ -91,7 +91,7 @@ class Fading:
         return self._pulse.left(self._beats, self._at) if self._weight else 1.0
 
 
-class Watched(Fading):
+class ChangeDetector(DecayingSum):
     """A fading sum that notices when what it observes has changed, and forgets what was before.
 
     It is watched by Page's cumulative sums, one for rises and one for falls: how far observations lie beyond
@@ -107,7 +107,7 @@ class Watched(Fading):
 
     __slots__ = ("_excursions", "_farthest", "_variance")
 
-    def __init__(self, pulse: Pulse, variance: Callable[[float, float], float], farthest: float) -> None:
+    def __init__(self, pulse: DecayClock, variance: Callable[[float, float], float], farthest: float) -> None:
         super().__init__(pulse)
         self._variance = variance
         self._farthest = farthest

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ai3ray.domain.call import Usage
 from ai3ray.domain.plan import Tier
-from ai3ray.telemetry.decay import Fading, Memory, Pulse
-from ai3ray.telemetry.pace import USUAL_TOKENS, Belief, Drift, Pace
+from ai3ray.telemetry.decay import DecayClock, DecayingSum, DecayRate
+from ai3ray.telemetry.pace import USUAL_TOKENS, Drift, ModelPace, PaceBelief
 
 WINDOW = 64
 """Calls whose seconds are kept for the quantiles."""
@@ -29,9 +29,9 @@ class LiveStats:
         pace: how fast it is.
     """
 
-    def __init__(self, pulse: Pulse, pace: Pace) -> None:
+    def __init__(self, pulse: DecayClock, pace: ModelPace) -> None:
         self._pulse = pulse
-        self._outcomes = Fading(pulse)
+        self._outcomes = DecayingSum(pulse)
         self.pace = pace
         """How fast it is."""
         self._seconds: deque[float] = deque(maxlen=WINDOW)
@@ -151,8 +151,8 @@ class LiveBook(Mapping[str, LiveStats]):
             model that is not called any more is forgiven while others work, and with time.
     """
 
-    def __init__(self, clock: Callable[[], float], memory: Memory | None = None) -> None:
-        self.pulse = Pulse(clock, memory or Memory())
+    def __init__(self, clock: Callable[[], float], memory: DecayRate | None = None) -> None:
+        self.pulse = DecayClock(clock, memory or DecayRate())
         """What the evidence fades with."""
         self._drift = Drift(self.pulse)
         self._models: dict[str, LiveStats] = {}
@@ -173,10 +173,10 @@ class LiveBook(Mapping[str, LiveStats]):
         """The figures of a model, blank ones of its tier when it is new."""
         stats = self._models.get(model)
         if stats is None:
-            stats = self._models[model] = LiveStats(self.pulse, Pace(self.pulse, self._drift, tier))
+            stats = self._models[model] = LiveStats(self.pulse, ModelPace(self.pulse, self._drift, tier))
         return stats
 
-    def pace(self, model: str, tier: Tier) -> Belief:
+    def pace(self, model: str, tier: Tier) -> PaceBelief:
         """How fast the next call of a model is expected to be, called before or not."""
         stats = self._models.get(model)
         return stats.pace.belief() if stats is not None else self._drift.unseen(tier)

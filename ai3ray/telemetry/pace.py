@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from ai3ray.domain.plan import Tier
-from ai3ray.telemetry.decay import Fading, Pulse, Watched
+from ai3ray.telemetry.decay import ChangeDetector, DecayClock, DecayingSum
 
 USUAL_TOKENS = 600
 """Output of an ordinary answer: about 450 words of English."""
@@ -27,7 +27,7 @@ def usual_seconds(output_tokens: int) -> float:
     return _USUAL_FIRST_S + output_tokens / _USUAL_TOKENS_PER_S
 
 
-class Belief(NamedTuple):
+class PaceBelief(NamedTuple):
     """What is believed of a model's pace."""
 
     doublings: float
@@ -36,7 +36,7 @@ class Belief(NamedTuple):
     """Standard deviation: how unsure that is."""
 
 
-class Drift(Fading):
+class Drift(DecayingSum):
     """By how many doublings the calls of all models differ from what was expected of each: slow days, fast networks."""
 
     def mean(self) -> float:
@@ -44,12 +44,12 @@ class Drift(Fading):
         total, weight = self.sums()
         return total / (weight + _PRIOR_CALLS)
 
-    def unseen(self, tier: Tier) -> Belief:
+    def unseen(self, tier: Tier) -> PaceBelief:
         """The pace of a model that was never called."""
-        return Belief(_TIER[tier] + self.mean(), _SPREAD / math.sqrt(_PRIOR_CALLS))
+        return PaceBelief(_TIER[tier] + self.mean(), _SPREAD / math.sqrt(_PRIOR_CALLS))
 
 
-class Pace:
+class ModelPace:
     """The pace of one model.
 
     One that was not called lately is taken to be as its tier is, and as the others are now: so a model that was
@@ -63,10 +63,10 @@ class Pace:
 
     __slots__ = ("_drift", "_expected", "_seen")
 
-    def __init__(self, pulse: Pulse, drift: Drift, tier: Tier) -> None:
+    def __init__(self, pulse: DecayClock, drift: Drift, tier: Tier) -> None:
         self._drift = drift
         self._expected = _TIER[tier]
-        self._seen = Watched(pulse, _variance, _FARTHEST)
+        self._seen = ChangeDetector(pulse, _variance, _FARTHEST)
 
     def took(self, seconds: float, output_tokens: int, weight: float = 1.0) -> None:
         """A call has succeeded after so many seconds; `weight` when it stands for several."""
@@ -75,12 +75,12 @@ class Pace:
             self._seen.watch(beyond, weight)
             self._drift.add(beyond, weight)
 
-    def belief(self) -> Belief:
+    def belief(self) -> PaceBelief:
         """How fast the next call is expected to be."""
         total, weight = self._seen.sums()
         calls = weight + _PRIOR_CALLS
         beyond = (total + self._drift.mean() * _PRIOR_CALLS) / calls
-        return Belief(self._expected + beyond, _SPREAD / math.sqrt(calls))
+        return PaceBelief(self._expected + beyond, _SPREAD / math.sqrt(calls))
 
 
 def _variance(total: float, weight: float) -> float:  # noqa: ARG001 - the same for fast models and slow ones

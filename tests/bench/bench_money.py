@@ -97,9 +97,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Truth:
-    """What one wish really costs and does, whoever it goes to."""
+    """What one request really costs and does, whoever it goes to."""
 
-    wish: LeaseRequest
+    request: LeaseRequest
     output: dict[str, int]
     """Tokens of each model's answer."""
     seconds: float
@@ -107,7 +107,7 @@ class Truth:
 
     def bill(self, registry: Registry, model: str) -> float:
         provider, _, name = model.partition("/")
-        usage = Usage(input_tokens=self.wish.input_tokens, output_tokens=self.output[model])
+        usage = Usage(input_tokens=self.request.input_tokens, output_tokens=self.output[model])
         cost = registry.prices.cost(provider, name, usage)
         assert cost is not None
         return cost
@@ -117,7 +117,7 @@ def truths(form: Form, seed: int, budget: float | None) -> Iterator[Truth]:
     """The same calls for the same seed."""
     rng = random.Random(f"{seed}:{form.calls}")
     for n in range(form.calls):
-        wish = LeaseRequest(
+        request = LeaseRequest(
             request_id=f"w{n}",
             run_id=f"r{n % form.runs}",
             models=form.models,
@@ -131,7 +131,7 @@ def truths(form: Form, seed: int, budget: float | None) -> Iterator[Truth]:
             output = dict.fromkeys(PRICES, CAP_TOKENS)
         chance = rng.random()
         fault = "stream_cut" if chance < form.faults / 2 else "server_fault" if chance < form.faults else None
-        yield Truth(wish, output, rng.lognormvariate(1.0, 0.6), fault)
+        yield Truth(request, output, rng.lognormvariate(1.0, 0.6), fault)
 
 
 @dataclass
@@ -166,7 +166,7 @@ class Table:
             self.registry, settings, tuple(providers), clock=lambda: self.now, new_id=lambda: f"att{next(ids)}"
         )
         own = None if self.form.by_day else self.cap
-        self.truths = {truth.wish.request_id: truth for truth in truths(self.form, self.seed, own)}
+        self.truths = {truth.request.request_id: truth for truth in truths(self.form, self.seed, own)}
 
     def play(self) -> Outcome:
         """All calls to their end, with what was right and wrong about every answer."""
@@ -174,7 +174,7 @@ class Table:
         began, counted = time.perf_counter(), 0.0
         waiting = set(self.truths)
         for truth in self.truths.values():
-            answer = self.pool.lease(truth.wish)
+            answer = self.pool.lease(truth.request)
             if answer is not None:
                 self.answered(answer, waiting, counted, result)
         while self.pending or waiting:
@@ -212,7 +212,7 @@ class Table:
     def ended(self, lease: Lease) -> tuple[Settlement, float, bool]:
         """How a call ends, what it was billed, and whether anybody knows."""
         truth = self.truths[lease.request_id]
-        usage = Usage(input_tokens=truth.wish.input_tokens, output_tokens=truth.output[lease.model])
+        usage = Usage(input_tokens=truth.request.input_tokens, output_tokens=truth.output[lease.model])
         bill = truth.bill(self.registry, lease.model)
         common: dict[str, Any] = {"attempt_id": lease.attempt_id, "token": lease.token, "seconds": truth.seconds}
         if truth.fault is None:

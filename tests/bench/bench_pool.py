@@ -1,6 +1,6 @@
 """What the pool costs: pairs of lease and settle per second, with thousands who wait, over Ray, and in memory.
 
-    python -m tests.bench.bench_pool [--pairs 20000] [--check]     alone, then beside 40 and 4,000 waiting wishes
+    python -m tests.bench.bench_pool [--pairs 20000] [--check]     alone, then beside 40 and 4,000 waiting requests
     python -m tests.bench.bench_pool --memory [--pairs 1000000]    resident memory over so many pairs
     python -m tests.bench.bench_pool --ray [--seconds 20]          through the core actor's `sync`, from two runners
 
@@ -65,11 +65,11 @@ class Load:
         self.pool = pool
         self._out = out
         self._held: deque[Lease] = deque()
-        self._wishes: deque[LeaseRequest] = deque()
+        self._requests: deque[LeaseRequest] = deque()
         self._numbers = count()
         self._random = Random(seed)
 
-    def wish(self) -> LeaseRequest:
+    def request(self) -> LeaseRequest:
         """One more."""
         number = next(self._numbers)
         return LeaseRequest(
@@ -82,12 +82,12 @@ class Load:
         )
 
     def prepare(self, most: int) -> None:
-        """Make so many wishes: that is the work of those who ask."""
-        self._wishes = deque(self.wish() for _ in range(most))
+        """Make so many requests: that is the work of those who ask."""
+        self._requests = deque(self.request() for _ in range(most))
 
     def pair(self) -> None:
-        """A lease for a new wish, and a settlement of the oldest lease."""
-        answer = self.pool.lease(self._wishes.popleft())
+        """A lease for a new request, and a settlement of the oldest lease."""
+        answer = self.pool.lease(self._requests.popleft())
         if answer is not None:
             assert isinstance(answer, Lease)
             self._held.append(answer)
@@ -95,7 +95,7 @@ class Load:
             self.settle()
 
     def turn(self) -> None:
-        """A settlement, whose permit goes to one who waits, and a new wish that waits."""
+        """A settlement, whose permit goes to one who waits, and a new request that waits."""
         self.settle()
         self.pair()
 

@@ -11,8 +11,8 @@ from ai3ray.domain.lease import LeaseRequest
 from ai3ray.domain.plan import Kind
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import Rates
-from ai3ray.router.candidates import Field, field
-from ai3ray.router.conditions import Conditions, Offer
+from ai3ray.router.candidates import CandidateSet, candidate_set
+from ai3ray.router.conditions import Conditions, PricedModel
 from ai3ray.router.router import Router
 from ai3ray.settings.model import Settings
 from tests.bench.outcomes import OUTPUT_TOKENS, Outcomes, Prompt
@@ -55,21 +55,21 @@ class Routed:
         self._router = Router(settings, lambda: self._now, Random(seed))
         self._cards = [ModelCard(provider="p", id=model) for model in outcomes.models]
         prices = [Rates(input=usd, output=usd) for usd in outcomes.usd_per_mtok]
-        self._offers = [Offer.of(card, price) for card, price in zip(self._cards, prices, strict=True)]
+        self._offers = [PricedModel.of(card, price) for card, price in zip(self._cards, prices, strict=True)]
         self._index = {card.name: index for index, card in enumerate(self._cards)}
-        self._field: Field | None = None
+        self._field: CandidateSet | None = None
 
     def choose(self, prompt: Prompt) -> int:
         self._now += SECONDS_PER_PROMPT
-        wish = LeaseRequest(
+        request = LeaseRequest(
             request_id="w",
             run_id="r",
             kind=prompt.kind,
             input_tokens=prompt.input_tokens,
             max_output_tokens=OUTPUT_TOKENS,
         )
-        self._field = self._field or field(wish, self._offers, TODAY)
-        best = self._router.rank(wish, self._field, Conditions(today=TODAY)).best
+        self._field = self._field or candidate_set(request, self._offers, TODAY)
+        best = self._router.rank(request, self._field, Conditions(today=TODAY)).best
         assert best is not None
         self._router.began(best)
         return self._index[best.name]

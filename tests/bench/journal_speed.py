@@ -131,7 +131,7 @@ class RemoteCore:
         return synced
 
     async def grants(self, runner_id: str) -> Granted:
-        """Nobody wishes for a lease."""
+        """Nobody requests for a lease."""
         raise NotImplementedError(runner_id)
 
 

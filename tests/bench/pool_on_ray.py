@@ -89,8 +89,8 @@ class Asker:
         numbers, pairs, settlements = count(), 0, ()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            wishes = tuple(_wish(name, next(numbers), runs) for _ in range(BATCH))
-            synced = await core.sync.remote(Sync(runner_id=name, settlements=settlements, leases=wishes))
+            requests = tuple(_lease_request(name, next(numbers), runs) for _ in range(BATCH))
+            synced = await core.sync.remote(Sync(runner_id=name, settlements=settlements, leases=requests))
             assert len(synced.grants) == BATCH, synced.grants
             pairs += len(settlements)
             settlements = tuple(_settled(lease) for lease in synced.grants)
@@ -98,7 +98,7 @@ class Asker:
         return pairs + len(settlements)
 
 
-def _wish(name: str, number: int, runs: list[str]) -> LeaseRequest:
+def _lease_request(name: str, number: int, runs: list[str]) -> LeaseRequest:
     return LeaseRequest(
         request_id=f"{name}_{number}",
         run_id=runs[number % len(runs)],

@@ -11,8 +11,8 @@ from ai3ray.domain.call import Usage
 from ai3ray.domain.lease import LeaseRequest
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import Rates
-from ai3ray.router.candidates import field
-from ai3ray.router.conditions import Conditions, Offer
+from ai3ray.router.candidates import candidate_set
+from ai3ray.router.conditions import Conditions, PricedModel
 from ai3ray.router.router import Router
 from ai3ray.settings.model import Settings
 from tests.bench.choosers import TODAY
@@ -58,9 +58,9 @@ def _calls(table: Mapping[str, Any], seed: int) -> list[int]:
     rng, now = Random(seed), 0.0
     router = Router(Settings(router={**table, "preset": "fast"}), lambda: now, Random(seed + 1))
     cards = [ModelCard(provider=f"p{n}", id="m", quality={"writing": 0.85}) for n in range(len(MEDIANS_S))]
-    offers = [Offer.of(card, Rates(input=2.0, output=10.0)) for card in cards]
-    wish = LeaseRequest(request_id="w", run_id="r", kind="writing", input_tokens=500)
-    sifted = field(wish, offers, TODAY)
+    offers = [PricedModel.of(card, Rates(input=2.0, output=10.0)) for card in cards]
+    request = LeaseRequest(request_id="w", run_id="r", kind="writing", input_tokens=500)
+    sifted = candidate_set(request, offers, TODAY)
     under_way: list[tuple[float, int, int, float, int]] = []
     chosen: list[int] = []
     while len(chosen) < sum(PHASES):
@@ -69,7 +69,7 @@ def _calls(table: Mapping[str, Any], seed: int) -> list[int]:
             usage = Usage(input_tokens=500, output_tokens=tokens)
             router.ended(cards[model].name, success=True, seconds=seconds, cost_usd=0.01, usage=usage)
         conditions = Conditions(today=TODAY, in_flight=router.live.in_flight)
-        best = router.rank(wish, sifted, conditions).best
+        best = router.rank(request, sifted, conditions).best
         assert best is not None
         router.began(best)
         model, tokens = int(best.provider[1:]), round(_TOKENS * rng.lognormvariate(0.0, 0.4))

@@ -186,15 +186,15 @@ class PoolClient:
     def open(self, work: Work, done: Callable[[], None]) -> None:
         """See Client."""
         number = next(self._numbers)
-        wish = LeaseRequest(
+        request = LeaseRequest(
             request_id=f"w{number}",
             run_id=f"r{number % 8}",
             run_limit=100_000,
             input_tokens=work.guess,
             max_output_tokens=CAP,
         )
-        self._open[wish.request_id] = (work, done)
-        answer = self.pool.lease(wish)
+        self._open[request.request_id] = (work, done)
+        answer = self.pool.lease(request)
         self._take(() if answer is None else (answer,))
 
     def _take(self, answers: tuple[Lease | Refusal, ...]) -> None:

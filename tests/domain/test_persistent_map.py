@@ -5,7 +5,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai3ray.domain.persistent_map import Grown
+from ai3ray.domain.persistent_map import PersistentMap
 
 STEPS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 5), st.integers()))
 
@@ -13,7 +13,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 5), st.integers())
 @given(STEPS)
 def test_it_is_a_dictionary_of_which_every_state_is_kept(steps):
     """Each step grows some earlier mapping, the newest or not, as copies of dictionaries would."""
-    grown, plain = [Grown()], [{}]
+    grown, plain = [PersistentMap()], [{}]
     for origin, key, value in steps:
         base = origin % len(grown)
         grown.append(grown[base].plus(key, value))
@@ -27,7 +27,7 @@ def test_it_is_a_dictionary_of_which_every_state_is_kept(steps):
 
 def test_it_begins_with_what_it_is_given():
     given_items = {"a": 1}
-    grown = Grown(given_items)
+    grown = PersistentMap(given_items)
     given_items["a"] = 2
     assert grown == {"a": 1}
     assert repr(grown.plus("b", 2)) == "Grown({'a': 1, 'b': 2})"
@@ -35,7 +35,7 @@ def test_it_begins_with_what_it_is_given():
 
 def test_growing_copies_nothing():
     """Both see the same log; only what grows from an earlier one has to begin its own."""
-    grown = Grown({0: 0})
+    grown = PersistentMap({0: 0})
     more = grown.plus(1, 1)
     assert more._log is grown._log
     assert grown.plus(1, 2)._log is not grown._log
@@ -43,7 +43,7 @@ def test_growing_copies_nothing():
 
 
 def test_others_may_read_while_one_adds():
-    grown, wrong, stop = [Grown({0: 0})], [], threading.Event()
+    grown, wrong, stop = [PersistentMap({0: 0})], [], threading.Event()
 
     def read():
         while not stop.is_set():

@@ -99,12 +99,12 @@ def stamped(event: Event, seq: int) -> Event:
     return event.model_copy(update={"run_id": "run_1", "seq": seq, "ts": ts})
 
 
-def legal(wishes: list[Event]) -> tuple[list[Event], list[RunState]]:
+def legal(requests: list[Event]) -> tuple[list[Event], list[RunState]]:
     """The history that results when refused events are left out, and the state after each event."""
     history: list[Event] = []
     states = [RunState()]
-    for wish in wishes:
-        event = stamped(wish, len(history) + 1)
+    for request in requests:
+        event = stamped(request, len(history) + 1)
         try:
             states.append(apply(states[-1], event))
         except IllegalTransition:
@@ -113,21 +113,21 @@ def legal(wishes: list[Event]) -> tuple[list[Event], list[RunState]]:
     return history, states
 
 
-histories = st.lists(drafts, max_size=40).map(lambda wishes: [run_events[0], run_events[3], *wishes])
+histories = st.lists(drafts, max_size=40).map(lambda requests: [run_events[0], run_events[3], *requests])
 
 
 @settings(max_examples=200)
 @given(st.lists(drafts, max_size=30) | histories)
-def test_folding_any_prefix_gives_the_live_state(wishes):
-    history, states = legal(wishes)
+def test_folding_any_prefix_gives_the_live_state(requests):
+    history, states = legal(requests)
     for length, live in enumerate(states):
         assert fold(history[:length]) == live
 
 
 @settings(max_examples=200)
 @given(histories)
-def test_folding_is_deterministic_and_survives_the_wire(wishes):
-    history, states = legal(wishes)
+def test_folding_is_deterministic_and_survives_the_wire(requests):
+    history, states = legal(requests)
     assert fold(history) == fold(list(history))
     assert fold([parse_event(event.line()) for event in history]) == states[-1]
 

@@ -10,7 +10,7 @@ from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import TextDelta
 from ai3ray.domain.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal
 from ai3ray.errors import EngineError
-from ai3ray.executor.core_client import EntriesRefused, Link, WishRefused
+from ai3ray.executor.core_client import EntriesRefused, LeaseRefused, Link
 from ai3ray.executor.port import Entries, Granted, Sync, Synced
 
 
@@ -32,7 +32,7 @@ class Desk:
         await self.gate.wait()
         if self.failure:
             raise self.failure
-        grants = tuple(lease(wish.request_id) for wish in sync.leases) if self.grant_at_once else ()
+        grants = tuple(lease(request.request_id) for request in sync.leases) if self.grant_at_once else ()
         return Synced(grants=grants, refused=self.refused, watched=self.watched)
 
     async def grants(self, runner_id: str) -> Granted:
@@ -45,7 +45,7 @@ def lease(request_id: str) -> Lease:
     )
 
 
-def wish(request_id: str) -> LeaseRequest:
+def request(request_id: str) -> LeaseRequest:
     return LeaseRequest(request_id=request_id, run_id="r")
 
 
@@ -53,10 +53,10 @@ async def test_what_gathers_during_a_send_rides_in_the_next_one():
     desk = Desk()
     link = Link(desk, "runner")
     desk.gate.clear()
-    first = asyncio.create_task(link.lease(wish("1")))
+    first = asyncio.create_task(link.lease(request("1")))
     while not desk.syncs:
         await asyncio.sleep(0)
-    others = [asyncio.create_task(link.lease(wish(str(n)))) for n in range(2, 12)]
+    others = [asyncio.create_task(link.lease(request(str(n)))) for n in range(2, 12)]
     await asyncio.sleep(0)
     desk.gate.set()
     await asyncio.gather(first, *others)
@@ -68,14 +68,14 @@ async def test_a_wish_that_waits_is_answered_by_the_listener():
     desk = Desk()
     desk.grant_at_once = False
     link = Link(desk, "runner")
-    waiting = asyncio.create_task(link.lease(wish("1")))
-    refused = asyncio.create_task(link.lease(wish("2")))
+    waiting = asyncio.create_task(link.lease(request("1")))
+    refused = asyncio.create_task(link.lease(request("2")))
     desk.later.put_nowait(lease("1"))
     desk.later.put_nowait(
         Refusal(request_id="2", run_id="r", error=ErrorInfo(type="no_model_left", message="none is left"))
     )
     assert (await waiting).attempt_id == "a-1"
-    with pytest.raises(WishRefused, match="none is left"):
+    with pytest.raises(LeaseRefused, match="none is left"):
         await refused
     await link.aclose()
 
@@ -84,7 +84,7 @@ async def test_a_cancelled_wish_is_withdrawn():
     desk = Desk()
     desk.grant_at_once = False
     link = Link(desk, "runner")
-    waiting = asyncio.create_task(link.lease(wish("1")))
+    waiting = asyncio.create_task(link.lease(request("1")))
     while not desk.syncs:
         await asyncio.sleep(0)
     waiting.cancel()
@@ -98,8 +98,8 @@ async def test_a_lease_that_comes_after_its_asker_has_gone_is_given_back():
     desk = Desk()
     desk.grant_at_once = False
     link = Link(desk, "runner")
-    gone = asyncio.create_task(link.lease(wish("1")))
-    stays = asyncio.create_task(link.lease(wish("2")))
+    gone = asyncio.create_task(link.lease(request("1")))
+    stays = asyncio.create_task(link.lease(request("2")))
     while not desk.syncs:
         await asyncio.sleep(0)
     gone.cancel()
@@ -149,10 +149,10 @@ async def test_a_lease_that_comes_before_the_reply_to_its_wish_tells_who_is_watc
     desk = Desk()
     desk.grant_at_once = False
     link = Link(desk, "runner")
-    earlier = asyncio.create_task(link.lease(wish("0")))  # for it the link listens
+    earlier = asyncio.create_task(link.lease(request("0")))  # for it the link listens
     await link.put(Entries(run_id="r", epoch=1, key="k"))
     desk.gate.clear()
-    begun = asyncio.create_task(link.lease(wish("1")))
+    begun = asyncio.create_task(link.lease(request("1")))
     while not any(one.request_id == "1" for sync in desk.syncs for one in sync.leases):
         await asyncio.sleep(0)
     desk.watched = ("r",)
@@ -171,7 +171,7 @@ async def test_when_the_core_is_gone_everybody_who_waits_is_told():
     desk.failure = EngineError("died")
     link = Link(desk, "runner")
     results = await asyncio.gather(
-        link.lease(wish("1")), link.put(Entries(run_id="r", epoch=1, key="k")), return_exceptions=True
+        link.lease(request("1")), link.put(Entries(run_id="r", epoch=1, key="k")), return_exceptions=True
     )
     assert [type(result) for result in results] == [EngineError, EngineError]
     await link.aclose()
@@ -181,7 +181,7 @@ async def test_who_asks_for_a_run_that_is_being_stopped_stops_too():
     desk = Desk()
     desk.grant_at_once = False
     link = Link(desk, "runner")
-    asking = asyncio.create_task(link.lease(wish("1")))
+    asking = asyncio.create_task(link.lease(request("1")))
     desk.later.put_nowait(Refusal(request_id="1", run_id="r", error=ErrorInfo(type=RUN_STOPPED, message="stopped")))
     with pytest.raises(asyncio.CancelledError):
         await asking

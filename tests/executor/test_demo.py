@@ -10,7 +10,7 @@ import pytest
 
 from ai3ray.connect import connect
 from ai3ray.domain.call import Attempt
-from ai3ray.domain.persistent_map import Grown
+from ai3ray.domain.persistent_map import PersistentMap
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.run import RunState
 from ai3ray.executor.acceptance import admit
@@ -37,7 +37,7 @@ def wrote(*models: str, role="task", status="succeeded") -> RunState:
         )
         for n, model in enumerate(models)
     }
-    return RunState(attempts=Grown(attempts))
+    return RunState(attempts=PersistentMap(attempts))
 
 
 def test_without_any_other_model_the_note_names_the_variables_to_set(roster):

@@ -43,7 +43,7 @@ def permits(journal, tmp_path):
     permits.aclose()
 
 
-def wish(task_id: str, run_id: str = "r", **fields) -> LeaseRequest:
+def request(task_id: str, run_id: str = "r", **fields) -> LeaseRequest:
     return LeaseRequest(request_id=f"{run_id}/{task_id}", run_id=run_id, task_id=task_id, models=(MODEL,), **fields)
 
 
@@ -57,8 +57,8 @@ def statuses(journal, run_id: str = "r") -> Counter[str]:
 
 async def test_the_permits_of_a_dead_runner_serve_the_others_at_once(permits, journal):
     for task_id in ("t0", "t1"):
-        permits.ask("dead", wish(task_id))
-    permits.ask("alive", wish("t0", "other"))
+        permits.ask("dead", request(task_id))
+    permits.ask("alive", request("t0", "other"))
     assert mailed(await permits.collect("alive")) == []
     permits.runner_died("dead")
     assert mailed(await permits.collect("alive")) == ["other/t0"]
@@ -68,17 +68,17 @@ async def test_the_permits_of_a_dead_runner_serve_the_others_at_once(permits, jo
 
 async def test_a_dead_runner_waits_for_nothing_and_nothing_is_granted_to_it(permits, journal):
     for task_id in ("t0", "t1", "t2"):
-        permits.ask("dead", wish(task_id))
+        permits.ask("dead", request(task_id))
     permits.runner_died("dead")
-    permits.ask("dead", wish("t3"))  # sent before it died, come late
+    permits.ask("dead", request("t3"))  # sent before it died, come late
     assert statuses(journal) == {"lost": 2}
-    permits.ask("alive", wish("t0", "other"))
+    permits.ask("alive", request("t0", "other"))
     assert mailed(await permits.collect("alive")) == ["other/t0"]
 
 
 async def test_whoever_waits_in_the_name_of_a_dead_runner_is_let_go(permits):
     for task_id in ("t0", "t1", "t2"):
-        permits.ask("dead", wish(task_id))
+        permits.ask("dead", request(task_id))
     await permits.collect("dead")
     waiting = asyncio.create_task(permits.wait("dead"))
     await asyncio.sleep(0)
@@ -88,17 +88,17 @@ async def test_whoever_waits_in_the_name_of_a_dead_runner_is_let_go(permits):
 
 
 async def test_a_stopped_run_is_granted_nothing_and_its_wishes_free_the_way(permits, journal):
-    permits.ask("one", wish("t0"))
-    permits.ask("one", wish("t1"))
-    permits.ask("one", wish("t2"))
-    permits.ask("two", wish("t0", "other"))
+    permits.ask("one", request("t0"))
+    permits.ask("one", request("t1"))
+    permits.ask("one", request("t2"))
+    permits.ask("two", request("t0", "other"))
     permits.stop_run("r")
     (refusal,) = await permits.collect("one")  # the others were granted, and not yet handed over
     assert (refusal.request_id, refusal.error.type) == ("r/t2", RUN_STOPPED)
     assert mailed(await permits.collect("two")) == ["other/t0"]
     assert statuses(journal) == {"cancelled": 2}
     assert not any(attempt.maybe_paid for attempt in journal.state("r").attempts.values())
-    permits.ask("one", wish("t3"))
+    permits.ask("one", request("t3"))
     (refusal,) = await permits.collect("one")
     assert (refusal.request_id, refusal.error.type) == ("r/t3", RUN_STOPPED)
     assert statuses(journal) == {"cancelled": 2}
@@ -109,8 +109,8 @@ async def test_calls_are_numbered_on_after_the_run_was_taken_over(permits, journ
         run_id="r", task_id="t0", attempt_id="old", role="repair", n=3, provider="xai", model=MODEL, status="lost"
     )
     journal.put("r", (), [old, old.model_copy(update={"attempt_id": "older", "n": 2})])
-    permits.ask("one", wish("t0"))
-    permits.ask("one", wish("t0", role="judge"))
+    permits.ask("one", request("t0"))
+    permits.ask("one", request("t0", role="judge"))
     numbers = {
         attempt.role: attempt.n for attempt in journal.state("r").attempts.values() if attempt.status == "started"
     }
@@ -118,7 +118,7 @@ async def test_calls_are_numbered_on_after_the_run_was_taken_over(permits, journ
 
 
 async def test_a_settlement_with_the_token_of_another_life_is_ignored(permits, journal):
-    permits.ask("one", wish("t0"))
+    permits.ask("one", request("t0"))
     (lease,) = await permits.collect("one")
     assert isinstance(lease, Lease)
     permits.settle(Settlement(attempt_id=lease.attempt_id, token=lease.token + 1, status="succeeded"))
@@ -131,7 +131,7 @@ async def test_a_wish_for_a_run_that_has_ended_is_refused(permits, journal):
     from ai3ray.domain.events import Cancelled
 
     journal.put("r", [Cancelled(by="user")])
-    permits.ask("one", wish("t0"))
+    permits.ask("one", request("t0"))
     (answer,) = await permits.collect("one")
     assert isinstance(answer, Refusal)
     assert answer.error.type == "illegal_transition"

@@ -85,10 +85,10 @@ async def test_a_late_sync_of_a_former_core_is_refused(takeover):
 
 async def test_a_wish_of_a_former_core_is_refused(takeover):
     _, job, core = takeover
-    wish = LeaseRequest(request_id="w", run_id=job.run_id, epoch=job.epoch, task_id="t0", models=("xai/grok-4.7",))
-    (refusal,) = (await core.sync(Sync(runner_id="zombie", leases=(wish,)))).grants
+    request = LeaseRequest(request_id="w", run_id=job.run_id, epoch=job.epoch, task_id="t0", models=("xai/grok-4.7",))
+    (refusal,) = (await core.sync(Sync(runner_id="zombie", leases=(request,)))).grants
     assert refusal.error.type == "stale_epoch"
-    (lease,) = (await core.sync(Sync(runner_id="new", leases=(wish._replace(epoch=job.epoch + 1),)))).grants
+    (lease,) = (await core.sync(Sync(runner_id="new", leases=(request._replace(epoch=job.epoch + 1),)))).grants
     assert lease.model == "xai/grok-4.7"
 
 
@@ -111,8 +111,8 @@ async def test_what_was_in_flight_when_a_run_had_ended_and_its_core_died_is_clos
     async with owner(home) as (former, crew):
         await former.submit(asked(wide(1), models=("xai/grok-4.7",), verify=False))
         job = await crew.jobs.get()
-        wish = LeaseRequest(request_id="w", run_id=job.run_id, task_id="t0", models=("xai/grok-4.7",))
-        await former.sync(Sync(runner_id="gone", leases=(wish,)))
+        request = LeaseRequest(request_id="w", run_id=job.run_id, task_id="t0", models=("xai/grok-4.7",))
+        await former.sync(Sync(runner_id="gone", leases=(request,)))
         assert (await former.cancel(job.run_id)).status == "cancelled"
         sql = f"select status, maybe_paid from attempts where run_id = '{job.run_id}'"
         assert (await former.query(sql)).rows == (("started", False),)

@@ -18,7 +18,7 @@ RATE = RateHeaders(requests=RateWindow(limit=60, remaining=3))
 
 
 class Generous:
-    """A core that grants every wish once, and keeps what it is told."""
+    """A core that grants every request once, and keeps what it is told."""
 
     def __init__(self) -> None:
         self.settled: list[Settlement] = []
@@ -27,12 +27,12 @@ class Generous:
     async def sync(self, sync: Sync) -> Synced:
         self.settled += sync.settlements
         grants = []
-        for wish in sync.leases:
+        for request in sync.leases:
             self._granted += 1
             grants.append(
                 Lease(
-                    request_id=wish.request_id,
-                    run_id=wish.run_id,
+                    request_id=request.request_id,
+                    run_id=request.run_id,
                     attempt_id=f"att_{self._granted}",
                     provider="p",
                     model="p/m",

@@ -47,13 +47,13 @@ class World:
             clock=lambda: self.now,
             new_id=lambda: f"att_{next(ids_of_attempts)}",
         )
-        self._wishes = count(1)
+        self._requests = count(1)
 
-    def wish(self, run: str = "r1", **fields: Any) -> LeaseRequest:
-        return LeaseRequest(request_id=f"w{next(self._wishes)}", run_id=run, **{"run_limit": 1000, **fields})
+    def request(self, run: str = "r1", **fields: Any) -> LeaseRequest:
+        return LeaseRequest(request_id=f"w{next(self._requests)}", run_id=run, **{"run_limit": 1000, **fields})
 
     def lease(self, run: str = "r1", **fields: Any) -> Lease | Refusal | None:
-        return self.pool.lease(self.wish(run, **fields))
+        return self.pool.lease(self.request(run, **fields))
 
     def take(self, run: str = "r1", **fields: Any) -> Lease:
         """A lease that has to be granted at once."""

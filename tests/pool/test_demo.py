@@ -14,30 +14,30 @@ def pool(tmp_path, *configured):
     )
 
 
-def wish(name):
+def request(name):
     return LeaseRequest(request_id=name, run_id="run")
 
 
-def ask(pool, wish, **fields):
-    return pool.lease(wish._replace(**{"run_limit": 100, **fields}))
+def ask(pool, request, **fields):
+    return pool.lease(request._replace(**{"run_limit": 100, **fields}))
 
 
 def test_calls_that_name_no_model_never_see_it_beside_others(tmp_path):
-    market = pool(tmp_path, "local", "xai")
-    lease = ask(market, wish("1"))
+    candidate_index = pool(tmp_path, "local", "xai")
+    lease = ask(candidate_index, request("1"))
     assert lease.provider == "xai"
     assert not any(candidate.model.startswith("local/") for candidate in lease.candidates)
     excluded = tuple(candidate.model for candidate in lease.candidates)
-    assert isinstance(ask(market, wish("2"), exclude=excluded), Refusal)
+    assert isinstance(ask(candidate_index, request("2"), exclude=excluded), Refusal)
 
 
 def test_named_it_is_called_beside_others_and_unnamed_alone(tmp_path):
-    named = ask(pool(tmp_path, "local", "xai"), wish("1"), models=("local/smollm2-135m",))
-    alone = ask(pool(tmp_path, "local"), wish("1"))
+    named = ask(pool(tmp_path, "local", "xai"), request("1"), models=("local/smollm2-135m",))
+    alone = ask(pool(tmp_path, "local"), request("1"))
     assert named.model == alone.model == "local/smollm2-135m"
-    assert ask(pool(tmp_path, "local"), wish("1"), budget_usd=0.01).model == "local/smollm2-135m"
+    assert ask(pool(tmp_path, "local"), request("1"), budget_usd=0.01).model == "local/smollm2-135m"
 
 
 def test_it_takes_two_calls_at_a_time(tmp_path):
-    market = pool(tmp_path, "local")
-    assert [ask(market, wish(str(n))) is None for n in range(3)] == [False, False, True]
+    candidate_index = pool(tmp_path, "local")
+    assert [ask(candidate_index, request(str(n))) is None for n in range(3)] == [False, False, True]

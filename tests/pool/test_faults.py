@@ -170,7 +170,7 @@ def test_each_run_is_warned_once_of_each_provider(world):
 def test_without_another_provider_the_refusal_carries_the_providers_words(world):
     here = world({"a": 1})
     lease = here.take()
-    waiting = here.wish()
+    waiting = here.request()
     assert here.pool.lease(waiting) is None
     (refusal,) = here.fail(lease, "quota_spent", "pay first").grants
     expected = ErrorInfo(type="quota_spent", message="pay first", provider="a", model="a/m1", request_id="req_7")
@@ -193,7 +193,7 @@ def test_who_waits_for_another_provider_may_use_the_one_that_is_tried_again(worl
     here = world({"a": 1, "b": 1})
     here.fail(here.take("r1"), "quota_spent")
     busy = here.take("r1")
-    old, new = here.wish("r1"), here.wish("r2")
+    old, new = here.request("r1"), here.request("r2")
     assert here.pool.lease(old) is None
     assert here.pool.lease(new) is None
     assert here.pool.next_expiry() == 0.0
@@ -209,7 +209,7 @@ def test_who_waits_may_use_a_provider_that_came_back(world):
     here.fail(here.take("r1"), "quota_spent")
     probe = here.take("r2")
     busy = here.take("r1", models=("b/m1",))
-    waiting = here.wish("r1")
+    waiting = here.request("r1")
     assert here.pool.lease(waiting) is None
     (grant,) = here.succeed(probe).grants
     assert (grant.request_id, grant.model) == (waiting.request_id, "a/m1")

@@ -36,7 +36,7 @@ class PoolMachine(RuleBasedStateMachine):
         self.pool = ProviderPool(
             Registry.load(SETTINGS), SETTINGS, tuple(LIMITS), clock=lambda: self.now, new_id=self.new_id
         )
-        self.wishes = 0
+        self.requests = 0
         self.waiting: dict[str, LeaseRequest] = {}
         self.held: dict[str, Lease] = {}
         self.ended: list[Lease] = []
@@ -58,10 +58,10 @@ class PoolMachine(RuleBasedStateMachine):
         models=st.sets(st.sampled_from(MODELS), max_size=2),
         exclude=st.sets(st.sampled_from(MODELS), max_size=2),
     )
-    def wish(self, run: str, batch: bool, models: set[str], exclude: set[str]) -> None:
-        self.wishes += 1
+    def request(self, run: str, batch: bool, models: set[str], exclude: set[str]) -> None:
+        self.requests += 1
         request = LeaseRequest(
-            request_id=f"w{self.wishes}",
+            request_id=f"w{self.requests}",
             run_id=run,
             run_limit=RUN_LIMITS[run],
             run_class="batch" if batch else "interactive",
@@ -117,7 +117,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     @rule(run=st.sampled_from(sorted(RUN_LIMITS)))
     def drop_run(self, run: str) -> None:
-        self.waiting = {key: wish for key, wish in self.waiting.items() if wish.run_id != run}
+        self.waiting = {key: request for key, request in self.waiting.items() if request.run_id != run}
         self.pool.drop_run(run)
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 10.0, LEASE_S]))
@@ -153,11 +153,11 @@ class PoolMachine(RuleBasedStateMachine):
         """Unless its run is at its limit, every model that could answer is busy, paused or being probed."""
         if self.pool.next_expiry() == 0.0:
             return  # the host is about to serve them
-        free = self.pool._market.callable(self.now)
+        free = self.pool._index.callable(self.now)
         runs = Counter(lease.run_id for lease in self.held.values())
-        for wish in self.waiting.values():
-            if runs[wish.run_id] < wish.run_limit:
-                usable = {candidate.model for candidate in self.pool.preview(wish) if candidate.excluded is None}
+        for request in self.waiting.values():
+            if runs[request.run_id] < request.run_limit:
+                usable = {candidate.model for candidate in self.pool.preview(request) if candidate.excluded is None}
                 assert usable.isdisjoint(free)
 
     def teardown(self) -> None:

@@ -121,7 +121,7 @@ def test_permits_leases_and_waiters_leave_nothing_behind(world):
     while held:
         held += [grant for grant in pool.succeed(held.popleft()).grants if isinstance(grant, Lease)]
     inside = pool.pool
-    assert (len(inside._leases), len(inside._room), len(inside._in_flight)) == (0, 0, 0)
+    assert (len(inside._leases), len(inside._queue), len(inside._in_flight)) == (0, 0, 0)
     assert all(view.in_flight == 0 for view in inside.snapshot().providers)
 
 

@@ -44,7 +44,7 @@ def test_the_snapshot_counts_permits_and_who_waits_for_whom(world):
 def test_a_preview_routes_as_if_nobody_were_busy_and_takes_nothing(world):
     here = world({"a": 1, "b": 1})
     here.take()
-    assert here.pool.preview(here.wish())[0].model == "a/m1"
+    assert here.pool.preview(here.request())[0].model == "a/m1"
     assert isinstance(here.lease(), Lease)
 
 

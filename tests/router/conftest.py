@@ -9,12 +9,12 @@ from ai3ray.domain.call import Usage
 from ai3ray.domain.lease import LeaseRequest
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import Rates
-from ai3ray.router.candidates import field as sift
-from ai3ray.router.conditions import Conditions, Offer
+from ai3ray.router.candidates import candidate_set as sift
+from ai3ray.router.conditions import Conditions, PricedModel
 from ai3ray.router.draws import Draws
 from ai3ray.router.posterior import Posterior
 from ai3ray.router.rank import Ranking, rank
-from ai3ray.router.score_cache import Standings
+from ai3ray.router.score_cache import ScoreCache
 from ai3ray.router.tuning import Evidence
 from ai3ray.router.weights import Weights
 from ai3ray.telemetry.live_stats import LiveBook
@@ -41,20 +41,20 @@ class Question:
     live: LiveBook = field(default_factory=lambda: LiveBook(Clock()))
     posterior: Posterior = field(default_factory=lambda: Posterior(Clock(), Evidence()))
 
-    def choice(self, draw=None, **wish: object) -> Ranking:
-        request = LeaseRequest(request_id="r", run_id="run", **wish)
-        offers = [Offer.of(one, self.prices.get(one.name)) for one in self.cards]
-        standings = Standings(self.weights, self.live, self.posterior)
+    def choice(self, draw=None, **request: object) -> Ranking:
+        request = LeaseRequest(request_id="r", run_id="run", **request)
+        offers = [PricedModel.of(one, self.prices.get(one.name)) for one in self.cards]
+        score_cache = ScoreCache(self.weights, self.live, self.posterior)
         conditions = Conditions(**{"today": TODAY, **self.conditions})
-        return rank(request, sift(request, offers, TODAY), conditions, standings, draw)
+        return rank(request, sift(request, offers, TODAY), conditions, score_cache, draw)
 
-    def ask(self, draw=None, **wish: object):
-        return self.choice(draw, **wish).candidates()
+    def ask(self, draw=None, **request: object):
+        return self.choice(draw, **request).candidates()
 
-    def shares(self, asked: int, seed: int = 1, spread: float = 1.0, **wish: object) -> dict[str, float]:
+    def shares(self, asked: int, seed: int = 1, spread: float = 1.0, **request: object) -> dict[str, float]:
         """How often each model is chosen when exploring."""
         draw = Draws(Random(seed), spread)
-        chosen = [self.choice(draw, **wish).best.name for _ in range(asked)]
+        chosen = [self.choice(draw, **request).best.name for _ in range(asked)]
         return {name: chosen.count(name) / asked for name in (one.name for one in self.cards)}
 
     def see(self, name: str, good: int = 0, bad: int = 0, seconds: float = 1.0, tokens: int = 600) -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from ai3ray.domain.events import Decision, parse_event
 from ai3ray.domain.lease import LeaseRequest
 from ai3ray.registry.cards import ModelCard
-from ai3ray.router.candidates import exclusion, form, pause
-from ai3ray.router.conditions import Conditions, Offer
+from ai3ray.router.candidates import cache_key, exclusion, pause
+from ai3ray.router.conditions import Conditions, PricedModel
 from ai3ray.router.weights import Weights
 
 from .conftest import Question
@@ -45,9 +45,9 @@ def test_equal_models_stand_in_the_order_of_their_names(question, make):
     assert question.choice().best.name == "a/x"
 
 
-def first(question, **wish) -> str:
-    best = question.choice(**wish).best.name
-    assert best == question.ask(**wish)[0].model
+def first(question, **request) -> str:
+    best = question.choice(**request).best.name
+    assert best == question.ask(**request)[0].model
     return best
 
 
@@ -142,7 +142,7 @@ def test_calls_that_come_at_once_do_not_all_go_to_one_model(question, make):
 
 
 @pytest.mark.parametrize(
-    ("traits", "wish", "conditions", "reason"),
+    ("traits", "fields", "conditions", "reason"),
     [
         ({}, {"models": ("b/two",)}, {}, "not among the models asked for"),
         ({}, {"exclude": ("a/one",)}, {}, "tried already"),
@@ -161,17 +161,17 @@ def test_calls_that_come_at_once_do_not_all_go_to_one_model(question, make):
         ({}, {}, {"paused": {"a/one": "failed"}}, "failed"),
     ],
 )
-def test_a_model_that_cannot_be_called_stands_last_with_the_reason(question, make, traits, wish, conditions, reason):
+def test_a_model_that_cannot_be_called_stands_last_with_the_reason(question, make, traits, fields, conditions, reason):
     question.cards = [make.card("a/one", quality={"other": 1.0}, **traits), make.card("b/two", quality={"other": 0.1})]
     question.conditions = conditions
     question.prices = {"b/two": make.rates(1.0)}
-    best, last = question.ask(**wish)
+    best, last = question.ask(**fields)
     assert (best.model, best.excluded) == ("b/two", None)
     assert (last.model, last.excluded) == ("a/one", reason)
     assert last.terms.keys() == TERMS
-    request = LeaseRequest(request_id="r", run_id="run", **wish)
-    offer, moment = Offer.of(question.cards[0]), Conditions(today=date(2026, 11, 22), **conditions)
-    assert (exclusion(request, offer, moment) or pause(offer, moment)) == reason
+    request = LeaseRequest(request_id="r", run_id="run", **fields)
+    priced, moment = PricedModel.of(question.cards[0]), Conditions(today=date(2026, 11, 22), **conditions)
+    assert (exclusion(request, priced, moment) or pause(priced, moment)) == reason
 
 
 def test_a_model_retires_on_its_day_not_before(question, make):
@@ -188,7 +188,7 @@ def test_when_none_can_be_called_there_is_no_best(question):
 def test_wishes_of_another_form_are_sifted_anew():
     day = date(2026, 11, 22)
     plain = LeaseRequest(request_id="r", run_id="run")
-    assert form(plain, day) == form(plain._replace(kind="coding", input_tokens=9), day)
+    assert cache_key(plain, day) == cache_key(plain._replace(kind="coding", input_tokens=9), day)
     others = (
         {"models": ("a/b",)},
         {"exclude": ("a/b",)},
@@ -196,8 +196,8 @@ def test_wishes_of_another_form_are_sifted_anew():
         {"plans": True},
         {"budget_usd": 1.0},
     )
-    forms = {form(plain._replace(**other), day) for other in others}
-    assert len(forms | {form(plain, day), form(plain, date(2026, 11, 23))}) == 7
+    forms = {cache_key(plain._replace(**other), day) for other in others}
+    assert len(forms | {cache_key(plain, day), cache_key(plain, date(2026, 11, 23))}) == 7
 
 
 def test_a_decision_that_travels_shows_nothing(question):

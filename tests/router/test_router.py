@@ -8,8 +8,8 @@ import pytest
 from ai3ray.domain.call import Usage
 from ai3ray.domain.lease import LeaseRequest
 from ai3ray.registry.cards import ModelCard
-from ai3ray.router.candidates import field
-from ai3ray.router.conditions import Conditions, Offer
+from ai3ray.router.candidates import candidate_set
+from ai3ray.router.conditions import Conditions, PricedModel
 from ai3ray.router.draws import Draws
 from ai3ray.router.router import Router
 from ai3ray.settings.model import Settings
@@ -28,16 +28,16 @@ class Desk:
             table["seed"] = seed
         self.router = Router(Settings(router=table), clock)
         self.cards = {name: ModelCard(provider=name, id="m", quality={"coding": 0.7}) for name in "abc"}
-        self.offers = {name: Offer.of(card) for name, card in self.cards.items()}
+        self.offers = {name: PricedModel.of(card) for name, card in self.cards.items()}
         self.conditions = Conditions(today=TODAY)
 
     def choose(self, kind: str = "coding", **conditions: object) -> str:
         request = LeaseRequest(request_id="r", run_id="run", kind=kind)
-        sifted = field(request, self.offers.values(), TODAY)
+        sifted = candidate_set(request, self.offers.values(), TODAY)
         return self.router.rank(request, sifted, replace(self.conditions, **conditions)).best.provider
 
-    def shares(self, count: int = 300, **wish: object) -> Counter[str]:
-        return Counter(self.choose(**wish) for _ in range(count))
+    def shares(self, count: int = 300, **request: object) -> Counter[str]:
+        return Counter(self.choose(**request) for _ in range(count))
 
     def call(self, name: str, *, success: bool | None = True, seconds: float = 1.0, times: int = 1) -> None:
         for _ in range(times):
@@ -93,7 +93,7 @@ def test_one_verdict_is_heard_at_once(clock):
 
 def test_a_preview_draws_nothing(desk):
     request = LeaseRequest(request_id="r", run_id="run", kind="coding")
-    sifted = field(request, desk.offers.values(), TODAY)
+    sifted = candidate_set(request, desk.offers.values(), TODAY)
     seen = {desk.router.preview(request, sifted, desk.conditions).best.name for _ in range(50)}
     assert seen == {"a/m"}
 

@@ -8,8 +8,8 @@ import pytest
 from ai3ray.domain.lease import LeaseRequest
 from ai3ray.errors import SettingsError
 from ai3ray.registry.registry import Registry
-from ai3ray.router.candidates import field
-from ai3ray.router.conditions import Conditions, Offer
+from ai3ray.router.candidates import candidate_set
+from ai3ray.router.conditions import Conditions, PricedModel
 from ai3ray.router.router import Router
 from ai3ray.router.tuning import Evidence, Tuning, load_tuning
 from ai3ray.router.weights import Weights, load_weights
@@ -84,11 +84,13 @@ def test_what_ships_is_what_the_code_takes_for_granted(load):
 
 def choice(settings: Settings, tier: str, *providers: str, **conditions: object) -> str:
     registry = Registry.load(settings)
-    offers = [Offer.of(card, registry.prices.list_price(card.provider, card.id)) for card in registry.cards(providers)]
+    offers = [
+        PricedModel.of(card, registry.prices.list_price(card.provider, card.id)) for card in registry.cards(providers)
+    ]
     request = LeaseRequest(request_id="r", run_id="run", tier=tier, input_tokens=1000)
     day = date(2026, 11, 22)
     moment = Conditions(**{"today": day, **conditions})
-    return Router(settings, lambda: 0.0).preview(request, field(request, offers, day), moment).best.name
+    return Router(settings, lambda: 0.0).preview(request, candidate_set(request, offers, day), moment).best.name
 
 
 @pytest.mark.parametrize(

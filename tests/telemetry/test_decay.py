@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai3ray.telemetry.decay import Fading, Memory, Pulse, Watched
+from ai3ray.telemetry.decay import ChangeDetector, DecayClock, DecayingSum, DecayRate
 
 HOUR = 3600.0
 
 
 @pytest.fixture
-def pulse(clock) -> Pulse:
-    return Pulse(clock, Memory(keep=0.9, half_life_s=HOUR))
+def pulse(clock) -> DecayClock:
+    return DecayClock(clock, DecayRate(keep=0.9, half_life_s=HOUR))
 
 
 def beats(pulse, count):
@@ -22,14 +22,14 @@ def beats(pulse, count):
 
 
 def test_nothing_fades_at_once(pulse):
-    evidence = Fading(pulse)
+    evidence = DecayingSum(pulse)
     evidence.add(3.0, 2.0)
     evidence.add(1.0)
     assert evidence.sums() == (7.0, 3.0)
 
 
 def test_what_happens_elsewhere_takes_weight_and_leaves_the_mean(pulse):
-    evidence = Fading(pulse)
+    evidence = DecayingSum(pulse)
     evidence.add(0.5, 10.0)
     beats(pulse, 5)
     total, weight = evidence.sums()
@@ -38,21 +38,21 @@ def test_what_happens_elsewhere_takes_weight_and_leaves_the_mean(pulse):
 
 
 def test_half_of_it_is_left_after_its_half_life(pulse, clock):
-    evidence = Fading(pulse)
+    evidence = DecayingSum(pulse)
     evidence.add(1.0, 8.0)
     clock.now += 3 * HOUR
     assert evidence.sums()[1] == pytest.approx(1.0)
 
 
 def test_a_clock_that_goes_back_gives_nothing_back(pulse, clock):
-    evidence = Fading(pulse)
+    evidence = DecayingSum(pulse)
     evidence.add(1.0, 8.0)
     clock.now -= HOUR
     assert evidence.sums() == (8.0, 8.0)
 
 
 def test_a_limit_keeps_the_mean(pulse):
-    evidence = Fading(pulse)
+    evidence = DecayingSum(pulse)
     evidence.add(0.25, 40.0)
     evidence.limit(2.0)
     assert evidence.sums() == (0.5, 2.0)
@@ -63,8 +63,8 @@ def test_a_limit_keeps_the_mean(pulse):
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 5), st.floats(0, 2 * HOUR)), max_size=30))
 def test_the_mean_lies_between_what_was_seen_and_the_weight_never_exceeds_the_count(seen):
     now = [0.0]
-    pulse = Pulse(lambda: now[0], Memory(keep=0.9, half_life_s=HOUR))
-    evidence = Fading(pulse)
+    pulse = DecayClock(lambda: now[0], DecayRate(keep=0.9, half_life_s=HOUR))
+    evidence = DecayingSum(pulse)
     for value, others, seconds in seen:
         beats(pulse, others)
         now[0] += seconds
@@ -74,8 +74,8 @@ def test_the_mean_lies_between_what_was_seen_and_the_weight_never_exceeds_the_co
     assert -1e-9 <= total <= weight + 1e-9
 
 
-def watched(clock) -> Watched:
-    return Watched(Pulse(clock, Memory(keep=1.0, half_life_s=1e9)), lambda total, weight: 1.0, 5.0)
+def watched(clock) -> ChangeDetector:
+    return ChangeDetector(DecayClock(clock, DecayRate(keep=1.0, half_life_s=1e9)), lambda total, weight: 1.0, 5.0)
 
 
 @pytest.mark.parametrize(("shift", "within"), [(4.0, 6), (2.0, 12), (1.0, 40), (-1.0, 40), (-4.0, 6)])

@@ -3,7 +3,7 @@
 import pytest
 
 from ai3ray.domain.call import Usage
-from ai3ray.telemetry.decay import Memory
+from ai3ray.telemetry.decay import DecayRate
 from ai3ray.telemetry.live_stats import TRAFFIC, WINDOW, LiveBook, LiveStats
 
 HALF_LIFE_S = 600.0
@@ -11,7 +11,7 @@ HALF_LIFE_S = 600.0
 
 @pytest.fixture
 def book(clock) -> LiveBook:
-    return LiveBook(clock, Memory(keep=0.98, half_life_s=HALF_LIFE_S))
+    return LiveBook(clock, DecayRate(keep=0.98, half_life_s=HALF_LIFE_S))
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@
 
 import pytest
 
-from ai3ray.telemetry.decay import Memory, Pulse
-from ai3ray.telemetry.pace import Drift, Pace, usual_seconds
+from ai3ray.telemetry.decay import DecayClock, DecayRate
+from ai3ray.telemetry.pace import Drift, ModelPace, usual_seconds
 
 
 @pytest.fixture
-def pulse(clock) -> Pulse:
-    return Pulse(clock, Memory(keep=0.98, half_life_s=600.0))
+def pulse(clock) -> DecayClock:
+    return DecayClock(clock, DecayRate(keep=0.98, half_life_s=600.0))
 
 
 @pytest.fixture
@@ -18,8 +18,8 @@ def drift(pulse) -> Drift:
 
 @pytest.fixture
 def model(pulse, drift):
-    def model(tier="standard") -> Pace:
-        return Pace(pulse, drift, tier)
+    def model(tier="standard") -> ModelPace:
+        return ModelPace(pulse, drift, tier)
 
     return model
 

@@ -8,8 +8,8 @@ from ai3ray.domain.call import ErrorInfo
 from ai3ray.pool.account.backoff import Backoff
 from ai3ray.pool.account.charge import admission_of
 from ai3ray.pool.account.limiter import Limiter
-from ai3ray.pool.account.rate_class import Lane, lane_of
-from ai3ray.pool.account.rate_limits import Allowance
+from ai3ray.pool.account.rate_class import RateClass, rate_class_of
+from ai3ray.pool.account.rate_limits import RateLimits
 from ai3ray.pool.faults import FaultRule
 from ai3ray.registry.cards import ModelCard
 from ai3ray.settings.model import ProviderSettings, Settings
@@ -27,7 +27,7 @@ class Account:
     probed once.
 
     Its models share the permits, and the limits per minute of the settings. The Retry-After clock, and limits
-    that replies tell, belong to a class of models each (`Lane`): what one has used up is no matter to the others.
+    that replies tell, belong to a class of models each (`RateClass`): what one has used up is no matter to the others.
 
     Args:
         name: the provider's name in the configuration.
@@ -42,12 +42,12 @@ class Account:
         self.admission = admission_of(name, self.settings)
         """How the provider counts calls."""
         self.limiter = Limiter(settings.provider_limit(name), self.settings.start)
-        self.rates = Allowance(self.admission)
+        self.rates = RateLimits(self.admission)
         """The limits per minute of the settings."""
         self.rates.configure(self.settings, now)
-        self.lanes: dict[str, Lane] = {}
+        self.rate_classes: dict[str, RateClass] = {}
         """Classes of models, by name."""
-        self._by_card: dict[str, Lane] = {}
+        self._by_card: dict[str, RateClass] = {}
         self.failure: ErrorInfo | None = None
         """Why it is out, or was when it is being probed."""
         self.failed_at = 0.0
@@ -71,12 +71,14 @@ class Account:
         self.rates.configure(self.settings, now)
         self._by_card.clear()
 
-    def lane(self, card: ModelCard) -> Lane:
+    def rate_class(self, card: ModelCard) -> RateClass:
         """The class of models that this one is in."""
         known = self._by_card.get(card.name)
         if known is None:
-            name = lane_of(card, self.settings)
-            known = self._by_card[card.name] = self.lanes.setdefault(name, Lane(self.admission, self._jitter))
+            name = rate_class_of(card, self.settings)
+            known = self._by_card[card.name] = self.rate_classes.setdefault(
+                name, RateClass(self.admission, self._jitter)
+            )
             known.models.add(card.name)
         return known
 
@@ -94,7 +96,12 @@ class Account:
         """When time alone lets something be called that cannot be now; never, if there is no such thing."""
         if self._open and now < self._outage.until:
             return self._outage.until
-        return min([self.rates.wakes_at(now), *[lane.wakes_at(now) for lane in self.lanes.values() if lane.told]])
+        return min(
+            [
+                self.rates.wakes_at(now),
+                *[rate_class.wakes_at(now) for rate_class in self.rate_classes.values() if rate_class.told],
+            ]
+        )
 
     def take(self) -> bool:
         """Give out a permit; true when its call is a probe."""

@@ -44,18 +44,18 @@ def admission_of(name: str, provider: ProviderSettings) -> Admission:
     return "real"
 
 
-def begun(admission: Admission, wish: LeaseRequest, cap: int, usual_output: float) -> Charge:
+def begun(admission: Admission, request: LeaseRequest, cap: int, usual_output: float) -> Charge:
     """What a call counts for when it begins.
 
     Args:
         admission: how its provider counts.
-        wish: the call.
+        request: the call.
         cap: tokens that its answer may have.
         usual_output: tokens that answers have had lately.
     """
     output = min(cap, round(usual_output))
-    tokens = max(cap, wish.input_tokens) if admission == "reserved" else wish.input_tokens + output
-    return Charge(tokens, wish.input_tokens, output)
+    tokens = max(cap, request.input_tokens) if admission == "reserved" else request.input_tokens + output
+    return Charge(tokens, request.input_tokens, output)
 
 
 def ended(admission: Admission, charge: Charge, usage: Usage | None) -> Charge:

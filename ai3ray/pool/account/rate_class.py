@@ -9,7 +9,7 @@ from ai3ray.domain.call import RateHeaders, Usage
 from ai3ray.pool.account.backoff import Backoff
 from ai3ray.pool.account.buckets import MINUTE_S, Bucket
 from ai3ray.pool.account.charge import USUAL_OUTPUT, Charge
-from ai3ray.pool.account.rate_limits import Allowance
+from ai3ray.pool.account.rate_limits import RateLimits
 from ai3ray.registry.cards import ModelCard
 from ai3ray.settings.model import Admission, ProviderSettings
 
@@ -22,7 +22,7 @@ _NEWS = 0.1
 """What the latest answer counts for in the usual length of answers."""
 
 
-class Lane:
+class RateClass:
     """Models that share limits per minute.
 
     Args:
@@ -33,7 +33,7 @@ class Lane:
     def __init__(self, admission: Admission, jitter: Callable[[], float]) -> None:
         self.models: set[str] = set()
         """Its models, as `provider/model`."""
-        self.rates = Allowance(admission)
+        self.rates = RateLimits(admission)
         """The limits that replies have told."""
         self.usual_output = USUAL_OUTPUT
         """Tokens that answers have lately had."""
@@ -107,7 +107,7 @@ class Lane:
             self.rates.hear(told, now)
 
 
-def lane_of(card: ModelCard, provider: ProviderSettings) -> str:
+def rate_class_of(card: ModelCard, provider: ProviderSettings) -> str:
     """Which class of its account a model is in; empty when all its models are in one.
 
     Args:

@@ -18,7 +18,7 @@ _CALM = 0.999
 _UNITS = {"requests": "requests", "tokens": "tokens", "input": "input tokens", "output": "output tokens"}
 
 
-class Allowance:
+class RateLimits:
     """Limits that were configured, or that replies have told; a limit that nobody named does not exist.
 
     Args:

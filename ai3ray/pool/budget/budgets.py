@@ -1,4 +1,4 @@
-"""Budgets in terms of wishes and models: what may be called, what a lease reserves, and why there is no money."""
+"""Budgets in terms of requests and models: what may be called, what a lease reserves, and why there is no money."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from ai3ray.domain.call import ErrorInfo, Role
 from ai3ray.domain.lease import LeaseRequest, Refusal, Settlement
 from ai3ray.domain.money import dollars
 from ai3ray.errors import BudgetSpent, NoModelLeft
-from ai3ray.pool.budget.ledger import Ledger, Means, Quote
+from ai3ray.pool.budget.ledger import Affordable, Ledger, Quote
 from ai3ray.pool.budget.quotes import Quotes
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """What a wish may be spent on, at one moment."""
+class BudgetCheck:
+    """What a lease request may be spent on, at one moment."""
 
     quotes: Mapping[str, Quote | None]
     """What the call costs, by each model that could be asked; None where the price is unknown."""
-    means: Means
+    affordable: Affordable
     """What its budgets allow."""
 
     @property
     def over(self) -> bool:
         """Whether no model can be paid, now or later."""
-        return not self.means.allowed
+        return not self.affordable.allowed
 
     @property
     def blocked(self) -> bool:
         """Whether nothing may begin before a call in flight is settled."""
-        return not self.means.ready
+        return not self.affordable.ready
 
     @cached_property
     def barred(self) -> dict[str, str]:
@@ -41,7 +41,7 @@ class Outlook:
         return {
             name: "unknown price under a budget" if quote is None else f"over budget: about {dollars(quote.expected)}"
             for name, quote in self.quotes.items()
-            if name not in self.means.allowed
+            if name not in self.affordable.allowed
         }
 
     @property
@@ -52,7 +52,7 @@ class Outlook:
 
 
 class Budgets:
-    """The ledger, asked by wish and model.
+    """The ledger, asked by request and model.
 
     Args:
         registry: models and prices.
@@ -83,37 +83,37 @@ class Budgets:
         return self._ledger.spent_today(owner)
 
     def limits(self, request: LeaseRequest) -> bool:
-        """Whether the wish is under any budget."""
+        """Whether the request is under any budget."""
         self._greet(request)
-        return bool(self._ledger.purses(request.run_id))
+        return bool(self._ledger.budgets(request.run_id))
 
-    def outlook(self, request: LeaseRequest, cards: Iterable[ModelCard]) -> Outlook | None:
-        """What a wish may be spent on; None when it is under no budget.
+    def budget_check(self, request: LeaseRequest, cards: Iterable[ModelCard]) -> BudgetCheck | None:
+        """What a lease request may be spent on; None when it is under no budget.
 
         Args:
-            request: the wish.
+            request: the request.
             cards: the models that could be asked, if money were no matter.
         """
         if not self.limits(request):
             return None
         quotes = {card.name: self._quotes.of(request, card) for card in cards}
         known = {name: quote for name, quote in quotes.items() if quote is not None}
-        return Outlook(quotes, self._ledger.weigh(request.run_id, known, stretch=request.stretch))
+        return BudgetCheck(quotes, self._ledger.weigh(request.run_id, known, stretch=request.stretch))
 
     def allows(self, run_id: str, floor: Quote) -> bool | None:
-        """Whether a wish with this floor may try again: False while it has to wait, None when it is over budget."""
-        purses = self._ledger.purses(run_id)
-        if not all(purse.affords(floor) for purse in purses):
+        """Return True if a request with this floor may try again, False while it has to wait, None when over budget."""
+        budgets = self._ledger.budgets(run_id)
+        if not all(budget.affords(floor) for budget in budgets):
             return None
-        return all(purse.admits(floor) for purse in purses)
+        return all(budget.admits(floor) for budget in budgets)
 
-    def refusal(self, request: LeaseRequest, outlook: Outlook) -> Refusal:
-        """Why there is no money for this wish, whose outlook is `over`."""
-        known = [quote for quote in outlook.quotes.values() if quote is not None]
+    def refusal(self, request: LeaseRequest, budget_check: BudgetCheck) -> Refusal:
+        """Why there is no money for this request, whose budget_check is `over`."""
+        known = [quote for quote in budget_check.quotes.values() if quote is not None]
         if known:
             error = ErrorInfo(type=BudgetSpent.type, message=self._words(request))
         else:
-            reason = f"unknown price under a budget: {', '.join(outlook.quotes)}"
+            reason = f"unknown price under a budget: {', '.join(budget_check.quotes)}"
             error = ErrorInfo(type=NoModelLeft.type, message=f"no model is left: {reason}")
         return Refusal(request_id=request.request_id, run_id=request.run_id, error=error)
 
@@ -137,16 +137,16 @@ class Budgets:
         return self._ledger.settle(settlement.attempt_id, settlement.cost_usd, maybe_paid=maybe_paid)
 
     def _greet(self, request: LeaseRequest) -> None:
-        """A run that nobody has opened is opened by its first wish."""
+        """A run that nobody has opened is opened by its first request."""
         if not self._ledger.knows(request.run_id):
             self._ledger.open_run(request.run_id, request.budget_usd)
 
     def _words(self, request: LeaseRequest) -> str:
         """Which budget is spent, and what its owner can do."""
-        purse = min(self._ledger.purses(request.run_id), key=lambda one: one.left)
-        further = "pays for no further call" if purse.spent else "pays for no call"
+        budget = min(self._ledger.budgets(request.run_id), key=lambda one: one.left)
+        further = "pays for no further call" if budget.spent else "pays for no call"
         state = further if request.stretch else "leaves too little for this call"
-        used = f"of {dollars(purse.cap)} {state}: {dollars(purse.spent)} is spent"
-        if self._ledger.is_day(purse):
+        used = f"of {dollars(budget.cap)} {state}: {dollars(budget.spent)} is spent"
+        if self._ledger.is_day(budget):
             return f"the day's budget {used} (AI3_BUDGET_DAY_USD); a new day begins at 00:00 UTC"
         return f"the budget {used}; start a new run with a larger one"

@@ -54,8 +54,8 @@ class Quote(NamedTuple):
 _UNKNOWN = Quote(0.0, 0.0, 0.0)
 
 
-class Means(NamedTuple):
-    """What its budgets allow a wish at one moment."""
+class Affordable(NamedTuple):
+    """What its budgets allow a lease request at one moment."""
 
     allowed: frozenset[str]
     """The models that it may go to, now or after a settlement; empty when it is over budget."""
@@ -63,7 +63,7 @@ class Means(NamedTuple):
     """Those of them whose call may begin now."""
 
 
-class Purse:
+class Budget:
     """One budget.
 
     Args:
@@ -121,7 +121,7 @@ class _Reserved(NamedTuple):
     """A call in flight."""
 
     quote: Quote
-    purses: tuple[Purse, ...]
+    budgets: tuple[Budget, ...]
     owner: str
     day: date
 
@@ -139,11 +139,11 @@ class Ledger:
     def __init__(self, today: Callable[[], date], day_cap: float | None = None) -> None:
         self._today = today
         self._day_cap = day_cap
-        self._runs: dict[str, Purse] = {}
+        self._runs: dict[str, Budget] = {}
         self._owners: dict[str, str] = {}
         self._reserved: dict[str, _Reserved] = {}
         self._day = today()
-        self._day_purse = Purse(day_cap) if day_cap is not None else None
+        self._day_budget = Budget(day_cap) if day_cap is not None else None
         self._by_owner: dict[str, float] = defaultdict(float)
 
     def open_run(self, run_id: str, cap: float | None, *, owner: str = "", spent: float = 0.0) -> None:
@@ -157,7 +157,7 @@ class Ledger:
         """
         self._owners[run_id] = owner
         if cap is not None:
-            self._runs[run_id] = Purse(cap, spent)
+            self._runs[run_id] = Budget(cap, spent)
 
     def close_run(self, run_id: str) -> None:
         """It has ended. Its calls in flight still count for the day."""
@@ -168,8 +168,8 @@ class Ledger:
         """Something was spent today, before this ledger began."""
         self._turn_page()
         self._by_owner[owner] += usd
-        if self._day_purse is not None:
-            self._day_purse.spent += usd
+        if self._day_budget is not None:
+            self._day_budget.spent += usd
 
     def spent_today(self, owner: str) -> float:
         """US dollars that this owner's runs have spent since 00:00 UTC; calls in flight do not count yet."""
@@ -180,19 +180,19 @@ class Ledger:
         """Whether the run is open."""
         return run_id in self._owners
 
-    def purses(self, run_id: str) -> tuple[Purse, ...]:
+    def budgets(self, run_id: str) -> tuple[Budget, ...]:
         """The budgets that the run's calls are under: its own first, then the day's."""
-        own, day = self._runs.get(run_id), self._day_purse
+        own, day = self._runs.get(run_id), self._day_budget
         if day is None:
             return () if own is None else (own,)
         self._turn_page()
         return (day,) if own is None else (own, day)
 
-    def is_day(self, purse: Purse) -> bool:
+    def is_day(self, budget: Budget) -> bool:
         """Whether it is the day's budget, not a run's."""
-        return purse is self._day_purse
+        return budget is self._day_budget
 
-    def weigh(self, run_id: str, quotes: Mapping[str, Quote], *, stretch: bool = True) -> Means:
+    def weigh(self, run_id: str, quotes: Mapping[str, Quote], *, stretch: bool = True) -> Affordable:
         """What the budgets of a run allow.
 
         Args:
@@ -200,26 +200,26 @@ class Ledger:
             quotes: what the call costs, by each model that could be asked.
             stretch: whether the last of a budget may go to a call that is expected to cost more.
         """
-        purses = self.purses(run_id)
-        payable = {name: quote for name, quote in quotes.items() if all(purse.affords(quote) for purse in purses)}
-        ready = {name for name, quote in payable.items() if all(purse.admits(quote) for purse in purses)}
-        suiting = {name for name, quote in payable.items() if all(purse.suits(quote) for purse in purses)}
+        budgets = self.budgets(run_id)
+        payable = {name: quote for name, quote in quotes.items() if all(budget.affords(quote) for budget in budgets)}
+        ready = {name for name, quote in payable.items() if all(budget.admits(quote) for budget in budgets)}
+        suiting = {name for name, quote in payable.items() if all(budget.suits(quote) for budget in budgets)}
         if suiting:
-            return Means(frozenset(suiting), frozenset(ready & suiting))
+            return Affordable(frozenset(suiting), frozenset(ready & suiting))
         if ready and stretch:
             cheapest = frozenset({min(ready, key=lambda name: (payable[name].expected, name))})
-            return Means(cheapest, cheapest)
-        waits = any(not purse.idle for purse in purses)
-        return Means(frozenset(payable) if waits else frozenset(), frozenset())
+            return Affordable(cheapest, cheapest)
+        waits = any(not budget.idle for budget in budgets)
+        return Affordable(frozenset(payable) if waits else frozenset(), frozenset())
 
     def reserve(self, attempt_id: str, run_id: str, quote: Quote | None) -> None:
         """A call begins: its most is held until it is settled, nothing where its price is unknown."""
         self._turn_page()
         held = quote or _UNKNOWN
-        purses = self.purses(run_id)
-        for purse in purses:
-            purse.hold(held)
-        self._reserved[attempt_id] = _Reserved(held, purses, self._owners.get(run_id, ""), self._day)
+        budgets = self.budgets(run_id)
+        for budget in budgets:
+            budget.hold(held)
+        self._reserved[attempt_id] = _Reserved(held, budgets, self._owners.get(run_id, ""), self._day)
 
     def settle(self, attempt_id: str, cost: float | None, *, maybe_paid: bool) -> bool:
         """It has ended: what it cost takes the place of what it held.
@@ -235,12 +235,12 @@ class Ledger:
         reserved = self._reserved.pop(attempt_id)
         unknown = reserved.quote.most if maybe_paid else 0.0
         paid = unknown if cost is None else cost
-        for purse in reserved.purses:
-            purse.release(reserved.quote, paid)
+        for budget in reserved.budgets:
+            budget.release(reserved.quote, paid)
         self._turn_page()
         if reserved.day == self._day:
             self._by_owner[reserved.owner] += paid
-        return bool(reserved.purses)
+        return bool(reserved.budgets)
 
     def _turn_page(self) -> None:
         """At midnight UTC a new day begins with nothing spent."""
@@ -248,4 +248,4 @@ class Ledger:
             self._day = today
             self._by_owner.clear()
             if self._day_cap is not None:
-                self._day_purse = Purse(self._day_cap)
+                self._day_budget = Budget(self._day_cap)

@@ -40,7 +40,7 @@ class _Run(Generic[T]):
     """Which entry of the heap speaks for the run, by what is wanted."""
 
 
-class Line(Generic[T]):
+class FairQueue(Generic[T]):
     """Runs are served in turn. There is a heap of runs for each set of models that somebody waits for.
 
     A run whose next one was found not to be ready leaves its heap until it is looked at again, so that a

@@ -10,7 +10,7 @@ from ai3ray.domain.call import Role
 from ai3ray.domain.lease import LeaseRequest
 from ai3ray.domain.request import RunClass
 from ai3ray.pool.budget.ledger import Quote
-from ai3ray.pool.queue.fair_queue import Line
+from ai3ray.pool.queue.fair_queue import FairQueue
 
 ENDING: frozenset[Role] = frozenset({"judge", "repair", "assemble"})
 """What a call of these roles works on has begun already."""
@@ -20,11 +20,11 @@ BATCH_TURN = 10
 
 @dataclass
 class Waiter:
-    """One wish and the models that may still answer it."""
+    """One request and the models that may still answer it."""
 
     request: LeaseRequest
     models: frozenset[str]
-    able: frozenset[str] = frozenset()
+    eligible: frozenset[str] = frozenset()
     """Those that could, if money were no matter; only where there is a budget."""
     floor: Quote | None = None
     """The least that such a call costs; None where there is no budget."""
@@ -37,17 +37,17 @@ class Waiter:
         return self.request.role in ENDING
 
 
-class WaitingRoom:
+class LeaseQueue:
     """`interactive` before `batch`; the runs of a class in turn; first come, first served within a run.
 
     Within a run, calls that end what has begun go first: answers are committed, and what depends on them
-    begins, while other tasks still wait for their first call. While wishes of both classes wait, each tenth
+    begins, while other tasks still wait for their first call. While requests of both classes wait, each tenth
     permit goes to `batch` all the same.
     """
 
     def __init__(self) -> None:
         self._waiting: dict[str, Waiter] = {}
-        self._lines: dict[RunClass, Line[Waiter]] = {run_class: Line() for run_class in get_args(RunClass)}
+        self._lines: dict[RunClass, FairQueue[Waiter]] = {run_class: FairQueue() for run_class in get_args(RunClass)}
         self._batch_waits = 0
 
     def __len__(self) -> int:
@@ -57,7 +57,7 @@ class WaitingRoom:
         return iter(tuple(self._waiting.values()))
 
     def add(self, waiter: Waiter) -> None:
-        """Let a wish wait behind the others of its run."""
+        """Let a lease request wait behind the others of its run."""
         request = waiter.request
         self._waiting[request.request_id] = waiter
         line = self._lines[request.run_class]
@@ -87,24 +87,29 @@ class WaitingRoom:
         return [waiter for line in self._lines.values() for waiter in line.of_run(run_id)]
 
     def renew(self, waiter: Waiter, again: Waiter) -> None:
-        """Things have changed for a wish; it keeps its place.
+        """Things have changed for a lease request; it keeps its place.
 
         Args:
-            waiter: the wish as it waits.
+            waiter: the request as it waits.
             again: the same, as things are now.
         """
         request = waiter.request
         if again.models != waiter.models:
             line = self._lines[request.run_class]
             line.move(request.run_id, request.request_id, waiter.models, again.models, first=waiter.ending)
-        waiter.models, waiter.able, waiter.floor, waiter.unpaid = again.models, again.able, again.floor, again.unpaid
+        waiter.models, waiter.eligible, waiter.floor, waiter.unpaid = (
+            again.models,
+            again.eligible,
+            again.floor,
+            again.unpaid,
+        )
 
     def next(self, models: Set[str], ready: Callable[[Waiter], bool]) -> Waiter | None:
-        """Take out the next wish that can be served; its run goes to the end of the line.
+        """Take out the next request that can be served; its run goes to the end of the line.
 
         Args:
             models: those that can be called now.
-            ready: whether nothing else is against a wish. Where it says no, the wish is not looked at again
+            ready: whether nothing else is against a lease request. Where it says no, the request is not looked at again
                 before `look_again`.
         """
         first, last = self._lines["interactive"], self._lines["batch"]

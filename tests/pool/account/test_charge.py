@@ -24,10 +24,10 @@ def test_a_busy_provider_is_passed_over_with_the_reason_and_the_chosen_one_stand
 def test_a_wish_waits_only_while_nobody_can_serve_it(world):
     here = world({"a": 1, "b": 1})
     first, _ = here.take(), here.take()
-    wish = here.wish()
-    assert here.pool.lease(wish) is None
+    request = here.request()
+    assert here.pool.lease(request) is None
     (grant,) = here.succeed(first).grants
-    assert (grant.request_id, grant.model) == (wish.request_id, "a/m1")
+    assert (grant.request_id, grant.model) == (request.request_id, "a/m1")
 
 
 def test_a_run_has_no_more_calls_in_flight_than_it_may(world):
@@ -53,13 +53,13 @@ def test_a_run_at_its_limit_does_not_hold_up_the_others(world):
 def test_runs_are_served_in_turn_and_each_in_its_own_order(world):
     here = world({"a": 1})
     lease = here.take("r0")
-    wishes = [here.wish(run) for run in ("r1", "r1", "r1", "r2", "r2", "r3")]
-    assert [here.pool.lease(wish) for wish in wishes] == [None] * 6
+    requests = [here.request(run) for run in ("r1", "r1", "r1", "r2", "r2", "r3")]
+    assert [here.pool.lease(request) for request in requests] == [None] * 6
     served = []
-    for _ in wishes:
+    for _ in requests:
         (lease,) = here.succeed(lease).grants
         served.append((lease.run_id, lease.request_id))
-    ids = [wish.request_id for wish in wishes]
+    ids = [request.request_id for request in requests]
     assert served == [
         ("r1", ids[0]),
         ("r2", ids[3]),
@@ -97,7 +97,7 @@ def test_a_wish_that_can_be_served_is_not_held_up_by_one_that_cannot(world):
 def test_a_withdrawn_wish_gets_nothing_and_its_place_goes_to_the_next(world):
     here = world({"a": 1})
     lease = here.take()
-    gone, stays = here.wish(), here.wish()
+    gone, stays = here.request(), here.request()
     assert here.pool.lease(gone) is None
     assert here.pool.lease(stays) is None
     assert here.pool.withdraw([gone.request_id, "never heard of"]) == ()
@@ -130,13 +130,13 @@ def test_an_old_token_or_an_unknown_lease_is_refused_and_changes_nothing(world):
 def test_a_lease_that_runs_out_gives_its_permit_to_the_next_and_fences_off_the_late_result(world):
     here = world({"a": 1})
     lost = here.take()
-    wish = here.wish()
-    assert here.pool.lease(wish) is None
+    request = here.request()
+    assert here.pool.lease(request) is None
     assert here.pool.next_expiry() == LEASE_S
     here.now += LEASE_S
     expired, settled = here.pool.expire()
     assert expired == (lost.attempt_id,)
-    assert [grant.request_id for grant in settled.grants] == [wish.request_id]
+    assert [grant.request_id for grant in settled.grants] == [request.request_id]
     assert not here.succeed(lost).accepted
     assert here.pool.leases() == settled.grants
 
@@ -170,7 +170,7 @@ def test_raised_limits_serve_who_waits_and_lowered_ones_let_calls_end(world):
 def test_within_a_run_a_judge_goes_before_the_first_call_of_another_task(world):
     pool = world({"a": 1})
     held = pool.take()
-    first, judge = pool.wish(role="task"), pool.wish(role="judge")
+    first, judge = pool.request(role="task"), pool.request(role="judge")
     assert pool.pool.lease(first) is None
     assert pool.pool.lease(judge) is None
     (granted,) = pool.succeed(held).grants

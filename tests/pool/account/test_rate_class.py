@@ -5,8 +5,8 @@ import pytest
 from ai3ray.domain.call import RateHeaders, RateWindow, Usage
 from ai3ray.domain.lease import Lease, LeaseRequest, Settlement
 from ai3ray.pool.account.charge import Charge, admission_of, begun, ended
-from ai3ray.pool.account.rate_class import JITTER, RETURN_S, Lane, lane_of
-from ai3ray.pool.account.rate_limits import Allowance
+from ai3ray.pool.account.rate_class import JITTER, RETURN_S, RateClass, rate_class_of
+from ai3ray.pool.account.rate_limits import RateLimits
 from ai3ray.registry.cards import ModelCard
 from ai3ray.settings.model import ProviderSettings
 
@@ -25,8 +25,8 @@ def end(pool, lease: Lease, rate: RateHeaders | None = None, usage: Usage | None
     )
 
 
-def grants_within(pool, seconds: float, wishes: int) -> int:
-    for _ in range(wishes):
+def grants_within(pool, seconds: float, requests: int) -> int:
+    for _ in range(requests):
         pool.lease()
     return sum(isinstance(answer, Lease) for answer in pool.wait(seconds))
 
@@ -38,7 +38,7 @@ def test_a_limit_that_nobody_configured_is_learned_from_a_reply(world):
     pool = world({"a": 1000}, rates={"start": 1000})
     end(pool, pool.take(), told(60, limit=600))
     assert pool.lease() is None
-    assert grants_within(pool, 59.95, wishes=1000) == 599  # ten a second
+    assert grants_within(pool, 59.95, requests=1000) == 599  # ten a second
 
 
 def test_what_is_left_is_the_least_of_what_was_told_and_what_was_counted(world):
@@ -60,7 +60,7 @@ def test_a_lowered_and_a_raised_limit_are_followed(world):
     pool.wait(60)  # the bucket is out of debt
     lease = pool.take()
     end(pool, lease, told(0, limit=60))
-    slow = grants_within(pool, 60, wishes=200)
+    slow = grants_within(pool, 60, requests=200)
     lease = pool.pool.leases()[-1]
     end(pool, lease, told(0, limit=600))
     fast = sum(isinstance(answer, Lease) for answer in pool.wait(12))
@@ -88,7 +88,7 @@ def test_a_failed_call_tells_its_limits_too(world):
 def test_a_configured_rate_holds_whatever_the_provider_allows(world):
     pool = world({"a": 1000}, rates={"start": 1000, "rpm": 60})
     end(pool, pool.take(), told(5999, limit=6000))
-    assert grants_within(pool, 9.9, wishes=100) == 9
+    assert grants_within(pool, 9.9, requests=100) == 9
 
 
 @pytest.mark.parametrize(("remaining", "goes"), [(5500, True), (4900, False)])
@@ -180,15 +180,15 @@ def test_xai_is_never_sent_more_in_a_second_than_a_sixtieth_of_its_minute(world)
 
 def test_refusals_teach_caution_and_answers_take_it_away():
     """Calls arrive less evenly than they are sent: how much less is found out."""
-    allowance, seconds = Allowance("paced"), []
+    rate_limits, seconds = RateLimits("paced"), []
     for refusals, answers in ((1, 1), (1, 1), (1, 1), (9, 1), (0, 5000)):
         for _ in range(refusals):
-            allowance.refused()
+            rate_limits.refused()
         for _ in range(answers):
-            allowance.hear(told(10, limit=600), 0.0)
+            rate_limits.hear(told(10, limit=600), 0.0)
         for _ in range(10):
-            allowance.reserve(Charge(0, 0, 0), 0.0)
-        seconds.append(round(allowance.wakes_at(0.0), 2))
+            rate_limits.reserve(Charge(0, 0, 0), 0.0)
+        seconds.append(round(rate_limits.wakes_at(0.0), 2))
     assert seconds == [1.01, 1.02, 1.04, 1.08, 1.01]
 
 
@@ -206,7 +206,7 @@ def test_expected_output_is_what_answers_have_had_lately(world):
 
 
 @pytest.mark.parametrize(
-    ("wire", "model", "own", "lane"),
+    ("wire", "model", "own", "rate_class"),
     [
         ("anthropic", "claude-opus-5-5", None, "opus"),
         ("anthropic", "claude-opus-4-8", None, "opus"),
@@ -217,9 +217,9 @@ def test_expected_output_is_what_answers_have_had_lately(world):
         ("openai", "gpt-6.1-sol", "sol", "sol"),
     ],
 )
-def test_the_class_of_a_model(wire, model, own, lane):
+def test_the_class_of_a_model(wire, model, own, rate_class):
     card = ModelCard(provider="p", id=model, limit_class=own)
-    assert lane_of(card, ProviderSettings(wire=wire)) == lane
+    assert rate_class_of(card, ProviderSettings(wire=wire)) == rate_class
 
 
 def test_a_429_holds_back_its_class_and_leaves_the_others_alone(world):
@@ -254,21 +254,21 @@ def test_after_a_pause_capacity_returns_little_by_little(world):
 
 def test_a_pause_is_longer_by_chance_but_not_by_much():
     for chance in (0.0, 0.5, 1.0):
-        lane = Lane("real", jitter=lambda chance=chance: chance)
-        lane.strike(10.0, 9.0, 5.0, permits=10)
-        assert lane.held_back(10.0 + 5.0 * (1 + JITTER * chance) - 0.001)
-        assert not lane.held_back(10.0 + 5.0 * (1 + JITTER * chance) + 0.001)
+        rate_class = RateClass("real", jitter=lambda chance=chance: chance)
+        rate_class.strike(10.0, 9.0, 5.0, permits=10)
+        assert rate_class.held_back(10.0 + 5.0 * (1 + JITTER * chance) - 0.001)
+        assert not rate_class.held_back(10.0 + 5.0 * (1 + JITTER * chance) + 0.001)
 
 
 def test_a_success_of_a_call_that_began_before_the_pause_does_not_make_the_next_one_small():
-    lane = Lane("real", jitter=float)
+    rate_class = RateClass("real", jitter=float)
     for at in (0.0, 100.0, 200.0):
-        lane.strike(at, at - 0.5, None, permits=10)
-        lane.answered(None, began=at - 1.0)
-    assert lane.held_back(203.9)
-    lane.answered(None, began=201.0)
-    lane.strike(300.0, 299.0, None, permits=10)
-    assert lane.held_back(301.1) is None
+        rate_class.strike(at, at - 0.5, None, permits=10)
+        rate_class.answered(None, began=at - 1.0)
+    assert rate_class.held_back(203.9)
+    rate_class.answered(None, began=201.0)
+    rate_class.strike(300.0, 299.0, None, permits=10)
+    assert rate_class.held_back(301.1) is None
 
 
 def test_the_snapshot_shows_the_limit_of_the_moment_and_the_configured_one(world):

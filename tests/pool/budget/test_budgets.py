@@ -14,7 +14,7 @@ MOST = 0.002 + 0.02
 
 
 def cost(pool_world, lease, dollars, output_tokens=500):
-    """The call ends with this bill. Returns what waiting wishes get."""
+    """The call ends with this bill. Returns what waiting requests get."""
     usage = Usage(input_tokens=1000, output_tokens=output_tokens)
     done = Settlement(attempt_id=lease.attempt_id, token=lease.token, status="succeeded", usage=usage, cost_usd=dollars)
     return pool_world.pool.settle(done).grants
@@ -93,8 +93,8 @@ def test_a_decision_names_the_models_that_the_budget_rules_out(tmp_path):
     )
     from ai3ray.domain.lease import LeaseRequest
 
-    wish = LeaseRequest(request_id="w", run_id="r", tier="frontier", input_tokens=1000, budget_usd=0.002)
-    lease = pool.lease(wish)
+    request = LeaseRequest(request_id="w", run_id="r", tier="frontier", input_tokens=1000, budget_usd=0.002)
+    lease = pool.lease(request)
     assert lease.model == "anthropic/claude-haiku-5-5"
     excluded = {candidate.model: candidate.excluded for candidate in lease.candidates}
     assert excluded["anthropic/claude-opus-5-5"] == "over budget: about $0.016"
@@ -120,11 +120,11 @@ def test_the_days_budget_refuses_runs_that_have_none_of_their_own(priced):
     here.settings = here.settings.model_copy(update={"budget_day_usd": 0.01})
     pool = ProviderPool(here.registry, here.settings, ("a",), clock=lambda: here.now, new_id=lambda: "att_1")
     pool.budgets.add("ann", 0.0098)
-    refusal = pool.lease(here.wish(**SIZE))
+    refusal = pool.lease(here.request(**SIZE))
     assert refusal.error.type == "budget"
     assert "the day's budget of $0.01 pays for no further call: $0.0098 is spent" in refusal.error.message
     assert pool.budgets.spent_today("ann") == 0.0098
-    unknown = pool.lease(here.wish(models=("a/brand-new",)))
+    unknown = pool.lease(here.request(models=("a/brand-new",)))
     assert unknown.error.message == "no model is left: unknown price under a budget: a/brand-new"
 
 

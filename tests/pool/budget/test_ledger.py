@@ -8,7 +8,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from ai3ray.pool.budget.ledger import SLACK_USD, Ledger, Means, Quote
+from ai3ray.pool.budget.ledger import SLACK_USD, Affordable, Ledger, Quote
 from tests.bench import bench_money
 
 CHEAP, DEAR = Quote(0.001, 0.01, 0.04), Quote(0.01, 0.1, 0.4)
@@ -31,8 +31,8 @@ def ledger(cap: float | None = None, *, day: float | None = None, spent: float =
     return made
 
 
-def names(means: Means) -> tuple[set[str], set[str]]:
-    return set(means.allowed), set(means.ready)
+def names(affordable: Affordable) -> tuple[set[str], set[str]]:
+    return set(affordable.allowed), set(affordable.ready)
 
 
 def test_every_model_that_is_expected_to_fit_may_be_called():
@@ -87,14 +87,14 @@ def test_a_model_that_costs_nothing_is_never_over_budget():
 
 def test_an_unknown_bill_counts_with_the_most_that_the_call_can_have_cost():
     book = ledger(1.0)
-    (purse,) = book.purses("run")
+    (budget,) = book.budgets("run")
     for attempt in ("lost", "refused", "known"):
         book.reserve(attempt, "run", DEAR)
     book.settle("refused", None, maybe_paid=False)
-    assert purse.spent == 0.0
+    assert budget.spent == 0.0
     book.settle("known", 0.03, maybe_paid=True)
     book.settle("lost", None, maybe_paid=True)
-    assert purse.spent == pytest.approx(0.43)
+    assert budget.spent == pytest.approx(0.43)
     assert book.spent_today("ann") == pytest.approx(0.43)
 
 
@@ -134,12 +134,12 @@ def test_a_new_day_begins_with_nothing_spent_and_late_bills_belong_to_the_day_of
     assert names(book.weigh("run", {"dear": DEAR})) == ({"dear"}, {"dear"})
     book.settle("overnight", 0.4, maybe_paid=False)
     assert book.spent_today("ann") == 0.0
-    assert [purse.spent for purse in book.purses("run")] == [0.0]
+    assert [budget.spent for budget in book.budgets("run")] == [0.0]
 
 
 def test_without_a_cap_spending_is_counted_and_limits_nobody():
     book = ledger()
-    assert book.purses("run") == ()
+    assert book.budgets("run") == ()
     book.reserve("a", "run", DEAR)
     assert book.settle("a", 0.3, maybe_paid=False) is False
     assert book.spent_today("ann") == 0.3
@@ -168,16 +168,16 @@ class LedgerMachine(RuleBasedStateMachine):
         stretch=st.booleans(),
     )
     def ask(self, run: str, quotes: dict[str, Quote], stretch: bool) -> None:
-        means = self.book.weigh(run, quotes, stretch=stretch)
-        assert means.ready <= means.allowed <= quotes.keys()
-        purses = self.book.purses(run)
-        left = min(purse.left for purse in purses)
-        if not means.allowed and stretch:
+        affordable = self.book.weigh(run, quotes, stretch=stretch)
+        assert affordable.ready <= affordable.allowed <= quotes.keys()
+        budgets = self.book.budgets(run)
+        left = min(budget.left for budget in budgets)
+        if not affordable.allowed and stretch:
             assert min(quote.least for quote in quotes.values()) > left, "it would have fitted"
-        if not means.ready and means.allowed:
-            assert any(not purse.idle for purse in purses), "nobody will ever free what it waits for"
-        if means.ready:
-            model = min(means.ready)
+        if not affordable.ready and affordable.allowed:
+            assert any(not budget.idle for budget in budgets), "nobody will ever free what it waits for"
+        if affordable.ready:
+            model = min(affordable.ready)
             self.made += 1
             self.book.reserve(f"att{self.made}", run, quotes[model])
             self.flying[f"att{self.made}"] = (run, quotes[model])
@@ -193,13 +193,13 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def no_budget_is_exceeded_by_more_than_one_reservation_even_if_all_in_flight_cost_their_most(self) -> None:
         for run in self.caps:
-            for purse in self.book.purses(run):
-                assert purse.spent + purse.held <= purse.cap + self.greatest + SLACK_USD
+            for budget in self.book.budgets(run):
+                assert budget.spent + budget.held <= budget.cap + self.greatest + SLACK_USD
 
     @invariant()
     def what_is_held_is_what_is_in_flight(self) -> None:
         for run in self.caps:
-            own = self.book.purses(run)[0]
+            own = self.book.budgets(run)[0]
             assert own.held == pytest.approx(sum(quote.most for name, quote in self.flying.values() if name == run))
 
 

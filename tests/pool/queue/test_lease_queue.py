@@ -4,8 +4,8 @@ from collections import Counter
 from random import Random
 
 from ai3ray.domain.lease import LeaseRequest
-from ai3ray.pool.queue.fair_queue import Line
-from ai3ray.pool.queue.lease_queue import BATCH_TURN, Waiter, WaitingRoom
+from ai3ray.pool.queue.fair_queue import FairQueue
+from ai3ray.pool.queue.lease_queue import BATCH_TURN, LeaseQueue, Waiter
 
 A, B, AB = frozenset("a"), frozenset("b"), frozenset("ab")
 
@@ -14,13 +14,13 @@ def always(_: object) -> bool:
     return True
 
 
-def wait(room: WaitingRoom, key: str, run: str, models: frozenset[str] = A, **fields: object) -> Waiter:
+def wait(room: LeaseQueue, key: str, run: str, models: frozenset[str] = A, **fields: object) -> Waiter:
     waiter = Waiter(LeaseRequest(request_id=key, run_id=run, **fields), models)
     room.add(waiter)
     return waiter
 
 
-def served(room: WaitingRoom, models: frozenset[str] = A, most: int = 100) -> list[str]:
+def served(room: LeaseQueue, models: frozenset[str] = A, most: int = 100) -> list[str]:
     order = []
     while len(order) < most and (waiter := room.next(models, always)) is not None:
         order.append(waiter.request.request_id)
@@ -28,7 +28,7 @@ def served(room: WaitingRoom, models: frozenset[str] = A, most: int = 100) -> li
 
 
 def test_batch_goes_last_but_gets_each_tenth_permit_while_interactive_never_ends():
-    room = WaitingRoom()
+    room = LeaseQueue()
     for number in range(200):
         wait(room, f"i{number}", f"r{number % 3}")
         wait(room, f"b{number}", "batch", run_class="batch")
@@ -38,7 +38,7 @@ def test_batch_goes_last_but_gets_each_tenth_permit_while_interactive_never_ends
 
 
 def test_batch_saves_up_no_turns_while_nothing_of_it_waits():
-    room = WaitingRoom()
+    room = LeaseQueue()
     for number in range(30):
         wait(room, f"i{number}", "r")
     assert served(room, most=25) == [f"i{number}" for number in range(25)]
@@ -47,7 +47,7 @@ def test_batch_saves_up_no_turns_while_nothing_of_it_waits():
 
 
 def test_a_run_is_not_looked_at_again_before_it_is_said_to_have_changed():
-    room = WaitingRoom()
+    room = LeaseQueue()
     for key, run in (("w1", "r1"), ("w2", "r1"), ("w3", "r2")):
         wait(room, key, run)
     asked: list[str] = []
@@ -66,7 +66,7 @@ def test_a_run_is_not_looked_at_again_before_it_is_said_to_have_changed():
 
 
 def test_a_run_keeps_its_turn_when_what_it_wants_cannot_be_had():
-    room = WaitingRoom()
+    room = LeaseQueue()
     for key, run, models in (("w1", "r1", A), ("w2", "r2", B), ("w3", "r3", AB)):
         wait(room, key, run, models)
     assert served(room, B, most=1) == ["w2"]
@@ -74,7 +74,7 @@ def test_a_run_keeps_its_turn_when_what_it_wants_cannot_be_had():
 
 
 def test_a_wish_whose_models_change_keeps_its_place():
-    room = WaitingRoom()
+    room = LeaseQueue()
     early, late = wait(room, "w1", "r1", B), wait(room, "w2", "r1", A)
     room.renew(early, Waiter(early.request, A))
     assert served(room) == ["w1", "w2"]
@@ -82,14 +82,14 @@ def test_a_wish_whose_models_change_keeps_its_place():
 
 
 def test_what_ends_something_goes_first_whatever_models_it_wants():
-    room = WaitingRoom()
+    room = LeaseQueue()
     wait(room, "task", "r1", A)
     wait(room, "judge", "r1", B, role="judge")
     assert served(room, AB) == ["judge", "task"]
 
 
 def test_a_withdrawn_wish_and_a_dropped_run_leave_no_trace():
-    room = WaitingRoom()
+    room = LeaseQueue()
     for number in range(100):
         wait(room, f"w{number}", f"r{number % 2}", A if number % 4 else B)
     for number in range(0, 100, 2):
@@ -103,7 +103,7 @@ def test_a_withdrawn_wish_and_a_dropped_run_leave_no_trace():
 def test_finding_the_next_one_asks_as_few_among_thousands_as_among_ten():
     """Everybody's run is at its limit but one: each of them is asked once, and then no more."""
     for runs in (10, 3000):
-        line: Line[str] = Line()
+        line: FairQueue[str] = FairQueue()
         for number in range(runs):
             line.add(f"r{number}", f"w{number}", A, f"r{number}", first=False)
         asked = 0
@@ -122,7 +122,7 @@ def test_finding_the_next_one_asks_as_few_among_thousands_as_among_ten():
 
 
 def test_a_heap_does_not_grow_with_what_came_and_went():
-    line: Line[str] = Line()
+    line: FairQueue[str] = FairQueue()
     line.add("stays", "stays", A, "stays", first=False)
     for number in range(10_000):
         line.add("goes", f"w{number}", A, "", first=False)
@@ -133,7 +133,7 @@ def test_a_heap_does_not_grow_with_what_came_and_went():
 def test_it_serves_in_the_order_of_a_plain_list_whatever_happens():
     """Against the rule written down naively: runs in turn, within a run by arrival, ending calls first."""
     random = Random(5)
-    room, turns, plain, number = WaitingRoom(), [], {}, 0
+    room, turns, plain, number = LeaseQueue(), [], {}, 0
     for _ in range(3000):
         what = random.random()
         if what < 0.5:
@@ -154,10 +154,10 @@ def test_it_serves_in_the_order_of_a_plain_list_whatever_happens():
             models = random.choice([A, B, AB])
             expected = None
             for run in turns:
-                able = [key for key, (of, want, _) in plain.items() if of == run and want & models]
-                if able:
-                    ending = [key for key in able if plain[key][2] == "judge"]
-                    expected = (ending or able)[0]
+                eligible = [key for key, (of, want, _) in plain.items() if of == run and want & models]
+                if eligible:
+                    ending = [key for key in eligible if plain[key][2] == "judge"]
+                    expected = (ending or eligible)[0]
                     break
             waiter = room.next(models, always)
             assert (waiter.request.request_id if waiter else None) == expected
