@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from ai3ray.version import __version__
+
 if TYPE_CHECKING:
     from ai3ray.api import arun, plan, run, stream
     from ai3ray.client.client import Client
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
         SettingsError,
         UsageError,
     )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Ai3Error",

@@ -23,7 +23,7 @@ def app() -> typer.Typer:
 def _version(wanted: bool) -> None:
     if not wanted:
         return
-    from ai3ray import __version__
+    from ai3ray.version import __version__
 
     from .streams import emit
 

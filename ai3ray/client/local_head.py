@@ -19,12 +19,13 @@ from typing import Any
 
 from pydantic import ConfigDict, ValidationError
 
-from ai3ray import __version__, locations
+from ai3ray import locations
 from ai3ray.client.client import Client
 from ai3ray.domain.frozen import Frozen
 from ai3ray.errors import HeadUnavailable, ServerRefused
 from ai3ray.settings.fingerprint import settings_fingerprint
 from ai3ray.settings.model import Settings
+from ai3ray.version import __version__
 
 SETTINGS_VARIABLE = "AI3_HEAD_SETTINGS"
 NOTE, LOCK, LOG = "head.json", "head.lock", "head.log"

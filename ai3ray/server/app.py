@@ -15,7 +15,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ai3ray import __version__
 from ai3ray.domain.listings import Accepted, Table
 from ai3ray.domain.request import RunRequest, parse_request
 from ai3ray.errors import Ai3Error, HeadUnavailable, RequestError
@@ -28,6 +27,7 @@ from ai3ray.server.engine_gate import EngineGate
 from ai3ray.server.error_replies import answer, on_ai3_error, on_crash, on_disconnect, on_http_error
 from ai3ray.server.event_stream import event_stream, follow
 from ai3ray.server.openai.chat import OpenAiEndpoints
+from ai3ray.version import __version__
 
 PING_S = 15.0
 MAX_ROWS = 10_000

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from ai3ray import __version__
 from ai3ray.domain.access import Scope
 from ai3ray.domain.events import Stats
 from ai3ray.domain.frozen import Frozen
@@ -18,6 +17,7 @@ from ai3ray.domain.plan import TaskGraph
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult
 from ai3ray.server.openai.chat_request import ChatRequest
+from ai3ray.version import __version__
 
 Method = Literal["get", "post"]
 Statuses = tuple[int, ...]

@@ -13,12 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ai3ray import __version__
 from ai3ray.client.head_paths import Place
 from ai3ray.client.local_head import LOCK, NOTE, HeadAddress, answers, read_note
 from ai3ray.domain.events import utc_now
 from ai3ray.errors import HeadUnavailable
 from ai3ray.server.unix_socket import listen
+from ai3ray.version import __version__
 
 from .processes import kill_orphaned_group
 

@@ -1,0 +1,3 @@
+"""The version of ai3ray, in a module of its own so that every layer can import it."""
+
+__version__ = "0.1.0"
