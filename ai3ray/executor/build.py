@@ -53,7 +53,7 @@ async def build_core(settings: Settings, env: Mapping[str, str]) -> Core:
     journal = await DuckDBJournal.open(settings.journal_path)
     await close_ended_runs(journal)
     for owner, usd in await journal.spent_on(registry.today()):
-        pool.budgets.add(owner, usd)
+        pool.budgets.add_spent(owner, usd)
     await _recall(journal, pool)
     return Core(settings, registry, configured, journal=journal, pool=pool)
 

@@ -336,7 +336,7 @@ class Core:
                 task = state.tasks[event.task_id or ""]
                 if task.model is not None:
                     kind = cast("Kind", task.kind)
-                    self._pool.judged(task.model, kind, passed=event.verdict.passed, score=event.verdict.score)
+                    self._pool.record_verdict(task.model, kind, passed=event.verdict.passed, score=event.verdict.score)
 
     def _check_epoch(self, run_id: str, epoch: int | None) -> None:
         """Raises StaleEpoch for a writer, or an asker, that works for an owner of the past."""

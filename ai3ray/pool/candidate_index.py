@@ -16,7 +16,7 @@ from ai3ray.domain.lease import LeaseRequest, Refusal
 from ai3ray.errors import NoModelLeft, UnknownModel
 from ai3ray.pool.account.account import Account
 from ai3ray.pool.account.backoff import Backoff
-from ai3ray.pool.views import why_none
+from ai3ray.pool.views import no_model_message
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry
 from ai3ray.router.candidates import CandidateSet, cache_key, candidate_set, exclusion
@@ -75,10 +75,10 @@ class CandidateIndex:
         self._known: Conditions | None = None
         self._callable: frozenset[str] | None = None
         for card in self._cards:
-            self._enlist(card)
+            self._register(card)
 
     @property
-    def passed(self) -> tuple[ModelCard, ...]:
+    def passed_through(self) -> tuple[ModelCard, ...]:
         """Models that were asked for by name and are in no registry."""
         return tuple(self._passed.values())
 
@@ -138,7 +138,7 @@ class CandidateIndex:
         if failures:
             error = max(failures, key=lambda failure: failure[0])[1]
         else:
-            error = ErrorInfo(type=NoModelLeft.type, message=why_none(request, priced_models, conditions))
+            error = ErrorInfo(type=NoModelLeft.type, message=no_model_message(request, priced_models, conditions))
         return Refusal(request_id=request.request_id, run_id=request.run_id, error=error)
 
     def card(self, name: str) -> ModelCard | None:
@@ -158,11 +158,11 @@ class CandidateIndex:
             load[name] = account.limiter.load
             if account.failure is not None and account.out:
                 out[name] = f"out: {account.failure.message}"
-            elif (why := account.held_back(now)) is not None:
+            elif (why := account.pause_reason(now)) is not None:
                 paused[name] = why
             else:
                 for rate_class in account.rate_classes.values():
-                    if rate_class.told and (why := rate_class.held_back(now)) is not None:
+                    if rate_class.told and (why := rate_class.pause_reason(now)) is not None:
                         paused.update((model, why) for model in rate_class.models)
         for model, hold in self._holds.items():
             if now < hold.until:
@@ -181,7 +181,7 @@ class CandidateIndex:
                 self._candidate_sets.clear()
             sifted = candidate_set(request, self._priced_models_for(request), conditions.today)
             eligible = EligibleModels.of(
-                priced.card for priced in sifted.priced_models if priced.name not in sifted.misfits
+                priced.card for priced in sifted.priced_models if priced.name not in sifted.mismatches
             )
             known = self._candidate_sets[key] = (sifted, eligible)
         return known
@@ -200,20 +200,20 @@ class CandidateIndex:
         """All models but unnamed demos, and those that only this request names."""
         if not request.models:
             return tuple(priced for priced in self._priced_models if priced.name in self._unnamed)
-        passed = (self._pass(name) for name in request.models if name not in self._names)
-        return (*self._priced_models, *(PricedModel.of(card) for card in passed if card is not None))
+        passed_through = (self._passed_through_card(name) for name in request.models if name not in self._names)
+        return (*self._priced_models, *(PricedModel.of(card) for card in passed_through if card is not None))
 
-    def _pass(self, name: str) -> ModelCard | None:
+    def _passed_through_card(self, name: str) -> ModelCard | None:
         """The blank card of a passed-through model; None when its provider cannot be called."""
         if name not in self._passed and name.partition("/")[0] in self._accounts:
             with suppress(UnknownModel):
                 card = self._registry.card(name)
                 if card.name == name:
                     self._passed[name] = card
-                    self._enlist(card)
+                    self._register(card)
         return self._passed.get(name)
 
-    def _enlist(self, card: ModelCard) -> None:
+    def _register(self, card: ModelCard) -> None:
         """A model belongs to its account, and to a class of it."""
         self._accounts[card.provider].rate_class(card)
         self._by_account[card.provider] |= {card.name}

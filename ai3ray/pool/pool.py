@@ -15,7 +15,7 @@ from ai3ray.domain.listings import ModelView
 from ai3ray.domain.plan import Kind
 from ai3ray.pool.account.account import Account
 from ai3ray.pool.account.backoff import Backoff
-from ai3ray.pool.account.charge import Charge, begun, ended
+from ai3ray.pool.account.charge import Charge, final_charge, initial_charge
 from ai3ray.pool.account.rate_class import RateClass
 from ai3ray.pool.budget.budgets import BudgetCheck, Budgets
 from ai3ray.pool.candidate_index import CandidateIndex
@@ -32,7 +32,7 @@ LEASE_S = 660.0
 """Seconds after which a permit is taken back: the longest a call may last, and a minute."""
 
 
-class _Held(NamedTuple):
+class _OpenLease(NamedTuple):
     """A lease that has not been settled."""
 
     lease: Lease
@@ -80,23 +80,23 @@ class ProviderPool:
         self._index = CandidateIndex(registry, self._accounts, self._router, self._holds)
         self.budgets = Budgets(registry, settings.budget_day_usd)
         """What the runs may spend, and what they have spent."""
-        self._leases: dict[str, _Held] = {}
+        self._leases: dict[str, _OpenLease] = {}
         self._tokens = count(1)
         self._queue = LeaseQueue()
         self._runs: set[str] = set()
         self._in_flight: Counter[str] = Counter()
         self._warned: set[tuple[str, str]] = set()
         self._wake_at: float | None = None
-        self._stale = False
-        self._paid: set[str] = set()
-        self._short: set[str] = set()
+        self._providers_changed = False
+        self._settled_runs: set[str] = set()
+        self._unfunded_runs: set[str] = set()
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────
 
     def lease(self, request: LeaseRequest) -> Lease | Refusal | None:
         """The right to make one call; None when the request has to wait, and is answered by a later method."""
         now = self._clock()
-        self._greet(request.run_id, now)
+        self._open_run(request.run_id, now)
         if self._queue and self._wake_at is not None and now >= self._wake_at:
             return self._wait(request, now)  # others came first; `next_expiry` is due at once
         return self._decide(request, now)
@@ -109,13 +109,13 @@ class ProviderPool:
         """Forget requests that wait; those granted already are not touched. Returns what others get instead."""
         for request_id in request_ids:
             self._queue.remove(request_id)
-        return self._pump(self._clock())
+        return self._serve_waiting(self._clock())
 
     def drop_run(self, run_id: str) -> None:
         """The run has ended: its requests are forgotten. Its leases stay until they are settled."""
         self._queue.remove_run(run_id)
         self._runs.discard(run_id)
-        self._short.discard(run_id)
+        self._unfunded_runs.discard(run_id)
         self.budgets.close_run(run_id)
         self._warned = {known for known in self._warned if known[1] != run_id}
 
@@ -128,7 +128,7 @@ class ProviderPool:
             return Settled(accepted=False)
         now = self._clock()
         warning = self._close(held, settlement, now)
-        return Settled(accepted=True, grants=self._pump(now), warnings=(warning,) if warning else ())
+        return Settled(accepted=True, grants=self._serve_waiting(now), warnings=(warning,) if warning else ())
 
     def expire(self) -> tuple[tuple[str, ...], Settled]:
         """Take back the permits of leases that ran out, and serve who can be served by now.
@@ -143,7 +143,7 @@ class ProviderPool:
         for held in expired:
             lease = held.lease
             self._close(held, Settlement(attempt_id=lease.attempt_id, token=lease.token, status="lost"), now)
-        return tuple(held.lease.attempt_id for held in expired), Settled(accepted=True, grants=self._pump(now))
+        return tuple(held.lease.attempt_id for held in expired), Settled(accepted=True, grants=self._serve_waiting(now))
 
     def next_expiry(self) -> float | None:
         """Seconds until `expire` has something to do; None while it has not."""
@@ -161,7 +161,7 @@ class ProviderPool:
 
     def views(self) -> list[ModelView]:
         """Every model of the registry with its live telemetry."""
-        return model_views(self._registry, self._index.passed, self._accounts, self._router.live)
+        return model_views(self._registry, self._index.passed_through, self._accounts, self._router.live)
 
     def snapshot(self) -> PoolSnapshot:
         """How things stand, provider by provider."""
@@ -181,10 +181,10 @@ class ProviderPool:
             kinds: of the view `model_kind_stats`, by column name.
             latest: the models of the latest calls, oldest first.
         """
-        self._router.recall_calls(rows, self._index.card, latest)
-        self._router.recall_answers(kinds, self._index.card)
+        self._router.load_call_stats(rows, self._index.card, latest)
+        self._router.load_verdict_stats(kinds, self._index.card)
 
-    def judged(self, model: str, kind: Kind, *, passed: bool, score: float) -> None:
+    def record_verdict(self, model: str, kind: Kind, *, passed: bool, score: float) -> None:
         """An answer was verified; the router learns what its author is worth at this kind of work.
 
         Args:
@@ -195,7 +195,7 @@ class ProviderPool:
         """
         card = self._index.card(model)
         if card is not None:
-            self._router.judged(kind, card, passed=passed, score=score)
+            self._router.record_verdict(kind, card, passed=passed, score=score)
 
     def set_limits(self, settings: Settings) -> tuple[Lease | Refusal, ...]:
         """Put other limits into force; calls above a lower one end in their own time."""
@@ -203,32 +203,32 @@ class ProviderPool:
         for account in self._accounts.values():
             account.configure(settings, now)
         self._index.changed()
-        return self._pump(now)
+        return self._serve_waiting(now)
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 
-    def _greet(self, run_id: str, now: float) -> None:
+    def _open_run(self, run_id: str, now: float) -> None:
         """A new run has every provider that is out probed once: its owner may have mended it."""
         if run_id in self._runs:
             return
         self._runs.add(run_id)
-        reopened = [account.new_run() for account in self._accounts.values()]
+        reopened = [account.allow_probe() for account in self._accounts.values()]
         self._index.changed()
         if any(reopened) and self._queue:
-            self._stale, self._wake_at = True, now
+            self._providers_changed, self._wake_at = True, now
 
     def _decide(self, request: LeaseRequest, now: float) -> Lease | Refusal | None:
         """Take the best model that can be called now; failing that, wait; failing that, refuse."""
         unpaid = False
         if self._in_flight[request.run_id] < request.run_limit and self._index.callable(now):
             budget_check = self._budget_check(request, now)
-            ranking = self._index.ranked(request, now, budget_check.barred if budget_check else None)
+            ranking = self._index.ranked(request, now, budget_check.exclusions if budget_check else None)
             if ranking.best is not None:
                 if budget_check is None or ranking.best.name in budget_check.affordable.ready:
                     return self._grant(request, ranking, ranking.best, now)
                 # What it wants is held for calls in flight. Until one of them is settled nobody of its run is asked.
                 unpaid = True
-                self._short.add(request.run_id)
+                self._unfunded_runs.add(request.run_id)
         return self._wait(request, now, unpaid=unpaid)
 
     def _grant(self, request: LeaseRequest, ranking: Ranking, best: PricedModel, now: float) -> Lease:
@@ -247,12 +247,12 @@ class ProviderPool:
         )
         rate_class = account.rate_class(best.card)
         cap = min(request.max_output_tokens, best.card.max_output)
-        charge = begun(account.admission, request, cap, rate_class.usual_output)
+        charge = initial_charge(account.admission, request, cap, rate_class.usual_output)
         account.rates.reserve(charge, now)
         rate_class.take(charge, now)
-        self._leases[lease.attempt_id] = _Held(lease, now, account.take(), rate_class, charge)
+        self._leases[lease.attempt_id] = _OpenLease(lease, now, account.take(), rate_class, charge)
         self._in_flight[request.run_id] += 1
-        self._router.began(best)
+        self._router.call_began(best)
         self._index.changed()
         return lease
 
@@ -269,7 +269,7 @@ class ProviderPool:
 
     def _budget_check(self, request: LeaseRequest, now: float) -> BudgetCheck | None:
         """What the request may be spent on; None when it is under no budget."""
-        if not self.budgets.limits(request):
+        if not self.budgets.applies_to(request):
             return None
         return self.budgets.budget_check(request, self._index.eligible(request, now).cards)
 
@@ -281,15 +281,17 @@ class ProviderPool:
         budget_check = self.budgets.budget_check(request, cards)
         if budget_check is None:
             return Waiter(request, eligible)
-        if budget_check.over:
+        if budget_check.exceeded:
             return self.budgets.refusal(request, budget_check)
         return Waiter(
             request, budget_check.affordable.allowed, eligible, budget_check.floor, unpaid=budget_check.blocked
         )
 
-    def _pump(self, now: float) -> tuple[Lease | Refusal, ...]:
+    def _serve_waiting(self, now: float) -> tuple[Lease | Refusal, ...]:
         """Serve waiting requests until none of them can be."""
-        answers: list[Lease | Refusal] = list(self._review(now)) if self._stale or self._paid else []
+        answers: list[Lease | Refusal] = (
+            list(self._recheck_waiting(now)) if self._providers_changed or self._settled_runs else []
+        )
         while self._queue and (waiter := self._queue.next(self._index.callable(now), self._ready)) is not None:
             answer = self._decide(waiter.request, now)
             if answer is not None:
@@ -299,22 +301,27 @@ class ProviderPool:
 
     def _next_change(self, now: float) -> float | None:
         """When time alone lets something be called that cannot be now."""
-        due = [account.wakes_at(now) for account in self._accounts.values()]
+        due = [account.resumes_at(now) for account in self._accounts.values()]
         due += [hold.until for hold in self._holds.values() if hold.until > now]
         first = min(due, default=inf)
         return first if first < inf else None
 
     def _ready(self, waiter: Waiter) -> bool:
         request = waiter.request
-        if waiter.unpaid or request.run_id in self._short:
+        if waiter.unpaid or request.run_id in self._unfunded_runs:
             return False
         return self._in_flight[request.run_id] < request.run_limit
 
-    def _review(self, now: float) -> list[Refusal]:
+    def _recheck_waiting(self, now: float) -> list[Refusal]:
         """Refuse the requests with nothing left to wait for: providers went out or came back, or money was spent."""
-        stale, self._stale, paid, self._paid = self._stale, False, self._paid, set()
+        stale, self._providers_changed, paid, self._settled_runs = (
+            self._providers_changed,
+            False,
+            self._settled_runs,
+            set(),
+        )
         anybody = stale or self.budgets.by_day
-        self._short = set() if anybody else self._short - paid
+        self._unfunded_runs = set() if anybody else self._unfunded_runs - paid
         refusals = []
         for waiter in self._queue if anybody else [waiter for run_id in paid for waiter in self._queue.of_run(run_id)]:
             again = self._renewed(waiter, now, stale=stale)
@@ -322,14 +329,14 @@ class ProviderPool:
                 self._queue.remove(waiter.request.request_id)
                 refusals.append(again)
             elif again is not waiter:
-                self._queue.renew(waiter, again)
+                self._queue.update(waiter, again)
         for run_id in (None,) if anybody else paid:
-            self._queue.look_again(run_id)
+            self._queue.recheck(run_id)
         return refusals
 
     def _renewed(self, waiter: Waiter, now: float, *, stale: bool) -> Waiter | Refusal:
         """The same request as things are now; `stale` when providers went out or came back."""
-        payable = None if waiter.floor is None else self.budgets.allows(waiter.request.run_id, waiter.floor)
+        payable = None if waiter.floor is None else self.budgets.can_pay(waiter.request.run_id, waiter.floor)
         if stale or (waiter.floor is not None and payable is None):
             return self._prospects(waiter.request, now)
         if payable is None:
@@ -337,7 +344,7 @@ class ProviderPool:
         # Whether it really can be paid is decided when it is served.
         return replace(waiter, models=waiter.eligible, unpaid=not payable)
 
-    def _close(self, held: _Held, settlement: Settlement, now: float) -> Warned | None:
+    def _close(self, held: _OpenLease, settlement: Settlement, now: float) -> Warned | None:
         """A leased call has ended: take everything back, learn, and say when its provider is out."""
         lease = held.lease
         account = self._accounts[lease.provider]
@@ -347,20 +354,20 @@ class ProviderPool:
         if not self._in_flight[lease.run_id]:
             del self._in_flight[lease.run_id]
         if self.budgets.settle(settlement):
-            self._paid.add(lease.run_id)
-        self._queue.look_again(lease.run_id)
-        final = ended(account.admission, held.charge, settlement.usage)
+            self._settled_runs.add(lease.run_id)
+        self._queue.recheck(lease.run_id)
+        final = final_charge(account.admission, held.charge, settlement.usage)
         account.rates.correct(held.charge, final, now)
         held.rate_class.settle(held.charge, final, now)
         self._learn(held, settlement, account, now)
-        account.give_back(probe=held.probe)
+        account.release(probe=held.probe)
         self._index.changed()
-        self._stale = self._stale or (account.out, account.failure is None) != before
+        self._providers_changed = self._providers_changed or (account.out, account.failure is None) != before
         if account.failure is None or account.failure != settlement.error:
             return None
         return self._warning(account, lease.run_id)
 
-    def _learn(self, held: _Held, settlement: Settlement, account: Account, now: float) -> None:
+    def _learn(self, held: _OpenLease, settlement: Settlement, account: Account, now: float) -> None:
         model = held.lease.model
         success: bool | None = None
         if settlement.status == "succeeded":
@@ -373,11 +380,11 @@ class ProviderPool:
             success = False if fault.counts_against_model else None
             account.failed(fault, settlement.error, now, held.began, settlement.retry_after_s)
             if fault.freeze or (settlement.retry_after_s is not None and fault.breaker != "out"):
-                held.rate_class.strike(now, held.began, settlement.retry_after_s, account.limiter.limit)
+                held.rate_class.pause(now, held.began, settlement.retry_after_s, account.limiter.limit)
             if fault.retry_same and not fault.freeze:
-                self._holds.setdefault(model, Backoff(base_s=0.25, cap_s=8.0)).strike(now, held.began)
+                self._holds.setdefault(model, Backoff(base_s=0.25, cap_s=8.0)).extend(now, held.began)
         held.rate_class.hear(settlement.rate, now, held.began)
-        self._router.ended(
+        self._router.call_ended(
             model,
             success=success,
             seconds=settlement.seconds,

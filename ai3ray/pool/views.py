@@ -12,7 +12,7 @@ from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry
 from ai3ray.router.candidates import exclusion
 from ai3ray.router.conditions import Conditions, PricedModel
-from ai3ray.telemetry.live_stats import LiveBook
+from ai3ray.telemetry.live_stats import LiveStats
 
 
 class ProviderView(Frozen):
@@ -46,7 +46,7 @@ def provider_views(accounts: Mapping[str, Account], now: float, waiting: Mapping
     return tuple(
         ProviderView(
             provider=name,
-            state=_out(account) or account.held_back(now) or _classes_held_back(account, now) or "ready",
+            state=_out(account) or account.pause_reason(now) or _class_pauses(account, now) or "ready",
             in_flight=account.limiter.in_flight,
             limit=account.limiter.limit,
             ceiling=account.limiter.ceiling,
@@ -58,15 +58,17 @@ def provider_views(accounts: Mapping[str, Account], now: float, waiting: Mapping
 
 def model_views(
     registry: Registry,
-    passed: Iterable[ModelCard],
+    passed_through: Iterable[ModelCard],
     accounts: Mapping[str, Account],
-    live: LiveBook,
+    live: LiveStats,
 ) -> list[ModelView]:
     """One row per model of the registry, and per model that was passed through."""
-    return [_model_view(registry, card, accounts.get(card.provider), live) for card in (*registry.cards(), *passed)]
+    return [
+        _model_view(registry, card, accounts.get(card.provider), live) for card in (*registry.cards(), *passed_through)
+    ]
 
 
-def why_none(request: LeaseRequest, priced_models: Sequence[PricedModel], conditions: Conditions) -> str:
+def no_model_message(request: LeaseRequest, priced_models: Sequence[PricedModel], conditions: Conditions) -> str:
     """Why no model is left for a lease request, in one line: each reason with its models."""
     reasons: dict[str, list[str]] = {}
     for priced in priced_models:
@@ -81,7 +83,7 @@ def why_none(request: LeaseRequest, priced_models: Sequence[PricedModel], condit
     return "no model is left: " + "; ".join(f"{reason}: {', '.join(names)}" for reason, names in reasons.items())
 
 
-def _model_view(registry: Registry, card: ModelCard, account: Account | None, live: LiveBook) -> ModelView:
+def _model_view(registry: Registry, card: ModelCard, account: Account | None, live: LiveStats) -> ModelView:
     seen = live.get(card.name)
     rates = registry.prices.list_price(card.provider, card.id)
     cost_known = seen is not None and (rates is not None or seen.cost_usd > 0)
@@ -119,9 +121,11 @@ def _out(account: Account) -> str | None:
     return f"out: {account.failure.message}" if account.failure and account.out else None
 
 
-def _classes_held_back(account: Account, now: float) -> str | None:
+def _class_pauses(account: Account, now: float) -> str | None:
     """Why some of its models cannot be called at this moment; all of them, where no class is named."""
     held = {
-        name: why for name, rate_class in account.rate_classes.items() if (why := rate_class.held_back(now)) is not None
+        name: why
+        for name, rate_class in account.rate_classes.items()
+        if (why := rate_class.pause_reason(now)) is not None
     }
     return "; ".join(f"{name}: {why}" if name else why for name, why in held.items()) or None

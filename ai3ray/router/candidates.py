@@ -20,7 +20,7 @@ class CandidateSet:
 
     priced_models: tuple[PricedModel, ...]
     """The models."""
-    misfits: Mapping[str, str]
+    mismatches: Mapping[str, str]
     """Why some are no candidates, by name; of the others their provider and the prompt's length decide."""
     narrowest: int
     """The smallest window of the others, in tokens: a call that fits into it fits into all."""
@@ -36,14 +36,14 @@ class CandidateSet:
     """Each one's place, by name."""
 
     @classmethod
-    def of(cls, priced_models: Iterable[PricedModel], misfits: Mapping[str, str]) -> CandidateSet:
+    def of(cls, priced_models: Iterable[PricedModel], mismatches: Mapping[str, str]) -> CandidateSet:
         """The field of these models."""
         priced_models = tuple(priced_models)
         return cls(
             priced_models=priced_models,
-            misfits=misfits,
+            mismatches=mismatches,
             narrowest=min(
-                (priced.card.context for priced in priced_models if priced.name not in misfits),
+                (priced.card.context for priced in priced_models if priced.name not in mismatches),
                 default=0,
             ),
             names=tuple(priced.name for priced in priced_models),
@@ -62,13 +62,15 @@ def cache_key(request: LeaseRequest, today: date) -> tuple[object, ...]:
 def candidate_set(request: LeaseRequest, priced_models: Iterable[PricedModel], today: date) -> CandidateSet:
     """Who may take a lease request, whatever the moment is like."""
     priced_models = tuple(priced_models)
-    reasons = ((priced.name, misfit(request, priced, today)) for priced in priced_models)
+    reasons = ((priced.name, mismatch(request, priced, today)) for priced in priced_models)
     return CandidateSet.of(priced_models, {name: reason for name, reason in reasons if reason is not None})
 
 
 def exclusion(request: LeaseRequest, priced: PricedModel, conditions: Conditions) -> str | None:
     """Why this model is no candidate for this request however long one waits; None when it is one."""
-    return misfit(request, priced, conditions.today) or too_long(request, priced) or conditions.out.get(priced.provider)
+    return (
+        mismatch(request, priced, conditions.today) or too_long(request, priced) or conditions.out.get(priced.provider)
+    )
 
 
 def pause(priced: PricedModel, conditions: Conditions) -> str | None:
@@ -77,7 +79,7 @@ def pause(priced: PricedModel, conditions: Conditions) -> str | None:
     return (paused.get(priced.provider) or paused.get(priced.name)) if paused else None
 
 
-def misfit(request: LeaseRequest, priced: PricedModel, today: date) -> str | None:
+def mismatch(request: LeaseRequest, priced: PricedModel, today: date) -> str | None:
     """Why no request of this form goes to this model: what the asker said, and what the card says against it."""
     if request.models and priced.name not in request.models:
         return "not among the models asked for"

@@ -13,13 +13,13 @@ from ai3ray.telemetry.decay import ChangeDetector, DecayClock, DecayingSum, Deca
 
 UNKNOWN_QUALITY = 0.5
 """Where a card says nothing."""
-_EDGE = 0.02
+_PRIOR_MARGIN = 0.02
 """A prior never claims to be surer than this of an answer's being good, or bad."""
 _KIND_ANSWERS = 2.0
 """Answers of a kind after which half of what they tell of the kind's difficulty holds for every model."""
-_FARTHEST = 2.5
+_MAX_DEVIATIONS = 2.5
 """Standard deviations that one answer counts for in noticing a change: two good ones in a hundred are none."""
-_DOUBTED = 2.0
+_WEIGHT_AFTER_CHANGE = 2.0
 """Answers that evidence still counts for when a change has put it in doubt."""
 
 
@@ -66,11 +66,11 @@ class Posterior:
         self._clock = clock
         self._evidence = evidence
         self._memory = DecayRate(evidence.answers_kept, evidence.answers_half_life_s)
-        self._pulses: dict[Kind, DecayClock] = {}
-        self._pulse = DecayClock(clock, self._memory)
+        self._decay_clocks: dict[Kind, DecayClock] = {}
+        self._decay_clock = DecayClock(clock, self._memory)
         self._records: dict[tuple[Kind, str], ChangeDetector] = {}
-        self._ease: dict[Kind, DecayingSum] = {}
-        self._talent: dict[str, DecayingSum] = {}
+        self._kind_surprise: dict[Kind, DecayingSum] = {}
+        self._model_surprise: dict[str, DecayingSum] = {}
 
     def learn(self, kind: Kind, card: ModelCard, value: float, weight: float = 1.0) -> bool:
         """An answer was judged.
@@ -85,15 +85,15 @@ class Posterior:
             whether its author has clearly changed, so that what is believed of other models has, too.
         """
         record = self._record(kind, card.name)
-        self._pulses[kind].beat()
-        self._pulse.beat()
+        self._decay_clocks[kind].tick()
+        self._decay_clock.tick()
         surprise = value - card.quality.get(kind, UNKNOWN_QUALITY)
-        talent = self._talent.setdefault(card.name, DecayingSum(self._pulse))
-        talent.add(surprise - _offset(self._ease[kind], _KIND_ANSWERS), weight)
-        self._ease[kind].add(surprise, weight)
-        if not record.watch(value, weight):
+        model_surprise = self._model_surprise.setdefault(card.name, DecayingSum(self._decay_clock))
+        model_surprise.add(surprise - _offset(self._kind_surprise[kind], _KIND_ANSWERS), weight)
+        self._kind_surprise[kind].add(surprise, weight)
+        if not record.observe(value, weight):
             return False
-        self._doubt(kind, card.name)
+        self._discount_others(kind, card.name)
         return True
 
     def belief(self, kind: Kind, card: ModelCard) -> QualityBelief:
@@ -109,27 +109,27 @@ class Posterior:
         evidence = self._evidence
         mean = (
             (UNKNOWN_QUALITY if told is None else told)
-            + _offset(self._ease.get(kind), _KIND_ANSWERS)
-            + _offset(self._talent.get(card.name), evidence.other_kinds)
+            + _offset(self._kind_surprise.get(kind), _KIND_ANSWERS)
+            + _offset(self._model_surprise.get(card.name), evidence.other_kinds)
         )
         strength = evidence.unknown_answers if told is None else evidence.card_answers
-        return min(max(mean, _EDGE), 1.0 - _EDGE), strength
+        return min(max(mean, _PRIOR_MARGIN), 1.0 - _PRIOR_MARGIN), strength
 
     def _record(self, kind: Kind, model: str) -> ChangeDetector:
-        if kind not in self._pulses:
-            self._pulses[kind] = DecayClock(self._clock, self._memory)
-            self._ease[kind] = DecayingSum(self._pulses[kind])
+        if kind not in self._decay_clocks:
+            self._decay_clocks[kind] = DecayClock(self._clock, self._memory)
+            self._kind_surprise[kind] = DecayingSum(self._decay_clocks[kind])
         if (kind, model) not in self._records:
-            self._records[kind, model] = ChangeDetector(self._pulses[kind], _variance, _FARTHEST)
+            self._records[kind, model] = ChangeDetector(self._decay_clocks[kind], _variance, _MAX_DEVIATIONS)
         return self._records[kind, model]
 
-    def _doubt(self, kind: Kind, model: str) -> None:
+    def _discount_others(self, kind: Kind, model: str) -> None:
         """A model has changed at a kind of work: it may have at others, and its rivals may be the better ones now."""
-        self._talent[model].limit(_DOUBTED)
-        self._ease[kind].limit(_DOUBTED)
+        self._model_surprise[model].limit(_WEIGHT_AFTER_CHANGE)
+        self._kind_surprise[kind].limit(_WEIGHT_AFTER_CHANGE)
         for (other_kind, other), record in self._records.items():
             if (other_kind == kind) != (other == model):
-                record.limit(_DOUBTED)
+                record.limit(_WEIGHT_AFTER_CHANGE)
 
 
 def _offset(surprise: DecayingSum | None, caution: float) -> float:

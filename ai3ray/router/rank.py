@@ -14,11 +14,11 @@ from ai3ray.router.conditions import Conditions, PricedModel
 from ai3ray.router.score import costs, loads, rounded
 from ai3ray.router.score_cache import ScoreCache, ScoreColumn
 
-_NEVER = -inf
+_EXCLUDED = -inf
 """The score of a model that cannot be called."""
 
 
-class Weighed(NamedTuple):
+class ScoredCandidates(NamedTuple):
     """All models for one request at one moment, in columns: each lease weighs all of them."""
 
     candidates: CandidateSet
@@ -44,10 +44,10 @@ class Ranking:
         reasons: why those cannot, by their places.
     """
 
-    __slots__ = ("_reasons", "_scores", "_weighed", "best")
+    __slots__ = ("_reasons", "_scored", "_scores", "best")
 
-    def __init__(self, weighed: Weighed, scores: Sequence[float], reasons: Mapping[int, str]) -> None:
-        self._weighed = weighed
+    def __init__(self, scored: ScoredCandidates, scores: Sequence[float], reasons: Mapping[int, str]) -> None:
+        self._scored = scored
         self._scores = scores
         self._reasons = reasons
         self.best = self._best()
@@ -55,20 +55,20 @@ class Ranking:
 
     def candidates(self) -> tuple[Candidate, ...]:
         """All models with their terms: the admissible ones first, best first, then the others with the reason."""
-        barred, names = self._reasons, self._weighed.candidates.names
-        shown = [self._weighed.expected[n] if n in barred else score for n, score in enumerate(self._scores)]
+        barred, names = self._reasons, self._scored.candidates.names
+        shown = [self._scored.expected[n] if n in barred else score for n, score in enumerate(self._scores)]
         order = sorted(range(len(shown)), key=lambda n: (n in barred, -shown[n], names[n]))
-        return tuple([_candidate(self._weighed, n, shown[n], barred.get(n)) for n in order])
+        return tuple([_candidate(self._scored, n, shown[n], barred.get(n)) for n in order])
 
     def __reduce__(self) -> tuple[object, ...]:
         """A choice is shown where it was made: a lease that travels to a runner takes nothing of it along."""
-        return _shown_elsewhere, ()
+        return _empty_ranking, ()
 
     def _best(self) -> PricedModel | None:
-        top = max(self._scores, default=_NEVER)
-        if top == _NEVER:
+        top = max(self._scores, default=_EXCLUDED)
+        if top == _EXCLUDED:
             return None
-        priced_models = self._weighed.candidates.priced_models
+        priced_models = self._scored.candidates.priced_models
         if self._scores.count(top) == 1:
             return priced_models[self._scores.index(top)]
         # In the order of their names, so that the same question has the same answer.
@@ -109,20 +109,20 @@ def rank(
     else:
         deviations = map(sqrt, map(add, answers.variances, calls.variances))
         scores = list(map(add, expected, map(mul, draw(len(expected)), deviations)))
-    reasons = _barred(request, candidates, conditions)
+    reasons = _exclusions(request, candidates, conditions)
     for place in reasons:
-        scores[place] = _NEVER
-    return Ranking(Weighed(candidates, answers, calls, cheap, idle, expected), scores, reasons)
+        scores[place] = _EXCLUDED
+    return Ranking(ScoredCandidates(candidates, answers, calls, cheap, idle, expected), scores, reasons)
 
 
-def _barred(request: LeaseRequest, candidates: CandidateSet, conditions: Conditions) -> dict[int, str]:
+def _exclusions(request: LeaseRequest, candidates: CandidateSet, conditions: Conditions) -> dict[int, str]:
     """Why some models cannot be called, by their places."""
-    misfits, shut = candidates.misfits, {**conditions.paused, **conditions.out}
+    mismatches, shut = candidates.mismatches, {**conditions.paused, **conditions.out}
     tight = request.input_tokens + request.max_output_tokens > candidates.narrowest
-    if not misfits and not shut and not tight:
+    if not mismatches and not shut and not tight:
         return {}
     reasons = (
-        misfits.get(priced.name)
+        mismatches.get(priced.name)
         or shut.get(priced.provider)
         or shut.get(priced.name)
         or (tight and too_long(request, priced))
@@ -131,21 +131,21 @@ def _barred(request: LeaseRequest, candidates: CandidateSet, conditions: Conditi
     return {place: reason for place, reason in enumerate(reasons) if reason}
 
 
-def _candidate(weighed: Weighed, place: int, total: float, excluded: str | None) -> Candidate:
-    sampled = rounded(total - weighed.expected[place])
+def _candidate(scored: ScoredCandidates, place: int, total: float, excluded: str | None) -> Candidate:
+    sampled = rounded(total - scored.expected[place])
     terms = {
-        **weighed.answers.parts[place].terms,
-        **weighed.calls.parts[place].terms,
-        "cost": weighed.costs[place],
-        "load": weighed.loads[place],
+        **scored.answers.parts[place].terms,
+        **scored.calls.parts[place].terms,
+        "cost": scored.costs[place],
+        "load": scored.loads[place],
         "sampled": sampled,
     }
-    return Candidate(weighed.candidates.names[place], rounded(total), terms, excluded)
+    return Candidate(scored.candidates.names[place], rounded(total), terms, excluded)
 
 
 _NONE = ScoreColumn((), (), ())
-_NOBODY = Weighed(CandidateSet.of((), {}), _NONE, _NONE, (), (), ())
+_NO_CANDIDATES = ScoredCandidates(CandidateSet.of((), {}), _NONE, _NONE, (), (), ())
 
 
-def _shown_elsewhere() -> Ranking:
-    return Ranking(_NOBODY, (), {})
+def _empty_ranking() -> Ranking:
+    return Ranking(_NO_CANDIDATES, (), {})

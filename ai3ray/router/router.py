@@ -20,7 +20,7 @@ from ai3ray.router.tuning import load_tuning
 from ai3ray.router.weights import load_weights
 from ai3ray.settings.model import Settings
 from ai3ray.telemetry.decay import DecayRate
-from ai3ray.telemetry.live_stats import WARM, LiveBook
+from ai3ray.telemetry.live_stats import WARM_START_CALLS, LiveStats
 
 
 class Router:
@@ -38,7 +38,7 @@ class Router:
     def __init__(self, settings: Settings, clock: Callable[[], float], rng: Random | None = None) -> None:
         weights, tuning = load_weights(settings), load_tuning(settings)
         evidence = tuning.evidence
-        self.live = LiveBook(clock, DecayRate(evidence.calls_kept, evidence.calls_half_life_s))
+        self.live = LiveStats(clock, DecayRate(evidence.calls_kept, evidence.calls_half_life_s))
         """What has been seen of the models' calls."""
         self._posterior = Posterior(clock, evidence)
         self._scores = ScoreCache(weights, self.live, self._posterior)
@@ -57,19 +57,19 @@ class Router:
 
     # ── learning ─────────────────────────────────────────────────────────────────────────────────
 
-    def began(self, priced: PricedModel) -> None:
+    def call_began(self, priced: PricedModel) -> None:
         """A call of this model is under way."""
-        self.live.began(priced.name, priced.card.tier)
+        self.live.call_began(priced.name, priced.card.tier)
 
-    def ended(
+    def call_ended(
         self, model: str, *, success: bool | None, seconds: float, cost_usd: float | None, usage: Usage | None
     ) -> None:
         """A call has ended; see `LiveStats.end`."""
-        self.live.ended(model, success=success, seconds=seconds, cost_usd=cost_usd, usage=usage)
+        self.live.call_ended(model, success=success, seconds=seconds, cost_usd=cost_usd, usage=usage)
         if success is not None:
-            self._scores.hear_call(model)
+            self._scores.call_ended(model)
 
-    def judged(self, kind: Kind, card: ModelCard, *, passed: bool, score: float) -> None:
+    def record_verdict(self, kind: Kind, card: ModelCard, *, passed: bool, score: float) -> None:
         """An answer was verified: what it was worth counts for its author, at this kind of work.
 
         Args:
@@ -81,9 +81,9 @@ class Router:
         if self._posterior.learn(kind, card, reward(passed=passed, score=score)):
             self._scores.clear()
         else:
-            self._scores.hear_answer(kind, card.name)
+            self._scores.answer_judged(kind, card.name)
 
-    def recall_calls(
+    def load_call_stats(
         self, rows: Iterable[Mapping[str, Any]], card: Callable[[str], ModelCard | None], latest: Iterable[str] = ()
     ) -> None:
         """Begin with what the journal knows of each model's calls.
@@ -105,9 +105,9 @@ class Router:
                     input_tokens=row.get("input_tokens") or 0,
                     output_tokens=row.get("output_tokens") or 0,
                 )
-        self.live.recall(latest)
+        self.live.load_traffic(latest)
 
-    def recall_answers(self, rows: Iterable[Mapping[str, Any]], card: Callable[[str], ModelCard | None]) -> None:
+    def load_verdict_stats(self, rows: Iterable[Mapping[str, Any]], card: Callable[[str], ModelCard | None]) -> None:
         """Begin with what the journal knows of each model's answers, worth 2 * WARM of them at most.
 
         Args:
@@ -117,5 +117,5 @@ class Router:
         for row in rows:
             known = card(row["model"])
             if known is not None and row["verdicts"]:
-                weight = min(row["verdicts"], 2 * WARM)
+                weight = min(row["verdicts"], 2 * WARM_START_CALLS)
                 self._posterior.learn(row["kind"], known, row["mean_reward"], weight)

@@ -12,7 +12,7 @@ from ai3ray.router.conditions import PricedModel
 from ai3ray.router.posterior import Posterior, QualityBelief, beta
 from ai3ray.router.score import rounded
 from ai3ray.router.weights import Weights
-from ai3ray.telemetry.live_stats import PRIOR_FAILURES, PRIOR_SUCCESSES, LiveBook
+from ai3ray.telemetry.live_stats import PRIOR_FAILURES, PRIOR_SUCCESSES, LiveStats
 from ai3ray.telemetry.pace import USUAL_TOKENS, PaceBelief, usual_seconds
 
 REFRESH = 64
@@ -79,15 +79,15 @@ class ScoreCache:
         posterior: quality of their answers.
     """
 
-    def __init__(self, weights: Weights, live: LiveBook, posterior: Posterior) -> None:
+    def __init__(self, weights: Weights, live: LiveStats, posterior: Posterior) -> None:
         self.weights = weights
         """Of the score."""
         self._posterior = posterior
         self._live = live
         self._answers: dict[tuple[Kind, Tier, tuple[str, ...]], ScoreColumn] = {}
         self._calls: dict[tuple[str, ...], tuple[CandidateSet, ScoreColumn]] = {}
-        self._worth: dict[tuple[Kind, str], QualityBelief] = {}
-        self._beats = 0
+        self._beliefs: dict[tuple[Kind, str], QualityBelief] = {}
+        self._ticks = 0
         self._at = 0.0
         self._answers_at = 0.0
 
@@ -96,7 +96,7 @@ class ScoreCache:
         key = kind, tier, candidates.names
         known = self._answers.get(key)
         if known is None:
-            self._make_room(self._answers)
+            self._limit_size(self._answers)
             parts = [self._answer_part(kind, tier, priced) for priced in candidates.priced_models]
             known = self._answers[key] = ScoreColumn.of(parts)
         return known
@@ -109,19 +109,19 @@ class ScoreCache:
         self._refresh()
         known = self._calls.get(candidates.names)
         if known is None:
-            self._make_room(self._calls)
+            self._limit_size(self._calls)
             known = self._calls[candidates.names] = (
                 candidates,
                 ScoreColumn.of([self._call_part(priced) for priced in candidates.priced_models]),
             )
         return known[1]
 
-    def hear_answer(self, kind: Kind, model: str) -> None:
+    def answer_judged(self, kind: Kind, model: str) -> None:
         """An answer of this kind by this model was judged: that tells of both, and so of other models and kinds."""
         self._answers.clear()
-        self._worth = {pair: worth for pair, worth in self._worth.items() if pair[0] != kind and pair[1] != model}
+        self._beliefs = {pair: worth for pair, worth in self._beliefs.items() if pair[0] != kind and pair[1] != model}
 
-    def hear_call(self, model: str) -> None:
+    def call_ended(self, model: str) -> None:
         """A call of this model has ended."""
         part: ScorePart | None = None
         for names, (candidates, column) in self._calls.items():
@@ -134,24 +134,24 @@ class ScoreCache:
         """There is news of all models."""
         self._answers.clear()
         self._calls.clear()
-        self._worth.clear()
+        self._beliefs.clear()
 
     def _refresh(self) -> None:
-        pulse = self._live.pulse
-        now = pulse.clock()
-        if pulse.beats - self._beats < REFRESH and now - self._at < REFRESH_S:
+        decay_clock = self._live.decay_clock
+        now = decay_clock.clock()
+        if decay_clock.ticks - self._ticks < REFRESH and now - self._at < REFRESH_S:
             return
-        self._beats, self._at = pulse.beats, now
+        self._ticks, self._at = decay_clock.ticks, now
         self._calls.clear()
         if now - self._answers_at >= REFRESH_ANSWERS_S:
             self._answers_at = now
             self._answers.clear()
-            self._worth.clear()
+            self._beliefs.clear()
 
     def _answer_part(self, kind: Kind, tier: Tier, priced: PricedModel) -> ScorePart:
-        known = self._worth.get((kind, priced.name))
+        known = self._beliefs.get((kind, priced.name))
         if known is None:
-            known = self._worth[kind, priced.name] = self._posterior.belief(kind, priced.card)
+            known = self._beliefs[kind, priced.name] = self._posterior.belief(kind, priced.card)
         weights = self.weights
         fit = _TIER_FIT[_RANK[priced.card.tier] - _RANK[tier]]
         quality, suits = rounded(weights.quality * known.mean), rounded(weights.tier * fit)
@@ -161,18 +161,18 @@ class ScoreCache:
         weights = self.weights
         seen = self._live.get(priced.name)
         sure = beta(*seen.outcomes()) if seen is not None else _UNSEEN
-        fast = _speed(self._live.pace(priced.name, priced.card.tier))
+        fast = _latency_belief(self._live.pace(priced.name, priced.card.tier))
         success, latency = rounded(weights.success * sure.mean), rounded(weights.latency * fast.mean)
         variance = (weights.success * sure.deviation) ** 2 + (weights.latency * fast.deviation) ** 2
         return ScorePart({"success": success, "latency": latency}, success + latency, variance)
 
     @staticmethod
-    def _make_room(columns: dict[Any, Any]) -> None:
+    def _limit_size(columns: dict[Any, Any]) -> None:
         if len(columns) >= MOST_COLUMNS:
             columns.clear()
 
 
-def _speed(pace: PaceBelief) -> QualityBelief:
+def _latency_belief(pace: PaceBelief) -> QualityBelief:
     """The latency term of an ordinary answer: 1 at _FASTEST_S or below, 0 at _SLOWEST_S or above."""
     expected = 1.0 - (_USUAL_DOUBLINGS + pace.doublings) / _DOUBLINGS
     return QualityBelief(min(max(expected, 0.0), 1.0), pace.deviation / _DOUBLINGS)

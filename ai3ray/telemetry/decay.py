@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-ENOUGH = 5.0
+MIN_WEIGHT = 5.0
 """Weight of observations before changes are looked for."""
 SLACK = 0.35
 """Standard deviations by which observations may lie beyond the mean without adding up."""
-TOO_FAR = 11.0
+CHANGE_THRESHOLD = 11.0
 """Sum, in standard deviations, that is a change: by chance it comes once in some two thousand observations."""
 
 
@@ -31,22 +31,22 @@ class DecayClock:
         memory: how fast.
     """
 
-    __slots__ = ("_per_beat", "_per_s", "beats", "clock")
+    __slots__ = ("_per_s", "_per_tick", "clock", "ticks")
 
     def __init__(self, clock: Callable[[], float], memory: DecayRate) -> None:
         self.clock = clock
-        self.beats = 0
+        self.ticks = 0
         """Events so far."""
-        self._per_beat = -math.log(memory.keep)
+        self._per_tick = -math.log(memory.keep)
         self._per_s = math.log(2.0) / memory.half_life_s
 
-    def beat(self) -> None:
+    def tick(self) -> None:
         """One more event."""
-        self.beats += 1
+        self.ticks += 1
 
-    def left(self, beats: int, at: float) -> float:
+    def left(self, ticks: int, at: float) -> float:
         """What is left of the weight of evidence that stood at so many beats and that time, 0 to 1."""
-        lost = (self.beats - beats) * self._per_beat + max(0.0, self.clock() - at) * self._per_s
+        lost = (self.ticks - ticks) * self._per_tick + max(0.0, self.clock() - at) * self._per_s
         return math.exp(-lost)
 
 
@@ -57,19 +57,19 @@ class DecayingSum:
         pulse: what it fades with; several sums may share one.
     """
 
-    __slots__ = ("_at", "_beats", "_pulse", "_total", "_weight")
+    __slots__ = ("_at", "_decay_clock", "_ticks", "_total", "_weight")
 
-    def __init__(self, pulse: DecayClock) -> None:
-        self._pulse = pulse
+    def __init__(self, decay_clock: DecayClock) -> None:
+        self._decay_clock = decay_clock
         self._total = 0.0
         self._weight = 0.0
-        self._beats = 0
+        self._ticks = 0
         self._at = 0.0
 
     def add(self, value: float, weight: float = 1.0) -> None:
         """One more observation."""
         left = self._left()
-        self.become(self._total * left + value * weight, self._weight * left + weight)
+        self.reset(self._total * left + value * weight, self._weight * left + weight)
 
     def sums(self) -> tuple[float, float]:
         """The weighted sum of what was observed, and the weight, as both stand now."""
@@ -80,15 +80,15 @@ class DecayingSum:
         """Let all evidence so far weigh no more than this."""
         total, weight = self.sums()
         if weight > most:
-            self.become(total * most / weight, most)
+            self.reset(total * most / weight, most)
 
-    def become(self, total: float, weight: float) -> None:
+    def reset(self, total: float, weight: float) -> None:
         """Forget all evidence so far, and stand for this instead."""
         self._total, self._weight = total, weight
-        self._beats, self._at = self._pulse.beats, self._pulse.clock()
+        self._ticks, self._at = self._decay_clock.ticks, self._decay_clock.clock()
 
     def _left(self) -> float:
-        return self._pulse.left(self._beats, self._at) if self._weight else 1.0
+        return self._decay_clock.left(self._ticks, self._at) if self._weight else 1.0
 
 
 class ChangeDetector(DecayingSum):
@@ -105,31 +105,33 @@ class ChangeDetector(DecayingSum):
             look like a change.
     """
 
-    __slots__ = ("_excursions", "_farthest", "_variance")
+    __slots__ = ("_cumulative_sums", "_max_deviations", "_variance")
 
-    def __init__(self, pulse: DecayClock, variance: Callable[[float, float], float], farthest: float) -> None:
-        super().__init__(pulse)
+    def __init__(
+        self, decay_clock: DecayClock, variance: Callable[[float, float], float], max_deviations: float
+    ) -> None:
+        super().__init__(decay_clock)
         self._variance = variance
-        self._farthest = farthest
-        self._excursions = (_Excursion(1.0), _Excursion(-1.0))
+        self._max_deviations = max_deviations
+        self._cumulative_sums = (_CumulativeSum(1.0), _CumulativeSum(-1.0))
 
-    def watch(self, value: float, weight: float = 1.0) -> bool:
+    def observe(self, value: float, weight: float = 1.0) -> bool:
         """One more observation. Returns whether there was a change; then only those since it began count on."""
         total, before = self.sums()
-        self.become(total + value * weight, before + weight)
-        if before < ENOUGH:
+        self.reset(total + value * weight, before + weight)
+        if before < MIN_WEIGHT:
             return False
         beyond = (value - total / before) / math.sqrt(self._variance(total, before))
-        beyond = min(max(beyond, -self._farthest), self._farthest)
-        for excursion in self._excursions:
-            if excursion.goes_on(beyond, value):
-                self.become(excursion.total, excursion.count)
-                self._excursions = (_Excursion(1.0), _Excursion(-1.0))
+        beyond = min(max(beyond, -self._max_deviations), self._max_deviations)
+        for cumulative_sum in self._cumulative_sums:
+            if cumulative_sum.observe(beyond, value):
+                self.reset(cumulative_sum.total, cumulative_sum.count)
+                self._cumulative_sums = (_CumulativeSum(1.0), _CumulativeSum(-1.0))
                 return True
         return False
 
 
-class _Excursion:
+class _CumulativeSum:
     """Observations on one side of the mean, since they were last on the other."""
 
     __slots__ = ("_beyond", "_sign", "count", "total")
@@ -140,7 +142,7 @@ class _Excursion:
         self.total = 0.0
         self.count = 0
 
-    def goes_on(self, beyond: float, value: float) -> bool:
+    def observe(self, beyond: float, value: float) -> bool:
         """One more observation, so many standard deviations beyond the mean. Returns whether that is too far."""
         self._beyond += self._sign * beyond - SLACK
         if self._beyond <= 0.0:
@@ -148,4 +150,4 @@ class _Excursion:
             return False
         self.total += value
         self.count += 1
-        return self._beyond > TOO_FAR
+        return self._beyond > CHANGE_THRESHOLD

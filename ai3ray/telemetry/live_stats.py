@@ -14,14 +14,14 @@ WINDOW = 64
 """Calls whose seconds are kept for the quantiles."""
 TRAFFIC = 200
 """Latest calls of all models, of which each has its share."""
-WARM = 4
+WARM_START_CALLS = 4
 """Calls that the journal's figures count for: they say how it was, not how it is."""
 PRIOR_SUCCESSES = 4.75
 PRIOR_FAILURES = 0.25
 """Before anything is seen, a model is taken to succeed in 95 of 100 calls, with the weight of five calls."""
 
 
-class LiveStats:
+class ModelStats:
     """Live figures of one model.
 
     Args:
@@ -29,9 +29,9 @@ class LiveStats:
         pace: how fast it is.
     """
 
-    def __init__(self, pulse: DecayClock, pace: ModelPace) -> None:
-        self._pulse = pulse
-        self._outcomes = DecayingSum(pulse)
+    def __init__(self, decay_clock: DecayClock, pace: ModelPace) -> None:
+        self._decay_clock = decay_clock
+        self._outcomes = DecayingSum(decay_clock)
         self.pace = pace
         """How fast it is."""
         self._seconds: deque[float] = deque(maxlen=WINDOW)
@@ -73,12 +73,12 @@ class LiveStats:
             self._priced_tokens += usage.input_tokens + usage.output_tokens if usage else 0
         if success is None:
             return
-        self._pulse.beat()
+        self._decay_clock.tick()
         self._judged += 1
         self._outcomes.add(float(success))
         if success:
             self._succeeded += 1
-            self._took(seconds, usage.output_tokens if usage else USUAL_TOKENS, 1.0)
+            self._observe_success(seconds, usage.output_tokens if usage else USUAL_TOKENS, 1.0)
 
     def warm(
         self,
@@ -100,12 +100,12 @@ class LiveStats:
             input_tokens: what they read.
             output_tokens: what they wrote.
         """
-        weight = float(min(calls, WARM))
+        weight = float(min(calls, WARM_START_CALLS))
         self._outcomes.add(success, weight)
         self._succeeded, self._judged, self.calls, self.cost_usd = round(calls * success), calls, calls, cost_usd
         self._priced_tokens = input_tokens + output_tokens if cost_usd else 0
         if p50_s is not None:
-            self._took(p50_s, round(output_tokens / calls) if output_tokens else USUAL_TOKENS, weight)
+            self._observe_success(p50_s, round(output_tokens / calls) if output_tokens else USUAL_TOKENS, weight)
 
     @property
     def success(self) -> float:
@@ -136,13 +136,13 @@ class LiveStats:
             return None
         return self._sorted[min(int(q * len(self._sorted)), len(self._sorted) - 1)]
 
-    def _took(self, seconds: float, output_tokens: int, weight: float) -> None:
+    def _observe_success(self, seconds: float, output_tokens: int, weight: float) -> None:
         self._seconds.append(seconds)
         self._sorted = None
-        self.pace.took(seconds, output_tokens, weight)
+        self.pace.observe(seconds, output_tokens, weight)
 
 
-class LiveBook(Mapping[str, LiveStats]):
+class LiveStats(Mapping[str, ModelStats]):
     """The live figures of all models, by `provider/model`. A model is in it from its first call on.
 
     Args:
@@ -152,15 +152,15 @@ class LiveBook(Mapping[str, LiveStats]):
     """
 
     def __init__(self, clock: Callable[[], float], memory: DecayRate | None = None) -> None:
-        self.pulse = DecayClock(clock, memory or DecayRate())
+        self.decay_clock = DecayClock(clock, memory or DecayRate())
         """What the evidence fades with."""
-        self._drift = Drift(self.pulse)
-        self._models: dict[str, LiveStats] = {}
+        self._drift = Drift(self.decay_clock)
+        self._models: dict[str, ModelStats] = {}
         self._latest: deque[str] = deque(maxlen=TRAFFIC)
         self._counts: Counter[str] = Counter()
         self._in_flight: dict[str, int] = {}
 
-    def __getitem__(self, model: str) -> LiveStats:
+    def __getitem__(self, model: str) -> ModelStats:
         return self._models[model]
 
     def __iter__(self) -> Iterator[str]:
@@ -169,11 +169,11 @@ class LiveBook(Mapping[str, LiveStats]):
     def __len__(self) -> int:
         return len(self._models)
 
-    def of(self, model: str, tier: Tier = "standard") -> LiveStats:
+    def of(self, model: str, tier: Tier = "standard") -> ModelStats:
         """The figures of a model, blank ones of its tier when it is new."""
         stats = self._models.get(model)
         if stats is None:
-            stats = self._models[model] = LiveStats(self.pulse, ModelPace(self.pulse, self._drift, tier))
+            stats = self._models[model] = ModelStats(self.decay_clock, ModelPace(self.decay_clock, self._drift, tier))
         return stats
 
     def pace(self, model: str, tier: Tier) -> PaceBelief:
@@ -186,14 +186,14 @@ class LiveBook(Mapping[str, LiveStats]):
         """Calls that have not ended, of each model that has any; it changes as they begin and end."""
         return self._in_flight
 
-    def began(self, model: str, tier: Tier = "standard") -> None:
+    def call_began(self, model: str, tier: Tier = "standard") -> None:
         """A call of this model is under way: it counts in the traffic."""
         stats = self.of(model, tier)
         stats.begin()
         self._in_flight[model] = stats.in_flight
-        self.called(model)
+        self.count_traffic(model)
 
-    def ended(
+    def call_ended(
         self, model: str, *, success: bool | None, seconds: float, cost_usd: float | None, usage: Usage | None
     ) -> None:
         """It has ended; see `LiveStats.end`."""
@@ -204,7 +204,7 @@ class LiveBook(Mapping[str, LiveStats]):
         else:
             self._in_flight.pop(model, None)
 
-    def called(self, model: str) -> None:
+    def count_traffic(self, model: str) -> None:
         """A call of this model counts in the traffic."""
         if len(self._latest) == TRAFFIC:
             self._counts[self._latest[0]] -= 1
@@ -215,7 +215,7 @@ class LiveBook(Mapping[str, LiveStats]):
         """The model's share of the latest TRAFFIC calls, 0 to 1; None before the first call of any."""
         return self._counts[model] / len(self._latest) if self._latest else None
 
-    def recall(self, models: Iterable[str]) -> None:
+    def load_traffic(self, models: Iterable[str]) -> None:
         """Calls of earlier days, oldest first, for the shares of the traffic."""
         for model in models:
-            self.called(model)
+            self.count_traffic(model)

@@ -18,7 +18,7 @@ _PRIOR_CALLS = 0.5
 """Calls that what is expected of a model counts for."""
 _SPREAD = 0.5
 """Standard deviation of one model's calls: 40 % slower, or faster."""
-_FARTHEST = 5.0
+_MAX_DEVIATIONS = 5.0
 """Standard deviations that one call counts for in noticing a change."""
 
 
@@ -63,16 +63,16 @@ class ModelPace:
 
     __slots__ = ("_drift", "_expected", "_seen")
 
-    def __init__(self, pulse: DecayClock, drift: Drift, tier: Tier) -> None:
+    def __init__(self, decay_clock: DecayClock, drift: Drift, tier: Tier) -> None:
         self._drift = drift
         self._expected = _TIER[tier]
-        self._seen = ChangeDetector(pulse, _variance, _FARTHEST)
+        self._seen = ChangeDetector(decay_clock, _variance, _MAX_DEVIATIONS)
 
-    def took(self, seconds: float, output_tokens: int, weight: float = 1.0) -> None:
+    def observe(self, seconds: float, output_tokens: int, weight: float = 1.0) -> None:
         """A call has succeeded after so many seconds; `weight` when it stands for several."""
         if seconds > 0:
             beyond = math.log2(seconds / usual_seconds(output_tokens)) - self._expected
-            self._seen.watch(beyond, weight)
+            self._seen.observe(beyond, weight)
             self._drift.add(beyond, weight)
 
     def belief(self) -> PaceBelief:

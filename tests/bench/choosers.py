@@ -55,9 +55,9 @@ class Routed:
         self._router = Router(settings, lambda: self._now, Random(seed))
         self._cards = [ModelCard(provider="p", id=model) for model in outcomes.models]
         prices = [Rates(input=usd, output=usd) for usd in outcomes.usd_per_mtok]
-        self._offers = [PricedModel.of(card, price) for card, price in zip(self._cards, prices, strict=True)]
+        self._priced_models = [PricedModel.of(card, price) for card, price in zip(self._cards, prices, strict=True)]
         self._index = {card.name: index for index, card in enumerate(self._cards)}
-        self._field: CandidateSet | None = None
+        self._candidates: CandidateSet | None = None
 
     def choose(self, prompt: Prompt) -> int:
         self._now += SECONDS_PER_PROMPT
@@ -68,16 +68,16 @@ class Routed:
             input_tokens=prompt.input_tokens,
             max_output_tokens=OUTPUT_TOKENS,
         )
-        self._field = self._field or candidate_set(request, self._offers, TODAY)
-        best = self._router.rank(request, self._field, Conditions(today=TODAY)).best
+        self._candidates = self._candidates or candidate_set(request, self._priced_models, TODAY)
+        best = self._router.rank(request, self._candidates, Conditions(today=TODAY)).best
         assert best is not None
-        self._router.began(best)
+        self._router.call_began(best)
         return self._index[best.name]
 
     def learn(self, prompt: Prompt, model: int, score: float) -> None:
         card = self._cards[model]
-        self._router.ended(card.name, success=True, seconds=1.0, cost_usd=None, usage=None)
-        self._router.judged(prompt.kind, card, passed=True, score=score)
+        self._router.call_ended(card.name, success=True, seconds=1.0, cost_usd=None, usage=None)
+        self._router.record_verdict(prompt.kind, card, passed=True, score=score)
 
 
 class Fixed:

@@ -58,20 +58,20 @@ def _calls(table: Mapping[str, Any], seed: int) -> list[int]:
     rng, now = Random(seed), 0.0
     router = Router(Settings(router={**table, "preset": "fast"}), lambda: now, Random(seed + 1))
     cards = [ModelCard(provider=f"p{n}", id="m", quality={"writing": 0.85}) for n in range(len(MEDIANS_S))]
-    offers = [PricedModel.of(card, Rates(input=2.0, output=10.0)) for card in cards]
+    priced_models = [PricedModel.of(card, Rates(input=2.0, output=10.0)) for card in cards]
     request = LeaseRequest(request_id="w", run_id="r", kind="writing", input_tokens=500)
-    sifted = candidate_set(request, offers, TODAY)
+    candidates = candidate_set(request, priced_models, TODAY)
     under_way: list[tuple[float, int, int, float, int]] = []
     chosen: list[int] = []
     while len(chosen) < sum(PHASES):
         if len(under_way) == IN_FLIGHT:
             now, _, model, seconds, tokens = heapq.heappop(under_way)
             usage = Usage(input_tokens=500, output_tokens=tokens)
-            router.ended(cards[model].name, success=True, seconds=seconds, cost_usd=0.01, usage=usage)
+            router.call_ended(cards[model].name, success=True, seconds=seconds, cost_usd=0.01, usage=usage)
         conditions = Conditions(today=TODAY, in_flight=router.live.in_flight)
-        best = router.rank(request, sifted, conditions).best
+        best = router.rank(request, candidates, conditions).best
         assert best is not None
-        router.began(best)
+        router.call_began(best)
         model, tokens = int(best.provider[1:]), round(_TOKENS * rng.lognormvariate(0.0, 0.4))
         slower = SLOWER if model == 0 and PHASES[0] <= len(chosen) < PHASES[0] + PHASES[1] else 1.0
         seconds = MEDIANS_S[model] * slower * (0.2 + 0.8 * tokens / _TOKENS) * rng.lognormvariate(0.0, 0.3)

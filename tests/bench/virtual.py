@@ -264,9 +264,9 @@ class PermitClient:
     def open(self, work: Work, done: Callable[[], None]) -> None:
         """See Client."""
         self._waiting.append((work, done))
-        self._pump()
+        self._serve_waiting()
 
-    def _pump(self) -> None:
+    def _serve_waiting(self) -> None:
         while self._waiting and self._busy < self._rules.limit:
             self._busy += 1
             self._try(*self._waiting.popleft(), 0)
@@ -285,7 +285,7 @@ class PermitClient:
             self._rules.clean(now, self._busy)
         self._busy -= 1
         done()
-        self._pump()
+        self._serve_waiting()
 
 
 @dataclass

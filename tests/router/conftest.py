@@ -9,7 +9,7 @@ from ai3ray.domain.call import Usage
 from ai3ray.domain.lease import LeaseRequest
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import Rates
-from ai3ray.router.candidates import candidate_set as sift
+from ai3ray.router.candidates import candidate_set
 from ai3ray.router.conditions import Conditions, PricedModel
 from ai3ray.router.draws import Draws
 from ai3ray.router.posterior import Posterior
@@ -17,7 +17,7 @@ from ai3ray.router.rank import Ranking, rank
 from ai3ray.router.score_cache import ScoreCache
 from ai3ray.router.tuning import Evidence
 from ai3ray.router.weights import Weights
-from ai3ray.telemetry.live_stats import LiveBook
+from ai3ray.telemetry.live_stats import LiveStats
 
 TODAY = date(2026, 11, 22)
 ALL = Weights(quality=1, tier=1, success=1, latency=1, cost=1, load=1)
@@ -38,15 +38,15 @@ class Question:
     weights: Weights = ALL
     conditions: dict[str, object] = field(default_factory=dict)
     prices: dict[str, Rates] = field(default_factory=dict)
-    live: LiveBook = field(default_factory=lambda: LiveBook(Clock()))
+    live: LiveStats = field(default_factory=lambda: LiveStats(Clock()))
     posterior: Posterior = field(default_factory=lambda: Posterior(Clock(), Evidence()))
 
     def choice(self, draw=None, **request: object) -> Ranking:
         request = LeaseRequest(request_id="r", run_id="run", **request)
-        offers = [PricedModel.of(one, self.prices.get(one.name)) for one in self.cards]
+        priced_models = [PricedModel.of(one, self.prices.get(one.name)) for one in self.cards]
         score_cache = ScoreCache(self.weights, self.live, self.posterior)
         conditions = Conditions(**{"today": TODAY, **self.conditions})
-        return rank(request, sift(request, offers, TODAY), conditions, score_cache, draw)
+        return rank(request, candidate_set(request, priced_models, TODAY), conditions, score_cache, draw)
 
     def ask(self, draw=None, **request: object):
         return self.choice(draw, **request).candidates()

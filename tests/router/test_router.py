@@ -28,26 +28,26 @@ class Desk:
             table["seed"] = seed
         self.router = Router(Settings(router=table), clock)
         self.cards = {name: ModelCard(provider=name, id="m", quality={"coding": 0.7}) for name in "abc"}
-        self.offers = {name: PricedModel.of(card) for name, card in self.cards.items()}
+        self.priced_models = {name: PricedModel.of(card) for name, card in self.cards.items()}
         self.conditions = Conditions(today=TODAY)
 
     def choose(self, kind: str = "coding", **conditions: object) -> str:
         request = LeaseRequest(request_id="r", run_id="run", kind=kind)
-        sifted = candidate_set(request, self.offers.values(), TODAY)
-        return self.router.rank(request, sifted, replace(self.conditions, **conditions)).best.provider
+        candidates = candidate_set(request, self.priced_models.values(), TODAY)
+        return self.router.rank(request, candidates, replace(self.conditions, **conditions)).best.provider
 
     def shares(self, count: int = 300, **request: object) -> Counter[str]:
         return Counter(self.choose(**request) for _ in range(count))
 
     def call(self, name: str, *, success: bool | None = True, seconds: float = 1.0, times: int = 1) -> None:
         for _ in range(times):
-            self.router.began(self.offers[name])
+            self.router.call_began(self.priced_models[name])
             usage = Usage(input_tokens=10, output_tokens=600)
-            self.router.ended(f"{name}/m", success=success, seconds=seconds, cost_usd=0.01, usage=usage)
+            self.router.call_ended(f"{name}/m", success=success, seconds=seconds, cost_usd=0.01, usage=usage)
 
     def judge(self, name: str, score: float, kind: str = "coding", times: int = 1) -> None:
         for _ in range(times):
-            self.router.judged(kind, self.cards[name], passed=score > 0.5, score=score)
+            self.router.record_verdict(kind, self.cards[name], passed=score > 0.5, score=score)
 
 
 @pytest.fixture
@@ -93,8 +93,8 @@ def test_one_verdict_is_heard_at_once(clock):
 
 def test_a_preview_draws_nothing(desk):
     request = LeaseRequest(request_id="r", run_id="run", kind="coding")
-    sifted = candidate_set(request, desk.offers.values(), TODAY)
-    seen = {desk.router.preview(request, sifted, desk.conditions).best.name for _ in range(50)}
+    candidates = candidate_set(request, desk.priced_models.values(), TODAY)
+    seen = {desk.router.preview(request, candidates, desk.conditions).best.name for _ in range(50)}
     assert seen == {"a/m"}
 
 
@@ -131,7 +131,7 @@ ROWS = [
 
 
 def test_it_begins_with_the_calls_that_the_journal_knows(desk):
-    desk.router.recall_calls(ROWS, {"a/m": desk.cards["a"]}.get, ["b/m"] * 3 + ["c/m"])
+    desk.router.load_call_stats(ROWS, {"a/m": desk.cards["a"]}.get, ["b/m"] * 3 + ["c/m"])
     assert desk.shares()["a"] < 30
     live = desk.router.live
     assert (live.of("a/m").calls, live.of("a/m").share, live.traffic("b/m")) == (100, 0.1, 0.75)
@@ -145,7 +145,7 @@ def test_it_begins_with_the_verdicts_that_the_journal_knows(clock):
         {"model": "gone/m", "kind": "coding", "verdicts": 9, "mean_reward": 0.1},
     ]
     cards = {card.name: card for card in desk.cards.values()}
-    desk.router.recall_answers(kinds, cards.get)
+    desk.router.load_verdict_stats(kinds, cards.get)
     assert desk.choose(kind="coding") == "c"
 
 
@@ -153,7 +153,7 @@ def test_a_warm_start_does_not_send_everything_to_one_model(desk):
     """What the journal knows says little: the best of yesterday leads, and nobody is left out."""
     even = [{**row, "successes": 99 - number, "failures": 1 + number} for number, row in enumerate(ROWS)]
     cards = {card.name: card for card in desk.cards.values()}
-    desk.router.recall_calls(even, cards.get)
+    desk.router.load_call_stats(even, cards.get)
     assert min(desk.shares().values()) > 40
 
 

@@ -84,13 +84,13 @@ def test_what_ships_is_what_the_code_takes_for_granted(load):
 
 def choice(settings: Settings, tier: str, *providers: str, **conditions: object) -> str:
     registry = Registry.load(settings)
-    offers = [
+    priced_models = [
         PricedModel.of(card, registry.prices.list_price(card.provider, card.id)) for card in registry.cards(providers)
     ]
     request = LeaseRequest(request_id="r", run_id="run", tier=tier, input_tokens=1000)
     day = date(2026, 11, 22)
     moment = Conditions(**{"today": day, **conditions})
-    return Router(settings, lambda: 0.0).preview(request, candidate_set(request, offers, day), moment).best.name
+    return Router(settings, lambda: 0.0).preview(request, candidate_set(request, priced_models, day), moment).best.name
 
 
 @pytest.mark.parametrize(

@@ -4,23 +4,23 @@ import pytest
 
 from ai3ray.domain.call import Usage
 from ai3ray.telemetry.decay import DecayRate
-from ai3ray.telemetry.live_stats import TRAFFIC, WINDOW, LiveBook, LiveStats
+from ai3ray.telemetry.live_stats import TRAFFIC, WINDOW, LiveStats, ModelStats
 
 HALF_LIFE_S = 600.0
 
 
 @pytest.fixture
-def book(clock) -> LiveBook:
-    return LiveBook(clock, DecayRate(keep=0.98, half_life_s=HALF_LIFE_S))
+def book(clock) -> LiveStats:
+    return LiveStats(clock, DecayRate(keep=0.98, half_life_s=HALF_LIFE_S))
 
 
 @pytest.fixture
-def stats(book) -> LiveStats:
+def stats(book) -> ModelStats:
     return book.of("a/one")
 
 
 def observe(
-    stats: LiveStats, outcomes: list[bool | None], seconds: float = 1.0, cost: float | None = None, tokens: int = 0
+    stats: ModelStats, outcomes: list[bool | None], seconds: float = 1.0, cost: float | None = None, tokens: int = 0
 ) -> None:
     for success in outcomes:
         stats.begin()
@@ -111,16 +111,16 @@ def test_what_the_journal_knows_is_shown_in_full_but_weighs_little(stats):
 
 def test_a_model_is_in_the_book_from_its_first_call_on(book):
     assert (list(book), book.get("a/one"), book.in_flight) == ([], None, {})
-    book.began("a/one")
+    book.call_began("a/one")
     book.of("b/two")
     assert (set(book), book.in_flight) == ({"a/one", "b/two"}, {"a/one": 1})
-    book.ended("a/one", success=True, seconds=1.0, cost_usd=None, usage=None)
+    book.call_ended("a/one", success=True, seconds=1.0, cost_usd=None, usage=None)
     assert (set(book), book.in_flight) == ({"a/one", "b/two"}, {})
 
 
 def test_the_traffic_is_that_of_the_latest_calls(book):
     assert book.traffic("a/one") is None
-    book.recall(["a/one"] * 150)
+    book.load_traffic(["a/one"] * 150)
     for _ in range(50):
         book.called("b/two")
     assert (book.traffic("a/one"), book.traffic("b/two"), book.traffic("c/three")) == (0.75, 0.25, 0.0)

@@ -56,13 +56,13 @@ class Account:
         self._outage = Backoff(base_s=5.0, cap_s=60.0)
         self._failures = 0
         self._open = False
-        self._second_chance = False
+        self._probe_allowed = False
         self._probing = False
 
     @property
     def out(self) -> bool:
         """Not called any more, and not about to be probed."""
-        return self.failure is not None and not self._second_chance
+        return self.failure is not None and not self._probe_allowed
 
     def configure(self, settings: Settings, now: float) -> None:
         """Put other limits into force; calls above a lower one end in their own time."""
@@ -82,7 +82,7 @@ class Account:
             known.models.add(card.name)
         return known
 
-    def held_back(self, now: float) -> str | None:
+    def pause_reason(self, now: float) -> str | None:
         """Why it cannot be called at this moment; None when it can."""
         if self._probing:
             return "one call tries whether it works again"
@@ -90,28 +90,28 @@ class Account:
             return f"failing, left alone for {self._outage.until - now:.1f} s"
         if self.limiter.full:
             return f"busy with {self.limiter.in_flight} of {self.limiter.limit} calls"
-        return self.rates.held_back(now)
+        return self.rates.pause_reason(now)
 
-    def wakes_at(self, now: float) -> float:
+    def resumes_at(self, now: float) -> float:
         """When time alone lets something be called that cannot be now; never, if there is no such thing."""
         if self._open and now < self._outage.until:
             return self._outage.until
         return min(
             [
-                self.rates.wakes_at(now),
-                *[rate_class.wakes_at(now) for rate_class in self.rate_classes.values() if rate_class.told],
+                self.rates.resumes_at(now),
+                *[rate_class.resumes_at(now) for rate_class in self.rate_classes.values() if rate_class.told],
             ]
         )
 
     def take(self) -> bool:
         """Give out a permit; true when its call is a probe."""
         self.limiter.take()
-        self._probing = self._open or self._second_chance
+        self._probing = self._open or self._probe_allowed
         return self._probing
 
-    def give_back(self, *, probe: bool) -> None:
+    def release(self, *, probe: bool) -> None:
         """A permit is returned, whatever became of its call."""
-        self.limiter.give_back()
+        self.limiter.release()
         if probe:
             self._probing = False
 
@@ -123,9 +123,9 @@ class Account:
         self._outage.clear()
         if probe:
             self.failure = None
-            self._second_chance = False
+            self._probe_allowed = False
 
-    def failed(self, fault: FaultRule, error: ErrorInfo, now: float, began: float, told_s: float | None) -> None:
+    def failed(self, fault: FaultRule, error: ErrorInfo, now: float, began: float, retry_after_s: float | None) -> None:
         """A call failed.
 
         Args:
@@ -133,23 +133,23 @@ class Account:
             error: the failure.
             now: seconds of the pool's clock.
             began: when the call was begun.
-            told_s: seconds the provider asked us to wait.
+            retry_after_s: seconds the provider asked us to wait.
         """
         if fault.breaker == "out":
             self.failure, self.failed_at = error, now
-            self._second_chance = False
+            self._probe_allowed = False
             return
         if fault.freeze:
-            self.limiter.limited(now, told_s)
+            self.limiter.limited(now, retry_after_s)
         if fault.breaker == "count":
             self.limiter.fault()
             self._failures += 1
             if self._open or self._failures >= TRIP_AFTER:
                 self._open = True
-                self._outage.strike(now, began)
+                self._outage.extend(now, began)
 
-    def new_run(self) -> bool:
+    def allow_probe(self) -> bool:
         """A run begins: what took the provider out may have been mended, so one call may try. True when it was out."""
         was_out = self.out
-        self._second_chance = self.failure is not None
+        self._probe_allowed = self.failure is not None
         return was_out

@@ -26,13 +26,13 @@ class Backoff:
         self.until = -inf
         """When the pause is over, in seconds of the pool's clock."""
 
-    def strike(self, now: float, began: float, told_s: float | None = None) -> bool:
+    def extend(self, now: float, began: float, retry_after_s: float | None = None) -> bool:
         """A call failed.
 
         Args:
             now: seconds of the pool's clock.
             began: when the call was begun.
-            told_s: seconds that the other side asked for.
+            retry_after_s: seconds that the other side asked for.
 
         Returns:
             whether it is a new episode.
@@ -44,8 +44,8 @@ class Backoff:
             wait = min(self._cap_s, self._base_s * 2.0 ** min(self._streak - 1, 30))
         else:
             wait = 0.0
-        if told_s is not None:
-            wait = max(self._floor_s, told_s)
+        if retry_after_s is not None:
+            wait = max(self._floor_s, retry_after_s)
         self.until = max(self.until, now + wait)
         return new
 

@@ -18,10 +18,10 @@ SLACK_S = 0.01
 UNEVEN_S = 0.25
 """Seconds' worth of the rate that is left in a provider's bucket at least, for the same reason."""
 _FADE = 0.98
-_CRUMB = 1e-9
+_TOLERANCE = 1e-9
 
 
-class Meter(Protocol):
+class RateMeter(Protocol):
     """One limit per minute."""
 
     unit: str
@@ -44,7 +44,7 @@ class Meter(Protocol):
         ...
 
 
-class Bucket:
+class TokenBucket:
     """A token bucket that may go into debt: what a call uses is known only after it was let through.
 
     Args:
@@ -66,7 +66,7 @@ class Bucket:
         """See Meter."""
         self._fill(now)
         missing = 1.0 - self._level
-        return now + missing / self._per_s if missing > _CRUMB else now
+        return now + missing / self._per_s if missing > _TOLERANCE else now
 
     def use(self, amount: float, now: float) -> None:
         """See Meter."""
@@ -108,7 +108,7 @@ class Bucket:
             self._at = now
 
 
-class Pacer:
+class RequestPacer:
     """Requests by about a second, without bursts: as many as fit one whole, in the time that is their share.
 
     Args:

@@ -44,7 +44,7 @@ def admission_of(name: str, provider: ProviderSettings) -> Admission:
     return "real"
 
 
-def begun(admission: Admission, request: LeaseRequest, cap: int, usual_output: float) -> Charge:
+def initial_charge(admission: Admission, request: LeaseRequest, cap: int, usual_output: float) -> Charge:
     """What a call counts for when it begins.
 
     Args:
@@ -58,7 +58,7 @@ def begun(admission: Admission, request: LeaseRequest, cap: int, usual_output: f
     return Charge(tokens, request.input_tokens, output)
 
 
-def ended(admission: Admission, charge: Charge, usage: Usage | None) -> Charge:
+def final_charge(admission: Admission, charge: Charge, usage: Usage | None) -> Charge:
     """What it counts for in the end.
 
     Args:

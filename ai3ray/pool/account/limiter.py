@@ -71,7 +71,7 @@ class Limiter:
         self.in_flight += 1
         self._grow()
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """A permit is returned, whatever became of its call."""
         self.in_flight -= 1
 
@@ -92,19 +92,19 @@ class Limiter:
         """The provider failed inside: the window is not clean."""
         self._clean = 0
 
-    def limited(self, now: float, told_s: float | None) -> None:
+    def limited(self, now: float, retry_after_s: float | None) -> None:
         """The provider said 429.
 
         Args:
             now: seconds of the pool's clock.
-            told_s: seconds that it asked us to wait.
+            retry_after_s: seconds that it asked us to wait.
         """
         self._clean = 0
         self._met = True
         if now >= self._hold_until:
             self._find(max(1.0, self._less()))
             self._hold_until = now + DEBOUNCE_S
-        self._hold_until = max(self._hold_until, now + (told_s or 0.0))
+        self._hold_until = max(self._hold_until, now + (retry_after_s or 0.0))
 
     def configure(self, ceiling: int, start: int | None) -> None:
         """Put another ceiling into force; calls above a lower one end in their own time."""

@@ -7,18 +7,18 @@ from math import inf
 
 from ai3ray.domain.call import RateHeaders, Usage
 from ai3ray.pool.account.backoff import Backoff
-from ai3ray.pool.account.buckets import MINUTE_S, Bucket
+from ai3ray.pool.account.buckets import MINUTE_S, TokenBucket
 from ai3ray.pool.account.charge import USUAL_OUTPUT, Charge
 from ai3ray.pool.account.rate_limits import RateLimits
 from ai3ray.registry.cards import ModelCard
 from ai3ray.settings.model import Admission, ProviderSettings
 
-RETURN_S = 2.0
+RAMP_S = 2.0
 """Seconds after a pause in which calls are let through little by little, until as many as before may begin."""
 JITTER = 0.1
 """Share of a pause by which it may be longer, so that those who share an account do not come back together."""
 _LEAST_JITTER_S, _MOST_JITTER_S = 0.05, 1.0
-_NEWS = 0.1
+_LATEST_WEIGHT = 0.1
 """What the latest answer counts for in the usual length of answers."""
 
 
@@ -39,71 +39,71 @@ class RateClass:
         """Tokens that answers have lately had."""
         self.told = False
         """Whether a reply ever told it a limit, or to wait: before that nothing holds it back."""
-        self._clock = Backoff(base_s=1.0, cap_s=30.0, floor_s=0.1)
+        self._backoff = Backoff(base_s=1.0, cap_s=30.0, floor_s=0.1)
         self._jitter = jitter
         self._until = -inf
-        self._return: Bucket | None = None
-        self._heard_at = -inf
+        self._ramp: TokenBucket | None = None
+        self._observed_from = -inf
 
-    def held_back(self, now: float) -> str | None:
+    def pause_reason(self, now: float) -> str | None:
         """Why none of its models can be called at this moment; None when they can be."""
         if now < self._until:
             return f"rate limited, left alone for {self._until - now:.1f} s"
-        if self._return is not None and (wait := self._return.ready_at(now) - now) > 0:
+        if self._ramp is not None and (wait := self._ramp.ready_at(now) - now) > 0:
             return f"rate limited a moment ago, the next call in {wait:.1f} s"
-        return self.rates.held_back(now)
+        return self.rates.pause_reason(now)
 
-    def wakes_at(self, now: float) -> float:
+    def resumes_at(self, now: float) -> float:
         """When time alone lets something through that is held back now; never, if nothing is."""
         if now < self._until:
             return self._until
-        at = self._return.ready_at(now) if self._return is not None else now
-        return min(at if at > now else inf, self.rates.wakes_at(now))
+        at = self._ramp.ready_at(now) if self._ramp is not None else now
+        return min(at if at > now else inf, self.rates.resumes_at(now))
 
     def take(self, charge: Charge, now: float) -> None:
         """A call is let through; after a pause the first ones are spread."""
         self.rates.reserve(charge, now)
-        if self._return is None:
+        if self._ramp is None:
             return
-        if now >= self._until + RETURN_S:
-            self._return = None
+        if now >= self._until + RAMP_S:
+            self._ramp = None
         else:
-            self._return.use(1.0, now)
+            self._ramp.use(1.0, now)
 
     def settle(self, charge: Charge, final: Charge, now: float) -> None:
         """A call has ended: what it really counts for stands in for what was reserved."""
         self.rates.correct(charge, final, now)
 
-    def strike(self, now: float, began: float, told_s: float | None, permits: int) -> None:
+    def pause(self, now: float, began: float, retry_after_s: float | None, permits: int) -> None:
         """A call was told to wait.
 
         Args:
             now: seconds of the pool's clock.
             began: when the call was begun.
-            told_s: seconds that the provider asked for; a growing pause when it did not say.
+            retry_after_s: seconds that the provider asked for; a growing pause when it did not say.
             permits: calls that its account may have in flight.
         """
         self.told = True
-        before = self._clock.until
-        if self._clock.strike(now, began, told_s):
+        before = self._backoff.until
+        if self._backoff.extend(now, began, retry_after_s):
             self.rates.refused()
-        if self._clock.until == before:
+        if self._backoff.until == before:
             return
-        longest = min(max((self._clock.until - now) * JITTER, _LEAST_JITTER_S), _MOST_JITTER_S)
-        self._until = self._clock.until + self._jitter() * longest
-        self._return = Bucket(permits * MINUTE_S / RETURN_S, "calls", burst_s=0.0)
+        longest = min(max((self._backoff.until - now) * JITTER, _LEAST_JITTER_S), _MOST_JITTER_S)
+        self._until = self._backoff.until + self._jitter() * longest
+        self._ramp = TokenBucket(permits * MINUTE_S / RAMP_S, "calls", burst_s=0.0)
 
     def answered(self, usage: Usage | None, began: float) -> None:
         """A call was answered: the next pause starts small again, if the call began after the last one did."""
-        self._clock.clear(began)
+        self._backoff.clear(began)
         if usage is not None:
-            self.usual_output += _NEWS * (usage.output_tokens - self.usual_output)
+            self.usual_output += _LATEST_WEIGHT * (usage.output_tokens - self.usual_output)
 
     def hear(self, told: RateHeaders | None, now: float, began: float) -> None:
         """What a reply told of the limits; that of a call which began before others that have told is old news."""
-        if told is not None and began >= self._heard_at:
+        if told is not None and began >= self._observed_from:
             self.told = True
-            self._heard_at = began
+            self._observed_from = began
             self.rates.hear(told, now)
 
 

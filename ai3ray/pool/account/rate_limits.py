@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import inf
 
 from ai3ray.domain.call import RateHeaders, RateWindow
-from ai3ray.pool.account.buckets import MINUTE_S, Bucket, Meter, Pacer
+from ai3ray.pool.account.buckets import MINUTE_S, RateMeter, RequestPacer, TokenBucket
 from ai3ray.pool.account.charge import Charge
 from ai3ray.settings.model import Admission, ProviderSettings
 
@@ -27,7 +27,7 @@ class RateLimits:
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
-        self._meters: dict[str, Meter] = {}
+        self._meters: dict[str, RateMeter] = {}
         self._caution = 1.0
 
     def configure(self, provider: ProviderSettings, now: float) -> None:
@@ -58,7 +58,7 @@ class RateLimits:
         if self._meters:
             self._caution = min(MOST_CAUTION, self._caution * 2.0)
 
-    def held_back(self, now: float) -> str | None:
+    def pause_reason(self, now: float) -> str | None:
         """Which limit is used up; None when a call may be let through."""
         for meter in self._meters.values():
             wait = meter.ready_at(now) - now
@@ -66,7 +66,7 @@ class RateLimits:
                 return f"its {meter.unit} per minute are used up for {wait:.1f} s"
         return None
 
-    def wakes_at(self, now: float) -> float:
+    def resumes_at(self, now: float) -> float:
         """When the first of the limits that are used up lets a call through again; never, if none is."""
         if not self._meters:
             return inf
@@ -87,10 +87,12 @@ class RateLimits:
             if amount and name in self._meters:
                 self._meters[name].use(amount, now)
 
-    def _meter(self, name: str, per_minute: int, burst_s: float | None = None) -> Meter:
+    def _meter(self, name: str, per_minute: int, burst_s: float | None = None) -> RateMeter:
         if name == "requests" and self._admission == "paced":
-            return Pacer(per_minute, _UNITS[name])
-        return Bucket(per_minute, _UNITS[name]) if burst_s is None else Bucket(per_minute, _UNITS[name], burst_s)
+            return RequestPacer(per_minute, _UNITS[name])
+        return (
+            TokenBucket(per_minute, _UNITS[name]) if burst_s is None else TokenBucket(per_minute, _UNITS[name], burst_s)
+        )
 
 
 def _windows(told: RateHeaders) -> Iterator[tuple[str, RateWindow]]:

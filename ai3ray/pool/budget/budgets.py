@@ -10,7 +10,7 @@ from ai3ray.domain.call import ErrorInfo, Role
 from ai3ray.domain.lease import LeaseRequest, Refusal, Settlement
 from ai3ray.domain.money import dollars
 from ai3ray.errors import BudgetSpent, NoModelLeft
-from ai3ray.pool.budget.ledger import Affordable, Ledger, Quote
+from ai3ray.pool.budget.ledger import Affordable, BudgetLedger, Quote
 from ai3ray.pool.budget.quotes import Quotes
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry
@@ -26,7 +26,7 @@ class BudgetCheck:
     """What its budgets allow."""
 
     @property
-    def over(self) -> bool:
+    def exceeded(self) -> bool:
         """Whether no model can be paid, now or later."""
         return not self.affordable.allowed
 
@@ -36,7 +36,7 @@ class BudgetCheck:
         return not self.affordable.ready
 
     @cached_property
-    def barred(self) -> dict[str, str]:
+    def exclusions(self) -> dict[str, str]:
         """The models that it may not go to, each with the reason."""
         return {
             name: "unknown price under a budget" if quote is None else f"over budget: about {dollars(quote.expected)}"
@@ -60,7 +60,7 @@ class Budgets:
     """
 
     def __init__(self, registry: Registry, day_cap: float | None = None) -> None:
-        self._ledger = Ledger(registry.today, day_cap)
+        self._ledger = BudgetLedger(registry.today, day_cap)
         self.by_day = day_cap is not None
         """Whether all runs share a budget, so that the calls of one may free money for another."""
         self._quotes = Quotes(registry.prices)
@@ -74,17 +74,17 @@ class Budgets:
         """It has ended."""
         self._ledger.close_run(run_id)
 
-    def add(self, owner: str, usd: float) -> None:
+    def add_spent(self, owner: str, usd: float) -> None:
         """So much was spent today before."""
-        self._ledger.add(owner, usd)
+        self._ledger.add_spent(owner, usd)
 
     def spent_today(self, owner: str) -> float:
         """US dollars that this owner's runs have spent since 00:00 UTC."""
         return self._ledger.spent_today(owner)
 
-    def limits(self, request: LeaseRequest) -> bool:
+    def applies_to(self, request: LeaseRequest) -> bool:
         """Whether the request is under any budget."""
-        self._greet(request)
+        self._ensure_open(request)
         return bool(self._ledger.budgets(request.run_id))
 
     def budget_check(self, request: LeaseRequest, cards: Iterable[ModelCard]) -> BudgetCheck | None:
@@ -94,13 +94,13 @@ class Budgets:
             request: the request.
             cards: the models that could be asked, if money were no matter.
         """
-        if not self.limits(request):
+        if not self.applies_to(request):
             return None
         quotes = {card.name: self._quotes.of(request, card) for card in cards}
         known = {name: quote for name, quote in quotes.items() if quote is not None}
-        return BudgetCheck(quotes, self._ledger.weigh(request.run_id, known, stretch=request.stretch))
+        return BudgetCheck(quotes, self._ledger.affordable(request.run_id, known, stretch=request.stretch))
 
-    def allows(self, run_id: str, floor: Quote) -> bool | None:
+    def can_pay(self, run_id: str, floor: Quote) -> bool | None:
         """Return True if a request with this floor may try again, False while it has to wait, None when over budget."""
         budgets = self._ledger.budgets(run_id)
         if not all(budget.affords(floor) for budget in budgets):
@@ -111,7 +111,7 @@ class Budgets:
         """Why there is no money for this request, whose budget_check is `over`."""
         known = [quote for quote in budget_check.quotes.values() if quote is not None]
         if known:
-            error = ErrorInfo(type=BudgetSpent.type, message=self._words(request))
+            error = ErrorInfo(type=BudgetSpent.type, message=self._spent_message(request))
         else:
             reason = f"unknown price under a budget: {', '.join(budget_check.quotes)}"
             error = ErrorInfo(type=NoModelLeft.type, message=f"no model is left: {reason}")
@@ -119,7 +119,7 @@ class Budgets:
 
     def reserve(self, request: LeaseRequest, attempt_id: str, card: ModelCard) -> float | None:
         """A call begins. Returns the US dollars that it can cost at the most, which are held for it."""
-        if self.limits(request):
+        if self.applies_to(request):
             quote = self._quotes.of(request, card)
         else:
             most = self._quotes.most(request, card)
@@ -136,12 +136,12 @@ class Budgets:
         maybe_paid = settlement.maybe_paid or settlement.status == "lost"
         return self._ledger.settle(settlement.attempt_id, settlement.cost_usd, maybe_paid=maybe_paid)
 
-    def _greet(self, request: LeaseRequest) -> None:
+    def _ensure_open(self, request: LeaseRequest) -> None:
         """A run that nobody has opened is opened by its first request."""
         if not self._ledger.knows(request.run_id):
             self._ledger.open_run(request.run_id, request.budget_usd)
 
-    def _words(self, request: LeaseRequest) -> str:
+    def _spent_message(self, request: LeaseRequest) -> str:
         """Which budget is spent, and what its owner can do."""
         budget = min(self._ledger.budgets(request.run_id), key=lambda one: one.left)
         further = "pays for no further call" if budget.spent else "pays for no call"

@@ -31,7 +31,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import NamedTuple
 
-SLACK_USD = 1e-9
+TOLERANCE_USD = 1e-9
 """Sums of floats err: amounts that differ by less than this are the same."""
 
 
@@ -77,7 +77,7 @@ class Budget:
         """Settled costs, unknown ones at their most."""
         self.held = 0.0
         """The most that the calls in flight can take."""
-        self._likely = 0.0
+        self._expected = 0.0
         self._calls = 0
 
     @property
@@ -92,32 +92,32 @@ class Budget:
 
     def affords(self, quote: Quote) -> bool:
         """Whether such a call could fit if those in flight cost nothing. When not, it never will."""
-        return quote.free or quote.least <= self.left + SLACK_USD
+        return quote.free or quote.least <= self.left + TOLERANCE_USD
 
     def suits(self, quote: Quote) -> bool:
         """Whether it fits if every call, this one and those in flight, takes what is expected."""
-        return quote.free or quote.expected <= self.left - self._likely + SLACK_USD
+        return quote.free or quote.expected <= self.left - self._expected + TOLERANCE_USD
 
     def admits(self, quote: Quote) -> bool:
         """Whether it may begin now."""
         alone = self.idle and self.affords(quote)
-        return quote.free or alone or quote.expected <= self.left - self.held + SLACK_USD
+        return quote.free or alone or quote.expected <= self.left - self.held + TOLERANCE_USD
 
     def hold(self, quote: Quote) -> None:
         """A call begins."""
         self._calls += 1
         self.held += quote.most
-        self._likely += quote.expected
+        self._expected += quote.expected
 
     def release(self, quote: Quote, paid: float) -> None:
         """It has ended, and cost so much."""
         self._calls -= 1
         self.held = self.held - quote.most if self._calls else 0.0
-        self._likely = self._likely - quote.expected if self._calls else 0.0
+        self._expected = self._expected - quote.expected if self._calls else 0.0
         self.spent += paid
 
 
-class _Reserved(NamedTuple):
+class _Reservation(NamedTuple):
     """A call in flight."""
 
     quote: Quote
@@ -126,7 +126,7 @@ class _Reserved(NamedTuple):
     day: date
 
 
-class Ledger:
+class BudgetLedger:
     """The budgets of all runs, and of the day. Pure: it decides, and others act.
 
     A call's cost belongs to the UTC day on which it began.
@@ -141,7 +141,7 @@ class Ledger:
         self._day_cap = day_cap
         self._runs: dict[str, Budget] = {}
         self._owners: dict[str, str] = {}
-        self._reserved: dict[str, _Reserved] = {}
+        self._reserved: dict[str, _Reservation] = {}
         self._day = today()
         self._day_budget = Budget(day_cap) if day_cap is not None else None
         self._by_owner: dict[str, float] = defaultdict(float)
@@ -164,16 +164,16 @@ class Ledger:
         self._runs.pop(run_id, None)
         self._owners.pop(run_id, None)
 
-    def add(self, owner: str, usd: float) -> None:
+    def add_spent(self, owner: str, usd: float) -> None:
         """Something was spent today, before this ledger began."""
-        self._turn_page()
+        self._roll_over_day()
         self._by_owner[owner] += usd
         if self._day_budget is not None:
             self._day_budget.spent += usd
 
     def spent_today(self, owner: str) -> float:
         """US dollars that this owner's runs have spent since 00:00 UTC; calls in flight do not count yet."""
-        self._turn_page()
+        self._roll_over_day()
         return self._by_owner.get(owner, 0.0)
 
     def knows(self, run_id: str) -> bool:
@@ -185,14 +185,14 @@ class Ledger:
         own, day = self._runs.get(run_id), self._day_budget
         if day is None:
             return () if own is None else (own,)
-        self._turn_page()
+        self._roll_over_day()
         return (day,) if own is None else (own, day)
 
     def is_day(self, budget: Budget) -> bool:
         """Whether it is the day's budget, not a run's."""
         return budget is self._day_budget
 
-    def weigh(self, run_id: str, quotes: Mapping[str, Quote], *, stretch: bool = True) -> Affordable:
+    def affordable(self, run_id: str, quotes: Mapping[str, Quote], *, stretch: bool = True) -> Affordable:
         """What the budgets of a run allow.
 
         Args:
@@ -214,12 +214,12 @@ class Ledger:
 
     def reserve(self, attempt_id: str, run_id: str, quote: Quote | None) -> None:
         """A call begins: its most is held until it is settled, nothing where its price is unknown."""
-        self._turn_page()
+        self._roll_over_day()
         held = quote or _UNKNOWN
         budgets = self.budgets(run_id)
         for budget in budgets:
             budget.hold(held)
-        self._reserved[attempt_id] = _Reserved(held, budgets, self._owners.get(run_id, ""), self._day)
+        self._reserved[attempt_id] = _Reservation(held, budgets, self._owners.get(run_id, ""), self._day)
 
     def settle(self, attempt_id: str, cost: float | None, *, maybe_paid: bool) -> bool:
         """It has ended: what it cost takes the place of what it held.
@@ -237,12 +237,12 @@ class Ledger:
         paid = unknown if cost is None else cost
         for budget in reserved.budgets:
             budget.release(reserved.quote, paid)
-        self._turn_page()
+        self._roll_over_day()
         if reserved.day == self._day:
             self._by_owner[reserved.owner] += paid
         return bool(reserved.budgets)
 
-    def _turn_page(self) -> None:
+    def _roll_over_day(self) -> None:
         """At midnight UTC a new day begins with nothing spent."""
         if (today := self._today()) != self._day:
             self._day = today

@@ -9,9 +9,9 @@ from itertools import count
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-Want = frozenset[str]
+ModelNames = frozenset[str]
 """The models that may answer."""
-_CROWDED = 64
+_STALE_ENTRIES = 64
 
 
 @dataclass
@@ -35,8 +35,8 @@ class _Run(Generic[T]):
 
     turn: int
     """The lowest turn is served next."""
-    queues: dict[Want, _Queue[T]] = field(default_factory=dict)
-    listed: dict[Want, int] = field(default_factory=dict)
+    queues: dict[ModelNames, _Queue[T]] = field(default_factory=dict)
+    entries: dict[ModelNames, int] = field(default_factory=dict)
     """Which entry of the heap speaks for the run, by what is wanted."""
 
 
@@ -50,13 +50,13 @@ class FairQueue(Generic[T]):
 
     def __init__(self) -> None:
         self._runs: dict[str, _Run[T]] = {}
-        self._heaps: dict[Want, list[tuple[int, int, str]]] = {}
+        self._heaps: dict[ModelNames, list[tuple[int, int, str]]] = {}
         self._numbers = count()
 
     def __bool__(self) -> bool:
         return bool(self._runs)
 
-    def add(self, run_id: str, key: str, want: Want, item: T, *, first: bool) -> None:
+    def add(self, run_id: str, key: str, want: ModelNames, item: T, *, first: bool) -> None:
         """Let something wait.
 
         Args:
@@ -70,14 +70,14 @@ class FairQueue(Generic[T]):
         if run is None:
             run = self._runs[run_id] = _Run(next(self._numbers))
         run.queues.setdefault(want, _Queue()).side(first=first)[key] = (next(self._numbers), item)
-        if want not in run.listed:
-            self._enlist(run_id, run, want)
+        if want not in run.entries:
+            self._register(run_id, run, want)
 
-    def remove(self, run_id: str, key: str, want: Want, *, first: bool) -> None:
+    def remove(self, run_id: str, key: str, want: ModelNames, *, first: bool) -> None:
         """Let it wait no longer; its run keeps its turn."""
         run = self._runs[run_id]
         del run.queues[want].side(first=first)[key]
-        self._tidy(run_id, run, want)
+        self._drop_empty(run_id, run, want)
 
     def remove_run(self, run_id: str) -> Iterable[str]:
         """Let nothing of a run wait any longer. Returns what did."""
@@ -91,7 +91,7 @@ class FairQueue(Generic[T]):
         queues = run.queues.values() if run is not None else ()
         return [item for queue in queues for _, item in (*queue.first.values(), *queue.others.values())]
 
-    def move(self, run_id: str, key: str, want: Want, other: Want, *, first: bool) -> None:
+    def move(self, run_id: str, key: str, want: ModelNames, other: ModelNames, *, first: bool) -> None:
         """Other models may answer it from now on; it keeps its place."""
         run = self._runs[run_id]
         number, item = run.queues[want].side(first=first).pop(key)
@@ -102,17 +102,17 @@ class FairQueue(Generic[T]):
             ordered = sorted(side.items(), key=lambda one: one[1][0])
             side.clear()
             side.update(ordered)
-        if other not in run.listed:
-            self._enlist(run_id, run, other)
-        self._tidy(run_id, run, want)
+        if other not in run.entries:
+            self._register(run_id, run, other)
+        self._drop_empty(run_id, run, want)
 
-    def look_again(self, run_id: str | None = None) -> None:
+    def recheck(self, run_id: str | None = None) -> None:
         """What was not ready may be by now."""
         for name in (run_id,) if run_id is not None else tuple(self._runs):
             run = self._runs.get(name)
-            if run is not None and len(run.listed) < len(run.queues):
-                for want in run.queues.keys() - run.listed.keys():
-                    self._enlist(name, run, want)
+            if run is not None and len(run.entries) < len(run.queues):
+                for want in run.queues.keys() - run.entries.keys():
+                    self._register(name, run, want)
 
     def next(self, models: Set[str], ready: Callable[[T], bool]) -> T | None:
         """Take out the next one; its run goes to the end of the line.
@@ -121,29 +121,29 @@ class FairQueue(Generic[T]):
             models: one of these has to be wanted.
             ready: whether it can be served; only the next one of each run is asked.
         """
-        while (found := self._lowest(models)) is not None:
+        while (found := self._next_run(models)) is not None:
             run_id, want = found
             run = self._runs[run_id]
-            chosen, first, key = self._head(run, models)
+            chosen, first, key = self._next_of_run(run, models)
             item = run.queues[chosen].side(first=first)[key][1]
             if ready(item):
                 run.turn = next(self._numbers)
-                run.listed.clear()
+                run.entries.clear()
                 self.remove(run_id, key, chosen, first=first)
-                self.look_again(run_id)
+                self.recheck(run_id)
                 return item
             heapq.heappop(self._heaps[want])
-            del run.listed[want]
+            del run.entries[want]
         return None
 
-    def _lowest(self, models: Set[str]) -> tuple[str, Want] | None:
+    def _next_run(self, models: Set[str]) -> tuple[str, ModelNames] | None:
         """The run whose turn it is, of those that want one of these models."""
         best: tuple[int, int, str] | None = None
         for want in tuple(self._heaps):
             if want.isdisjoint(models):
                 continue
             heap = self._heaps[want]
-            while heap and not self._speaks(heap[0], want):
+            while heap and not self._is_current(heap[0], want):
                 heapq.heappop(heap)
             if not heap:
                 del self._heaps[want]
@@ -151,12 +151,12 @@ class FairQueue(Generic[T]):
                 best, chosen = heap[0], want
         return (best[2], chosen) if best is not None else None
 
-    def _speaks(self, entry: tuple[int, int, str], want: Want) -> bool:
+    def _is_current(self, entry: tuple[int, int, str], want: ModelNames) -> bool:
         """Whether an entry of a heap still stands for its run."""
         run = self._runs.get(entry[2])
-        return run is not None and run.listed.get(want) == entry[1]
+        return run is not None and run.entries.get(want) == entry[1]
 
-    def _head(self, run: _Run[T], models: Set[str]) -> tuple[Want, bool, str]:
+    def _next_of_run(self, run: _Run[T], models: Set[str]) -> tuple[ModelNames, bool, str]:
         """The one of a run that is served next."""
         best: tuple[bool, int] | None = None
         for wanted, queue in run.queues.items():
@@ -171,18 +171,18 @@ class FairQueue(Generic[T]):
         assert best is not None, "the run is listed under a set of models that it does not wait for"
         return want, not best[0], key
 
-    def _enlist(self, run_id: str, run: _Run[T], want: Want) -> None:
+    def _register(self, run_id: str, run: _Run[T], want: ModelNames) -> None:
         heap = self._heaps.setdefault(want, [])
-        if len(heap) > _CROWDED + 2 * len(self._runs):
-            heap[:] = [entry for entry in heap if self._speaks(entry, want)]
+        if len(heap) > _STALE_ENTRIES + 2 * len(self._runs):
+            heap[:] = [entry for entry in heap if self._is_current(entry, want)]
             heapq.heapify(heap)
-        run.listed[want] = next(self._numbers)
-        heapq.heappush(heap, (run.turn, run.listed[want], run_id))
+        run.entries[want] = next(self._numbers)
+        heapq.heappush(heap, (run.turn, run.entries[want], run_id))
 
-    def _tidy(self, run_id: str, run: _Run[T], want: Want) -> None:
+    def _drop_empty(self, run_id: str, run: _Run[T], want: ModelNames) -> None:
         """Forget what is empty."""
         if not run.queues[want]:
             del run.queues[want]
-            run.listed.pop(want, None)
+            run.entries.pop(want, None)
         if not run.queues:
             del self._runs[run_id]

@@ -12,7 +12,7 @@ from ai3ray.domain.request import RunClass
 from ai3ray.pool.budget.ledger import Quote
 from ai3ray.pool.queue.fair_queue import FairQueue
 
-ENDING: frozenset[Role] = frozenset({"judge", "repair", "assemble"})
+FOLLOW_UP_ROLES: frozenset[Role] = frozenset({"judge", "repair", "assemble"})
 """What a call of these roles works on has begun already."""
 BATCH_TURN = 10
 """Each so-manieth permit goes to `batch` while both classes wait: it is served last, but never starves."""
@@ -32,9 +32,9 @@ class Waiter:
     """It waits for money that calls in flight hold."""
 
     @property
-    def ending(self) -> bool:
+    def follows_up(self) -> bool:
         """It ends what has begun."""
-        return self.request.role in ENDING
+        return self.request.role in FOLLOW_UP_ROLES
 
 
 class LeaseQueue:
@@ -47,7 +47,7 @@ class LeaseQueue:
 
     def __init__(self) -> None:
         self._waiting: dict[str, Waiter] = {}
-        self._lines: dict[RunClass, FairQueue[Waiter]] = {run_class: FairQueue() for run_class in get_args(RunClass)}
+        self._queues: dict[RunClass, FairQueue[Waiter]] = {run_class: FairQueue() for run_class in get_args(RunClass)}
         self._batch_waits = 0
 
     def __len__(self) -> int:
@@ -60,33 +60,33 @@ class LeaseQueue:
         """Let a lease request wait behind the others of its run."""
         request = waiter.request
         self._waiting[request.request_id] = waiter
-        line = self._lines[request.run_class]
-        line.add(request.run_id, request.request_id, waiter.models, waiter, first=waiter.ending)
+        fair_queue = self._queues[request.run_class]
+        fair_queue.add(request.run_id, request.request_id, waiter.models, waiter, first=waiter.follows_up)
 
     def remove(self, request_id: str) -> Waiter | None:
         """Let it wait no longer; its run keeps its turn."""
         waiter = self._waiting.pop(request_id, None)
         if waiter is not None:
             request = waiter.request
-            self._lines[request.run_class].remove(request.run_id, request_id, waiter.models, first=waiter.ending)
+            self._queues[request.run_class].remove(request.run_id, request_id, waiter.models, first=waiter.follows_up)
         return waiter
 
     def remove_run(self, run_id: str) -> None:
         """Let nothing of this run wait any longer."""
-        for line in self._lines.values():
-            for request_id in line.remove_run(run_id):
+        for fair_queue in self._queues.values():
+            for request_id in fair_queue.remove_run(run_id):
                 del self._waiting[request_id]
 
-    def look_again(self, run_id: str | None = None) -> None:
+    def recheck(self, run_id: str | None = None) -> None:
         """What was not ready may be by now: in this run, in every run when absent."""
-        for line in self._lines.values():
-            line.look_again(run_id)
+        for fair_queue in self._queues.values():
+            fair_queue.recheck(run_id)
 
     def of_run(self, run_id: str) -> list[Waiter]:
         """Those of one run."""
-        return [waiter for line in self._lines.values() for waiter in line.of_run(run_id)]
+        return [waiter for fair_queue in self._queues.values() for waiter in fair_queue.of_run(run_id)]
 
-    def renew(self, waiter: Waiter, again: Waiter) -> None:
+    def update(self, waiter: Waiter, again: Waiter) -> None:
         """Things have changed for a lease request; it keeps its place.
 
         Args:
@@ -95,8 +95,8 @@ class LeaseQueue:
         """
         request = waiter.request
         if again.models != waiter.models:
-            line = self._lines[request.run_class]
-            line.move(request.run_id, request.request_id, waiter.models, again.models, first=waiter.ending)
+            fair_queue = self._queues[request.run_class]
+            fair_queue.move(request.run_id, request.request_id, waiter.models, again.models, first=waiter.follows_up)
         waiter.models, waiter.eligible, waiter.floor, waiter.unpaid = (
             again.models,
             again.eligible,
@@ -112,13 +112,13 @@ class LeaseQueue:
             ready: whether nothing else is against a lease request. Where it says no, the request is not looked at again
                 before `look_again`.
         """
-        first, last = self._lines["interactive"], self._lines["batch"]
+        first, last = self._queues["interactive"], self._queues["batch"]
         both = bool(first) and bool(last)
         turned = both and self._batch_waits >= BATCH_TURN - 1
-        for line in (last, first) if turned else (first, last):
-            waiter = line.next(models, ready)
+        for fair_queue in (last, first) if turned else (first, last):
+            waiter = fair_queue.next(models, ready)
             if waiter is not None:
-                self._batch_waits = self._batch_waits + 1 if both and line is first else 0
+                self._batch_waits = self._batch_waits + 1 if both and fair_queue is first else 0
                 del self._waiting[waiter.request.request_id]
                 return waiter
         return None

@@ -19,7 +19,7 @@ def window(limiter: Limiter, now: float = 0.0) -> None:
     for _ in range(limiter.limit):
         fill(limiter)
         limiter.clean(now)
-        limiter.give_back()
+        limiter.release()
 
 
 @pytest.mark.parametrize(("ceiling", "start", "expected"), [(100, None, 20), (3, None, 3), (100, 7, 7), (5, 50, 5)])
@@ -51,7 +51,7 @@ def test_what_was_never_used_does_not_grow_until_somebody_is_held_up_by_it():
     for _ in range(50):
         limiter.take()
         limiter.clean(0.0)
-        limiter.give_back()
+        limiter.release()
     assert limiter.limit == 10
     for _ in range(10):
         limiter.take()
@@ -127,9 +127,9 @@ class Wall:
                     self.limiter.limited(self.now, None)
                     break
                 self.limiter.clean(self.now)
-                self.limiter.give_back()
+                self.limiter.release()
             while self.limiter.in_flight:
-                self.limiter.give_back()
+                self.limiter.release()
             self.now += seconds
 
 

@@ -4,13 +4,13 @@ import pytest
 
 from ai3ray.domain.call import RateHeaders, RateWindow, Usage
 from ai3ray.domain.lease import Lease, LeaseRequest, Settlement
-from ai3ray.pool.account.charge import Charge, admission_of, begun, ended
-from ai3ray.pool.account.rate_class import JITTER, RETURN_S, RateClass, rate_class_of
+from ai3ray.pool.account.charge import Charge, admission_of, final_charge, initial_charge
+from ai3ray.pool.account.rate_class import JITTER, RAMP_S, RateClass, rate_class_of
 from ai3ray.pool.account.rate_limits import RateLimits
 from ai3ray.registry.cards import ModelCard
 from ai3ray.settings.model import ProviderSettings
 
-WISH = LeaseRequest(request_id="w", run_id="r", input_tokens=300)
+REQUEST = LeaseRequest(request_id="w", run_id="r", input_tokens=300)
 
 
 def told(remaining: int, limit: int = 600, reset_s: float | None = None, what: str = "requests") -> RateHeaders:
@@ -148,24 +148,24 @@ def test_a_provider_counts_as_its_vendor_or_as_it_is_told_to(name, table, admiss
 
 
 def test_anthropic_counts_uncached_input_and_real_output_not_the_cap():
-    charge = begun("real", WISH, cap=4096, usual_output=200)
+    charge = initial_charge("real", REQUEST, cap=4096, usual_output=200)
     assert charge == (500, 300, 200)
-    assert ended("real", charge, Usage(input_tokens=320, cached_tokens=20, output_tokens=90)) == (390, 300, 90)
-    assert ended("real", charge, Usage()) == (0, 0, 0)
-    assert ended("real", charge, None) == charge
+    assert final_charge("real", charge, Usage(input_tokens=320, cached_tokens=20, output_tokens=90)) == (390, 300, 90)
+    assert final_charge("real", charge, Usage()) == (0, 0, 0)
+    assert final_charge("real", charge, None) == charge
 
 
 def test_openai_reserves_the_larger_of_cap_and_estimate_for_good():
-    charge = begun("reserved", WISH, cap=4096, usual_output=200)
+    charge = initial_charge("reserved", REQUEST, cap=4096, usual_output=200)
     assert charge.tokens == 4096
-    assert begun("reserved", WISH, cap=100, usual_output=200).tokens == 300
-    assert ended("reserved", charge, Usage(input_tokens=320, output_tokens=90)).tokens == 4096
-    assert ended("reserved", charge, Usage()).tokens == 4096
+    assert initial_charge("reserved", REQUEST, cap=100, usual_output=200).tokens == 300
+    assert final_charge("reserved", charge, Usage(input_tokens=320, output_tokens=90)).tokens == 4096
+    assert final_charge("reserved", charge, Usage()).tokens == 4096
 
 
 def test_xai_counts_all_tokens_cached_or_not():
-    charge = begun("paced", WISH, cap=4096, usual_output=200)
-    assert ended("paced", charge, Usage(input_tokens=320, cached_tokens=300, output_tokens=90)).tokens == 410
+    charge = initial_charge("paced", REQUEST, cap=4096, usual_output=200)
+    assert final_charge("paced", charge, Usage(input_tokens=320, cached_tokens=300, output_tokens=90)).tokens == 410
 
 
 def test_xai_is_never_sent_more_in_a_second_than_a_sixtieth_of_its_minute(world):
@@ -188,7 +188,7 @@ def test_refusals_teach_caution_and_answers_take_it_away():
             rate_limits.hear(told(10, limit=600), 0.0)
         for _ in range(10):
             rate_limits.reserve(Charge(0, 0, 0), 0.0)
-        seconds.append(round(rate_limits.wakes_at(0.0), 2))
+        seconds.append(round(rate_limits.resumes_at(0.0), 2))
     assert seconds == [1.01, 1.02, 1.04, 1.08, 1.01]
 
 
@@ -248,27 +248,27 @@ def test_after_a_pause_capacity_returns_little_by_little(world):
     for _ in range(40):
         pool.lease()
     assert pool.wait(4.99) == []
-    after = [sum(isinstance(answer, Lease) for answer in pool.wait(RETURN_S / 4)) for _ in range(4)]
+    after = [sum(isinstance(answer, Lease) for answer in pool.wait(RAMP_S / 4)) for _ in range(4)]
     assert after == [4, 4, 4, 4]  # sixteen permits are what the 429 has left of twenty
 
 
 def test_a_pause_is_longer_by_chance_but_not_by_much():
     for chance in (0.0, 0.5, 1.0):
         rate_class = RateClass("real", jitter=lambda chance=chance: chance)
-        rate_class.strike(10.0, 9.0, 5.0, permits=10)
-        assert rate_class.held_back(10.0 + 5.0 * (1 + JITTER * chance) - 0.001)
-        assert not rate_class.held_back(10.0 + 5.0 * (1 + JITTER * chance) + 0.001)
+        rate_class.pause(10.0, 9.0, 5.0, permits=10)
+        assert rate_class.pause_reason(10.0 + 5.0 * (1 + JITTER * chance) - 0.001)
+        assert not rate_class.pause_reason(10.0 + 5.0 * (1 + JITTER * chance) + 0.001)
 
 
 def test_a_success_of_a_call_that_began_before_the_pause_does_not_make_the_next_one_small():
     rate_class = RateClass("real", jitter=float)
     for at in (0.0, 100.0, 200.0):
-        rate_class.strike(at, at - 0.5, None, permits=10)
+        rate_class.pause(at, at - 0.5, None, permits=10)
         rate_class.answered(None, began=at - 1.0)
-    assert rate_class.held_back(203.9)
+    assert rate_class.pause_reason(203.9)
     rate_class.answered(None, began=201.0)
-    rate_class.strike(300.0, 299.0, None, permits=10)
-    assert rate_class.held_back(301.1) is None
+    rate_class.pause(300.0, 299.0, None, permits=10)
+    assert rate_class.pause_reason(301.1) is None
 
 
 def test_the_snapshot_shows_the_limit_of_the_moment_and_the_configured_one(world):

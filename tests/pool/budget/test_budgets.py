@@ -119,7 +119,7 @@ def test_the_days_budget_refuses_runs_that_have_none_of_their_own(priced):
     here = priced({"a": 10})
     here.settings = here.settings.model_copy(update={"budget_day_usd": 0.01})
     pool = ProviderPool(here.registry, here.settings, ("a",), clock=lambda: here.now, new_id=lambda: "att_1")
-    pool.budgets.add("ann", 0.0098)
+    pool.budgets.add_spent("ann", 0.0098)
     refusal = pool.lease(here.request(**SIZE))
     assert refusal.error.type == "budget"
     assert "the day's budget of $0.01 pays for no further call: $0.0098 is spent" in refusal.error.message
