@@ -122,8 +122,8 @@ def test_the_traffic_is_that_of_the_latest_calls(book):
     assert book.traffic("a/one") is None
     book.load_traffic(["a/one"] * 150)
     for _ in range(50):
-        book.called("b/two")
+        book.count_traffic("b/two")
     assert (book.traffic("a/one"), book.traffic("b/two"), book.traffic("c/three")) == (0.75, 0.25, 0.0)
     for _ in range(TRAFFIC):
-        book.called("b/two")
+        book.count_traffic("b/two")
     assert (book.traffic("a/one"), book.traffic("b/two")) == (0.0, 1.0)

@@ -27,7 +27,7 @@ def model(decay_clock, drift):
 def took(decay_clock, pace, slower, count=1, tokens=600):
     for _ in range(count):
         decay_clock.tick()
-        pace.took(slower * usual_seconds(tokens), tokens)
+        pace.observe(slower * usual_seconds(tokens), tokens)
 
 
 def test_before_a_call_the_tier_tells(model):
@@ -76,5 +76,5 @@ def test_on_a_fast_network_a_model_never_called_is_expected_to_be_fast_too(decay
 def test_a_call_without_duration_says_nothing(decay_clock, drift, model):
     pace = model()
     before = pace.belief()
-    pace.took(0.0, 600)
+    pace.observe(0.0, 600)
     assert pace.belief() == before
