@@ -33,7 +33,7 @@ OnFailure = Callable[[ProviderError], Awaitable[None]]
 
 
 @dataclass(frozen=True)
-class Answer:
+class LeasedReply:
     """A complete reply and the lease it came under."""
 
     lease: Lease
@@ -42,7 +42,7 @@ class Answer:
 
 
 @dataclass
-class Exclusions:
+class TriedModels:
     """Models that one question has been through."""
 
     for_good: set[str] = field(default_factory=set)
@@ -87,7 +87,7 @@ class Caller:
         first: str | None = None,
         on_text: OnText | None = None,
         on_failure: OnFailure | None = None,
-    ) -> Answer:
+    ) -> LeasedReply:
         """Ask until a model answers completely.
 
         A failed call goes to the next-best model, and to another provider when it may be the provider
@@ -105,7 +105,7 @@ class Caller:
             ProviderError: the last failure.
             LeaseRefused: there was no model to ask, or no money to ask one again.
         """
-        tried = Exclusions(for_good=set(request.exclude))
+        tried = TriedModels(for_good=set(request.exclude))
         failures: list[ProviderError] = []
         waits = 0
         while True:
@@ -122,7 +122,7 @@ class Caller:
                 elif failures and tried.for_now:
                     tried.for_now.clear()
                 elif failures and not refused.over_budget:
-                    raise _together(failures) from None
+                    raise _reported_failure(failures) from None
                 else:
                     raise
                 continue
@@ -140,11 +140,11 @@ class Caller:
                         lease.provider if outage else lease.model
                     )
                 if not fault.fail_over or len(failures) >= MAX_FAILURES or waits >= MAX_WAITS:
-                    raise _together(failures or [error]) from error
+                    raise _reported_failure(failures or [error]) from error
                 if on_failure is not None:
                     await on_failure(error)
 
-    async def _call(self, lease: Lease, prompt: Prompt, on_text: OnText | None) -> Answer:
+    async def _call(self, lease: Lease, prompt: Prompt, on_text: OnText | None) -> LeasedReply:
         """Make the one call a lease allows, and settle it however it ends."""
         card = self._card(lease.model)
         if not card.sampling and prompt.temperature is not None:
@@ -159,7 +159,7 @@ class Caller:
         try:
             async with self._turn(lease, prompt) as begun:
                 began = asyncio.get_running_loop().time()
-                reply = await self._adapter(lease).send(call, on_text and _announced(on_text, begun))
+                reply = await self._adapter(lease).send(call, on_text and _with_first_piece(on_text, begun))
         except ProviderError as error:
             self._settle_failure(lease, error, began)
             raise
@@ -170,7 +170,7 @@ class Caller:
         if cost is None:
             cost = self._cost(lease, reply.usage)
         self._settle(lease, "succeeded", began, reply=reply, cost=cost)
-        return Answer(lease=lease, reply=reply, cost_usd=cost)
+        return LeasedReply(lease=lease, reply=reply, cost_usd=cost)
 
     @asynccontextmanager
     async def _turn(self, lease: Lease, prompt: Prompt) -> AsyncIterator[Callable[[], None]]:
@@ -239,7 +239,7 @@ class Caller:
         )
 
 
-def _together(failures: list[ProviderError]) -> ProviderError:
+def _reported_failure(failures: list[ProviderError]) -> ProviderError:
     """The failure to report: the last one, or all hosts when none could be reached."""
     last = failures[-1]
     if not all(isinstance(failure, ConnectFailed) for failure in failures):
@@ -253,7 +253,7 @@ def _since(began: float | None) -> float:
     return round(asyncio.get_running_loop().time() - began, 6) if began is not None else 0.0
 
 
-def _announced(on_text: OnText, begun: Callable[[], None]) -> OnText:
+def _with_first_piece(on_text: OnText, begun: Callable[[], None]) -> OnText:
     """The same receiver of text; with the first piece `begun` is called, too."""
 
     def hear(text: str) -> None:

@@ -27,7 +27,7 @@ from ai3ray.domain.lease import LeaseRequest
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Verdict
 from ai3ray.errors import Ai3Error, ProviderError
-from ai3ray.executor.caller import Answer, Caller
+from ai3ray.executor.caller import Caller, LeasedReply
 from ai3ray.executor.core_client import EntriesRefused, LeaseRefused, Link
 from ai3ray.executor.port import Assembled, AssembleJob, Entries, Outcome, PlanJob, Planned, TaskJob
 from ai3ray.executor.running_work import Jobs
@@ -37,7 +37,7 @@ from ai3ray.verifier.check import check, needs_isolation
 from ai3ray.verifier.clean import clean_output
 from ai3ray.verifier.isolation import Isolation
 from ai3ray.verifier.judge import judge_prompt, read_verdict
-from ai3ray.verifier.repair import Seen, Try, improve
+from ai3ray.verifier.repair import Assessed, RepairAttempt, improve
 
 log = logging.getLogger(__name__)
 
@@ -191,31 +191,33 @@ class Runner:
         policy = improve(job.request.repair_limit or 0)
         step = next(policy)
         rejected: Rejected | None = None
-        seen: Seen | None = None
+        assessed: Assessed | None = None
         while True:
             try:
-                answer = await self._try(job, deps, step)
+                answer = await self._attempt(job, deps, step)
             except (ProviderError, LeaseRefused) as error:
-                if rejected is None or seen is None:
+                if rejected is None or assessed is None:
                     raise
                 if step.author is None:
                     if isinstance(error, LeaseRefused) and error.over_budget:
                         raise  # what is wrong could be mended, but not paid
                     raise rejected from None
-                seen = replace(seen, truncated=False, repairable=False)  # its author cannot mend it any more
+                assessed = replace(assessed, truncated=False, repairable=False)  # its author cannot mend it any more
             else:
-                seen = await self._look(job, answer)
-                if seen.verdict.passed:
-                    return await self._commit(job, answer, seen.verdict)
-                rejected = Rejected(f"{seen.model}: {_first_problem(seen.verdict)}", seen.verdict)
+                assessed = await self._assess(job, answer)
+                if assessed.verdict.passed:
+                    return await self._commit(job, answer, assessed.verdict)
+                rejected = Rejected(f"{assessed.model}: {_first_problem(assessed.verdict)}", assessed.verdict)
             try:
-                step = policy.send(seen)
+                step = policy.send(assessed)
             except StopIteration:
-                await self._put(job, TaskVerified(task_id=job.task.id, verdict=seen.verdict))
+                await self._put(job, TaskVerified(task_id=job.task.id, verdict=assessed.verdict))
                 raise rejected from None
-            await self._put(job, TaskVerified(task_id=job.task.id, verdict=seen.verdict), _next(job, step, rejected))
+            await self._put(
+                job, TaskVerified(task_id=job.task.id, verdict=assessed.verdict), _next(job, step, rejected)
+            )
 
-    async def _try(self, job: TaskJob, deps: Sequence[Outcome], step: Try) -> Answer:
+    async def _attempt(self, job: TaskJob, deps: Sequence[Outcome], step: RepairAttempt) -> LeasedReply:
         """One call of the task, or of its repair."""
         task = job.task
         prompt = build_task_prompt(
@@ -249,14 +251,14 @@ class Runner:
 
         return await self._caller.ask(request, prompt, on_text=on_text, on_failure=on_failure)
 
-    async def _look(self, job: TaskJob, answer: Answer) -> Seen:
+    async def _assess(self, job: TaskJob, answer: LeasedReply) -> Assessed:
         """What the rules, and if they find nothing the judge, say of an answer."""
         reply, author = answer.reply, answer.lease.model
         verdict = await self._verify(job, reply)
         if verdict.passed and job.request.verify is not False:
             verdict = await self._judge(job, reply, author) or verdict
         refused = reply.finish == "refusal" or not reply.text.strip()
-        return Seen(
+        return Assessed(
             model=author,
             text=reply.text,
             verdict=verdict,
@@ -311,7 +313,7 @@ class Runner:
             return await self._isolation.check(job.task, reply)
         return check(job.task, reply, content=content)
 
-    async def _commit(self, job: TaskJob, answer: Answer, verdict: Verdict) -> str:
+    async def _commit(self, job: TaskJob, answer: LeasedReply, verdict: Verdict) -> str:
         """Verdict and artifact take their place together; the artifact is the task's only one.
 
         Where nobody asked for verification there is no verdict: that an answer is complete is no praise.
@@ -360,7 +362,7 @@ def _size(prompt: Prompt) -> dict[str, int]:
     return {"input_tokens": chars // CHARS_PER_TOKEN + 1, "max_output_tokens": prompt.max_output_tokens}
 
 
-def _next(job: TaskJob, step: Try, rejected: Rejected) -> Event:
+def _next(job: TaskJob, step: RepairAttempt, rejected: Rejected) -> Event:
     """What comes after a rejected answer, as the event that says so."""
     if step.role == "repair":
         return TaskRepaired(task_id=job.task.id, defects=step.defects, attempt=step.n)

@@ -35,7 +35,7 @@ SHORT_SUBJECT = 3
 """Words of a subject that can be asked what it is."""
 
 
-class Part(NamedTuple):
+class PlannedPart(NamedTuple):
     """One task before it has an id."""
 
     title: str
@@ -47,7 +47,7 @@ class Part(NamedTuple):
 class Shape(NamedTuple):
     """What a request turned out to be."""
 
-    parts: Sequence[Part]
+    parts: Sequence[PlannedPart]
     """Its parts, in the reader's order."""
     kind: Kind
     """The kind of all of them; `other` when each has its own."""
@@ -67,7 +67,7 @@ def template_plan(request: RunRequest) -> TaskGraph:
     shape = None if request.context or len(prompt) > LONGEST else _shape(prompt)
     limit = request.max_tasks or len(prompt)
     if shape is None or len(shape.parts) < 2 or (shape.chain and len(shape.parts) > limit):
-        shape = Shape([Part("Answer", request.prompt)], "other", headed=False)
+        shape = Shape([PlannedPart("Answer", request.prompt)], "other", headed=False)
     tasks = _tasks(shape, limit)
     assembly: Assembly = "concat" if len(tasks) > 1 and not shape.chain else "last"
     return TaskGraph(tasks=tasks, assembly=request.assembly or assembly)
@@ -173,7 +173,7 @@ def _listed(prompt: str) -> Shape | None:
     lead = prompt[: lines[0].start()].strip()
     if prompt[lines[-1].end() :].strip():
         return None
-    parts = [Part(_title(line[1]), f"{lead}\n\n{line[1]}" if lead else line[1]) for line in lines]
+    parts = [PlannedPart(_title(line[1]), f"{lead}\n\n{line[1]}" if lead else line[1]) for line in lines]
     return Shape(parts, "other")
 
 
@@ -186,7 +186,7 @@ def _chained(prompt: str) -> Shape | None:
     steps = [_POLITE.sub("", step).strip(" \t\n.,;") for step in steps]
     if len(steps) < 2 or not all(step and _DEED.match(step) for step in steps):
         return None
-    return Shape([Part(_title(step), f"{capital(step)}.") for step in steps], "other", chain=True)
+    return Shape([PlannedPart(_title(step), f"{capital(step)}.") for step in steps], "other", chain=True)
 
 
 def _two_sides(prompt: str) -> Shape | None:
@@ -278,7 +278,7 @@ _READERS: tuple[Callable[[str], Shape | None], ...] = (
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _sections(topic: str, count: int) -> list[Part]:
+def _sections(topic: str, count: int) -> list[PlannedPart]:
     """So many parts of a text about the topic."""
     fits = (entry for entry in _templates()["subjects"] if _fits(entry, topic))
     chosen = next(fits)
@@ -298,7 +298,7 @@ def _fits(entry: Mapping[str, Any], topic: str) -> bool:
     return words is None or any(re.search(rf"\b{re.escape(word)}\b", topic, re.IGNORECASE) for word in words)
 
 
-def _aspects(parts: Sequence[Mapping[str, Any]], topic: str, count: int) -> list[Part]:
+def _aspects(parts: Sequence[Mapping[str, Any]], topic: str, count: int) -> list[PlannedPart]:
     """Those parts that belong to a text of so many, and further ones when the template has fewer."""
     chosen = _filled((part for part in parts if part["from"] <= count), topic)
     more = _filled((part for part in _templates()["more"]["parts"] if part["from"] <= count - len(chosen)), topic)
@@ -307,7 +307,7 @@ def _aspects(parts: Sequence[Mapping[str, Any]], topic: str, count: int) -> list
     return [*chosen, *more, *further]
 
 
-def _filled(templates: Iterable[Mapping[str, Any]], topic: str) -> list[Part]:
+def _filled(templates: Iterable[Mapping[str, Any]], topic: str) -> list[PlannedPart]:
     return [_fill(template, _about(topic)) for template in templates]
 
 
@@ -326,11 +326,11 @@ def _name(name: str) -> dict[str, str]:
     return {"name": name, "Name": capital(name)}
 
 
-def _fill(template: Mapping[str, Any], slots: Mapping[str, str]) -> Part:
+def _fill(template: Mapping[str, Any], slots: Mapping[str, str]) -> PlannedPart:
     title, prompt = (
         re.sub(r"\{\{(\w+)\}\}", lambda slot: slots[slot[1]], template[key]) for key in ("title", "prompt")
     )
-    return Part(title, prompt)
+    return PlannedPart(title, prompt)
 
 
 @cache

@@ -12,7 +12,6 @@ from ai3ray.verifier.clean import clean_output, wants_json
 from ai3ray.verifier.code import check_code
 from ai3ray.verifier.compiling import CodeJob, code_to_compile
 from ai3ray.verifier.port import Rule
-from ai3ray.verifier.rules.chat import chat
 from ai3ray.verifier.rules.complete import complete
 from ai3ray.verifier.rules.cut_off import cut_off
 from ai3ray.verifier.rules.form import form
@@ -25,6 +24,7 @@ from ai3ray.verifier.rules.non_empty import non_empty
 from ai3ray.verifier.rules.parts import parts
 from ai3ray.verifier.rules.placeholder import placeholder
 from ai3ray.verifier.rules.refusal import refusal
+from ai3ray.verifier.rules.remark import remark
 from ai3ray.verifier.rules.repetition import repetition
 
 __all__ = [
@@ -54,7 +54,7 @@ CONTENT: tuple[Rule, ...] = (
     repetition,
     placeholder,
     leak,
-    chat,
+    remark,
     cut_off,
 )
 """Asked of whole answers, unless the request drops the content checks."""

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from ai3ray.domain.plan import Task
 from ai3ray.verifier.clean import wants_json
 from ai3ray.verifier.code import compiler_of
-from ai3ray.verifier.markdown import Block, fenced_blocks
-from ai3ray.verifier.words import wish
+from ai3ray.verifier.markdown import FencedBlock, fenced_blocks
+from ai3ray.verifier.words import prompt_excerpt
 
 MIN_SNIPPET_LINES = 3
 """In a text about code a shorter block may be a signature or a fragment; in code it may not."""
@@ -53,9 +53,9 @@ def code_to_compile(task: Task, text: str) -> CodeJob | None:
     """
     if wants_json(task) or (task.output != "code" and task.kind != "coding"):
         return None
-    if _BROKEN_ON_PURPOSE.search(wish(task)):
+    if _BROKEN_ON_PURPOSE.search(prompt_excerpt(task)):
         return None
-    language = "python" if _PYTHON.search(wish(task)) and not _OTHERS.search(wish(task)) else ""
+    language = "python" if _PYTHON.search(prompt_excerpt(task)) and not _OTHERS.search(prompt_excerpt(task)) else ""
     blocks = fenced_blocks(text)
     if not blocks:
         return CodeJob(text, language) if task.output == "code" and language and "```" not in text else None
@@ -66,11 +66,11 @@ def code_to_compile(task: Task, text: str) -> CodeJob | None:
     return CodeJob("\n".join(map(_fenced, kept)), language if whole else "")
 
 
-def _stands_alone(block: Block) -> bool:
+def _stands_alone(block: FencedBlock) -> bool:
     return block.body.count("\n") + 1 >= MIN_SNIPPET_LINES and not _ELLIPSIS.search(block.body)
 
 
-def _fenced(block: Block) -> str:
+def _fenced(block: FencedBlock) -> str:
     longest = max((len(run) for run in re.findall(r"`{3,}", block.body)), default=2)
     ticks = "`" * (longest + 1)
     return f"{ticks}{block.tag}\n{block.body}\n{ticks}"

@@ -53,7 +53,7 @@ class Language(NamedTuple):
     """Its function words; none when its script tells it."""
 
 
-class Reading(NamedTuple):
+class DetectedLanguage(NamedTuple):
     """The languages of one text."""
 
     words: int
@@ -76,7 +76,7 @@ def languages() -> dict[str, Language]:
     }
 
 
-def read_language(text: str) -> Reading:
+def detect_language(text: str) -> DetectedLanguage:
     """What language a text is in, and which others it holds.
 
     Args:
@@ -86,7 +86,7 @@ def read_language(text: str) -> Reading:
     letters = _letters(text)
     total = sum(letters.values())
     if not total or not found:
-        return Reading(len(found), None, frozenset())
+        return DetectedLanguage(len(found), None, frozenset())
     counts = Counter(found)
     shares: dict[str, float] = {}
     leaders: list[str] = []
@@ -105,7 +105,7 @@ def read_language(text: str) -> Reading:
     floor = TRACE * (shares[leading] if leading else MIN_DENSITY)
     present = frozenset(code for code, share in shares.items() if share >= floor)
     script = next((name for name, count in letters.items() if count >= MAIN_SCRIPT * total), None)
-    return Reading(len(found), leading, present, script)
+    return DetectedLanguage(len(found), leading, present, script)
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import NamedTuple
 _MARK = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
 
 
-class Block(NamedTuple):
+class FencedBlock(NamedTuple):
     """One fenced block."""
 
     tag: str
@@ -18,17 +18,18 @@ class Block(NamedTuple):
     """What stands inside, without the line break at its end."""
 
 
-class _Mark(NamedTuple):
+class _FenceLine(NamedTuple):
     line: int
     ticks: str
     tag: str
 
 
-def fenced_blocks(text: str) -> tuple[Block, ...]:
+def fenced_blocks(text: str) -> tuple[FencedBlock, ...]:
     """The closed blocks (CommonMark: closed by as many marks or more, without a tag)."""
     lines = text.split("\n")
     return tuple(
-        Block(first.tag, "\n".join(lines[first.line + 1 : last.line])) for first, last in _pairs(_marks(lines))
+        FencedBlock(first.tag, "\n".join(lines[first.line + 1 : last.line]))
+        for first, last in _pairs(_fence_lines(lines))
     )
 
 
@@ -42,7 +43,7 @@ def outside(text: str, instead: str = "") -> str:
     lines = text.split("\n")
     kept: list[str] = []
     begin = 0
-    for first, last in _pairs(_marks(lines)):
+    for first, last in _pairs(_fence_lines(lines)):
         kept += [*lines[begin : first.line], instead]
         begin = last.line + 1
     return "\n".join(kept + lines[begin:])
@@ -51,7 +52,7 @@ def outside(text: str, instead: str = "") -> str:
 def around(text: str) -> tuple[str, str, str] | None:
     """What stands before the first closed block, the blocks and all between them, and what follows; or None."""
     lines = text.split("\n")
-    pairs = list(_pairs(_marks(lines)))
+    pairs = list(_pairs(_fence_lines(lines)))
     if not pairs:
         return None
     begin, end = pairs[0][0].line, pairs[-1][1].line + 1
@@ -64,9 +65,9 @@ def unclosed(text: str) -> bool:
     Models nest fences of the same length, which CommonMark does not know: a text that is balanced when
     read as nested is let pass too.
     """
-    opened: _Mark | None = None
-    nested: list[_Mark] = []
-    for mark in _marks(text.split("\n")):
+    opened: _FenceLine | None = None
+    nested: list[_FenceLine] = []
+    for mark in _fence_lines(text.split("\n")):
         if opened is None:
             opened = mark
         elif mark.ticks.startswith(opened.ticks) and not mark.tag:
@@ -86,7 +87,7 @@ def unwrapped(text: str, tags: frozenset[str] = frozenset()) -> str:
         tags: the fence has to name one of these; any when empty.
     """
     lines = text.strip().split("\n")
-    marks = list(_marks(lines))
+    marks = list(_fence_lines(lines))
     if len(marks) < 2 or marks[0].line != 0 or marks[-1].line != len(lines) - 1:
         return text
     first, last = marks[0], marks[-1]
@@ -96,9 +97,9 @@ def unwrapped(text: str, tags: frozenset[str] = frozenset()) -> str:
     return text if _leaves(marks[1:-1], first) else inside
 
 
-def _pairs(marks: Iterator[_Mark]) -> Iterator[tuple[_Mark, _Mark]]:
+def _pairs(marks: Iterator[_FenceLine]) -> Iterator[tuple[_FenceLine, _FenceLine]]:
     """The first and the last line of each closed block."""
-    opened: _Mark | None = None
+    opened: _FenceLine | None = None
     for mark in marks:
         if opened is None:
             opened = mark
@@ -107,9 +108,9 @@ def _pairs(marks: Iterator[_Mark]) -> Iterator[tuple[_Mark, _Mark]]:
             opened = None
 
 
-def _leaves(marks: list[_Mark], outer: _Mark) -> bool:
+def _leaves(marks: list[_FenceLine], outer: _FenceLine) -> bool:
     """Whether a mark inside closes the outer fence: then its first and last line belong to different blocks."""
-    opened: _Mark | None = None
+    opened: _FenceLine | None = None
     for mark in marks:
         if opened is not None:
             opened = None if mark.ticks.startswith(opened.ticks) and not mark.tag else opened
@@ -120,9 +121,9 @@ def _leaves(marks: list[_Mark], outer: _Mark) -> bool:
     return opened is not None
 
 
-def _marks(lines: list[str]) -> Iterator[_Mark]:
+def _fence_lines(lines: list[str]) -> Iterator[_FenceLine]:
     for number, line in enumerate(lines):
         found = _MARK.match(line)
         if found and "`" not in found[2]:  # inline code may begin with three marks
             words = found[2].split()
-            yield _Mark(number, found[1], words[0].lower() if words else "")
+            yield _FenceLine(number, found[1], words[0].lower() if words else "")

@@ -16,7 +16,7 @@ from ai3ray.domain.verdict import Defect, Verdict
 
 
 @dataclass(frozen=True)
-class Seen:
+class Assessed:
     """An answer and what was said of it."""
 
     model: str
@@ -32,7 +32,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Try:
+class RepairAttempt:
     """The next call of a task."""
 
     role: Literal["task", "repair"] = "task"
@@ -56,7 +56,7 @@ TURNS = 2
 MODELS = 4
 """Models that are asked at most: those that refuse or say nothing do not use up a turn."""
 
-Policy = Generator[Try, Seen, None]
+Policy = Generator[RepairAttempt, Assessed, None]
 
 
 def improve(repair_limit: int) -> Policy:
@@ -68,21 +68,21 @@ def improve(repair_limit: int) -> Policy:
     exclude: frozenset[str] = frozenset()
     turns = 0
     while turns < TURNS and len(exclude) < MODELS:
-        seen = yield Try(exclude=exclude)
-        if seen.truncated:
-            seen = yield Try(author=seen.model, exclude=exclude, cap_factor=2)
+        assessed = yield RepairAttempt(exclude=exclude)
+        if assessed.truncated:
+            assessed = yield RepairAttempt(author=assessed.model, exclude=exclude, cap_factor=2)
         for n in range(1, 1 + (repair_limit if turns == 0 else 0)):
-            if seen.verdict.passed or seen.truncated or not seen.repairable:
+            if assessed.verdict.passed or assessed.truncated or not assessed.repairable:
                 break
-            seen = yield Try(
+            assessed = yield RepairAttempt(
                 role="repair",
-                author=seen.model,
+                author=assessed.model,
                 exclude=exclude,
-                answer=seen.text,
-                defects=seen.verdict.defects,
+                answer=assessed.text,
+                defects=assessed.verdict.defects,
                 n=n,
             )
-        if seen.verdict.passed:
+        if assessed.verdict.passed:
             return
-        turns += seen.repairable
-        exclude |= {seen.model}
+        turns += assessed.repairable
+        exclude |= {assessed.model}

@@ -32,7 +32,7 @@ def excerpt(text: str, limit: int = MAX_CHARS) -> str:
     return text if len(text) <= limit else f"{text[: limit // 2]}\n{text[-(limit // 2) :]}"
 
 
-def wish(task: Task) -> str:
+def prompt_excerpt(task: Task) -> str:
     """The prompt as rules read it: a long one carries material, and its wish stands at one of its ends."""
     return excerpt(task.prompt, MAX_PROMPT)
 

@@ -5,7 +5,7 @@ import pytest
 
 from ai3ray.domain.call import Reply, Usage
 from ai3ray.domain.plan import Task
-from ai3ray.verifier.languages import languages, read_language
+from ai3ray.verifier.languages import detect_language, languages
 from ai3ray.verifier.rules.language import asked_languages, language
 
 SEA = {
@@ -35,12 +35,12 @@ def judged(prompt, text, kind="writing", **fields):
 
 @pytest.mark.parametrize("code", SEA)
 def test_a_sentence_or_two_tell_the_language(code):
-    assert read_language(SEA[code]).leading == code
+    assert detect_language(SEA[code]).leading == code
 
 
 @pytest.mark.parametrize("text", ["", "42", "Lima", "Paris, Lyon, Nice, Orange", "x = f(y)", "—", "🌊 🌊"])
 def test_too_little_text_tells_none(text):
-    assert read_language(text).leading is None
+    assert detect_language(text).leading is None
 
 
 @pytest.mark.parametrize("wanted", SEA)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ai3ray.domain.verdict import Defect, Verdict
-from ai3ray.verifier.repair import MODELS, Seen, Try, improve
+from ai3ray.verifier.repair import MODELS, Assessed, RepairAttempt, improve
 
 DEFECT = Defect(part="answer", problem="it stops in the middle")
 GOOD = Verdict(passed=True, score=1.0)
@@ -25,7 +25,7 @@ def told(limit: int, *brought: str) -> list[str]:
         models += step.author is None
         model = step.author or f"m{models}"
         words.append(f"{step.role} {model}" + (f" x{step.cap_factor}" if step.cap_factor > 1 else ""))
-        seen = Seen(
+        seen = Assessed(
             model=model,
             text=what,
             verdict=GOOD if what == "good" else BAD,
@@ -65,8 +65,8 @@ def test_refusals_use_up_no_turn_but_have_an_end():
 
 def test_a_repair_quotes_the_answer_and_its_defects():
     policy = improve(1)
-    assert next(policy) == Try()
-    step = policy.send(Seen(model="m1", text="half an answer", verdict=BAD))
+    assert next(policy) == RepairAttempt()
+    step = policy.send(Assessed(model="m1", text="half an answer", verdict=BAD))
     assert (step.role, step.author, step.answer, step.defects, step.n) == (
         "repair",
         "m1",
@@ -79,4 +79,4 @@ def test_a_repair_quotes_the_answer_and_its_defects():
 def test_who_has_had_a_turn_is_excluded_from_the_next():
     policy = improve(0)
     next(policy)
-    assert policy.send(Seen(model="m1", text="x", verdict=BAD)).exclude == {"m1"}
+    assert policy.send(Assessed(model="m1", text="x", verdict=BAD)).exclude == {"m1"}

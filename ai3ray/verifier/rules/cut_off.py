@@ -11,7 +11,7 @@ from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
 from ai3ray.verifier.clean import wants_json
 from ai3ray.verifier.markdown import outside, unclosed
-from ai3ray.verifier.words import HEADING, ITEM, excerpt, wish, words
+from ai3ray.verifier.words import HEADING, ITEM, excerpt, prompt_excerpt, words
 
 MIN_WORDS = 40
 """A shorter text may end as it likes."""
@@ -46,7 +46,7 @@ _LABEL = re.compile(r"^[^\s.!?:]+(?:\s[^\s.!?:]+){0,3}:\s")
 
 def cut_off(task: Task, reply: Reply) -> Iterator[Defect]:
     """Prose of some length does not stop in the middle of a sentence or of a fenced block."""
-    if wants_json(task) or task.output == "code" or task.kind == "extraction" or _MEANT.search(wish(task)):
+    if wants_json(task) or task.output == "code" or task.kind == "extraction" or _MEANT.search(prompt_excerpt(task)):
         return
     if task.output == "text" and unclosed(reply.text):
         yield Defect(part="end of the answer", problem="a code fence is opened and never closed; finish the block")

@@ -11,7 +11,7 @@ from ai3ray.domain.verdict import Defect
 from ai3ray.verifier.clean import wants_json
 from ai3ray.verifier.markdown import fenced_blocks, outside, unclosed, unwrapped
 from ai3ray.verifier.rules.json_schema import parse_json
-from ai3ray.verifier.words import shortened, wish
+from ai3ray.verifier.words import prompt_excerpt, shortened
 
 _CODE_SIGNS = re.compile(r"[{}<>;=\\|\[\]$@^~]|\w\(|->|::|^\s*(?:[#/*\-+%!.]|\w+:\s*$)")
 _SENTENCE = re.compile(r"^\s*[^\W\d_].*[.!?:][\"')]?\s*$")
@@ -51,11 +51,11 @@ def _written(task: Task, text: str) -> str | None:
     form_asked = "Markdown" if task.output == "markdown" else "running text"
     if task.output == "markdown" and unclosed(text):
         return "a code fence is opened and never closed"
-    if not _DATA_ASKED.search(wish(task)) and task.kind not in {"extraction", "coding"} and _is_data(text):
+    if not _DATA_ASKED.search(prompt_excerpt(task)) and task.kind not in {"extraction", "coding"} and _is_data(text):
         return f"it is JSON; answer in {form_asked}"
-    if _PAGE.match(text) and task.kind != "coding" and not _PAGE_ASKED.search(wish(task)):
+    if _PAGE.match(text) and task.kind != "coding" and not _PAGE_ASKED.search(prompt_excerpt(task)):
         return f"it is an HTML page; answer in {form_asked}"
-    if task.output == "text" and _PLAIN_ASKED.search(wish(task)) and len(_MARKUP.findall(text)) >= MIN_MARKUP:
+    if task.output == "text" and _PLAIN_ASKED.search(prompt_excerpt(task)) and len(_MARKUP.findall(text)) >= MIN_MARKUP:
         return "it is formatted as Markdown; answer in plain text"
     return None
 

@@ -11,8 +11,8 @@ from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
 from ai3ray.verifier.clean import wants_json
-from ai3ray.verifier.languages import Reading, languages, read_language
-from ai3ray.verifier.words import prose, wish
+from ai3ray.verifier.languages import DetectedLanguage, detect_language, languages
+from ai3ray.verifier.words import prompt_excerpt, prose
 
 MIN_WORDS = 12
 """An answer shorter than this may be a name, a quotation, a loan word."""
@@ -65,7 +65,7 @@ def language(task: Task, reply: Reply) -> Iterator[Defect]:
     wanted = named or _own_language(task)
     if not wanted:
         return
-    said = read_language(prose(reply.text))
+    said = detect_language(prose(reply.text))
     enough = MIN_WORDS if named else MIN_WORDS_UNASKED
     found = _found(said, wanted) if said.words >= enough else None
     if found:
@@ -73,7 +73,7 @@ def language(task: Task, reply: Reply) -> Iterator[Defect]:
         yield Defect(part="answer", problem=f"it is in {found}; write it in {names}")
 
 
-def _found(said: Reading, wanted: frozenset[str]) -> str | None:
+def _found(said: DetectedLanguage, wanted: frozenset[str]) -> str | None:
     """What the text is in instead of a wanted language; None when it is in one, or when that is not sure."""
     if wanted & said.present:
         return None
@@ -85,7 +85,7 @@ def _found(said: Reading, wanted: frozenset[str]) -> str | None:
 
 def asked_languages(task: Task) -> frozenset[str]:
     """Codes of the languages that the prompt wants its answer in; none when it names none or leaves room."""
-    prompt = wish(task)
+    prompt = prompt_excerpt(task)
     if _ABOUT_LANGUAGE.search(prompt):
         return frozenset()
     if task.kind != "translation" and not _WRITES.search(prompt):
@@ -100,10 +100,14 @@ def asked_languages(task: Task) -> frozenset[str]:
 
 def _own_language(task: Task) -> frozenset[str]:
     """The prompt's language, where it is plain and nothing hints at another one."""
-    if task.kind in {"translation", "summarization"} or task.depends_on or _HINTS_AT_OTHERS.search(wish(task)):
+    if (
+        task.kind in {"translation", "summarization"}
+        or task.depends_on
+        or _HINTS_AT_OTHERS.search(prompt_excerpt(task))
+    ):
         return frozenset()
-    prompt = wish(task)
-    read = read_language(prose(prompt))
+    prompt = prompt_excerpt(task)
+    read = detect_language(prose(prompt))
     if read.words < MIN_PROMPT_WORDS or read.leading is None or _names().search(prompt.lower()):
         return frozenset()
     return read.present

@@ -11,7 +11,7 @@ from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
 from ai3ray.settings.packaged import prompt_text
-from ai3ray.verifier.words import excerpt, shortened, wish, words
+from ai3ray.verifier.words import excerpt, prompt_excerpt, shortened, words
 
 RUN = 9
 """So many words of the instructions in a row are no chance."""
@@ -39,7 +39,7 @@ def leak(task: Task, reply: Reply) -> Iterator[Defect]:
     fence = _FENCE.search(text)
     if fence and fence[0] not in task.prompt:
         yield _defect(fence[0], "a tag of the data that you were given; leave such tags out")
-    if _ABOUT_PROMPTS.search(wish(task)):
+    if _ABOUT_PROMPTS.search(prompt_excerpt(task)):
         return
     token = _CHAT.search(text)
     if token:

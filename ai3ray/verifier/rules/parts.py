@@ -17,7 +17,7 @@ from ai3ray.verifier.clean import wants_json
 from ai3ray.verifier.demands import Count, array_length, read_demands
 from ai3ray.verifier.outline import Outline, read_outline
 from ai3ray.verifier.rules.json_schema import parse_json
-from ai3ray.verifier.words import wish, words
+from ai3ray.verifier.words import prompt_excerpt, words
 
 _SYNONYMS = (
     {"introduction", "intro", "einleitung", "einführung", "introducción", "overview", "opening", "background"},
@@ -44,7 +44,7 @@ def parts(task: Task, reply: Reply) -> Iterator[Defect]:
         return
     if task.output == "code" or task.kind in {"extraction", "translation"}:
         return
-    demands = read_demands(wish(task))
+    demands = read_demands(prompt_excerpt(task))
     if not demands.counts and not demands.names:
         return
     outline = read_outline(reply.text)
@@ -55,7 +55,7 @@ def parts(task: Task, reply: Reply) -> Iterator[Defect]:
 
 def _array(task: Task, text: str) -> Iterator[Defect]:
     """A JSON array whose length the prompt names; with a schema, the schema says it."""
-    number = array_length(wish(task))
+    number = array_length(prompt_excerpt(task))
     if not number or (task.checks and task.checks.json_schema):
         return
     value, problem = parse_json(text)

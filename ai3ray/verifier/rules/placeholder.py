@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
-from ai3ray.verifier.words import excerpt, shortened, wish
+from ai3ray.verifier.words import excerpt, prompt_excerpt, shortened
 
 _PIECE = (
     r"(?:section|passage|part|paragraph|chapter|text|answer|page|function|method|class|block|list|table|field|item"
@@ -62,7 +62,7 @@ _MEANT = re.compile(
 
 def placeholder(task: Task, reply: Reply) -> Iterator[Defect]:
     """No mark of unfinished work, unless the task is about such marks."""
-    if _MEANT.search(wish(task)):
+    if _MEANT.search(prompt_excerpt(task)):
         return
     text = excerpt(reply.text)
     for sign in (_BRACKETED, _MARKED, _COMMENT, _SAID, _LATIN):

@@ -14,7 +14,7 @@ from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
 from ai3ray.verifier.clean import wants_json
-from ai3ray.verifier.words import wish
+from ai3ray.verifier.words import prompt_excerpt
 
 MAX_CHARS = 600
 """A longer text has said something. It bounds the expressions below too."""
@@ -90,10 +90,10 @@ def refusal(task: Task, reply: Reply) -> Iterator[Defect]:
     text = reply.text.strip().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     if wants_json(task) or task.output == "code" or len(text) > MAX_CHARS:
         return
-    translates = task.kind == "translation" or "translat" in wish(task).lower()
-    if translates and _SOURCE.search(wish(task)):
+    translates = task.kind == "translation" or "translat" in prompt_excerpt(task).lower()
+    if translates and _SOURCE.search(prompt_excerpt(task)):
         return
-    if _ABOUT_REFUSING.search(wish(task)) or _GOES_ON.search(text):
+    if _ABOUT_REFUSING.search(prompt_excerpt(task)) or _GOES_ON.search(text):
         return
     if _OPENING.match(text) or _NO_MEANS.match(text) or _OTHER_LANGUAGES.match(text):
         yield Defect(part="answer", problem="it refuses instead of doing the task; do the part of it that can be done")

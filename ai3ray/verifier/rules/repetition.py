@@ -16,7 +16,7 @@ from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
 from ai3ray.verifier.clean import wants_json
-from ai3ray.verifier.words import ITEM, excerpt, prose, sentences, shortened, wish, words
+from ai3ray.verifier.words import ITEM, excerpt, prompt_excerpt, prose, sentences, shortened, words
 
 GRAM = 8
 """Words by which a loop is found."""
@@ -55,12 +55,12 @@ _VERSE = re.compile(
 
 def repetition(task: Task, reply: Reply) -> Iterator[Defect]:
     """No loop, no text that mostly says again what it has said, no paragraph twice, no endless equal lines."""
-    if wants_json(task) or _ASKED.search(wish(task)):
+    if wants_json(task) or _ASKED.search(prompt_excerpt(task)):
         return
     text = excerpt(reply.text)
     found = _equal_lines(text)
     if not found and task.output != "code":
-        patience = VERSE if _VERSE.search(wish(task)) else 1
+        patience = VERSE if _VERSE.search(prompt_excerpt(task)) else 1
         found = _in_prose(prose(text), patience, verbatim=task.kind in {"extraction", "translation"})
     if found:
         said, times = found

@@ -12,7 +12,7 @@ from ai3ray.verifier.clean import wants_json
 from ai3ray.verifier.words import shortened
 
 
-def chat(task: Task, reply: Reply) -> Iterator[Defect]:
+def remark(task: Task, reply: Reply) -> Iterator[Defect]:
     """Code does not begin with 'Sure! Here is …'."""
     if task.output != "code" or wants_json(task):
         return
