@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .streams import note
+from .streams import print_stderr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Setup:
+class CommandContext:
     """One command's settings and whom it talks to."""
 
     settings: Settings
@@ -55,7 +55,7 @@ class Setup:
         return connect_for_reading(self.settings, self.env, server=self.server)
 
 
-def prepared(config: str | None = None, server: str | None = None) -> Setup:
+def load_context(config: str | None = None, server: str | None = None) -> CommandContext:
     """Load the settings of this command line.
 
     Raises:
@@ -66,10 +66,10 @@ def prepared(config: str | None = None, server: str | None = None) -> Setup:
     cwd = Path.cwd()
     env = merged_env(os.environ, cwd)
     settings = load_settings(env=env, cwd=cwd, config=Path(config) if config else None)
-    return Setup(settings, env, server)
+    return CommandContext(settings, env, server)
 
 
-def complete(work: Coroutine[Any, Any, T]) -> T:
+def run_async(work: Coroutine[Any, Any, T]) -> T:
     """The one event loop of a command: run this to its end."""
     return asyncio.run(work)
 
@@ -83,6 +83,6 @@ def _divert_logs(home: Path) -> None:
         root.addHandler(logging.FileHandler(home / "ai3.log", delay=True))
 
 
-def say(text: str) -> None:
+def notify(text: str) -> None:
     """A remark on stderr, signed."""
-    note(f"ai3: {text}")
+    print_stderr(f"ai3: {text}")

@@ -12,7 +12,7 @@ from typer.main import get_command
 from ai3ray.errors import Ai3Error, ServerRefused, UnknownRun
 from ai3ray.report.format import one_line
 
-from .streams import note, prepare
+from .streams import configure_streams, print_stderr
 
 if TYPE_CHECKING:
     from ai3ray.domain.result import RunResult
@@ -24,15 +24,15 @@ BUDGET = 4
 CANCELLED = 130
 
 
-def ended(app: typer.Typer, words: Sequence[str]) -> int:
+def run_command_line(app: typer.Typer, words: Sequence[str]) -> int:
     """Run one command line and return its exit code.
 
     Args:
         app: the command tree.
         words: the command line without the program's name.
     """
-    prepare()
-    words, debug = without_debug(words)
+    configure_streams()
+    words, debug = split_debug_flag(words)
     if debug:
         import logging
 
@@ -40,20 +40,20 @@ def ended(app: typer.Typer, words: Sequence[str]) -> int:
     try:
         code = get_command(app).main(args=words or ["--help"], prog_name="ai3", standalone_mode=False)
     except typer.TyperException as error:
-        return _complain(error, usage_line(error), USAGE, debug=debug)
+        return _report_error(error, usage_message(error), USAGE, debug=debug)
     except Ai3Error as error:
-        return _complain(error, error.message, error_code(error), debug=debug)
+        return _report_error(error, error.message, error_exit_code(error), debug=debug)
     except KeyboardInterrupt:
         return CANCELLED
     except OSError as error:
-        return _complain(error, os_line(error), FAILED, debug=debug)
+        return _report_error(error, os_error_message(error), FAILED, debug=debug)
     except Exception as error:  # noqa: BLE001 - the edge of a command
         words_of_it = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return _complain(error, f"internal error: {words_of_it} (--debug shows where)", FAILED, debug=debug)
+        return _report_error(error, f"internal error: {words_of_it} (--debug shows where)", FAILED, debug=debug)
     return code if isinstance(code, int) else 0
 
 
-def without_debug(words: Sequence[str]) -> tuple[list[str], bool]:
+def split_debug_flag(words: Sequence[str]) -> tuple[list[str], bool]:
     """The line without `--debug`, which may stand anywhere before a `--`, and whether it was there."""
     end = list(words).index("--") if "--" in words else len(words)
     kept = [word for word in words[:end] if word != "--debug"]
@@ -69,7 +69,7 @@ def exit_code(result: RunResult) -> int:
     return {"succeeded": 0, "partial": PARTIAL}.get(result.status, FAILED)
 
 
-def error_code(error: Ai3Error) -> int:
+def error_exit_code(error: Ai3Error) -> int:
     """The exit code of an error that no run has caught.
 
     A run id that does not exist and a request that the server turns down are the caller's words, and
@@ -82,20 +82,20 @@ def error_code(error: Ai3Error) -> int:
     return error.exit_code
 
 
-def usage_line(error: typer.TyperException) -> str:
+def usage_message(error: typer.TyperException) -> str:
     """What is wrong with the command line, and where to read how it goes."""
     path = getattr(getattr(error, "ctx", None), "command_path", "ai3")
     message = error.format_message().replace("Value error, ", "").rstrip(".")
     return f"{message}. Try '{path} --help'."
 
 
-def os_line(error: OSError) -> str:
+def os_error_message(error: OSError) -> str:
     """An error of the operating system in words, with the file it is about."""
     return f"{error.filename}: {error.strerror}" if error.filename else (error.strerror or str(error))
 
 
-def _complain(error: BaseException, message: str, code: int, *, debug: bool) -> int:
+def _report_error(error: BaseException, message: str, code: int, *, debug: bool) -> int:
     if debug:
-        note("".join(traceback.format_exception(error)).rstrip())
-    note(f"ai3: {one_line(message)}")
+        print_stderr("".join(traceback.format_exception(error)).rstrip())
+    print_stderr(f"ai3: {one_line(message)}")
     return code

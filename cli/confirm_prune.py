@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 from ai3ray.errors import UsageError
 
-from .command_context import Setup, complete, say
-from .render.run_tables import prune_words
-from .streams import on_terminal
+from .command_context import CommandContext, notify, run_async
+from .render.run_tables import prune_summary
+from .streams import is_terminal
 
 if TYPE_CHECKING:
     from ai3ray.domain.listings import PruneReport
 
 
-def pruned(setup: Setup, older_than_s: float, *, dry_run: bool, ask: bool) -> PruneReport:
+def confirm_and_prune(context: CommandContext, older_than_s: float, *, dry_run: bool, ask: bool) -> PruneReport:
     """What was deleted, or would be.
 
     Args:
-        setup: names the home.
+        context: names the home.
         older_than_s: seconds since a run's end.
         dry_run: delete nothing.
         ask: have a person agree first.
@@ -29,20 +29,20 @@ def pruned(setup: Setup, older_than_s: float, *, dry_run: bool, ask: bool) -> Pr
     """
     from ai3ray.connect import prune
 
-    if setup.settings.server is not None:
+    if context.settings.server is not None:
         raise UsageError("AI3_SERVER is set, and a server keeps its runs itself; unset it to prune this home")
     if dry_run or not ask:
-        return complete(prune(setup.settings, older_than_s, dry_run=dry_run))
-    if not on_terminal(sys.stdin):
+        return run_async(prune(context.settings, older_than_s, dry_run=dry_run))
+    if not is_terminal(sys.stdin):
         raise UsageError("there is nobody to ask; give --yes to delete, or --dry-run to see what would be deleted")
-    preview = complete(prune(setup.settings, older_than_s, dry_run=True))
+    preview = run_async(prune(context.settings, older_than_s, dry_run=True))
     if preview.runs and _agreed(preview):
-        return complete(prune(setup.settings, older_than_s))
+        return run_async(prune(context.settings, older_than_s))
     return preview.model_copy(update={"runs": 0, "events": 0, "bytes": 0, "dry_run": False})
 
 
 def _agreed(preview: PruneReport) -> bool:
-    say(prune_words(preview))
+    notify(prune_summary(preview))
     sys.stderr.write("delete them for good? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

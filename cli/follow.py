@@ -11,7 +11,7 @@ from ai3ray.domain.ids import new_id
 from ai3ray.domain.run import TERMINAL
 from ai3ray.errors import Ai3Error
 
-from .command_context import Setup, say
+from .command_context import CommandContext, notify
 from .interrupt import Interrupts
 from .live.progress import Progress
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 CANCEL_WAIT_S = 2.0  # Ctrl-C answers within this time, whatever the server does
 
 
-async def run_to_end(setup: Setup, request: RunRequest, progress: Progress, *, inline: bool) -> RunResult | None:
+async def run_to_end(
+    context: CommandContext, request: RunRequest, progress: Progress, *, inline: bool
+) -> RunResult | None:
     """Submit the request and follow its run.
 
     The run's id is known from the first answer on, so that an interrupt can name what to cancel.
@@ -35,20 +37,20 @@ async def run_to_end(setup: Setup, request: RunRequest, progress: Progress, *, i
     """
     with Interrupts() as interrupts:
         try:
-            async with setup.connect(progress.note, inline=inline) as client:
-                return await _submitted(client, setup.filled(request, client), progress, interrupts)
+            async with context.connect(progress.note, inline=inline) as client:
+                return await _submit_and_watch(client, context.filled(request, client), progress, interrupts)
         except asyncio.CancelledError:
             if not interrupts.requested:
                 raise
-            interrupts.taken()
+            interrupts.handled()
             progress.note("cancelled before the run began")
             return None
 
 
-async def accepted(setup: Setup, request: RunRequest) -> Accepted:
+async def submit_detached(context: CommandContext, request: RunRequest) -> Accepted:
     """Hand in the request and leave its run to whoever serves."""
-    async with setup.connect(say) as client:
-        return await client.submit(setup.filled(request, client), key=new_id("key"))
+    async with context.connect(notify) as client:
+        return await client.submit(context.filled(request, client), key=new_id("key"))
 
 
 async def watch_to_end(client: Client, run_id: str, on_event: Callable[[Event], None]) -> RunResult:
@@ -59,29 +61,29 @@ async def watch_to_end(client: Client, run_id: str, on_event: Callable[[Event], 
     return await client.result(run_id)
 
 
-async def _submitted(
+async def _submit_and_watch(
     client: Client, request: RunRequest, progress: Progress, interrupts: Interrupts
 ) -> RunResult | None:
     # Its own task: an interrupt must not lose the id of a run that the server has just accepted.
     submission = asyncio.create_task(client.submit(request, key=new_id("key")))
     try:
-        accepted = await asyncio.shield(submission)
-        return await watch_to_end(client, accepted.run_id, progress.event)
+        submit_detached = await asyncio.shield(submission)
+        return await watch_to_end(client, submit_detached.run_id, progress.event)
     except asyncio.CancelledError:
         if not interrupts.requested:
             raise
-        interrupts.taken()
-        return await _cancelled(client, submission, progress)
+        interrupts.handled()
+        return await _cancel(client, submission, progress)
     finally:
         submission.cancel()
 
 
-async def _cancelled(client: Client, submission: asyncio.Task[Accepted], progress: Progress) -> RunResult | None:
+async def _cancel(client: Client, submission: asyncio.Task[Accepted], progress: Progress) -> RunResult | None:
     progress.note("cancelling the run; Ctrl-C again leaves at once")
     try:
         async with asyncio.timeout(CANCEL_WAIT_S):
-            accepted = await submission
-            result = await client.cancel(accepted.run_id)
+            submit_detached = await submission
+            result = await client.cancel(submit_detached.run_id)
     except (TimeoutError, Ai3Error) as error:
         progress.note(f"the run's end was not seen: {str(error) or f'no answer within {CANCEL_WAIT_S:g} s'}")
         return None

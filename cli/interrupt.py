@@ -9,7 +9,7 @@ import sys
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from .streams import on_terminal
+from .streams import is_terminal
 
 LEAVE = 130
 _SHOW_CURSOR = "\x1b[?25h"
@@ -38,7 +38,7 @@ class Interrupts:
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
-    def taken(self) -> None:
+    def handled(self) -> None:
         """The cancellation has been dealt with: the task may await again."""
         if self._task is not None:
             self._task.uncancel()
@@ -46,7 +46,7 @@ class Interrupts:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         if self.requested or self._task is None:
-            if on_terminal(sys.stderr):  # the spinner hides it, and nobody is left to bring it back
+            if is_terminal(sys.stderr):  # the spinner hides it, and nobody is left to bring it back
                 os.write(sys.stderr.fileno(), _SHOW_CURSOR.encode())
             os._exit(LEAVE)
         self.requested = True

@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Figures:
+class JournalStats:
     """What has happened, summed; each list has the columns of its query."""
 
     since: str | None
@@ -37,7 +37,7 @@ class Figures:
     """Verdicts and repairs by kind of task."""
 
 
-async def figures_of(reader: RunReader, since: datetime | None) -> Figures:
+async def query_stats(reader: RunReader, since: datetime | None) -> JournalStats:
     """Ask for all of them.
 
     Args:
@@ -47,10 +47,10 @@ async def figures_of(reader: RunReader, since: datetime | None) -> Figures:
     moment = since.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds") if since else _EVER
     queries = _named_queries()
     answers: dict[str, list[Row]] = {}
-    for name in (field.name for field in fields(Figures) if field.name != "since"):
+    for name in (field.name for field in fields(JournalStats) if field.name != "since"):
         table = await reader.sql(queries[name].replace("{since}", f"TIMESTAMP '{moment}'"))
         answers[name] = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-    return Figures(since=moment.replace(" ", "T") + "Z" if since else None, **answers)
+    return JournalStats(since=moment.replace(" ", "T") + "Z" if since else None, **answers)
 
 
 def _named_queries() -> dict[str, str]:

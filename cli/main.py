@@ -16,9 +16,9 @@ def main() -> None:
     """Run the command of `sys.argv`; ends the process."""
     keep_bytecode()  # before anything worth caching is imported
     try:
-        from .command_errors import ended
+        from .command_errors import run_command_line
 
-        code = ended(build(), sys.argv[1:])
+        code = run_command_line(build(), sys.argv[1:])
     except KeyboardInterrupt:  # Ctrl-C while still importing
         os._exit(130)
     sys.exit(code)

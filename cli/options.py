@@ -62,6 +62,6 @@ RunId = Annotated[
 
 def budget_usd(text: str | None) -> float | None:
     """The US dollars of `--budget`; raises UsageError."""
-    from .input.amounts import dollars_of
+    from .input.amounts import parse_dollars
 
-    return None if text is None else dollars_of(text, "--budget")
+    return None if text is None else parse_dollars(text, "--budget")

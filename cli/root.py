@@ -25,9 +25,9 @@ def _version(wanted: bool) -> None:
         return
     from ai3ray.version import __version__
 
-    from .streams import emit
+    from .streams import write_stdout
 
-    emit(f"ai3 {__version__}\n")
+    write_stdout(f"ai3 {__version__}\n")
     raise typer.Exit(0)
 
 

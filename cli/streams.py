@@ -10,31 +10,31 @@ from typing import IO, TYPE_CHECKING, TextIO, cast
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-WIDE = 10_000  # a table on a pipe is as wide as its content
+PIPE_WIDTH = 10_000  # a table on a pipe is as wide as its content
 
 # Control characters as pictures of themselves, so that no model output can move the cursor, rename
 # the window or write to the clipboard. C1 controls (0x80 to 0x9f) have no pictures.
 _GONE = {errno.EPIPE, errno.EIO}  # the reader left; the terminal died
 
 
-def on_terminal(stream: TextIO | None) -> bool:
+def is_terminal(stream: TextIO | None) -> bool:
     """Whether a person reads this stream."""
     return stream is not None and not stream.closed and stream.isatty()
 
 
-def prepare() -> None:
+def configure_streams() -> None:
     """Let no character that a model may write end the command; what is piped is UTF-8."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is None:  # closed, or replaced by a test
             continue
-        if on_terminal(stream):
+        if is_terminal(stream):
             reconfigure(errors="replace")
         else:
             reconfigure(encoding="utf-8", errors="replace")
 
 
-def emit(text: str) -> None:
+def write_stdout(text: str) -> None:
     """Write to stdout at once. A reader that has left is no error; a full disk is.
 
     Raises:
@@ -43,7 +43,7 @@ def emit(text: str) -> None:
     _write(sys.stdout, text)
 
 
-def note(text: str) -> None:
+def print_stderr(text: str) -> None:
     """Write a line to stderr at once."""
     _write(sys.stderr, f"{text}\n")
 
@@ -52,19 +52,19 @@ def console(stream: TextIO, *, width: int | None = None) -> Console:
     """A Rich console for this stream: NO_COLOR and the terminal's width count, a pipe has no width."""
     from rich.console import Console
 
-    terminal = on_terminal(stream)
+    terminal = is_terminal(stream)
     return Console(
-        file=cast("IO[str]", _Surviving(stream)),
+        file=cast("IO[str]", _PipeSafeStream(stream)),
         force_terminal=terminal,
         color_system=None if os.environ.get("NO_COLOR") else "auto",  # Rich alone would still write bold and dim
-        width=width or (None if terminal else WIDE),
+        width=width or (None if terminal else PIPE_WIDTH),
         highlight=False,
         emoji=False,
         markup=False,
     )
 
 
-def rendered(renderable: RenderableType, *, width: int | None = None) -> str:
+def render_text(renderable: RenderableType, *, width: int | None = None) -> str:
     """What Rich makes of it for stdout."""
     target = console(sys.stdout, width=width)
     with target.capture() as capture:
@@ -73,7 +73,7 @@ def rendered(renderable: RenderableType, *, width: int | None = None) -> str:
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-class _Surviving:
+class _PipeSafeStream:
     """A stream that outlives its reader, for Rich, whose spinner writes from a thread of its own."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -94,7 +94,7 @@ class _Surviving:
 
     def isatty(self) -> bool:
         """Whether a person reads."""
-        return on_terminal(self._stream)
+        return is_terminal(self._stream)
 
     def fileno(self) -> int:
         """The descriptor, for the terminal's size."""

@@ -21,7 +21,7 @@ IMPORT_S = 8.0
 """Seconds that loading the runtime may take."""
 
 
-def embedded(settings: Settings) -> Finding:
+def check_embedded_model(settings: Settings) -> Finding:
     """Whether the model that needs no key can be called. Its absence is no failure: other models do without."""
     model = local_model(settings)
     remedy = model.remedy()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["ok", "warn", "fail"]
+CheckStatus = Literal["ok", "warn", "fail"]
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Finding:
 
     name: str
     """What was looked at."""
-    status: State
+    status: CheckStatus
     """`fail` keeps runs from working, `warn` may, `ok` does not."""
     message: str
     """What was found; never a key."""

@@ -14,25 +14,25 @@ from ai3ray.client.local_head import NOTE, HeadAddress, answers, head_status, re
 from ai3ray.errors import Ai3Error, JournalLocked
 from ai3ray.report.format import count
 
-from .finding import Finding, State
+from .finding import CheckStatus, Finding
 
 if TYPE_CHECKING:
-    from ..command_context import Setup
+    from ..command_context import CommandContext
 
 LEAST_MB, LITTLE_MB = 100, 1000
 ANSWER_S = 3.0
 """Seconds the head gets to tell how it is."""
 
 
-async def home(setup: Setup) -> AsyncIterator[Finding]:
+async def check_home(context: CommandContext) -> AsyncIterator[Finding]:
     """What stands in the home, and who works there."""
-    for finding in _folder(setup.settings.home):
+    for finding in _folder(context.settings.home):
         yield finding
-    yield _sockets(setup.settings.home)
-    note = read_note(setup.settings.home)
+    yield _sockets(context.settings.home)
+    note = read_note(context.settings.home)
     head = note if note is not None and await asyncio.to_thread(answers, note.socket) else None
-    yield await _head(setup, note, head)
-    yield await _journal(setup, head)
+    yield await _head(context, note, head)
+    yield await _journal(context, head)
 
 
 def _folder(path: Path) -> Iterator[Finding]:
@@ -43,7 +43,7 @@ def _folder(path: Path) -> Iterator[Finding]:
     else:
         yield Finding("home", "ok", f"{path}{'' if existing == path else ' (made by the first run)'}")
     free = shutil.disk_usage(existing).free >> 20
-    status: State = "fail" if free < LEAST_MB else "warn" if free < LITTLE_MB else "ok"
+    status: CheckStatus = "fail" if free < LEAST_MB else "warn" if free < LITTLE_MB else "ok"
     advice = None if status == "ok" else "free some space, or set AI3_HOME to another disk"
     yield Finding("disk", status, f"{free:,} MB free", advice)
 
@@ -64,24 +64,24 @@ def _sockets(path: Path) -> Finding:
     return Finding("socket", "ok", str(place.socket))
 
 
-async def _head(setup: Setup, note: HeadAddress | None, head: HeadAddress | None) -> Finding:
+async def _head(context: CommandContext, note: HeadAddress | None, head: HeadAddress | None) -> Finding:
     if head is None:
-        if note is not None or (setup.settings.home / NOTE).exists():
+        if note is not None or (context.settings.home / NOTE).exists():
             return Finding(
                 "head", "warn", f"stale {NOTE}: no head answers", "none needed: the next run starts a new one"
             )
         return Finding("head", "ok", "none is running; the next run starts one")
     try:
         async with asyncio.timeout(ANSWER_S):
-            found = await head_status(setup.settings)
+            found = await head_status(context.settings)
     except (TimeoutError, Ai3Error) as error:
         reason = str(error) or f"no answer within {ANSWER_S:g} s"
         return Finding("head", "fail", f"pid {head.pid}: {reason}", f"ai3 down; if that hangs, kill {head.pid}")
     if found is None or found.status == "failed":
-        log = setup.settings.home / "head.log"
+        log = context.settings.home / "head.log"
         return Finding("head", "fail", f"pid {head.pid} could not start its engine", f"see {log}, then ai3 down")
     state = f"pid {head.pid} is {found.status}, {count(found.runs_active, 'active run')}"
-    difference = head.differs(setup.settings, setup.env)
+    difference = head.differs(context.settings, context.env)
     if difference is not None:
         return Finding(
             "head", "warn", f"{state}; it {difference}", "none needed: it is replaced when idle; or ai3 down"
@@ -89,8 +89,8 @@ async def _head(setup: Setup, note: HeadAddress | None, head: HeadAddress | None
     return Finding("head", "ok", state)
 
 
-async def _journal(setup: Setup, head: HeadAddress | None) -> Finding:
-    path = setup.settings.journal_path
+async def _journal(context: CommandContext, head: HeadAddress | None) -> Finding:
+    path = context.settings.journal_path
     if head is not None:
         return Finding("journal", "ok", f"{path}, held by the local head (pid {head.pid})")
     if not path.exists():

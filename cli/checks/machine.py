@@ -20,7 +20,7 @@ _SHARED = Path("/dev/shm")  # noqa: S108 - looked at, never written to
 _REINSTALL = "install ai3ray again: uv sync, or pip install --force-reinstall ai3ray"
 
 
-def machine() -> Iterator[Finding]:
+def check_machine() -> Iterator[Finding]:
     """What this computer offers."""
     yield _python()
     yield from (_package(package, name) for package, name in PACKAGES.items())

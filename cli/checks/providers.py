@@ -13,33 +13,37 @@ from ai3ray.settings.configured import configured_providers, provider_url
 from ai3ray.settings.model import ProviderSettings
 
 from .finding import Finding
-from .resolving import resolvable
+from .resolving import resolve_host
 
 if TYPE_CHECKING:
     import httpx
 
-    from ..command_context import Setup
+    from ..command_context import CommandContext
 
 ANSWER_S = 5.0
 """Seconds a provider or server gets to answer."""
 _ANTHROPIC_VERSION = "2023-06-01"
 
 
-async def providers(setup: Setup) -> list[Finding]:
+async def check_providers(context: CommandContext) -> list[Finding]:
     """A finding per provider, asked all at once; for a server, only whether it answers."""
-    if setup.server or setup.settings.server:
-        return [await _server(setup)]
+    if context.server or context.settings.server:
+        return [await _server(context)]
     import httpx
 
-    tables = {name: table for name, table in setup.settings.providers.items() if table.wire in ("anthropic", "openai")}
+    tables = {
+        name: table for name, table in context.settings.providers.items() if table.wire in ("anthropic", "openai")
+    }
     async with httpx.AsyncClient(timeout=ANSWER_S) as http:
-        return list(await asyncio.gather(*(_provider(http, name, table, setup.env) for name, table in tables.items())))
+        return list(
+            await asyncio.gather(*(_provider(http, name, table, context.env) for name, table in tables.items()))
+        )
 
 
-def callable_providers(setup: Setup) -> Finding:
+def check_usable_providers(context: CommandContext) -> Finding:
     """Whether there is anybody to ask at all."""
-    tables = setup.settings.providers
-    names = configured_providers(setup.settings, setup.env)
+    tables = context.settings.providers
+    names = configured_providers(context.settings, context.env)
     remedy = f"set one of {', '.join(table.api_key_env for table in tables.values() if table.api_key_env)}"
     if not names:
         return Finding("models from", "fail", "no provider has a key", remedy)
@@ -83,7 +87,7 @@ async def _answer(
     remedy = f"check the network, or correct {table.base_url_env or f'base_url of [providers.{name}]'}"
     try:
         async with asyncio.timeout(ANSWER_S):
-            await resolvable(url)
+            await resolve_host(url)
             response = await http.get(url, headers=headers)
     except (httpx.TimeoutException, TimeoutError):
         return Finding(name, "fail", f"{host} does not answer within {ANSWER_S:g} s", remedy)
@@ -107,12 +111,12 @@ def _judged(name: str, table: ProviderSettings, host: str, response: httpx.Respo
     return Finding(name, "ok", f"{host} answers{f' and takes the key in {variable}' if table.api_key_env else ''}")
 
 
-async def _server(setup: Setup) -> Finding:
+async def _server(context: CommandContext) -> Finding:
     from ai3ray.client.client import Client
 
-    url = setup.server or setup.settings.server
+    url = context.server or context.settings.server
     try:
-        async with Client(url, key=setup.settings.server_key) as client, asyncio.timeout(ANSWER_S):
+        async with Client(url, key=context.settings.server_key) as client, asyncio.timeout(ANSWER_S):
             health = await client.health()
             with suppress(Forbidden):  # a key that may not read is a key
                 await client.runs(limit=1)

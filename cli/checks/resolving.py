@@ -10,7 +10,7 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 
-async def resolvable(url: str) -> None:
+async def resolve_host(url: str) -> None:
     """Wait until the URL's host has an address. Behind a proxy that is the proxy's business.
 
     The loop's own look-up works in a pool of threads whose end the process awaits, and a resolver that

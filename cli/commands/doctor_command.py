@@ -23,16 +23,16 @@ def doctor(
     """
     from ai3ray.errors import SettingsError
 
-    from ..checks.diagnosis import diagnosis, without_settings
+    from ..checks.diagnosis import diagnose, diagnose_without_settings
     from ..checks.finding import healthy
-    from ..command_context import complete, prepared
+    from ..command_context import load_context, run_async
     from ..render.diagnosis_text import diagnosis_json, diagnosis_text
-    from ..render.final_answer import emit_json
-    from ..streams import emit, rendered
+    from ..render.final_answer import print_json
+    from ..streams import render_text, write_stdout
 
     try:
-        findings = complete(diagnosis(prepared(config, server)))
+        findings = run_async(diagnose(load_context(config, server)))
     except SettingsError as error:
-        findings = without_settings(error)
-    emit_json(diagnosis_json(findings)) if as_json else emit(rendered(diagnosis_text(findings)))
+        findings = diagnose_without_settings(error)
+    print_json(diagnosis_json(findings)) if as_json else write_stdout(render_text(diagnosis_text(findings)))
     raise typer.Exit(0 if healthy(findings) else 1)

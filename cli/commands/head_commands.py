@@ -9,7 +9,7 @@ from .. import options
 if TYPE_CHECKING:
     from ai3ray.client.local_head import HeadAddress
 
-    from ..command_context import Setup
+    from ..command_context import CommandContext
 
 
 def up(config: options.Config = None) -> None:
@@ -20,11 +20,11 @@ def up(config: options.Config = None) -> None:
     Examples:
       ai3 up && ai3 run "Hello"
     """
-    from ..command_context import complete, prepared
-    from ..streams import emit
+    from ..command_context import load_context, run_async
+    from ..streams import write_stdout
 
-    head = complete(_kept(prepared(config)))
-    emit(f"the local head is up: pid {head.pid}, socket {head.socket}\n")
+    head = run_async(_kept(load_context(config)))
+    write_stdout(f"the local head is up: pid {head.pid}, socket {head.socket}\n")
 
 
 def down(config: options.Config = None) -> None:
@@ -37,11 +37,11 @@ def down(config: options.Config = None) -> None:
     """
     from ai3ray.client.local_head import stop_head
 
-    from ..command_context import complete, prepared
-    from ..streams import emit
+    from ..command_context import load_context, run_async
+    from ..streams import write_stdout
 
-    head = complete(stop_head(prepared(config).settings))
-    emit(f"stopped the local head (pid {head.pid})\n" if head else "no head is running\n")
+    head = run_async(stop_head(load_context(config).settings))
+    write_stdout(f"stopped the local head (pid {head.pid})\n" if head else "no head is running\n")
 
 
 def status(as_json: options.AsJson = False, config: options.Config = None) -> None:
@@ -53,26 +53,26 @@ def status(as_json: options.AsJson = False, config: options.Config = None) -> No
     """
     from ai3ray.client.local_head import head_status
 
-    from ..command_context import complete, prepared
-    from ..render.final_answer import emit_json
+    from ..command_context import load_context, run_async
+    from ..render.final_answer import print_json
     from ..render.head_status import status_json, status_text
-    from ..streams import emit
+    from ..streams import write_stdout
 
-    setup = prepared(config)
-    found = complete(head_status(setup.settings))
+    context = load_context(config)
+    found = run_async(head_status(context.settings))
     if as_json:
-        emit_json(status_json(found, setup.settings.home))
+        print_json(status_json(found, context.settings.home))
     else:
-        emit(status_text(found, setup.settings.home))
+        write_stdout(status_text(found, context.settings.home))
 
 
-async def _kept(setup: Setup) -> HeadAddress:
+async def _kept(context: CommandContext) -> HeadAddress:
     from ai3ray.client.client import Client
     from ai3ray.client.local_head import ensure_head
 
-    from ..command_context import say
+    from ..command_context import notify
 
-    head = await ensure_head(setup.settings, setup.env, notify=say)
+    head = await ensure_head(context.settings, context.env, notify=notify)
     async with Client(socket=head.socket) as client:
         await client.keep_head()
     return head

@@ -38,16 +38,18 @@ def new(name: Name, scope: ScopeNames = "run,read", as_json: options.AsJson = Fa
     from ai3ray.domain.access import new_api_key
     from ai3ray.errors import UsageError
 
-    from ..streams import emit
+    from ..streams import write_stdout
 
     try:
         secret, key = new_api_key(name, scope.replace("+", ",").split(","))
     except ValueError as error:
         raise UsageError(str(error)) from error
     if as_json:
-        emit(json.dumps({"name": name, "secret": secret, "entry": key.entry(), "scopes": sorted(key.scopes)}) + "\n")
+        write_stdout(
+            json.dumps({"name": name, "secret": secret, "entry": key.entry(), "scopes": sorted(key.scopes)}) + "\n"
+        )
         return
-    emit(
+    write_stdout(
         f"# the secret: for {name}, shown this once; the client sends it, in AI3_SERVER_KEY\n{secret}\n"
         "# for the server; further keys follow after a comma\n"
         f"AI3_API_KEYS={key.entry()}\n"

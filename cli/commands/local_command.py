@@ -35,18 +35,18 @@ def install(config: options.Config = None) -> None:
     from ai3ray.providers.embedded.install import missing
     from ai3ray.settings.configured import local_model
 
-    from ..command_context import prepared, say
-    from ..streams import emit
+    from ..command_context import load_context, notify
+    from ..streams import write_stdout
 
-    chosen = local_model(prepared(config).settings)
+    chosen = local_model(load_context(config).settings)
     model = replace(chosen, given=None)
     names = missing(model)
     if names:
         with _waiting(f"installing the demo model into {model.folder} (93 MB and more) …"):
             install_files(model, names)
-    emit(f"{'installed' if names else 'already installed'}: {model.model_id}, weights in {model.weights()}\n")
+    write_stdout(f"{'installed' if names else 'already installed'}: {model.model_id}, weights in {model.weights()}\n")
     if chosen.given is not None:
-        say(f"AI3_LOCAL_MODEL is set: {chosen.given} is used instead")
+        notify(f"AI3_LOCAL_MODEL is set: {chosen.given} is used instead")
 
 
 def _noun() -> None:
@@ -55,10 +55,10 @@ def _noun() -> None:
 
 def _waiting(text: str) -> AbstractContextManager[Any]:
     """Tell what takes time: a spinner for a person, a line for a log."""
-    from ..command_context import say
-    from ..streams import console, on_terminal
+    from ..command_context import notify
+    from ..streams import console, is_terminal
 
-    if on_terminal(sys.stderr):
+    if is_terminal(sys.stderr):
         return console(sys.stderr).status(f"ai3: {text}", spinner="dots")
-    say(text)
+    notify(text)
     return nullcontext()

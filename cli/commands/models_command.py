@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from ai3ray.domain.listings import ModelView
 
-    from ..command_context import Setup
+    from ..command_context import CommandContext
 
 
 def models(
@@ -29,18 +29,18 @@ def models(
       ai3 models
       ai3 models --json | jq -r '.[] | select(.state == "ready") | .model'
     """
-    from ..command_context import complete, prepared
-    from ..render.final_answer import emit_json
+    from ..command_context import load_context, run_async
+    from ..render.final_answer import print_json
     from ..render.model_table import models_json, models_table
-    from ..streams import emit, rendered
+    from ..streams import render_text, write_stdout
 
-    views = complete(_views(prepared(config, server)))
+    views = run_async(_views(load_context(config, server)))
     if as_json:
-        emit_json(models_json(views))
+        print_json(models_json(views))
     else:
-        emit(rendered(models_table(views)))
+        write_stdout(render_text(models_table(views)))
 
 
-async def _views(setup: Setup) -> Sequence[ModelView]:
-    async with setup.reader() as reader:
+async def _views(context: CommandContext) -> Sequence[ModelView]:
+    async with context.reader() as reader:
         return await reader.models()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ai3ray.domain.listings import PlanPreview
     from ai3ray.domain.request import RunRequest
 
-    from ..command_context import Setup
+    from ..command_context import CommandContext
 
 Prompt = Annotated[str, typer.Argument(metavar="PROMPT", help="What is to be done; '-' is stdin.")]
 Output = Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the plan's JSON here.")]
@@ -43,35 +43,35 @@ def plan(
     """
     from ai3ray.domain.plan import graph_json
 
-    from ..command_context import complete, prepared, say
-    from ..input.run_request import Words, plan_request
-    from ..render.final_answer import emit_json
+    from ..command_context import load_context, notify, run_async
+    from ..input.run_request import RunArguments, plan_request
+    from ..render.final_answer import print_json
     from ..render.plan_tree import preview_text
-    from ..streams import emit
+    from ..streams import write_stdout
 
     fields = {"planner_model": planner_model, "models": model, "budget_usd": options.budget_usd(budget)}
-    setup = prepared(config, server)
-    request = plan_request(Words(prompt, files=file or ()), fields)
-    preview = complete(_preview(setup, request, inline=inline))
+    context = load_context(config, server)
+    request = plan_request(RunArguments(prompt, files=file or ()), fields)
+    preview = run_async(_preview(context, request, inline=inline))
     for warning in preview.warnings:
-        say(f"warning: {warning}")
+        notify(f"warning: {warning}")
     if output:
         _write(output, f"{graph_json(preview.plan)}\n")
     if as_json:
-        emit_json(graph_json(preview.plan))
+        print_json(graph_json(preview.plan))
     elif not output:
-        emit(preview_text(preview))
+        write_stdout(preview_text(preview))
 
 
-async def _preview(setup: Setup, request: RunRequest, *, inline: bool) -> PlanPreview:
-    from ..command_context import say
+async def _preview(context: CommandContext, request: RunRequest, *, inline: bool) -> PlanPreview:
+    from ..command_context import notify
 
-    async with setup.connect(say, inline=inline) as client:
-        return await client.plan(setup.filled(request, client))
+    async with context.connect(notify, inline=inline) as client:
+        return await client.plan(context.filled(request, client))
 
 
 def _write(name: str, text: str) -> None:
-    from ..command_context import say
+    from ..command_context import notify
 
     Path(name).write_text(text, encoding="utf-8")
-    say(f"wrote {name}; run it with: ai3 run --plan {name}")
+    notify(f"wrote {name}; run it with: ai3 run --plan {name}")

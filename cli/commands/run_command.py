@@ -13,7 +13,7 @@ from .. import options
 if TYPE_CHECKING:
     from ai3ray.domain.request import RunRequest
 
-    from ..command_context import Setup
+    from ..command_context import CommandContext
 
 Prompt = Annotated[
     str | None,
@@ -63,27 +63,27 @@ def run(
       ai3 run --plan plan.json --deadline 5m --budget 0.25 --json | jq .stats
       ai3 runs watch $(ai3 run "Write a long report on tidal power" --detach)
     """
-    from ..command_context import prepared
-    from ..input.run_request import Words, run_request
+    from ..command_context import load_context
+    from ..input.run_request import RunArguments, run_request
 
     if detach:
         _refuse_with_detach({"--inline": inline, "--stream": stream})
     limits = {"deadline_s": _deadline_s(deadline), "budget_usd": options.budget_usd(budget)}
-    setup = prepared(config, server)
+    context = load_context(config, server)
     fields: dict[str, object] = {"planner_model": planner_model, "models": model, "max_concurrency": max_concurrency}
     fields |= {"assembly": assembly, "verify": False if no_verify else None, **limits}
-    words = Words(prompt, plan, no_plan, file or ())
-    request = run_request(words, fields, max_tasks=setup.settings.max_tasks)
+    words = RunArguments(prompt, plan, no_plan, file or ())
+    request = run_request(words, fields, max_tasks=context.settings.max_tasks)
     if detach:
-        _detached(setup, request, as_json=as_json)
+        _detached(context, request, as_json=as_json)
     else:
-        raise typer.Exit(_followed(setup, request, stream=stream, as_json=as_json, inline=inline))
+        raise typer.Exit(_followed(context, request, stream=stream, as_json=as_json, inline=inline))
 
 
 def _deadline_s(text: str | None) -> float | None:
-    from ..input.durations import seconds_of
+    from ..input.durations import parse_duration
 
-    return None if text is None else seconds_of(text, "--deadline", bare=True)
+    return None if text is None else parse_duration(text, "--deadline", bare=True)
 
 
 def _refuse_with_detach(flags: Mapping[str, bool]) -> None:
@@ -94,31 +94,31 @@ def _refuse_with_detach(flags: Mapping[str, bool]) -> None:
             raise UsageError(f"--detach and {flag} exclude each other: a detached run goes on in the head, unwatched")
 
 
-def _detached(setup: Setup, request: RunRequest, *, as_json: bool) -> None:
-    from ..command_context import complete
-    from ..follow import accepted
-    from ..render.final_answer import emit_json
-    from ..streams import emit
+def _detached(context: CommandContext, request: RunRequest, *, as_json: bool) -> None:
+    from ..command_context import run_async
+    from ..follow import submit_detached
+    from ..render.final_answer import print_json
+    from ..streams import write_stdout
 
-    run = complete(accepted(setup, request))
-    emit_json(run.model_dump_json(indent=2)) if as_json else emit(f"{run.run_id}\n")
+    run = run_async(submit_detached(context, request))
+    print_json(run.model_dump_json(indent=2)) if as_json else write_stdout(f"{run.run_id}\n")
 
 
-def _followed(setup: Setup, request: RunRequest, *, stream: bool, as_json: bool, inline: bool) -> int:
-    from ..command_context import complete
+def _followed(context: CommandContext, request: RunRequest, *, stream: bool, as_json: bool, inline: bool) -> int:
+    from ..command_context import run_async
     from ..command_errors import CANCELLED
     from ..follow import run_to_end
     from ..interrupt import outlive_terminal
     from ..live.progress import progress
-    from ..render.final_answer import deliver
-    from ..streams import on_terminal
+    from ..render.final_answer import print_result
+    from ..streams import is_terminal
 
     if inline:
         outlive_terminal()
     with progress(full=stream) as shown:
-        result = complete(run_to_end(setup, request, shown, inline=inline))
+        result = run_async(run_to_end(context, request, shown, inline=inline))
         if result is not None:
             shown.ended(result)
     if result is None:
         return CANCELLED
-    return deliver(result, as_json=as_json, summary=on_terminal(sys.stderr) and not stream)
+    return print_result(result, as_json=as_json, summary=is_terminal(sys.stderr) and not stream)

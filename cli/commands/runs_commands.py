@@ -12,7 +12,7 @@ from ..mounting import mount
 if TYPE_CHECKING:
     from ai3ray.report.run_history import RunRecord
 
-    from ..command_context import Setup
+    from ..command_context import CommandContext
 
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many, the newest.")]
 Decisions = Annotated[bool, typer.Option("--decisions", help="Why each call went to the model it went to.")]
@@ -52,17 +52,17 @@ def list_runs(
       ai3 runs list --limit 5
       ai3 runs list --json | jq -r '.[] | select(.status == "failed") | .run_id'
     """
-    from ..command_context import complete, prepared
+    from ..command_context import load_context, run_async
     from ..input.run_refs import newest_runs
-    from ..render.final_answer import emit_json
+    from ..render.final_answer import print_json
     from ..render.run_tables import rows_json, runs_table
-    from ..streams import emit, rendered
+    from ..streams import render_text, write_stdout
 
-    rows = complete(newest_runs(prepared(config, server), limit))
+    rows = run_async(newest_runs(load_context(config, server), limit))
     if as_json:
-        emit_json(rows_json(rows))
+        print_json(rows_json(rows))
     else:
-        emit(rendered(runs_table(rows)) if rows else "no runs yet\n")
+        write_stdout(render_text(runs_table(rows)) if rows else "no runs yet\n")
 
 
 def show(
@@ -79,19 +79,19 @@ def show(
       ai3 runs show last --decisions
       ai3 runs show run_01kb --json | jq -r .output
     """
-    from ..command_context import complete, prepared
-    from ..input.run_refs import decisions_of, run_of
-    from ..render.final_answer import emit_json
+    from ..command_context import load_context, run_async
+    from ..input.run_refs import load_decisions, load_run
+    from ..render.final_answer import print_json
     from ..render.run_tables import decisions_json, decisions_text, run_text
-    from ..streams import emit
+    from ..streams import write_stdout
 
-    setup = prepared(config, server)
+    context = load_context(config, server)
     if decisions:
-        made = complete(decisions_of(setup, run))
-        emit_json(decisions_json(made)) if as_json else emit(decisions_text(made))
+        made = run_async(load_decisions(context, run))
+        print_json(decisions_json(made)) if as_json else write_stdout(decisions_text(made))
         return
-    result = complete(run_of(setup, run))
-    emit_json(result.model_dump_json(indent=2)) if as_json else emit(run_text(result))
+    result = run_async(load_run(context, run))
+    print_json(result.model_dump_json(indent=2)) if as_json else write_stdout(run_text(result))
 
 
 def watch(
@@ -107,16 +107,16 @@ def watch(
     Examples:
       ai3 runs watch last
     """
-    from ..command_context import complete, prepared
-    from ..input.run_refs import watched
+    from ..command_context import load_context, run_async
+    from ..input.run_refs import watch_run
     from ..live.progress import progress
-    from ..render.final_answer import deliver
+    from ..render.final_answer import print_result
 
-    setup = prepared(config, server)
+    context = load_context(config, server)
     with progress(full=True) as shown:
-        result = complete(watched(setup, run, shown))
+        result = run_async(watch_run(context, run, shown))
         shown.ended(result)
-    raise typer.Exit(deliver(result, as_json=as_json))
+    raise typer.Exit(print_result(result, as_json=as_json))
 
 
 def cancel(
@@ -130,15 +130,15 @@ def cancel(
     Examples:
       ai3 runs cancel last
     """
-    from ..command_context import complete, prepared, say
-    from ..input.run_refs import cancelled
-    from ..render.final_answer import emit_json
+    from ..command_context import load_context, notify, run_async
+    from ..input.run_refs import cancel_run
+    from ..render.final_answer import print_json
 
-    result = complete(cancelled(prepared(config, server), run, say))
+    result = run_async(cancel_run(load_context(config, server), run, notify))
     if as_json:
-        emit_json(result.model_dump_json(indent=2))
+        print_json(result.model_dump_json(indent=2))
     else:
-        say(f"{result.run_id} is {result.status}")
+        notify(f"{result.run_id} is {result.status}")
 
 
 def resume(
@@ -156,16 +156,16 @@ def resume(
       ai3 runs resume last
       ai3 runs resume run_01kb --json | jq .status
     """
-    from ..command_context import complete, prepared
-    from ..input.run_refs import resumed
+    from ..command_context import load_context, run_async
+    from ..input.run_refs import resume_run
     from ..live.progress import progress
-    from ..render.final_answer import deliver
+    from ..render.final_answer import print_result
 
-    setup = prepared(config, server)
+    context = load_context(config, server)
     with progress(full=stream) as shown:
-        result = complete(resumed(setup, run, shown))
+        result = run_async(resume_run(context, run, shown))
         shown.ended(result)
-    raise typer.Exit(deliver(result, as_json=as_json))
+    raise typer.Exit(print_result(result, as_json=as_json))
 
 
 def export(
@@ -186,12 +186,12 @@ def export(
     """
     from ai3ray.report.export_files import writer_for
 
-    from ..command_context import complete, prepared, say
+    from ..command_context import load_context, notify, run_async
 
     write = writer_for(output)
-    record = complete(_record(prepared(config, server), run))
+    record = run_async(_record(load_context(config, server), run))
     write(record)
-    say(f"wrote {output}: {record.result.run_id}, {record.result.status}")
+    notify(f"wrote {output}: {record.result.run_id}, {record.result.status}")
 
 
 def prune(
@@ -209,24 +209,24 @@ def prune(
       ai3 runs prune --older-than 30d --dry-run
       ai3 runs prune --older-than 12w --yes
     """
-    from ..command_context import prepared, say
-    from ..confirm_prune import pruned
-    from ..input.durations import seconds_of
-    from ..render.final_answer import emit_json
-    from ..render.run_tables import prune_words
+    from ..command_context import load_context, notify
+    from ..confirm_prune import confirm_and_prune
+    from ..input.durations import parse_duration
+    from ..render.final_answer import print_json
+    from ..render.run_tables import prune_summary
 
-    age_s = seconds_of(older_than, "--older-than")
-    report = pruned(prepared(config), age_s, dry_run=dry_run, ask=not yes)
+    age_s = parse_duration(older_than, "--older-than")
+    report = confirm_and_prune(load_context(config), age_s, dry_run=dry_run, ask=not yes)
     if as_json:
-        emit_json(report.model_dump_json(indent=2))
+        print_json(report.model_dump_json(indent=2))
     else:
-        say(prune_words(report))
+        notify(prune_summary(report))
 
 
-async def _record(setup: Setup, word: str) -> RunRecord:
+async def _record(context: CommandContext, word: str) -> RunRecord:
     from ai3ray.report.run_history import record_of
 
-    from ..input.run_refs import run_id_of
+    from ..input.run_refs import resolve_run_id
 
-    async with setup.reader() as reader:
-        return await record_of(reader, await run_id_of(reader, word))
+    async with context.reader() as reader:
+        return await record_of(reader, await resolve_run_id(reader, word))

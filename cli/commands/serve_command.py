@@ -11,7 +11,7 @@ from .. import options
 if TYPE_CHECKING:
     from ai3ray.domain.serving import Serving, ServingWish
 
-    from ..command_context import Setup
+    from ..command_context import CommandContext
 
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")]
 Port = Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port; 0 takes a free one.")]
@@ -31,15 +31,15 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, config: options.Config = 
     from ai3ray.domain.serving import ServingWish
     from ai3ray.settings.access_rules import access_rules
 
-    from ..command_context import complete, prepared
+    from ..command_context import load_context, run_async
     from ..listening import free_port
 
-    setup = prepared(config)
-    rules = access_rules(setup.settings, host)
-    complete(_served(setup, ServingWish(host=host, port=free_port(host, port), rules=rules)))
+    context = load_context(config)
+    rules = access_rules(context.settings, host)
+    run_async(_served(context, ServingWish(host=host, port=free_port(host, port), rules=rules)))
 
 
-async def _served(setup: Setup, wish: ServingWish) -> None:
+async def _served(context: CommandContext, wish: ServingWish) -> None:
     """Have the head serve until this is interrupted."""
     import asyncio
     from contextlib import aclosing
@@ -48,11 +48,11 @@ async def _served(setup: Setup, wish: ServingWish) -> None:
     from ai3ray.client.local_head import ensure_head
     from ai3ray.errors import HeadUnavailable
 
-    from ..command_context import say
+    from ..command_context import notify
     from ..interrupt import Interrupts
 
     with Interrupts() as interrupts:
-        head = await ensure_head(setup.settings, setup.env, notify=say)
+        head = await ensure_head(context.settings, context.env, notify=notify)
         async with Client(socket=head.socket) as client:
             try:
                 async with aclosing(client.serve(wish)) as changes:
@@ -62,8 +62,8 @@ async def _served(setup: Setup, wish: ServingWish) -> None:
             except asyncio.CancelledError:
                 if not interrupts.requested:
                     raise
-                interrupts.taken()
-                say("closing; the local head stays, and so do its runs")
+                interrupts.handled()
+                notify("closing; the local head stays, and so do its runs")
                 await client.unserve()
 
 
@@ -71,13 +71,13 @@ def _show(serving: Serving, wish: ServingWish) -> None:
     """Say how it stands; raises EngineError when it cannot be."""
     from ai3ray.errors import EngineError
 
-    from ..command_context import say
-    from ..streams import emit
+    from ..command_context import notify
+    from ..streams import write_stdout
 
     if serving.status == "starting":
-        say("starting Ray Serve …")
+        notify("starting Ray Serve …")
     elif serving.status == "failed":
         raise EngineError(f"cannot serve on {wish.host}:{wish.port}: {serving.message}")
     elif serving.status == "serving":
         whom = ", ".join(dict.fromkeys(key.name for key in wish.rules.keys)) or "this computer only, no keys"
-        emit(f"serving {serving.url} ({whom}); Ctrl-C ends it\n")
+        write_stdout(f"serving {serving.url} ({whom}); Ctrl-C ends it\n")

@@ -71,8 +71,8 @@ def simulate(
 
 
 def _announce(simulator: Simulator) -> None:
-    from ..streams import emit
+    from ..streams import write_stdout
 
     urls = {name: value for name, value in simulator.env().items() if name.endswith("_BASE_URL")}
     exports = "".join(f"export {name}={value}\n" for name, value in urls.items())
-    emit(f"# simulator ready at {simulator.base_url}, Ctrl-C ends it\n{exports}")
+    write_stdout(f"# simulator ready at {simulator.base_url}, Ctrl-C ends it\n{exports}")

@@ -11,7 +11,7 @@ from .. import options
 if TYPE_CHECKING:
     from ai3ray.domain.listings import Table
 
-    from ..command_context import Setup
+    from ..command_context import CommandContext
 
 Query = Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT; '-' reads it from stdin.")]
 Format = Annotated[Literal["table", "json", "csv"], typer.Option("--format", help="How to write the rows.")]
@@ -37,20 +37,20 @@ def sql(
     """
     from ai3ray.errors import UsageError
 
-    from ..command_context import complete, prepared, say
+    from ..command_context import load_context, notify, run_async
     from ..input.text_input import STDIN, read_text
     from ..render.query_table import table_text
-    from ..streams import emit
+    from ..streams import write_stdout
 
     text = read_text(STDIN) if query == STDIN else query
     if not text.strip():
         raise UsageError("the query is empty; give one SELECT")
-    answer = complete(_answer(prepared(config, server), text, limit))
-    emit(table_text(answer, format))
+    answer = run_async(_answer(load_context(config, server), text, limit))
+    write_stdout(table_text(answer, format))
     if answer.truncated:
-        say(f"only the first {len(answer.rows):,} rows; --limit raises that")
+        notify(f"only the first {len(answer.rows):,} rows; --limit raises that")
 
 
-async def _answer(setup: Setup, query: str, limit: int) -> Table:
-    async with setup.reader() as reader:
+async def _answer(context: CommandContext, query: str, limit: int) -> Table:
+    async with context.reader() as reader:
         return await reader.sql(query, max_rows=limit)

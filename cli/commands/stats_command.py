@@ -10,8 +10,8 @@ import typer
 from .. import options
 
 if TYPE_CHECKING:
-    from ..command_context import Setup
-    from ..journal_stats import Figures
+    from ..command_context import CommandContext
+    from ..journal_stats import JournalStats
 
 Since = Annotated[str | None, typer.Option("--since", metavar="AGE", help="Only what began in the last 12h, 7d, 4w.")]
 
@@ -30,33 +30,33 @@ def stats(
       ai3 stats --since 7d
       ai3 stats --json | jq '.latency[] | {model, p95_s}'
     """
-    from ..command_context import complete, prepared
-    from ..render.final_answer import emit_json
-    from ..render.stat_charts import figures_json, figures_text
-    from ..streams import emit
+    from ..command_context import load_context, run_async
+    from ..render.final_answer import print_json
+    from ..render.stat_charts import journal_stats_json, journal_stats_text
+    from ..streams import write_stdout
 
-    figures = complete(_figures(prepared(config, server), _moment(since)))
+    figures = run_async(_figures(load_context(config, server), _moment(since)))
     if as_json:
-        emit_json(figures_json(figures))
+        print_json(journal_stats_json(figures))
     else:
-        emit(figures_text(figures))
+        write_stdout(journal_stats_text(figures))
 
 
 def _moment(since: str | None) -> datetime | None:
     from ai3ray.errors import UsageError
 
-    from ..input.durations import seconds_of
+    from ..input.durations import parse_duration
 
     if since is None:
         return None
     try:
-        return datetime.now(UTC) - timedelta(seconds=seconds_of(since, "--since"))
+        return datetime.now(UTC) - timedelta(seconds=parse_duration(since, "--since"))
     except OverflowError:
         raise UsageError(f"--since {since} is before all history; leave it out", "--since") from None
 
 
-async def _figures(setup: Setup, since: datetime | None) -> Figures:
-    from ..journal_stats import figures_of
+async def _figures(context: CommandContext, since: datetime | None) -> JournalStats:
+    from ..journal_stats import query_stats
 
-    async with setup.reader() as reader:
-        return await figures_of(reader, since)
+    async with context.reader() as reader:
+        return await query_stats(reader, since)

@@ -15,7 +15,7 @@ COMMANDS = {
     "cache": "ai3 cache",
 }
 
-Words = Annotated[list[str] | None, typer.Argument()]
+AnyArguments = Annotated[list[str] | None, typer.Argument()]
 
 
 def mount_refusals(tree: typer.Typer, commands: Mapping[str, str]) -> None:
@@ -32,7 +32,7 @@ def mount_refusals(tree: typer.Typer, commands: Mapping[str, str]) -> None:
 
 
 def _refusal(full_name: str) -> Callable[[list[str] | None], None]:
-    def refuse(words: Words = None) -> None:  # noqa: ARG001 - whatever follows is refused with it
+    def refuse(words: AnyArguments = None) -> None:  # noqa: ARG001 - whatever follows is refused with it
         raise NotBuilt(f"{full_name} is not built in this version")
 
     return refuse

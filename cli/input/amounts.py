@@ -10,7 +10,7 @@ from ai3ray.errors import UsageError
 _AMOUNT = re.compile(r"\$?\s*((?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)", re.ASCII | re.IGNORECASE)
 
 
-def dollars_of(text: str, flag: str) -> float:
+def parse_dollars(text: str, flag: str) -> float:
     """The US dollars that a word stands for.
 
     Args:

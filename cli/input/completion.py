@@ -17,12 +17,12 @@ def model_names(incomplete: str) -> list[str]:
     from ai3ray.registry.registry import Registry
     from ai3ray.settings.configured import configured_providers
 
-    from ..command_context import prepared
+    from ..command_context import load_context
 
     try:
-        setup = prepared()
-        cards = Registry.load(setup.settings).cards()
-        configured = configured_providers(setup.settings, setup.env)
+        context = load_context()
+        cards = Registry.load(context.settings).cards()
+        configured = configured_providers(context.settings, context.env)
     except Ai3Error:
         return []
     return [
@@ -41,14 +41,14 @@ def run_ids(incomplete: str) -> list[str]:
 def _newest() -> Sequence[str]:
     from ai3ray.errors import Ai3Error
 
-    from ..command_context import complete, prepared
+    from ..command_context import load_context, run_async
     from .run_refs import newest_runs
 
     async def bounded() -> Sequence[str]:
         async with asyncio.timeout(ANSWER_S):
-            return [row.run_id for row in await newest_runs(prepared(), RUNS)]
+            return [row.run_id for row in await newest_runs(load_context(), RUNS)]
 
     try:
-        return complete(bounded())
+        return run_async(bounded())
     except (Ai3Error, TimeoutError, OSError):
         return []

@@ -9,8 +9,8 @@ from pathlib import Path
 from ai3ray.domain.request import ContextText
 from ai3ray.errors import UsageError
 
-from .piped import piped
-from .text_input import STDIN, decoded, read_bytes, shown
+from .piped_stdin import read_piped
+from .text_input import STDIN, decode_text, display_name, read_bytes
 
 MAX_BYTES = 1_000_000
 """Bytes of one text."""
@@ -32,7 +32,7 @@ def context_texts(files: Sequence[str], *, read_stdin: bool, notify: Callable[[s
     files = list(dict.fromkeys(files))
     names = _names(files)
     found = [ContextText(name=names[file], text=_text(read_bytes(file, MAX_BYTES + 1), file)) for file in files]
-    if read_stdin and STDIN not in files and (data := piped(MAX_BYTES, notify)):
+    if read_stdin and STDIN not in files and (data := read_piped(MAX_BYTES, notify)):
         found.append(ContextText(name=names[STDIN], text=_text(data, STDIN)))
     return found
 
@@ -46,7 +46,7 @@ def _names(files: Sequence[str]) -> dict[str, str]:
 
 def _text(data: bytes, name: str) -> str:
     if len(data) > MAX_BYTES:
-        raise UsageError(f"{shown(name)} is larger than {MAX_BYTES // 1_000_000} MB: give the part that matters")
+        raise UsageError(f"{display_name(name)} is larger than {MAX_BYTES // 1_000_000} MB: give the part that matters")
     if b"\0" in data:
-        raise UsageError(f"{shown(name)} is binary: context is UTF-8 text")
-    return decoded(data, name)
+        raise UsageError(f"{display_name(name)} is binary: context is UTF-8 text")
+    return decode_text(data, name)

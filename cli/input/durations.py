@@ -11,7 +11,7 @@ UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LENGTH = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([smhdw]?)", re.ASCII)
 
 
-def seconds_of(text: str, flag: str, *, bare: bool = False) -> float:
+def parse_duration(text: str, flag: str, *, bare: bool = False) -> float:
     """The seconds that a word stands for.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 from ai3ray.domain.plan import TaskGraph, parse_graph
 from ai3ray.errors import PlanError
 
-from .text_input import read_text, shown
+from .text_input import display_name, read_text
 
 
 def read_plan(name: str, *, max_tasks: int) -> TaskGraph:
@@ -22,11 +22,11 @@ def read_plan(name: str, *, max_tasks: int) -> TaskGraph:
         UsageError: it cannot be read.
         PlanError: it is not JSON (with line and column) or not a task graph (with the task).
     """
-    data = _decoded(read_text(name), shown(name))
+    data = _decoded(read_text(name), display_name(name))
     try:
         return parse_graph(data, max_tasks=max_tasks)
     except PlanError as error:
-        raise PlanError(f"{shown(name)}: {error}", error.param) from error
+        raise PlanError(f"{display_name(name)}: {error}", error.param) from error
 
 
 def _decoded(text: str, name: str) -> Any:

@@ -12,7 +12,7 @@ from ai3ray.domain.events import Decision, Event, parse_event
 from ai3ray.domain.run import TERMINAL
 from ai3ray.errors import UnknownRun, UsageError
 
-from ..command_context import Setup
+from ..command_context import CommandContext
 from ..follow import watch_to_end
 from ..live.progress import Progress
 
@@ -29,7 +29,7 @@ MOST_EVENTS = 10_000
 _HISTORY = "SELECT body FROM events WHERE run_id = '{}' AND type LIKE '{}' ORDER BY seq"
 
 
-async def run_id_of(reader: RunReader, word: str) -> str:
+async def resolve_run_id(reader: RunReader, word: str) -> str:
     """The run that a word means: an id, the beginning of one, or `last`.
 
     Raises:
@@ -52,31 +52,31 @@ async def run_id_of(reader: RunReader, word: str) -> str:
     return found[0]
 
 
-async def newest_runs(setup: Setup, limit: int) -> Sequence[RunRow]:
+async def newest_runs(context: CommandContext, limit: int) -> Sequence[RunRow]:
     """The runs of this home, newest first."""
-    async with setup.reader() as reader:
+    async with context.reader() as reader:
         return await reader.runs(limit=limit)
 
 
-async def run_of(setup: Setup, word: str) -> RunResult:
+async def load_run(context: CommandContext, word: str) -> RunResult:
     """The run as it stands. Raises UnknownRun."""
-    async with setup.reader() as reader:
-        return await reader.result(await run_id_of(reader, word))
+    async with context.reader() as reader:
+        return await reader.result(await resolve_run_id(reader, word))
 
 
-async def decisions_of(setup: Setup, word: str) -> Sequence[Decision]:
+async def load_decisions(context: CommandContext, word: str) -> Sequence[Decision]:
     """The run's routing decisions so far. Raises UnknownRun."""
-    async with setup.reader() as reader:
-        known = await reader.result(await run_id_of(reader, word))
+    async with context.reader() as reader:
+        known = await reader.result(await resolve_run_id(reader, word))
         return [event for event in await _history(reader, known, "decision") if isinstance(event, Decision)]
 
 
-async def watched(setup: Setup, word: str, progress: Progress) -> RunResult:
+async def watch_run(context: CommandContext, word: str, progress: Progress) -> RunResult:
     """Follow the run to its end; without a head there is only what the journal holds. Raises UnknownRun."""
     from ai3ray.client.client import Client
 
-    async with setup.reader() as reader:
-        run_id = await run_id_of(reader, word)
+    async with context.reader() as reader:
+        run_id = await resolve_run_id(reader, word)
         if isinstance(reader, Client):
             return await watch_to_end(reader, run_id, progress.event)
         known = await reader.result(run_id)
@@ -85,24 +85,24 @@ async def watched(setup: Setup, word: str, progress: Progress) -> RunResult:
         return known
 
 
-async def resumed(setup: Setup, word: str, progress: Progress) -> RunResult:
+async def resume_run(context: CommandContext, word: str, progress: Progress) -> RunResult:
     """Follow the run to its end, brought back to life if its head is gone. Raises UnknownRun."""
-    async with setup.reader() as reader:
-        run_id = await run_id_of(reader, word)
+    async with context.reader() as reader:
+        run_id = await resolve_run_id(reader, word)
         known = await reader.result(run_id)
         if known.status in TERMINAL:  # there is nothing to go on with, so nothing to start a head for
             for event in await _history(reader, known):
                 progress.event(event)
             return known
-    async with setup.connect(progress.note) as client:
+    async with context.connect(progress.note) as client:
         await client.resume(run_id)
         return await watch_to_end(client, run_id, progress.event)
 
 
-async def cancelled(setup: Setup, word: str, notify: Callable[[str], None]) -> RunResult:
+async def cancel_run(context: CommandContext, word: str, notify: Callable[[str], None]) -> RunResult:
     """Cancel the run. Raises UnknownRun."""
-    async with setup.connect(notify) as client:
-        return await client.cancel(await run_id_of(client, word))
+    async with context.connect(notify) as client:
+        return await client.cancel(await resolve_run_id(client, word))
 
 
 async def _history(reader: RunReader, run: RunResult, event_type: str = "%") -> Sequence[Event]:

@@ -10,14 +10,14 @@ from ai3ray.domain.plan import TaskGraph, single_task
 from ai3ray.domain.request import RunRequest, parse_request
 from ai3ray.errors import UsageError
 
-from ..command_context import say
+from ..command_context import notify
 from .context_texts import context_texts
 from .plan_file import read_plan
 from .text_input import STDIN, read_text
 
 
 @dataclass(frozen=True)
-class Words:
+class RunArguments:
     """What a command line says of the work itself."""
 
     prompt: str | None
@@ -30,7 +30,7 @@ class Words:
     """The `-f` files; `-` is stdin."""
 
 
-def run_request(words: Words, fields: Mapping[str, Any], *, max_tasks: int) -> RunRequest:
+def run_request(words: RunArguments, fields: Mapping[str, Any], *, max_tasks: int) -> RunRequest:
     """The request of `ai3 run`.
 
     Args:
@@ -45,17 +45,17 @@ def run_request(words: Words, fields: Mapping[str, Any], *, max_tasks: int) -> R
         raise UsageError("--plan and --no-plan exclude each other; give one of them")
     if words.prompt is None and words.plan is None:
         raise UsageError("what is to be done? Give a PROMPT, '-' to read it from stdin, or --plan FILE")
-    _refuse_two_of_stdin(words)
+    _check_stdin_used_once(words)
     text = prompt_text(words.prompt)
     graph = _graph(text, words.plan, no_plan=words.no_plan, max_tasks=max_tasks)
     plan = graph.model_dump(mode="json", exclude_none=True) if graph else None
-    return parse_request(_given({"prompt": text, "context": _context(words), "plan": plan, **fields}))
+    return parse_request(_without_unset({"prompt": text, "context": _context(words), "plan": plan, **fields}))
 
 
-def plan_request(words: Words, fields: Mapping[str, Any]) -> RunRequest:
+def plan_request(words: RunArguments, fields: Mapping[str, Any]) -> RunRequest:
     """The request of `ai3 plan`; raises UsageError."""
-    _refuse_two_of_stdin(words)
-    return parse_request(_given({"prompt": prompt_text(words.prompt), "context": _context(words), **fields}))
+    _check_stdin_used_once(words)
+    return parse_request(_without_unset({"prompt": prompt_text(words.prompt), "context": _context(words), **fields}))
 
 
 def prompt_text(prompt: str | None) -> str:
@@ -72,16 +72,16 @@ def prompt_text(prompt: str | None) -> str:
     return text
 
 
-def _refuse_two_of_stdin(words: Words) -> None:
+def _check_stdin_used_once(words: RunArguments) -> None:
     named = {"PROMPT": words.prompt == STDIN, "--plan": words.plan == STDIN, "-f": STDIN in words.files}
     asking = [name for name, asks in named.items() if asks]
     if len(asking) > 1:
         raise UsageError(f"{' and '.join(asking)} cannot both come from stdin; give one of them as a file or in words")
 
 
-def _context(words: Words) -> list[dict[str, Any]]:
+def _context(words: RunArguments) -> list[dict[str, Any]]:
     free = STDIN not in (words.prompt, words.plan)
-    texts = context_texts(words.files, read_stdin=free, notify=say)
+    texts = context_texts(words.files, read_stdin=free, notify=notify)
     return [text.model_dump(mode="json") for text in texts]
 
 
@@ -91,5 +91,5 @@ def _graph(prompt: str, plan: str | None, *, no_plan: bool, max_tasks: int) -> T
     return single_task(prompt) if no_plan else None
 
 
-def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _without_unset(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None and value != []}

@@ -16,7 +16,7 @@ def read_text(name: str) -> str:
     Raises:
         UsageError: it cannot be read, or is not UTF-8.
     """
-    return decoded(read_bytes(name), name)
+    return decode_text(read_bytes(name), name)
 
 
 def read_bytes(name: str, limit: int = -1) -> bytes:
@@ -36,17 +36,17 @@ def read_bytes(name: str, limit: int = -1) -> bytes:
             return stream.read(limit)
     except (OSError, AttributeError, ValueError) as error:  # no such file; no stdin; a name with a zero byte
         reason = getattr(error, "strerror", None) or ("it is closed" if name == STDIN else str(error))
-        raise UsageError(f"cannot read {shown(name)}: {reason}") from error
+        raise UsageError(f"cannot read {display_name(name)}: {reason}") from error
 
 
-def decoded(data: bytes, name: str) -> str:
+def decode_text(data: bytes, name: str) -> str:
     """The text of these bytes, without a byte order mark. Raises UsageError."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageError(f"{shown(name)}: byte {error.start} is not UTF-8 text") from error
+        raise UsageError(f"{display_name(name)}: byte {error.start} is not UTF-8 text") from error
 
 
-def shown(name: str) -> str:
+def display_name(name: str) -> str:
     """What to call a file in a message."""
     return "standard input" if name == STDIN else name

@@ -11,8 +11,8 @@ from rich.text import Text
 from ai3ray.domain.money import dollars
 from ai3ray.report.format import count, money, one_line, seconds
 
-from .live_run import LiveRun, TaskLine, Totals
-from .tree import Branch, shown
+from .live_run import LiveRun, LiveTotals, TaskLine
+from .tree import TreeRow, visible_tasks
 
 NAME_CELLS = 20
 """Cells that a task's name gets before columns are left out for it."""
@@ -98,7 +98,7 @@ def frame(run: LiveRun, canvas: Canvas) -> list[Text]:
     room = max(1, canvas.height - 3)  # heading, bar, and a line that keeps the terminal from scrolling
     if canvas.stays:
         room = max(room, FINAL_ROWS)
-    fits = shown(tasks, room)
+    fits = visible_tasks(tasks, room)
     hidden = [_hidden(status, number, canvas) for status, number in fits.hidden.items()]
     lines = [_heading(run), *_table(fits.branches, canvas), *hidden, _bar(run.totals(canvas.now), canvas)]
     return [_cut(line, canvas.width) for line in lines]
@@ -124,7 +124,7 @@ def _hidden(status: str, number: int, canvas: Canvas) -> Text:
     return Text.assemble("  ", canvas.mark(status), (f" {count(number, 'task')} {words}", "dim"))
 
 
-def _bar(totals: Totals, canvas: Canvas) -> Text:
+def _bar(totals: LiveTotals, canvas: Canvas) -> Text:
     lost = f", {totals.lost} lost" if totals.lost else ""
     cost = money(totals.cost_usd) if totals.cost_complete else f"{money(totals.cost_usd)} + ?"
     if totals.budget_usd is not None:
@@ -139,7 +139,7 @@ def _bar(totals: Totals, canvas: Canvas) -> Text:
     return Text.assemble((full * done, "green"), (empty * (cells - done), "dim"), " " * GAP, words)
 
 
-def _table(branches: Sequence[Branch], canvas: Canvas) -> list[Text]:
+def _table(branches: Sequence[TreeRow], canvas: Canvas) -> list[Text]:
     """The tree, and right of it as many columns as there is room for."""
     labels = [_label(branch, canvas) for branch in branches]
     columns = list(zip(*(_cells(branch.task, canvas) for branch in branches), strict=True))
@@ -191,7 +191,7 @@ def _kept(widths: Sequence[int], room: int) -> list[int]:
     return kept
 
 
-def _label(branch: Branch, canvas: Canvas) -> Text:
+def _label(branch: TreeRow, canvas: Canvas) -> Text:
     task, glyphs = branch.task, canvas.glyphs
     deepest = max(2, canvas.width // 8)  # levels; a long chain may not push its own names out of the picture
     guide = "".join(glyphs.guides[piece] for piece in branch.guide[-deepest:])

@@ -54,7 +54,7 @@ class TaskLine:
 
 
 @dataclass(frozen=True)
-class Totals:
+class LiveTotals:
     """The whole run in figures, so far."""
 
     tasks: int
@@ -124,14 +124,14 @@ class LiveRun:
         """The tasks in plan order; `now` is a UTC time stamp."""
         return [self._line(task, now) for task in self._tasks()]
 
-    def totals(self, now: str) -> Totals:
+    def totals(self, now: str) -> LiveTotals:
         """The run in figures; `now` is a UTC time stamp."""
         tasks = self._tasks()
         ended = [task for task in tasks if task.status in TASK_TERMINAL]
         costs = [artifact.cost_usd for artifact in self._spent.values()]
         known = self._stats
         so_far = seconds_between(self.state.created_at, self.state.finished_at or now) or 0.0
-        return Totals(
+        return LiveTotals(
             tasks=len(tasks),
             ended=len(ended),
             lost=sum(task.status != "succeeded" for task in ended),

@@ -11,7 +11,7 @@ from ai3ray.domain.events import Event, Warned
 from ai3ray.report.format import one_line
 
 from ..render.event_lines import EventLines
-from ..streams import console, note, on_terminal
+from ..streams import console, is_terminal, print_stderr
 from .status_line import StatusLine
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ def progress(*, full: bool) -> Iterator[Progress]:
     Args:
         full: all that happens, not only how far the run is.
     """
-    if not on_terminal(sys.stderr):
-        yield PlainLines() if full else Warnings()
+    if not is_terminal(sys.stderr):
+        yield PlainLines() if full else WarningsOnly()
         return
     target = console(sys.stderr)
     if target.is_dumb_terminal:
-        yield PlainLines() if full else Warnings()
+        yield PlainLines() if full else WarningsOnly()
     elif full:
         from .live_view import LiveView
 
@@ -59,7 +59,7 @@ def progress(*, full: bool) -> Iterator[Progress]:
             yield Spinner(status)
 
 
-class Warnings:
+class WarningsOnly:
     """Only what the reader should know."""
 
     def event(self, event: Event) -> None:
@@ -69,7 +69,7 @@ class Warnings:
 
     def note(self, text: str) -> None:
         """Write a line."""
-        note(f"ai3: {one_line(text)}")
+        print_stderr(f"ai3: {one_line(text)}")
 
     def ended(self, result: RunResult) -> None:
         """Nothing more is said."""
@@ -85,11 +85,11 @@ class PlainLines:
         """Write the event."""
         line = self._lines.line(event)
         if line:
-            note(line.plain)
+            print_stderr(line.plain)
 
     def note(self, text: str) -> None:
         """Write a line."""
-        note(f"ai3: {one_line(text)}")
+        print_stderr(f"ai3: {one_line(text)}")
 
     def ended(self, result: RunResult) -> None:
         """Nothing more is said."""

@@ -14,7 +14,7 @@ _OVER = ("succeeded", "skipped", "cancelled", "failed", "running", "pending")
 
 
 @dataclass(frozen=True)
-class Branch:
+class TreeRow:
     """One task in its place in the tree."""
 
     task: TaskLine
@@ -26,16 +26,16 @@ class Branch:
 
 
 @dataclass(frozen=True)
-class Shown:
+class VisibleTasks:
     """What fits."""
 
-    branches: tuple[Branch, ...]
+    branches: tuple[TreeRow, ...]
     """The tasks that are shown, each below one that it depends on."""
     hidden: dict[str, int]
     """How many tasks of each status are not."""
 
 
-def shown(tasks: Sequence[TaskLine], room: int) -> Shown:
+def visible_tasks(tasks: Sequence[TaskLine], room: int) -> VisibleTasks:
     """The tree of as many tasks as there is room for.
 
     Args:
@@ -43,7 +43,7 @@ def shown(tasks: Sequence[TaskLine], room: int) -> Shown:
         room: lines; what is hidden takes one line per status.
     """
     if len(tasks) <= room:
-        return Shown(_branches(tasks), {})
+        return VisibleTasks(_branches(tasks), {})
     rank = {status: place for place, status in enumerate(_FIRST)}
     by_rank = sorted(tasks, key=lambda task: rank.get(task.status, 0))
     # Finished ones give way even where they would fit in part: which of them is of no interest.
@@ -54,23 +54,23 @@ def shown(tasks: Sequence[TaskLine], room: int) -> Shown:
     ids = {task.id for task in kept}
     order = {status: place for place, status in enumerate(_OVER)}
     counted = dict(sorted(hidden.items(), key=lambda item: order.get(item[0], 0)))
-    return Shown(_branches([task for task in tasks if task.id in ids]), counted)
+    return VisibleTasks(_branches([task for task in tasks if task.id in ids]), counted)
 
 
-def _branches(tasks: Sequence[TaskLine]) -> tuple[Branch, ...]:
+def _branches(tasks: Sequence[TaskLine]) -> tuple[TreeRow, ...]:
     """Each task below the deepest, and then last, of its dependencies among these; siblings in plan order."""
     parents = _parents(tasks)
     children: dict[str | None, list[TaskLine]] = {}
     for task in tasks:
         children.setdefault(parents[task.id], []).append(task)
-    found: list[Branch] = []
+    found: list[TreeRow] = []
     pending = [(task, "") for task in reversed(children.get(None, []))]
     while pending:  # not recursive: a chain may be longer than Python's stack
         task, above = pending.pop()
         parent = parents[task.id]
         last = children[parent][-1] is task
         also = tuple(dep for dep in task.depends_on if dep != parent)
-        found.append(Branch(task, above + ("└" if last else "├"), also))
+        found.append(TreeRow(task, above + ("└" if last else "├"), also))
         below = above + (" " if last else "│")
         pending += [(child, below) for child in reversed(children.get(task.id, []))]
     return tuple(found)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ai3ray.report.format import one_line
 
-from ..streams import console, on_terminal
+from ..streams import console, is_terminal
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -26,7 +26,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 @dataclass(frozen=True)
-class Bar:
+class ChartBar:
     """One line of a chart."""
 
     label: str
@@ -43,10 +43,10 @@ class Bar:
 
 def chart_width() -> int:
     """Columns there are."""
-    return console(sys.stdout).width if on_terminal(sys.stdout) else ON_A_PIPE
+    return console(sys.stdout).width if is_terminal(sys.stdout) else ON_A_PIPE
 
 
-def chart(title: str, bars: Sequence[Bar], *, width: int, most: float | None = None) -> Text:
+def chart(title: str, bars: Sequence[ChartBar], *, width: int, most: float | None = None) -> Text:
     """The lines of a chart.
 
     Args:
@@ -80,7 +80,7 @@ def _label(text: str) -> str:
     return text[: len(text) - len(text.lstrip(" "))] + one_line(text)
 
 
-def _blocks(bar: Bar, most: float, width: int) -> tuple[str, str]:
+def _blocks(bar: ChartBar, most: float, width: int) -> tuple[str, str]:
     """The dark and the light part. Whatever is more than nothing is seen."""
     if bar.value is None or not most:
         return "", ""

@@ -41,7 +41,7 @@ STYLES = {
 
 
 @dataclass(frozen=True)
-class Line:
+class EventLine:
     """One event in words."""
 
     plain: str
@@ -63,14 +63,14 @@ class EventLines:
         self._began: str = ""
         self._titles: dict[str, str] = {}
 
-    def line(self, event: Event) -> Line | None:
+    def line(self, event: Event) -> EventLine | None:
         """The line of one event; None for a delta, which is no line of its own."""
         if isinstance(event, TextDelta):
             return None
         self._began = self._began or event.ts
         self._titles.update(_titles(event))
-        pieces = (f"{_offset(self._began, event.ts):>8}", f"{event.type:<14}", self._task(event), words(event))
-        return Line("  ".join(piece for piece in pieces if piece).rstrip(), STYLES.get(event.type, ""))
+        pieces = (f"{_offset(self._began, event.ts):>8}", f"{event.type:<14}", self._task(event), event_text(event))
+        return EventLine("  ".join(piece for piece in pieces if piece).rstrip(), STYLES.get(event.type, ""))
 
     def _task(self, event: Event) -> str:
         if event.task_id is None:
@@ -79,13 +79,13 @@ class EventLines:
         return event.task_id if title == event.task_id else f"{event.task_id} ({clipped(one_line(title), 40)})"
 
 
-def words(event: Event) -> str:
+def event_text(event: Event) -> str:
     """What an event says, on one line, without time and task."""
     tell = _WORDS.get(event.type)
     return one_line(tell(event)) if tell else ""
 
 
-def stats_words(stats: Stats) -> str:
+def stats_summary(stats: Stats) -> str:
     """A run in figures."""
     cost = money(stats.cost_usd) if stats.cost_complete else f"{money(stats.cost_usd)} + calls of unknown price"
     tokens = f"{stats.input_tokens:,} + {stats.output_tokens:,} tokens"
@@ -171,6 +171,6 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "final": lambda event: f"{event.status}, {count(len(event.output), 'character')}",
     "error": lambda event: error_words(event.error),
     "cancelled": lambda event: f"by {event.by}",
-    "stats": lambda event: stats_words(event.stats),
+    "stats": lambda event: stats_summary(event.stats),
     "warning": lambda event: f"{event.message} [{event.code}]",
 }

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from ai3ray.domain.run import TERMINAL
 from ai3ray.report.format import error_words, one_line, visible
 
-from ..command_context import say
+from ..command_context import notify
 from ..command_errors import exit_code
-from ..streams import emit, on_terminal, rendered
-from .event_lines import stats_words
+from ..streams import is_terminal, render_text, write_stdout
+from .event_lines import stats_summary
 
 if TYPE_CHECKING:
     from ai3ray.domain.result import RunResult
@@ -22,7 +22,7 @@ MAX_NAMED = 10
 """Tasks without an answer that are named; more are counted."""
 
 
-def deliver(result: RunResult, *, as_json: bool, summary: bool = False) -> int:
+def print_result(result: RunResult, *, as_json: bool, summary: bool = False) -> int:
     """Write what the run gave and return the exit code it stands for.
 
     Args:
@@ -31,19 +31,19 @@ def deliver(result: RunResult, *, as_json: bool, summary: bool = False) -> int:
         summary: a person waited and would like its figures.
     """
     if as_json:
-        emit_json(result.model_dump_json(indent=2))
+        print_json(result.model_dump_json(indent=2))
     elif result.output:
-        emit(answer_text(result.output, terminal=on_terminal(sys.stdout)))
-    if line := shortfall(result):
-        say(line)
+        write_stdout(answer_text(result.output, terminal=is_terminal(sys.stdout)))
+    if line := failure_summary(result):
+        notify(line)
     elif summary:
-        say(f"{result.status}: {stats_words(result.stats)}, {result.run_id}")
+        notify(f"{result.status}: {stats_summary(result.stats)}, {result.run_id}")
     return exit_code(result)
 
 
-def emit_json(text: str) -> None:
+def print_json(text: str) -> None:
     """Write JSON to stdout."""
-    emit(f"{visible(text) if on_terminal(sys.stdout) else text}\n")
+    write_stdout(f"{visible(text) if is_terminal(sys.stdout) else text}\n")
 
 
 def answer_text(output: str, *, terminal: bool) -> str:
@@ -55,10 +55,10 @@ def answer_text(output: str, *, terminal: bool) -> str:
         return f"{text.rstrip()}\n"
     from rich.markdown import Markdown
 
-    return rendered(Markdown(text, hyperlinks=False))
+    return render_text(Markdown(text, hyperlinks=False))
 
 
-def shortfall(result: RunResult) -> str | None:
+def failure_summary(result: RunResult) -> str | None:
     """What a run that did not succeed lacks, in one line; None when it lacks nothing."""
     if result.status == "succeeded":
         return None

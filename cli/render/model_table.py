@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ai3ray.report.format import money, seconds, share
 
-from .text_table import Column, table
+from .text_table import TableColumn, table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from ai3ray.domain.listings import ModelView
 
 COLUMNS = (
-    Column("model", keep=True),
-    Column("tier"),
-    Column("context", right=True),
-    Column("$/Mtok", right=True),
-    Column("state"),
-    Column("calls", right=True),
-    Column("share", right=True),
-    Column("ok", right=True),
-    Column("p50", right=True),
-    Column("p95", right=True),
-    Column("$/1k tok", right=True),
-    Column("cost", right=True),
+    TableColumn("model", keep=True),
+    TableColumn("tier"),
+    TableColumn("context", right=True),
+    TableColumn("$/Mtok", right=True),
+    TableColumn("state"),
+    TableColumn("calls", right=True),
+    TableColumn("share", right=True),
+    TableColumn("ok", right=True),
+    TableColumn("p50", right=True),
+    TableColumn("p95", right=True),
+    TableColumn("$/1k tok", right=True),
+    TableColumn("cost", right=True),
 )
 
 

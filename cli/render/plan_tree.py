@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ai3ray.report.format import count, money, one_line, seconds
 
-from ..streams import rendered
+from ..streams import render_text
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -21,7 +21,7 @@ def preview_text(preview: PlanPreview, *, width: int | None = None) -> str:
     cost, length = preview.estimate.get("cost_usd"), preview.estimate.get("seconds")
     price = "cost unknown" if cost is None else f"about {money(cost)}"
     time = "" if length is None else f", {seconds(length)}"
-    return f"{rendered(plan_tree(preview.plan), width=width)}Estimate: {price}{time}\n"
+    return f"{render_text(plan_tree(preview.plan), width=width)}Estimate: {price}{time}\n"
 
 
 def plan_tree(graph: TaskGraph) -> Tree:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ai3ray.report.format import visible
 
-from ..streams import on_terminal, rendered
-from .text_table import Column, table
+from ..streams import is_terminal, render_text
+from .text_table import TableColumn, table
 
 if TYPE_CHECKING:
     from ai3ray.domain.listings import Table
@@ -22,7 +22,7 @@ def table_text(answer: Table, form: Literal["table", "json", "csv"], *, width: i
     if form == "table":
         return _grid(answer, width)
     text = _json(answer) if form == "json" else _csv(answer)
-    return visible(text) if on_terminal(sys.stdout) else text
+    return visible(text) if is_terminal(sys.stdout) else text
 
 
 def _json(answer: Table) -> str:
@@ -39,8 +39,8 @@ def _csv(answer: Table) -> str:
 
 
 def _grid(answer: Table, width: int | None) -> str:
-    columns = [Column(name, right=_is_numeric(answer, at)) for at, name in enumerate(answer.columns)]
-    return rendered(table(columns, ([_plain(value) for value in row] for row in answer.rows)), width=width)
+    columns = [TableColumn(name, right=_is_numeric(answer, at)) for at, name in enumerate(answer.columns)]
+    return render_text(table(columns, ([_plain(value) for value in row] for row in answer.rows)), width=width)
 
 
 def _is_numeric(answer: Table, at: int) -> bool:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from ai3ray.report.format import clipped, count, error_words, money, one_line, seconds, size
 
-from ..streams import on_terminal, rendered
-from .event_lines import stats_words
+from ..streams import is_terminal, render_text
+from .event_lines import stats_summary
 from .final_answer import answer_text
-from .text_table import Column, table
+from .text_table import TableColumn, table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,12 +35,12 @@ def rows_json(rows: Sequence[RunRow]) -> str:
 def runs_table(rows: Sequence[RunRow]) -> Table:
     """Runs, a line each."""
     columns = (
-        Column("run", keep=True),
-        Column("status"),
-        Column("started"),
-        Column("time", right=True),
-        Column("cost", right=True),
-        Column("prompt"),
+        TableColumn("run", keep=True),
+        TableColumn("status"),
+        TableColumn("started"),
+        TableColumn("time", right=True),
+        TableColumn("cost", right=True),
+        TableColumn("prompt"),
     )
     return table(
         columns,
@@ -60,7 +60,7 @@ def runs_table(rows: Sequence[RunRow]) -> Table:
 
 def run_text(result: RunResult, *, width: int | None = None) -> str:
     """A run in full: heading, tasks, warnings, answer."""
-    head = [f"{result.run_id}  {result.status}", stats_words(result.stats)]
+    head = [f"{result.run_id}  {result.status}", stats_summary(result.stats)]
     if result.prompt:
         head.insert(1, clipped(one_line(result.prompt), 200))
     if result.error:
@@ -68,22 +68,22 @@ def run_text(result: RunResult, *, width: int | None = None) -> str:
     head += [f"warning: {one_line(warning)}" for warning in result.warnings]
     parts = ["\n".join(head) + "\n"]
     if result.tasks:
-        parts.append(rendered(tasks_table(result.tasks), width=width))
+        parts.append(render_text(tasks_table(result.tasks), width=width))
     if result.output:
-        parts.append(answer_text(result.output, terminal=on_terminal(sys.stdout)))
+        parts.append(answer_text(result.output, terminal=is_terminal(sys.stdout)))
     return "\n".join(parts)
 
 
 def tasks_table(tasks: Sequence[TaskResult]) -> Table:
     """Tasks with their verdicts."""
     columns = (
-        Column("task", keep=True),
-        Column("status"),
-        Column("model"),
-        Column("tries", right=True),
-        Column("time", right=True),
-        Column("cost", right=True),
-        Column("verdict"),
+        TableColumn("task", keep=True),
+        TableColumn("status"),
+        TableColumn("model"),
+        TableColumn("tries", right=True),
+        TableColumn("time", right=True),
+        TableColumn("cost", right=True),
+        TableColumn("verdict"),
     )
     return table(columns, (_task_cells(task) for task in tasks))
 
@@ -98,7 +98,7 @@ def decisions_text(decisions: Sequence[Decision], *, width: int | None = None) -
     return "\n".join(_decision_text(event, width) for event in decisions) or "no decisions yet\n"
 
 
-def prune_words(report: PruneReport) -> str:
+def prune_summary(report: PruneReport) -> str:
     """What pruning did, in a line."""
     done = "would delete" if report.dry_run else "deleted"
     if not report.runs:
@@ -131,11 +131,11 @@ def _decision_text(event: Decision, width: int | None) -> str:
     """One decision. What was excluded stands below in words, the models of one reason together."""
     admitted = [candidate for candidate in event.candidates if candidate.excluded is None]
     names = list(dict.fromkeys(name for candidate in admitted for name in candidate.terms))
-    columns = [Column("  model", keep=True), Column("score", right=True)]
-    columns += [Column(_HEADINGS.get(name, name), right=True) for name in names]
+    columns = [TableColumn("  model", keep=True), TableColumn("score", right=True)]
+    columns += [TableColumn(_HEADINGS.get(name, name), right=True) for name in names]
     rows = (_candidate_cells(candidate, event.model, names) for candidate in admitted)
     heading = one_line(f"{event.task_id or 'run'} {event.role}: {event.model}")
-    return f"{heading}\n{rendered(table(columns, rows, gap=1), width=width)}{_excluded_text(event, width)}"
+    return f"{heading}\n{render_text(table(columns, rows, gap=1), width=width)}{_excluded_text(event, width)}"
 
 
 def _candidate_cells(candidate: Candidate, chosen: str, names: Sequence[str]) -> tuple[str, ...]:
@@ -158,4 +158,4 @@ def _excluded_text(event: Decision, width: int | None) -> str:
         if candidate.excluded is not None:
             reasons.setdefault(candidate.excluded, []).append(candidate.model)
     lines = [one_line(f"{reason}: {', '.join(models)}") for reason, models in reasons.items()]
-    return rendered(Text("\n".join(f"excluded, {line}" for line in lines)), width=width) if lines else ""
+    return render_text(Text("\n".join(f"excluded, {line}" for line in lines)), width=width) if lines else ""

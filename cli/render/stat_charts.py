@@ -9,9 +9,9 @@ from itertools import groupby
 
 from ai3ray.report.format import count, money, seconds, share
 
-from ..journal_stats import Figures, Row
-from ..streams import rendered
-from .charts import Bar, chart, chart_width
+from ..journal_stats import JournalStats, Row
+from ..streams import render_text
+from .charts import ChartBar, chart, chart_width
 
 DAYS = 14
 """Days that the chart of costs shows; the JSON has all."""
@@ -22,12 +22,12 @@ GOOD, FAIR = 0.98, 0.9
 _STATUS = {"succeeded": "green", "partial": "yellow", "failed": "red", "cancelled": "red"}
 
 
-def figures_json(figures: Figures) -> str:
+def journal_stats_json(figures: JournalStats) -> str:
     """All of them."""
     return json.dumps(asdict(figures), indent=2, ensure_ascii=False)
 
 
-def figures_text(figures: Figures, *, width: int | None = None) -> str:
+def journal_stats_text(figures: JournalStats, *, width: int | None = None) -> str:
     """The charts, one below the other; those without a line are left out."""
     from rich.console import Group
 
@@ -44,30 +44,30 @@ def figures_text(figures: Figures, *, width: int | None = None) -> str:
         chart("verdicts by kind of task", list(map(_kind, figures.kinds)), width=width, most=whole),
     )
     # In a group, because Rich forgets that a text alone is not to be wrapped.
-    drawn = [rendered(Group(text), width=width) for text in charts if "\n" in text.plain]
+    drawn = [render_text(Group(text), width=width) for text in charts if "\n" in text.plain]
     return "\n".join([f"{_totals(figures)}{since}\n", *drawn])
 
 
-def _totals(figures: Figures) -> str:
+def _totals(figures: JournalStats) -> str:
     runs = count(sum(row["runs"] for row in figures.runs), "run")
     calls = count(sum(row["calls"] for row in figures.cost), "call")
     return f"{runs}, {calls}, {_money(figures.cost)}"
 
 
-def _cost(rows: Sequence[Row]) -> list[Bar]:
+def _cost(rows: Sequence[Row]) -> list[ChartBar]:
     days = [(str(day), list(of_day)) for day, of_day in groupby(rows, key=lambda row: row["day"])]
     earlier = [row for _, of_day in days[:-DAYS] for row in of_day]
-    bars = [Bar(f"{count(len(days) - DAYS, 'earlier day')}", _money(earlier))] if earlier else []
+    bars = [ChartBar(f"{count(len(days) - DAYS, 'earlier day')}", _money(earlier))] if earlier else []
     return bars + [bar for day, of_day in days[-DAYS:] for bar in _day(day, of_day)]
 
 
-def _day(day: str, rows: Sequence[Row]) -> Iterator[Bar]:
-    yield Bar(day, _money(rows))
+def _day(day: str, rows: Sequence[Row]) -> Iterator[ChartBar]:
+    yield ChartBar(day, _money(rows))
     for row in rows[:MODELS]:
-        yield Bar(f"  {row['model']}", _money([row]), row["cost_usd"], style="cyan")
+        yield ChartBar(f"  {row['model']}", _money([row]), row["cost_usd"], style="cyan")
     if rest := rows[MODELS:]:
         others = count(len(rest), "more model")
-        yield Bar(f"  {others}", _money(rest), sum(row["cost_usd"] for row in rest), style="cyan")
+        yield ChartBar(f"  {others}", _money(rest), sum(row["cost_usd"] for row in rest), style="cyan")
 
 
 def _money(rows: Sequence[Row]) -> str:
@@ -75,24 +75,24 @@ def _money(rows: Sequence[Row]) -> str:
     return known if all(row["cost_complete"] for row in rows) else f"{known} + $?"
 
 
-def _latency(row: Row) -> Bar:
+def _latency(row: Row) -> ChartBar:
     note = f"{seconds(row['p50_s'])} / {seconds(row['p95_s'])}"
-    return Bar(row["model"], note, row["p50_s"], row["p95_s"], style="blue")
+    return ChartBar(row["model"], note, row["p50_s"], row["p95_s"], style="blue")
 
 
-def _provider(row: Row) -> Bar:
+def _provider(row: Row) -> ChartBar:
     rate = row["success_rate"]
     style = "" if rate is None else "green" if rate >= GOOD else "yellow" if rate >= FAIR else "red"
     limited = f", {row['rate_limited']:,} rate-limited" if row["rate_limited"] else ""
     note = f"{share(rate)} of {count(row['succeeded'] + row['failed'], 'call')}{limited}"
-    return Bar(row["provider"], note, rate, None if rate is None else 1.0, style=style)
+    return ChartBar(row["provider"], note, rate, None if rate is None else 1.0, style=style)
 
 
-def _run(row: Row) -> Bar:
-    return Bar(row["status"], f"{row['runs']:,}", row["runs"], style=_STATUS.get(row["status"], "cyan"))
+def _run(row: Row) -> ChartBar:
+    return ChartBar(row["status"], f"{row['runs']:,}", row["runs"], style=_STATUS.get(row["status"], "cyan"))
 
 
-def _kind(row: Row) -> Bar:
+def _kind(row: Row) -> ChartBar:
     passed = row["passed"] / row["verified"] if row["verified"] else None
     note = f"{row['passed']:,} of {row['verified']:,} passed, {count(row['repairs'], 'repair')}"
-    return Bar(row["kind"], note, passed, None if passed is None else 1.0, style="green")
+    return ChartBar(row["kind"], note, passed, None if passed is None else 1.0, style="green")

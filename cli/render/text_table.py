@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """One column."""
 
     name: str
@@ -24,7 +24,7 @@ class Column:
     """Never cut, however narrow the terminal: something to copy."""
 
 
-def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, gap: int = 2) -> Table:
+def table(columns: Sequence[TableColumn], rows: Iterable[Sequence[str]], *, gap: int = 2) -> Table:
     """A table of texts; what a model wrote is shown as it is, never read as markup.
 
     Args:

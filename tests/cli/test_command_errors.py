@@ -10,7 +10,7 @@ from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import Stats
 from ai3ray.domain.result import RunResult
 from ai3ray.errors import HeadUnavailable, NotBuilt, PlanError, ServerRefused, UnknownRun
-from cli.command_errors import ended, error_code, exit_code, without_debug
+from cli.command_errors import error_exit_code, exit_code, run_command_line, split_debug_flag
 
 STATS = Stats(
     cost_usd=0.0,
@@ -73,36 +73,36 @@ def test_a_spent_budget_goes_before_failed_and_partial_but_not_before_cancelled(
     ],
 )
 def test_words_that_are_wrong_before_the_first_call_are_exit_2(error, code):
-    assert error_code(error) == code
+    assert error_exit_code(error) == code
 
 
 def test_an_error_of_ours_is_one_line_on_stderr(capsys):
-    assert ended(tree(raising(PlanError("task 'a':\n its prompt\n is empty"))), ["do"]) == 2
+    assert run_command_line(tree(raising(PlanError("task 'a':\n its prompt\n is empty"))), ["do"]) == 2
     assert capsys.readouterr() == ("", "ai3: task 'a': its prompt is empty\n")
 
 
 def test_a_fault_of_ours_is_one_line_and_exit_1(capsys):
-    assert ended(tree(raising(KeyError("x"))), ["do"]) == 1
+    assert run_command_line(tree(raising(KeyError("x"))), ["do"]) == 1
     err = capsys.readouterr().err
     assert err.startswith("ai3: internal error: KeyError: 'x'")
     assert err.count("\n") == 1
 
 
 def test_debug_shows_the_traceback_wherever_it_stands(capsys):
-    assert ended(tree(raising(KeyError("x"))), ["do", "--debug"]) == 1
+    assert run_command_line(tree(raising(KeyError("x"))), ["do", "--debug"]) == 1
     assert "Traceback" in capsys.readouterr().err
-    ended(tree(raising(KeyError("x"))), ["--debug", "do"])
+    run_command_line(tree(raising(KeyError("x"))), ["--debug", "do"])
     assert "Traceback" in capsys.readouterr().err
 
 
 def test_debug_after_a_double_dash_is_a_word():
-    assert without_debug(["run", "--", "--debug"]) == (["run", "--", "--debug"], False)
-    assert without_debug(["--debug", "run", "x"]) == (["run", "x"], True)
+    assert split_debug_flag(["run", "--", "--debug"]) == (["run", "--", "--debug"], False)
+    assert split_debug_flag(["--debug", "run", "x"]) == (["run", "x"], True)
 
 
 @pytest.mark.parametrize("line", [["do", "--nope"], ["do", "--number", "x"], ["nope"], ["do", "extra"]])
 def test_a_wrong_word_is_one_line_that_names_the_help(line, capsys):
-    assert ended(tree(lambda: None), line) == 2
+    assert run_command_line(tree(lambda: None), line) == 2
     err = capsys.readouterr().err
     assert err.startswith("ai3: ")
     assert "--help" in err
@@ -110,16 +110,16 @@ def test_a_wrong_word_is_one_line_that_names_the_help(line, capsys):
 
 
 def test_ctrl_c_outside_a_run_is_130_without_a_word(capsys):
-    assert ended(tree(raising(KeyboardInterrupt())), ["do"]) == 130
+    assert run_command_line(tree(raising(KeyboardInterrupt())), ["do"]) == 130
     assert "Traceback" not in capsys.readouterr().err
 
 
 def test_the_code_that_a_command_exits_with_is_the_process_exit_code():
-    assert ended(tree(raising(typer.Exit(3))), ["do"]) == 3
+    assert run_command_line(tree(raising(typer.Exit(3))), ["do"]) == 3
 
 
 def test_an_error_of_the_system_names_the_file(capsys):
-    assert ended(tree(lambda: Path("/nowhere/at/all").read_text()), ["do"]) == 1
+    assert run_command_line(tree(lambda: Path("/nowhere/at/all").read_text()), ["do"]) == 1
     assert capsys.readouterr().err == "ai3: /nowhere/at/all: No such file or directory\n"
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.command_errors import ended
+from cli.command_errors import run_command_line
 from cli.main import build
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +48,7 @@ def ai3(capsys):
     """Run a command line: its exit code, stdout and stderr."""
 
     def call(*words):
-        code = ended(build(), list(words))
+        code = run_command_line(build(), list(words))
         return code, *capsys.readouterr()
 
     return call
@@ -213,14 +213,14 @@ def test_a_run_in_this_process_goes_on_when_its_terminal_dies(ai3):
     ours, theirs = pty.openpty()
     code = (
         "import os, signal, sys; from cli import follow; from cli.main import build\n"
-        "from cli.command_errors import ended\n"
+        "from cli.command_errors import run_command_line\n"
         "original = follow.run_to_end\n"
         "def hung_up(*args, **options):\n"
         "    os.kill(os.getpid(), signal.SIGHUP)\n"
         "    os.close(int(sys.argv.pop()))\n"
         "    return original(*args, **options)\n"
         "follow.run_to_end = hung_up\n"
-        "sys.exit(ended(build(), ['run', 'hello', '--no-plan', '--inline', '--no-verify']))\n"
+        "sys.exit(run_command_line(build(), ['run', 'hello', '--no-plan', '--inline', '--no-verify']))\n"
     )
     env = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
     command = [sys.executable, "-c", code, str(ours)]

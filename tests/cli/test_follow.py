@@ -11,7 +11,7 @@ from ai3ray.domain.listings import Accepted
 from ai3ray.domain.request import RunRequest
 from ai3ray.errors import HeadUnavailable
 from cli import follow
-from cli.follow import accepted, run_to_end
+from cli.follow import run_to_end, submit_detached
 
 from .recorded import EVENTS, RUN, run_result
 
@@ -49,7 +49,7 @@ class ScriptedClient:
         return run_result("cancelled", None)
 
 
-class ScriptedSetup:
+class ScriptedContext:
     """Connects to the scripted client."""
 
     def __init__(self, client):
@@ -79,7 +79,7 @@ class Seen:
 
 async def followed(client):
     seen = Seen()
-    return await run_to_end(ScriptedSetup(client), REQUEST, seen, inline=False), seen
+    return await run_to_end(ScriptedContext(client), REQUEST, seen, inline=False), seen
 
 
 async def test_a_run_is_followed_to_its_last_event_and_its_result_returned():
@@ -120,7 +120,7 @@ async def test_an_interrupt_while_the_run_is_being_accepted_still_cancels_it():
 
 async def test_an_interrupt_before_anything_was_sent_cancels_nothing():
     client = ScriptedClient()
-    setup = ScriptedSetup(client)
+    context = ScriptedContext(client)
 
     @asynccontextmanager
     async def connect(notify, *, inline=False):
@@ -128,8 +128,8 @@ async def test_an_interrupt_before_anything_was_sent_cancels_nothing():
         await asyncio.Event().wait()
         yield client
 
-    setup.connect = connect
-    assert await run_to_end(setup, REQUEST, Seen(), inline=False) is None
+    context.connect = connect
+    assert await run_to_end(context, REQUEST, Seen(), inline=False) is None
     assert client.cancelled == client.keys == []
 
 
@@ -147,6 +147,6 @@ async def test_a_server_that_goes_away_is_an_error_and_no_cancellation():
 
 async def test_a_detached_run_is_handed_in_once_and_not_followed(capsys):
     client = ScriptedClient()
-    run = await accepted(ScriptedSetup(client), REQUEST)
+    run = await submit_detached(ScriptedContext(client), REQUEST)
     assert (run.run_id, len(client.keys), client.cancelled) == (RUN, 1, [])
     assert capsys.readouterr() == ("", "ai3: connecting\n")

@@ -19,7 +19,7 @@ async def test_the_first_signal_cancels_the_task_which_may_then_go_on(number):
         with pytest.raises(asyncio.CancelledError):
             await asyncio.sleep(30)
         assert interrupts.requested
-        interrupts.taken()
+        interrupts.handled()
         async with asyncio.timeout(5):  # counts cancellations: would end at once if one were left over
             await asyncio.sleep(0)
 

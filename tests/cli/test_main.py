@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ai3ray.domain.plan import Assembly
-from cli.command_errors import ended
+from cli.command_errors import run_command_line
 from cli.main import build
 from cli.options import AssemblyName
 
@@ -44,7 +44,7 @@ def home(tmp_path, monkeypatch):
 
 
 def ai3(*words):
-    return ended(build(), list(words))
+    return run_command_line(build(), list(words))
 
 
 def process(*words):
@@ -170,7 +170,8 @@ def test_python_m_cli_is_ai3():
 def test_help_loads_nothing_heavy(home):
     names = ["ray", "duckdb", "pydantic", "httpx", "rich", "starlette", "openai", "anthropic"]
     code = (
-        "import sys; from cli.command_errors import ended; from cli.main import build; ended(build(), ['--help']);"
+        "import sys; from cli.command_errors import run_command_line; from cli.main import build;"
+        "run_command_line(build(), ['--help']);"
         f"print([name for name in {names} if name in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

@@ -31,14 +31,14 @@ def spoken(code, **options):
 def test_a_reader_that_leaves_is_no_error():
     reads, writes = os.pipe()
     os.close(reads)
-    code = "from cli.streams import emit; emit('x' * 100_000); emit('more')"
+    code = "from cli.streams import write_stdout; write_stdout('x' * 100_000); write_stdout('more')"
     done = spoken(code, stdout=writes, stderr=subprocess.PIPE)
     os.close(writes)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_streams_that_are_closed_are_no_error():
-    code = "import sys\nfrom cli.streams import emit, note\nemit('x'); note('y')"
+    code = "import sys\nfrom cli.streams import print_stderr, write_stdout\nwrite_stdout('x'); print_stderr('y')"
     done = subprocess.run(["sh", "-c", f'exec "{sys.executable}" -c "{code}" >&- 2>&-'], timeout=30)
     assert done.returncode == 0
 
@@ -46,12 +46,12 @@ def test_streams_that_are_closed_are_no_error():
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk_is_an_error():
     with Path("/dev/full").open("w") as full:
-        done = spoken("from cli.streams import emit; emit('x')", stdout=full, stderr=subprocess.PIPE)
+        done = spoken("from cli.streams import write_stdout; write_stdout('x')", stdout=full, stderr=subprocess.PIPE)
     assert done.returncode != 0
     assert b"No space left" in done.stderr
 
 
 def test_what_is_piped_is_utf_8_whatever_the_locale_says():
-    code = "from cli.streams import prepare, emit; prepare(); emit('é\\ud800')"
+    code = "from cli.streams import configure_streams, write_stdout; configure_streams(); write_stdout('é\\ud800')"
     done = spoken(code, stdout=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert done.stdout == "é?".encode()

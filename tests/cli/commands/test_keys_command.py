@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from ai3ray.domain.access import parse_api_keys
-from cli.command_errors import ended
+from cli.command_errors import run_command_line
 from cli.main import build
 
 
@@ -22,7 +22,7 @@ def home(tmp_path, monkeypatch):
 
 
 def ai3(*words: str) -> int:
-    return ended(build(), list(words))
+    return run_command_line(build(), list(words))
 
 
 def test_the_secret_is_printed_once_and_its_entry_as_the_server_wants_it(capsys, home):

@@ -7,7 +7,7 @@ import pytest
 
 from ai3ray.domain.listings import RunRow, Table
 from ai3ray.errors import UnknownRun, UsageError
-from cli.input.run_refs import decisions_of, resumed, run_id_of, watched
+from cli.input.run_refs import load_decisions, resolve_run_id, resume_run, watch_run
 from tests.cli.recorded import EVENTS, RUN, run_result
 from tests.cli.test_follow import ScriptedClient, Seen
 
@@ -35,7 +35,7 @@ class Shelf:
         return Table(columns=("body",), rows=tuple((json.loads(event.line()),) for event in wanted))
 
 
-class ShelfSetup:
+class ShelfContext:
     @asynccontextmanager
     async def reader(self):
         yield Shelf()
@@ -45,27 +45,27 @@ class ShelfSetup:
     ("word", "run"), [("last", OTHER), (RUN, RUN), ("run_01kc", OTHER), ("01kb0", RUN), (f"run_{'9' * 22}", None)]
 )
 async def test_an_id_a_beginning_or_last_means_a_run(word, run):
-    assert await run_id_of(Shelf(), word) == (run or word)
+    assert await resolve_run_id(Shelf(), word) == (run or word)
 
 
 async def test_the_beginning_of_several_is_refused():
     with pytest.raises(UsageError, match="beginning of 2 runs"):
-        await run_id_of(Shelf(), "run_01kb")
+        await resolve_run_id(Shelf(), "run_01kb")
 
 
 @pytest.mark.parametrize("word", ["nope", "", "run_' OR 1=1 --"])
 async def test_what_is_no_run_is_said(word):
     with pytest.raises((UnknownRun, UsageError)):
-        await run_id_of(Shelf(), word)
+        await resolve_run_id(Shelf(), word)
 
 
 async def test_decisions_come_from_the_journal():
-    assert [event.model for event in await decisions_of(ShelfSetup(), RUN)] == ["sim/fast"]
+    assert [event.model for event in await load_decisions(ShelfContext(), RUN)] == ["sim/fast"]
 
 
 async def test_watching_without_a_head_tells_what_the_journal_holds():
     seen = Seen()
-    assert await watched(ShelfSetup(), RUN, seen) == run_result()
+    assert await watch_run(ShelfContext(), RUN, seen) == run_result()
     assert seen.types == [event.type for event in EVENTS]
 
 
@@ -88,7 +88,7 @@ class Reviver(ScriptedClient):
         return run_result("running", None)
 
 
-class RevivableSetup(ShelfSetup):
+class RevivableContext(ShelfContext):
     def __init__(self, shelf, head=None):
         self.shelf, self.head = shelf, head
 
@@ -104,12 +104,12 @@ class RevivableSetup(ShelfSetup):
 
 async def test_resuming_an_interrupted_run_wakes_a_head_and_follows_it_to_its_end():
     seen, head = Seen(), Reviver()
-    assert await resumed(RevivableSetup(Interrupted(), head), RUN, seen) == run_result()
+    assert await resume_run(RevivableContext(Interrupted(), head), RUN, seen) == run_result()
     assert head.resumed == [RUN]
     assert seen.types == [event.type for event in EVENTS]
 
 
 async def test_resuming_a_finished_run_starts_nothing_and_tells_what_was():
     seen = Seen()
-    assert await resumed(RevivableSetup(Shelf()), RUN, seen) == run_result()
+    assert await resume_run(RevivableContext(Shelf()), RUN, seen) == run_result()
     assert seen.types == [event.type for event in EVENTS]

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from ai3ray.errors import RequestError, UsageError
-from cli.input.run_request import Words, plan_request, run_request
+from cli.input.run_request import RunArguments, plan_request, run_request
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def stdin(monkeypatch):
 
 
 def asked(prompt=None, plan=None, *, no_plan=False, files=(), **fields):
-    return run_request(Words(prompt, plan, no_plan, files), fields, max_tasks=5)
+    return run_request(RunArguments(prompt, plan, no_plan, files), fields, max_tasks=5)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_prompt_and_plan_can_come_from_stdin_but_not_both(stdin):
 def test_files_become_context_of_runs_and_plans(stdin, tmp_path):
     file = tmp_path / "notes.txt"
     file.write_text("Alpha")
-    for request in (asked("hello", files=[str(file)]), plan_request(Words("hello", files=[str(file)]), {})):
+    for request in (asked("hello", files=[str(file)]), plan_request(RunArguments("hello", files=[str(file)]), {})):
         assert [(text.name, text.text) for text in request.context] == [("notes.txt", "Alpha")]
 
 
@@ -81,7 +81,7 @@ def test_an_empty_prompt_is_refused(stdin, prompt):
     with pytest.raises(UsageError, match="empty"):
         asked("-")
     with pytest.raises(UsageError, match="empty"):
-        plan_request(Words(prompt), {})
+        plan_request(RunArguments(prompt), {})
 
 
 def test_nothing_to_do_is_refused(stdin):

@@ -3,7 +3,7 @@
 import typing
 
 from ai3ray.domain import events
-from cli.render.event_lines import EventLines, words
+from cli.render.event_lines import EventLines, event_text
 from tests.cli.recorded import DELTA, EVENTS, RUN
 
 
@@ -49,6 +49,6 @@ def test_no_event_type_is_without_words():
     deltas = set(typing.get_args(events.TextDelta.model_fields["type"].annotation))
     spoken = {event.type for event in EVENTS} | {"error", "cancelled"}
     assert types - deltas == spoken
-    assert words(events.Cancelled(by="user")) == "by user"
+    assert event_text(events.Cancelled(by="user")) == "by user"
     refused = events.RunFailed(error=events.ErrorInfo(type="key_refused", message="no", provider="sim"))
-    assert words(refused) == "key_refused: no [sim]"
+    assert event_text(refused) == "key_refused: no [sim]"

@@ -3,7 +3,7 @@
 import json
 
 from ai3ray.domain.call import ErrorInfo
-from cli.render.final_answer import answer_text, deliver, shortfall
+from cli.render.final_answer import answer_text, failure_summary, print_result
 from tests.cli.recorded import RUN, run_result
 
 
@@ -25,12 +25,12 @@ def test_a_terminal_gets_json_as_it_is():
 
 
 def test_the_answer_is_alone_on_stdout(capsys):
-    assert deliver(run_result(status="succeeded"), as_json=False) == 0
+    assert print_result(run_result(status="succeeded"), as_json=False) == 0
     assert capsys.readouterr() == ("the intro\n", "")
 
 
 def test_what_a_partial_run_lacks_is_named_on_stderr(capsys):
-    assert deliver(run_result(), as_json=False) == 3
+    assert print_result(run_result(), as_json=False) == 3
     out, err = capsys.readouterr()
     assert out == "the intro\n"
     assert err == f"ai3: partial: no answer for b (failed), c (skipped); 'ai3 runs show {RUN}' tells more\n"
@@ -38,7 +38,7 @@ def test_what_a_partial_run_lacks_is_named_on_stderr(capsys):
 
 def test_a_failed_run_says_why_in_one_line(capsys):
     failed = run_result("failed", None, error=ErrorInfo(type="no_model_left", message="every model\nis out"))
-    assert deliver(failed, as_json=False) == 1
+    assert print_result(failed, as_json=False) == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert "no_model_left: every model is out" in err
@@ -46,7 +46,7 @@ def test_a_failed_run_says_why_in_one_line(capsys):
 
 
 def test_json_is_the_whole_run(capsys):
-    assert deliver(run_result(), as_json=True) == 3
+    assert print_result(run_result(), as_json=True) == 3
     shown = json.loads(capsys.readouterr().out)
     assert shown["run_id"] == RUN
     assert [task["status"] for task in shown["tasks"]] == ["succeeded", "failed", "skipped"]
@@ -54,9 +54,9 @@ def test_json_is_the_whole_run(capsys):
 
 
 def test_a_cancelled_run_is_130_and_named(capsys):
-    assert deliver(run_result("cancelled", None), as_json=False) == 130
+    assert print_result(run_result("cancelled", None), as_json=False) == 130
     assert capsys.readouterr() == ("", f"ai3: cancelled {RUN}\n")
 
 
 def test_a_run_that_nobody_works_on_says_so():
-    assert shortfall(run_result("running", None)) == f"{RUN} is running and nobody works on it: its head is gone"
+    assert failure_summary(run_result("running", None)) == f"{RUN} is running and nobody works on it: its head is gone"

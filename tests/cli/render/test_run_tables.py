@@ -6,7 +6,7 @@ from dataclasses import replace
 from ai3ray.domain.events import Candidate, Decision
 from ai3ray.domain.listings import RunRow
 from cli.render.run_tables import decisions_json, decisions_text, rows_json, run_text, runs_table
-from cli.streams import rendered
+from cli.streams import render_text
 from tests.cli.recorded import EVENTS, RUN, run_result
 
 ROW = RunRow(
@@ -26,13 +26,13 @@ def test_a_list_of_runs_is_json_with_the_contracts_fields():
 
 
 def test_a_run_is_one_line_of_the_list_whatever_its_prompt_holds():
-    heading, line = rendered(runs_table([ROW])).splitlines()
+    heading, line = render_text(runs_table([ROW])).splitlines()
     assert heading.split() == ["run", "status", "started", "time", "cost", "prompt"]
     assert line.split() == [RUN, "running", "2026-11-23T10:00:00", "-", "$?", "Write", "[bold]", "something␛[2J"]
 
 
 def test_a_narrow_terminal_never_cuts_the_run_id():
-    shown = rendered(runs_table([ROW]), width=60)
+    shown = render_text(runs_table([ROW]), width=60)
     assert RUN in shown
     assert all(len(line) <= 60 for line in shown.splitlines())
 

@@ -8,8 +8,8 @@ import time
 import pytest
 
 CODE = (
-    "import sys; from cli.input import piped; piped.SILENCE_S = 0.2\n"
-    "print(repr(piped.piped(10, lambda line: print(line, file=sys.stderr))))"
+    "import sys; from cli.input import piped_stdin; piped_stdin.SILENCE_S = 0.2\n"
+    "print(repr(piped_stdin.read_piped(10, lambda line: print(line, file=sys.stderr))))"
 )
 
 

@@ -9,14 +9,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from ..streams import on_terminal
+from ..streams import is_terminal
 
 SILENCE_S = 1.0
 """Seconds after which a pipe that has said nothing is asked who could write to it."""
 _PROC = Path("/proc")
 
 
-def piped(limit: int, notify: Callable[[str], None]) -> bytes | None:
+def read_piped(limit: int, notify: Callable[[str], None]) -> bytes | None:
     """What stands on stdin, up to its end; None when stdin is a terminal, closed, a device, or silent.
 
     A file is read. A pipe is read once it has said something within a second, or when a process beside
@@ -28,7 +28,7 @@ def piped(limit: int, notify: Callable[[str], None]) -> bytes | None:
         limit: one byte more than this is read at most.
         notify: told in one line what takes time or surprises.
     """
-    if sys.stdin is None or sys.stdin.closed or on_terminal(sys.stdin):
+    if sys.stdin is None or sys.stdin.closed or is_terminal(sys.stdin):
         return None
     try:
         number = sys.stdin.fileno()
@@ -59,7 +59,7 @@ def _has_writer(number: int) -> bool:
     Without /proc it cannot be known; then a person at the terminal can end a wait that is in vain.
     """
     if not (_PROC / "self" / "fd").is_dir():
-        return on_terminal(sys.stderr)
+        return is_terminal(sys.stderr)
     name = f"pipe:[{os.fstat(number).st_ino}]"
     others = {int(entry.name) for entry in os.scandir(_PROC) if entry.name.isdigit()} - _ourselves()
     return any(_writes(process, name) for process in others)
