@@ -22,7 +22,7 @@ from ai3ray.server.engine_gate import EngineGate
 from ai3ray.settings.access_rules import access_rules
 from ai3ray.settings.model import Settings
 
-from .ray_serve.home_checks import node_settings, prepared, serve_host
+from .ray_serve.home_checks import node_settings, prepare, serve_host
 from .ray_serve.replica_port import close_internal_port
 
 if TYPE_CHECKING:
@@ -89,4 +89,4 @@ def __getattr__(name: str) -> Application:
     """`app`: made when it is asked for, not when this module is imported."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return application(*prepared())
+    return application(*prepare())

@@ -18,7 +18,7 @@ from ai3ray.domain.listings import Accepted, ModelView, PlanPreview, PruneReport
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult
 from ai3ray.domain.run import TERMINAL
-from ai3ray.domain.serving import Serving, ServingWish
+from ai3ray.domain.serving import ServeRequest, ServeState
 from ai3ray.errors import (
     Ai3Error,
     BudgetSpent,
@@ -264,7 +264,7 @@ class Client:
         """Tell the local head to stay although nothing runs."""
         await self._json("POST", "/head/keep")
 
-    async def serve(self, wish: ServingWish) -> AsyncGenerator[Serving, None]:
+    async def serve(self, request: ServeRequest) -> AsyncGenerator[ServeState, None]:
         """Have the local head serve on TCP for as long as this is read; yields each change of how it stands.
 
         Raises:
@@ -274,14 +274,14 @@ class Client:
         import httpx
 
         path, timeout = "/head/serve", httpx.Timeout(ANSWER_S, read=SILENCE_S)
-        content = wish.model_dump_json()
+        content = request.model_dump_json()
         try:
             async with self._session().stream("POST", path, content=content, timeout=timeout) as response:
                 if response.status_code >= 400:
                     raise self._refusal(response, await response.aread(), path)
                 async for line in response.aiter_lines():
                     if line:  # the others say that it is there
-                        yield Serving.model_validate_json(line)
+                        yield ServeState.model_validate_json(line)
         except httpx.TransportError as error:
             raise self._unavailable(error) from error
 

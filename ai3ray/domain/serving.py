@@ -10,7 +10,7 @@ from ai3ray.domain.access import AccessRules
 from ai3ray.domain.frozen import Frozen
 
 
-class ServingWish(Frozen):
+class ServeRequest(Frozen):
     """Where the head shall serve, and whom."""
 
     host: str
@@ -21,7 +21,7 @@ class ServingWish(Frozen):
     """Who may ask."""
 
 
-class Serving(Frozen):
+class ServeState(Frozen):
     """How the head serves on TCP."""
 
     status: Literal["off", "starting", "serving", "stopping", "failed"] = "off"

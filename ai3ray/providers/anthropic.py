@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from ai3ray.domain.call import FinishReason, ModelCall, Prompt, Reply
 from ai3ray.errors import MalformedReply
 from ai3ray.providers.exchange import Exchange
-from ai3ray.providers.failures.translate import Line
+from ai3ray.providers.failures.translate import ProviderAccount
 from ai3ray.providers.port import OnText
-from ai3ray.providers.reply_parser import ErrorInBody, Heard, json_object, mapping, text
-from ai3ray.providers.sdk import Late, connection_limits, transport_timeouts
-from ai3ray.providers.sse import Event
-from ai3ray.providers.usage import Told, count
+from ai3ray.providers.reply_parser import ErrorInBody, ParsedReply, json_object, mapping, text
+from ai3ray.providers.sdk import LazyClient, connection_limits, transport_timeouts
+from ai3ray.providers.sse import ServerSentEvent
+from ai3ray.providers.usage import ReportedUsage, token_count
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -28,7 +28,7 @@ FINISH: dict[str, FinishReason] = {
 }
 
 
-LEAST_KEPT_CHARS = 2048
+MIN_CACHED_CHARS = 2048
 """Below some 512 tokens no model's cache keeps a prompt's beginning, and a mark has no effect."""
 
 
@@ -42,17 +42,17 @@ class AnthropicChat:
     """
 
     def __init__(self, *, provider: str, api_key: str, base_url: str) -> None:
-        self._line = Line.to(provider, base_url, api_key)
-        self._client = Late(lambda: _client(api_key, base_url))
+        self._account = ProviderAccount.at(provider, base_url, api_key)
+        self._client = LazyClient(lambda: _client(api_key, base_url))
 
     def __repr__(self) -> str:
-        return f"AnthropicChat({self._line.provider!r}, {self._line.host!r})"
+        return f"AnthropicChat({self._account.provider!r}, {self._account.host!r})"
 
     async def send(self, call: ModelCall, on_text: OnText | None = None) -> Reply:
         """Make one call; see ChatModel."""
         client = await self._client.get()
         request = _request(call, stream=on_text is not None)
-        exchange = Exchange(self._line, call, AnthropicReading(), on_text)
+        exchange = Exchange(self._account, call, AnthropicReplyParser(), on_text)
         return await exchange.run(lambda: client.messages.with_streaming_response.create(**request))
 
     async def aclose(self) -> None:
@@ -61,7 +61,7 @@ class AnthropicChat:
             await self._client.made.close()
 
 
-class AnthropicReading:
+class AnthropicReplyParser:
     """Understands one answer of the Messages API."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class AnthropicReading:
         self._stop_reason: str | None = None
         self._complete = False
 
-    def event(self, event: Event) -> str | None:
+    def read_event(self, event: ServerSentEvent) -> str | None:
         """Take in an event; see Reading."""
         body = json_object(event.data)
         match body.get("type", event.name):
@@ -90,7 +90,7 @@ class AnthropicReading:
                 raise ErrorInBody(body)
         return None  # events of other types are to be tolerated
 
-    def whole(self, body: Mapping[str, Any]) -> None:
+    def read_body(self, body: Mapping[str, Any]) -> None:
         """Take in a body; see Reading."""
         if not isinstance(body.get("content"), list) or not body.get("stop_reason"):
             raise MalformedReply("the answer has no content or no stop_reason")
@@ -100,16 +100,16 @@ class AnthropicReading:
         self._stop_reason = text(body.get("stop_reason"))
         self._complete = True
 
-    def heard(self) -> Heard | None:
+    def result(self) -> ParsedReply | None:
         """The answer; see Reading."""
         if not self._complete:
             return None
         finish = FINISH.get(self._stop_reason or "", "other")
-        return Heard("".join(self._pieces), finish, self._told(), self._model)
+        return ParsedReply("".join(self._pieces), finish, self._reported_usage(), self._model)
 
-    def so_far(self) -> tuple[Told, str]:
+    def partial(self) -> tuple[ReportedUsage, str]:
         """What there is of an answer that broke off; see Reading."""
-        return self._told()._replace(output_tokens=None), "".join(self._pieces)
+        return self._reported_usage()._replace(output_tokens=None), "".join(self._pieces)
 
     def _message(self, message: Mapping[str, Any]) -> None:
         self._model = text(message.get("model")) or None
@@ -126,13 +126,13 @@ class AnthropicReading:
         # message_delta's counts are cumulative and replace those of message_start.
         self._usage.update({name: value for name, value in mapping(usage).items() if value is not None})
 
-    def _told(self) -> Told:
-        fresh = count(self._usage.get("input_tokens"))
-        cached = count(self._usage.get("cache_read_input_tokens"))
-        stored = count(self._usage.get("cache_creation_input_tokens"))
+    def _reported_usage(self) -> ReportedUsage:
+        fresh = token_count(self._usage.get("input_tokens"))
+        cached = token_count(self._usage.get("cache_read_input_tokens"))
+        stored = token_count(self._usage.get("cache_creation_input_tokens"))
         # `input_tokens` is the part that neither came from the cache nor went into it.
         total = None if fresh is None else fresh + (cached or 0) + (stored or 0)
-        return Told(total, cached, stored, count(self._usage.get("output_tokens")))
+        return ReportedUsage(total, cached, stored, token_count(self._usage.get("output_tokens")))
 
 
 def _request(call: ModelCall, *, stream: bool) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def _request(call: ModelCall, *, stream: bool) -> dict[str, Any]:
 def _turns(prompt: Prompt) -> list[dict[str, Any]]:
     """The conversation. What other calls begin with, too, is a block of its own, marked to be kept for them."""
     turns: list[dict[str, Any]] = [{"role": message.role, "content": message.text} for message in prompt.messages]
-    if len(prompt.beginning) >= LEAST_KEPT_CHARS:
+    if len(prompt.beginning) >= MIN_CACHED_CHARS:
         first = prompt.messages[0].text
         shared = {"type": "text", "text": first[: prompt.shared_chars], "cache_control": {"type": "ephemeral"}}
         turns[0]["content"] = [shared, {"type": "text", "text": first[prompt.shared_chars :]}]

@@ -9,13 +9,13 @@ from typing import Any, Protocol
 
 from ai3ray.domain.call import ModelCall, Reply
 from ai3ray.errors import MalformedReply, StreamCut
-from ai3ray.providers.failures.deadline import Limit
-from ai3ray.providers.failures.translate import Line, request_id
+from ai3ray.providers.failures.deadline import Deadline
+from ai3ray.providers.failures.translate import ProviderAccount, request_id
 from ai3ray.providers.port import OnText
 from ai3ray.providers.rates import rate_headers
-from ai3ray.providers.reply_parser import ErrorInBody, Reading, json_object
-from ai3ray.providers.sse import Event, EventDecoder
-from ai3ray.providers.usage import settle_usage
+from ai3ray.providers.reply_parser import ErrorInBody, ReplyParser, json_object
+from ai3ray.providers.sse import EventDecoder, ServerSentEvent
+from ai3ray.providers.usage import resolve_usage
 
 LINGER_S = 0.5
 """How long the end of a stream is awaited after its terminal event, so that the connection can be used again."""
@@ -45,15 +45,15 @@ Opener = Callable[[], AbstractAsyncContextManager[Any]]
 class Exchange:
     """One call: opened, read under its clocks, translated when it fails."""
 
-    def __init__(self, line: Line, call: ModelCall, reading: Reading, on_text: OnText | None) -> None:
-        self._line = line
+    def __init__(self, account: ProviderAccount, call: ModelCall, parser: ReplyParser, on_text: OnText | None) -> None:
+        self._account = account
         self._call = call
-        self._reading = reading
+        self._parser = parser
         self._on_text = on_text
         self._headers: Mapping[str, str] | None = None
         self._began = time.perf_counter()
         self._first_token_s: float | None = None
-        self._listener_failed = False
+        self._on_text_failed = False
 
     async def run(self, open_reply: Opener) -> Reply:
         """Send the request and read the answer.
@@ -71,70 +71,70 @@ class Exchange:
         return self._reply()
 
     def _failure(self, error: Exception) -> Exception | None:
-        if self._listener_failed:
+        if self._on_text_failed:
             return error
-        if self._reading.heard() is not None:  # what fails after the terminal event takes nothing away
+        if self._parser.result() is not None:  # what fails after the terminal event takes nothing away
             return None
-        failure = self._line.translate(error, self._call, self._headers)
+        failure = self._account.translate(error, self._call, self._headers)
         if failure is not None and self._headers is not None:
-            told, text = self._reading.so_far()
-            failure.usage = settle_usage(told, self._call.prompt, text)
+            usage, text = self._parser.partial()
+            failure.usage = resolve_usage(usage, self._call.prompt, text)
         return failure or error
 
     async def _timed(self, open_reply: Opener) -> None:
-        clocks = self._call.timeouts
-        first_s = None if self._on_text is None else clocks.first_token_s
+        timeouts = self._call.timeouts
+        first_s = None if self._on_text is None else timeouts.first_token_s
         async with (
-            Limit(clocks.total_s, f"the call took longer than {clocks.total_s:g} s"),
-            Limit(first_s, f"nothing was said within {first_s or 0:g} s") as quiet,
+            Deadline(timeouts.total_s, f"the call took longer than {timeouts.total_s:g} s"),
+            Deadline(first_s, f"nothing was said within {first_s or 0:g} s") as deadline,
             open_reply() as reply,
         ):
             self._headers = reply.headers
             if self._on_text is None:
-                self._reading.whole(json_object(await reply.read()))
+                self._parser.read_body(json_object(await reply.read()))
             else:
-                await self._stream(reply, self._on_text, quiet)
+                await self._stream(reply, self._on_text, deadline)
 
-    async def _stream(self, reply: HttpReply, on_text: OnText, quiet: Limit) -> None:
+    async def _stream(self, reply: HttpReply, on_text: OnText, deadline: Deadline) -> None:
         decoder, opening, events = EventDecoder(), b"", 0
         async with aclosing(reply.iter_bytes()) as chunks:  # type: ignore[type-var]
             async for chunk in chunks:
                 opening = opening or chunk
                 for event in decoder.feed(chunk):
                     events += 1
-                    self._take(event, on_text, quiet)
-        if self._reading.heard() is None:
+                    self._consume(event, on_text, deadline)
+        if self._parser.result() is None:
             raise _ended(opening, events)
 
-    def _take(self, event: Event, on_text: OnText, quiet: Limit) -> None:
-        text = self._reading.event(event)
+    def _consume(self, event: ServerSentEvent, on_text: OnText, deadline: Deadline) -> None:
+        text = self._parser.read_event(event)
         if text is not None:
             if self._first_token_s is None:
                 self._first_token_s = time.perf_counter() - self._began
             idle_s = self._call.timeouts.idle_s
-            quiet.restart(idle_s, f"the answer stopped for {idle_s:g} s")
+            deadline.restart(idle_s, f"the answer stopped for {idle_s:g} s")
         if text:
-            self._listener_failed = True  # until it has returned
+            self._on_text_failed = True  # until it has returned
             on_text(text)
-            self._listener_failed = False
-        if self._reading.heard() is not None:
-            quiet.restart(LINGER_S, "the stream was not closed")
+            self._on_text_failed = False
+        if self._parser.result() is not None:
+            deadline.restart(LINGER_S, "the stream was not closed")
 
     def _reply(self) -> Reply:
-        heard = self._reading.heard()
-        if heard is None:
+        parsed = self._parser.result()
+        if parsed is None:
             raise MalformedReply("the answer has no end")
         headers = self._headers or {}
-        usage = settle_usage(heard.told, self._call.prompt, heard.text)
+        usage = resolve_usage(parsed.usage, self._call.prompt, parsed.text)
         return Reply(
-            text=heard.text,
-            finish=heard.finish,
+            text=parsed.text,
+            finish=parsed.finish,
             usage=usage,
-            model=heard.model or self._call.model,
+            model=parsed.model or self._call.model,
             request_id=request_id(headers),
             first_token_s=self._first_token_s,
             seconds=time.perf_counter() - self._began,
-            cost_usd=None if usage.estimated else heard.cost_usd,  # a bill beside counts that cannot be is none
+            cost_usd=None if usage.estimated else parsed.cost_usd,  # a bill beside counts that cannot be is none
             rate=rate_headers(headers),
         )
 

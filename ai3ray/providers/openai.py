@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from ai3ray.domain.call import FinishReason, ModelCall, Reply
 from ai3ray.errors import MalformedReply
 from ai3ray.providers.exchange import Exchange
-from ai3ray.providers.failures.translate import Line
+from ai3ray.providers.failures.translate import ProviderAccount
 from ai3ray.providers.port import OnText
-from ai3ray.providers.reply_parser import Heard, json_object, mapping, text
-from ai3ray.providers.sdk import Late, connection_limits, transport_timeouts
-from ai3ray.providers.sse import Event
-from ai3ray.providers.usage import Told, count
+from ai3ray.providers.reply_parser import ParsedReply, json_object, mapping, text
+from ai3ray.providers.sdk import LazyClient, connection_limits, transport_timeouts
+from ai3ray.providers.sse import ServerSentEvent
+from ai3ray.providers.usage import ReportedUsage, token_count
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -23,7 +23,7 @@ FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length", "content_
 
 USD_PER_TICK = 1e-10
 """The unit in which xAI tells the bill of a call."""
-MOST_TICKS = 10**13
+MAX_TICKS = 10**13
 """More than any call can cost, 1000 US dollars: a larger figure is a fault, not a bill."""
 
 
@@ -38,23 +38,23 @@ class OpenAIChat:
     """
 
     def __init__(self, *, provider: str, api_key: str, base_url: str, extra: Mapping[str, Any] | None = None) -> None:
-        self._line = Line.to(provider, base_url, api_key)
+        self._account = ProviderAccount.at(provider, base_url, api_key)
         self._extra = extra
-        self._client = Late(lambda: _client(api_key, base_url, ours=extra is not None))
+        self._client = LazyClient(lambda: _client(api_key, base_url, ours=extra is not None))
 
     def __repr__(self) -> str:
-        return f"OpenAIChat({self._line.provider!r}, {self._line.host!r})"
+        return f"OpenAIChat({self._account.provider!r}, {self._account.host!r})"
 
     async def send(self, call: ModelCall, on_text: OnText | None = None) -> Reply:
         """Make one call; see ChatModel."""
         client = await self._client.get()
         request = _request(call, stream=on_text is not None)
-        if self._line.provider == "openai" and (beginning := call.prompt.beginning):
+        if self._account.provider == "openai" and (beginning := call.prompt.beginning):
             # OpenAI sends calls of one key to the machine that has read their beginning; other servers may not know it.
             request["prompt_cache_key"] = blake2b(beginning.encode(errors="replace"), digest_size=16).hexdigest()
         if self._extra is not None:
             request["extra_body"] = self._extra
-        exchange = Exchange(self._line, call, OpenAIReading(), on_text)
+        exchange = Exchange(self._account, call, OpenAIReplyParser(), on_text)
         return await exchange.run(lambda: client.chat.completions.with_streaming_response.create(**request))
 
     async def aclose(self) -> None:
@@ -63,7 +63,7 @@ class OpenAIChat:
             await self._client.made.close()
 
 
-class OpenAIReading:
+class OpenAIReplyParser:
     """Understands one answer of the Chat Completions API."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class OpenAIReading:
         self._finish: str | None = None
         self._complete = False
 
-    def event(self, event: Event) -> str | None:
+    def read_event(self, event: ServerSentEvent) -> str | None:
         """Take in an event; see Reading."""
         if event.data.startswith("[DONE]"):
             # Without a finish reason the end marker only says that the server has stopped.
@@ -85,7 +85,7 @@ class OpenAIReading:
         choice = _choice(body)
         return self._piece(mapping(choice.get("delta"))) if choice else None
 
-    def whole(self, body: Mapping[str, Any]) -> None:
+    def read_body(self, body: Mapping[str, Any]) -> None:
         """Take in a body; see Reading."""
         choice = _choice(body)
         if not isinstance(choice.get("message"), Mapping) or not choice.get("finish_reason"):
@@ -94,22 +94,22 @@ class OpenAIReading:
         self._piece(choice["message"])
         self._complete = True
 
-    def heard(self) -> Heard | None:
+    def result(self) -> ParsedReply | None:
         """The answer; see Reading."""
         if not self._complete:
             return None
         finish = "refusal" if self._refusal else FINISH.get(self._finish or "", "other")
-        return Heard(
+        return ParsedReply(
             text="".join(self._pieces or self._refusal),
             finish=finish,
-            told=_told(self._usage),
+            usage=_reported_usage(self._usage),
             model=self._model,
             cost_usd=_bill(self._usage.get("cost_in_usd_ticks")),
         )
 
-    def so_far(self) -> tuple[Told, str]:
+    def partial(self) -> tuple[ReportedUsage, str]:
         """What there is of an answer that broke off; see Reading."""
-        return _told(self._usage)._replace(output_tokens=None), "".join(self._pieces or self._refusal)
+        return _reported_usage(self._usage)._replace(output_tokens=None), "".join(self._pieces or self._refusal)
 
     def _head(self, body: Mapping[str, Any]) -> None:
         self._model = text(body.get("model")) or self._model
@@ -131,20 +131,22 @@ def _choice(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return mapping(choices[0]) if isinstance(choices, list) and choices else {}
 
 
-def _told(usage: Mapping[str, Any]) -> Told:
-    read, written = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
+def _reported_usage(usage: Mapping[str, Any]) -> ReportedUsage:
+    read, written = token_count(usage.get("prompt_tokens")), token_count(usage.get("completion_tokens"))
     details = mapping(usage.get("prompt_tokens_details"))
-    reasoning = count(mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")) or 0
+    reasoning = token_count(mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")) or 0
     # OpenAI counts reasoning among the completion tokens, xAI beside them; the total tells which.
     beside = usage.get("total_tokens") == (read or 0) + (written or 0) + reasoning
     if written is not None and reasoning and beside:
         written += reasoning
-    return Told(read, count(details.get("cached_tokens")), count(details.get("cache_write_tokens")), written)
+    return ReportedUsage(
+        read, token_count(details.get("cached_tokens")), token_count(details.get("cache_write_tokens")), written
+    )
 
 
 def _bill(ticks: Any) -> float | None:
-    told = isinstance(ticks, int) and not isinstance(ticks, bool) and 0 <= ticks <= MOST_TICKS
-    return ticks * USD_PER_TICK if told else None
+    valid = isinstance(ticks, int) and not isinstance(ticks, bool) and 0 <= ticks <= MAX_TICKS
+    return ticks * USD_PER_TICK if valid else None
 
 
 def _request(call: ModelCall, *, stream: bool) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from ai3ray.domain.call import RateHeaders, RateWindow
 
-LONGEST_S = 31 * 24 * 3600.0
+MAX_WINDOW_S = 31 * 24 * 3600.0
 """No rate window is longer than a month: a larger figure is a time stamp or nonsense."""
 
 _GO_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:h|ms|m|us|µs|ns|s))+")
@@ -70,7 +70,7 @@ def _seconds(value: str, headers: Mapping[str, str]) -> float | None:
         moment = _date(value)
         now = _date(headers.get("date") or "") or datetime.now(UTC)
         seconds = max(0.0, (moment - now).total_seconds()) if moment else None
-    return seconds if seconds is not None and seconds <= LONGEST_S else None
+    return seconds if seconds is not None and seconds <= MAX_WINDOW_S else None
 
 
 def _number(value: str | None) -> float | None:

@@ -8,24 +8,24 @@ from typing import Any, NamedTuple, Protocol
 
 from ai3ray.domain.call import FinishReason
 from ai3ray.errors import MalformedReply
-from ai3ray.providers.sse import Event
-from ai3ray.providers.usage import Told
+from ai3ray.providers.sse import ServerSentEvent
+from ai3ray.providers.usage import ReportedUsage
 
 
-class Heard(NamedTuple):
+class ParsedReply(NamedTuple):
     """A complete answer."""
 
     text: str
     finish: FinishReason
-    told: Told
+    usage: ReportedUsage
     model: str | None
     cost_usd: float | None = None
 
 
-class Reading(Protocol):
+class ReplyParser(Protocol):
     """How one vendor's answer is understood. Each holds one answer."""
 
-    def event(self, event: Event) -> str | None:
+    def read_event(self, event: ServerSentEvent) -> str | None:
         """Take in an event of a stream. Returns the text it brings; None when it brings nothing of the answer.
 
         Raises:
@@ -34,15 +34,15 @@ class Reading(Protocol):
         """
         ...
 
-    def whole(self, body: Mapping[str, Any]) -> None:
+    def read_body(self, body: Mapping[str, Any]) -> None:
         """Take in the body of an answer that was not streamed. Raises like `event`."""
         ...
 
-    def heard(self) -> Heard | None:
+    def result(self) -> ParsedReply | None:
         """The answer, once its terminal event was seen."""
         ...
 
-    def so_far(self) -> tuple[Told, str]:
+    def partial(self) -> tuple[ReportedUsage, str]:
         """What was told and written before the answer broke off; how much was written nobody has told then."""
         ...
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ai3ray.domain.call import FinishReason, ModelCall, Reply, Usage
 from ai3ray.errors import ProviderError
-from ai3ray.providers.failures.deadline import Limit
+from ai3ray.providers.failures.deadline import Deadline
 from ai3ray.providers.port import OnText
 from ai3ray.providers.usage import estimate, prompt_text
 
@@ -19,7 +19,7 @@ _PIECE = re.compile(r"\S+\s*|\s+")
 
 
 @dataclass(frozen=True)
-class Said:
+class ScriptedReply:
     """One answer of a script."""
 
     text: str = ""
@@ -36,7 +36,7 @@ class Said:
     """Seconds of silence before the first piece."""
 
 
-Script = Sequence[str | Said | ProviderError] | Callable[[ModelCall], str | Said | ProviderError]
+Script = Sequence[str | ScriptedReply | ProviderError] | Callable[[ModelCall], str | ScriptedReply | ProviderError]
 """The answers in the order of the calls, or what to answer to a call."""
 
 
@@ -88,22 +88,22 @@ class ScriptedChat:
     async def aclose(self) -> None:
         """Nothing to close."""
 
-    def _next(self, call: ModelCall) -> Said:
+    def _next(self, call: ModelCall) -> ScriptedReply:
         if callable(self._script):
             said = self._script(call)
         elif len(self.calls) <= len(self._script):
             said = self._script[len(self.calls) - 1]
         else:
             raise LookupError(f"the script has {len(self._script)} answers and this is call {len(self.calls)}")
-        if isinstance(said, Said):
+        if isinstance(said, ScriptedReply):
             return said
-        return Said(error=said) if isinstance(said, ProviderError) else Said(text=said)
+        return ScriptedReply(error=said) if isinstance(said, ProviderError) else ScriptedReply(text=said)
 
-    async def _say(self, said: Said, call: ModelCall, on_text: OnText | None, began: float) -> float | None:
+    async def _say(self, said: ScriptedReply, call: ModelCall, on_text: OnText | None, began: float) -> float | None:
         """Speak, under the call's clocks. Returns the seconds to the first piece when it was streamed."""
-        clocks, first_token_s = call.timeouts, None
-        silence_s = clocks.total_s if on_text is None else min(clocks.first_token_s, clocks.total_s)
-        async with Limit(silence_s, f"nothing was said within {silence_s:g} s"):
+        timeouts, first_token_s = call.timeouts, None
+        silence_s = timeouts.total_s if on_text is None else min(timeouts.first_token_s, timeouts.total_s)
+        async with Deadline(silence_s, f"nothing was said within {silence_s:g} s"):
             await asyncio.sleep(said.wait_s)
         if on_text is not None:
             for piece in _PIECE.findall(said.text):

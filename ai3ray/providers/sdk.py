@@ -22,7 +22,7 @@ MARGIN_S = 5.0
 """How much later than our clocks the SDK's own run out: they are only the outer bound."""
 
 
-class Late(Generic[Client]):
+class LazyClient(Generic[Client]):
     """Makes a client when it is first asked for, in a thread: importing an SDK takes up to three seconds."""
 
     def __init__(self, make: Callable[[], Client]) -> None:
@@ -53,8 +53,8 @@ def connection_limits(*, reused: bool = True) -> httpx2.Limits:
     )
 
 
-def transport_timeouts(clocks: Timeouts) -> httpx2.Timeout:
+def transport_timeouts(timeouts: Timeouts) -> httpx2.Timeout:
     """The call's clocks as the transport's: the connect limit as it is, the others as an outer bound."""
     import httpx2
 
-    return httpx2.Timeout(clocks.total_s + MARGIN_S, connect=clocks.connect_s, pool=None)
+    return httpx2.Timeout(timeouts.total_s + MARGIN_S, connect=timeouts.connect_s, pool=None)

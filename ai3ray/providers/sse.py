@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Event(NamedTuple):
+class ServerSentEvent(NamedTuple):
     """One event: its name, empty when it has none, and its data lines joined."""
 
     name: str
@@ -24,7 +24,7 @@ class EventDecoder:
         self._name = ""
         self._data: list[str] = []
 
-    def feed(self, chunk: bytes) -> list[Event]:
+    def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """The events that this chunk completes. Raises UnicodeDecodeError."""
         lines = (self._rest + chunk).splitlines(keepends=True)
         # A last line without LF is unfinished; one that ends in CR may be half of a CRLF.
@@ -32,7 +32,7 @@ class EventDecoder:
         events = (self._line(line.rstrip(b"\r\n").decode()) for line in lines)
         return [event for event in events if event is not None]
 
-    def _line(self, line: str) -> Event | None:
+    def _line(self, line: str) -> ServerSentEvent | None:
         if not line:
             return self._dispatch()
         field, _, value = line.partition(":")
@@ -43,7 +43,7 @@ class EventDecoder:
             self._name = value
         return None
 
-    def _dispatch(self) -> Event | None:
-        event = Event(self._name, "\n".join(self._data)) if self._data else None
+    def _dispatch(self) -> ServerSentEvent | None:
+        event = ServerSentEvent(self._name, "\n".join(self._data)) if self._data else None
         self._name, self._data = "", []
         return event

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from ai3ray.domain.call import Prompt, Usage
 
 CHARS_PER_TOKEN = 4
-MOST_TOKENS = 4_000_000
+MAX_TOKENS = 4_000_000
 """More than any model can read or write in one call: a larger figure is a fault, not a count."""
 
 
-class Told(NamedTuple):
+class ReportedUsage(NamedTuple):
     """The counts of one reply as its provider told them; None where it said nothing believable."""
 
     input_tokens: int | None = None
@@ -21,24 +21,24 @@ class Told(NamedTuple):
     output_tokens: int | None = None
 
 
-def count(value: Any) -> int | None:
+def token_count(value: Any) -> int | None:
     """The value when it can be a token count, else None."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_TOKENS:
         return value
     return None
 
 
-def settle_usage(told: Told, prompt: Prompt, text: str) -> Usage:
+def resolve_usage(reported: ReportedUsage, prompt: Prompt, text: str) -> Usage:
     """What was used: the provider's counts, or ours, marked, where they are missing or cannot be.
 
     Args:
-        told: the provider's counts.
+        reported: the provider's counts.
         prompt: what was asked; a prompt of words with zero input tokens is not believed.
         text: the answer; a text with zero output tokens is not believed.
     """
-    read, written = told.input_tokens or 0, told.output_tokens or 0
-    cached, stored = told.cached_tokens or 0, told.cache_write_tokens or 0
-    believed = read > 0 and (written > 0 or (told.output_tokens == 0 and not text)) and cached + stored <= read
+    read, written = reported.input_tokens or 0, reported.output_tokens or 0
+    cached, stored = reported.cached_tokens or 0, reported.cache_write_tokens or 0
+    believed = read > 0 and (written > 0 or (reported.output_tokens == 0 and not text)) and cached + stored <= read
     if believed:
         return Usage(input_tokens=read, cached_tokens=cached, cache_write_tokens=stored, output_tokens=written)
     read = read or estimate(prompt_text(prompt))

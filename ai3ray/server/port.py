@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ai3ray.client.head_paths import Place
-from ai3ray.domain.serving import ServingWish
+from ai3ray.domain.serving import ServeRequest
 from ai3ray.executor.port import Engine
 from ai3ray.settings.model import Settings
 
@@ -43,7 +43,7 @@ class RayHandle(Protocol):
 class TcpServer(Protocol):
     """Serves the app on TCP, over the engine of this process's Ray."""
 
-    def open(self, wish: ServingWish) -> str:
+    def open(self, request: ServeRequest) -> str:
         """Block until it serves; returns its URL."""
         ...
 

@@ -9,7 +9,7 @@ import typer
 from .. import options
 
 if TYPE_CHECKING:
-    from ai3ray.domain.serving import Serving, ServingWish
+    from ai3ray.domain.serving import ServeRequest, ServeState
 
     from ..command_context import CommandContext
 
@@ -28,7 +28,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, config: options.Config = 
       curl --no-buffer http://127.0.0.1:8000/stream/run -d '{"prompt": "Name three rivers"}'
       AI3_API_KEYS=$(ai3 keys new alice --json | tee alice.json | jq -r .entry) ai3 serve --host 0.0.0.0
     """
-    from ai3ray.domain.serving import ServingWish
+    from ai3ray.domain.serving import ServeRequest
     from ai3ray.settings.access_rules import access_rules
 
     from ..command_context import load_context, run_async
@@ -36,10 +36,10 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, config: options.Config = 
 
     context = load_context(config)
     rules = access_rules(context.settings, host)
-    run_async(_served(context, ServingWish(host=host, port=free_port(host, port), rules=rules)))
+    run_async(_served(context, ServeRequest(host=host, port=free_port(host, port), rules=rules)))
 
 
-async def _served(context: CommandContext, wish: ServingWish) -> None:
+async def _served(context: CommandContext, request: ServeRequest) -> None:
     """Have the head serve until this is interrupted."""
     import asyncio
     from contextlib import aclosing
@@ -55,9 +55,9 @@ async def _served(context: CommandContext, wish: ServingWish) -> None:
         head = await ensure_head(context.settings, context.env, notify=notify)
         async with Client(socket=head.socket) as client:
             try:
-                async with aclosing(client.serve(wish)) as changes:
+                async with aclosing(client.serve(request)) as changes:
                     async for serving in changes:
-                        _show(serving, wish)
+                        _show(serving, request)
                 raise HeadUnavailable(f"the local head (pid {head.pid}) serves no more")
             except asyncio.CancelledError:
                 if not interrupts.requested:
@@ -67,7 +67,7 @@ async def _served(context: CommandContext, wish: ServingWish) -> None:
                 await client.unserve()
 
 
-def _show(serving: Serving, wish: ServingWish) -> None:
+def _show(serving: ServeState, request: ServeRequest) -> None:
     """Say how it stands; raises EngineError when it cannot be."""
     from ai3ray.errors import EngineError
 
@@ -77,7 +77,7 @@ def _show(serving: Serving, wish: ServingWish) -> None:
     if serving.status == "starting":
         notify("starting Ray Serve …")
     elif serving.status == "failed":
-        raise EngineError(f"cannot serve on {wish.host}:{wish.port}: {serving.message}")
+        raise EngineError(f"cannot serve on {request.host}:{request.port}: {serving.message}")
     elif serving.status == "serving":
-        whom = ", ".join(dict.fromkeys(key.name for key in wish.rules.keys)) or "this computer only, no keys"
+        whom = ", ".join(dict.fromkeys(key.name for key in request.rules.keys)) or "this computer only, no keys"
         write_stdout(f"serving {serving.url} ({whom}); Ctrl-C ends it\n")

@@ -22,11 +22,11 @@ from ai3ray.version import __version__
 
 from .processes import kill_orphaned_group
 
-PATIENCE_S = 30.0
+WAIT_S = 30.0
 _RETRY_S = 0.03
 
 
-class Tenancy:
+class HomeLock:
     """The hold on a home: a lock kept until the process ends, a listening socket, `head.json`."""
 
     def __init__(self, place: Place, lock: int, listener: socket.socket) -> None:
@@ -34,14 +34,14 @@ class Tenancy:
         self.listener = listener
         self._lock = lock
 
-    def announce(self, config: Callable[[bytes], dict[str, Any]]) -> HeadAddress:
+    def publish(self, config: Callable[[bytes], dict[str, Any]]) -> HeadAddress:
         """Write `head.json`, readable for its owner only.
 
         Args:
             config: the fingerprint of keys, providers and limits for a salt.
         """
         salt = secrets.token_bytes(16)
-        note = HeadAddress(
+        address = HeadAddress(
             pid=os.getpid(),
             address=self.place.socket.as_uri().replace("file:", "unix:", 1),
             socket=self.place.socket,
@@ -50,39 +50,39 @@ class Tenancy:
             config=config(salt),
             salt=salt.hex(),
         )
-        _write_private(self.place.home / NOTE, note.model_dump_json())
-        return note
+        _write_private(self.place.home / NOTE, address.model_dump_json())
+        return address
 
-    def vacate(self) -> None:
+    def withdraw(self) -> None:
         """Let nobody new in. The lock stays: what is being closed is still ours."""
         (self.place.home / NOTE).unlink(missing_ok=True)
         self.place.socket.unlink(missing_ok=True)
 
 
-def claim(place: Place, patience_s: float = PATIENCE_S) -> Tenancy | None:
+def lock_home(place: Place, wait_s: float = WAIT_S) -> HomeLock | None:
     """Become the head of this home; None when another one serves it.
 
     Args:
         place: the home's paths.
-        patience_s: seconds to wait for a head that is leaving.
+        wait_s: seconds to wait for a head that is leaving.
 
     Raises:
         HeadUnavailable: a head holds the home and does not answer.
     """
     lock = os.open(place.home / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + patience_s
-    while not _taken(lock):
+    deadline = time.monotonic() + wait_s
+    while not _try_lock(lock):
         if answers(place.socket):
             os.close(lock)
             return None
         if time.monotonic() > deadline:
             raise HeadUnavailable(f"{place.home / LOCK} is held by a process that does not answer: end it first")
         time.sleep(_RETRY_S)
-    _clear_up(place)
-    return Tenancy(place, lock, _move_in(place))
+    _remove_stale_files(place)
+    return HomeLock(place, lock, _listen(place))
 
 
-def _taken(lock: int) -> bool:
+def _try_lock(lock: int) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -90,11 +90,11 @@ def _taken(lock: int) -> bool:
     return True
 
 
-def _clear_up(place: Place) -> None:
+def _remove_stale_files(place: Place) -> None:
     """Remove what a head that could not clean up left behind."""
-    predecessor = read_note(place.home)
-    if predecessor is not None:
-        kill_orphaned_group(predecessor.pid, place.ray_dir, place.home)
+    previous = read_note(place.home)
+    if previous is not None:
+        kill_orphaned_group(previous.pid, place.ray_dir, place.home)
     # The note goes first: a stale one beside a fresh socket would be believed.
     (place.home / NOTE).unlink(missing_ok=True)
     for stale in place.socket.parent.glob(f"{place.socket.name}*"):
@@ -102,7 +102,7 @@ def _clear_up(place: Place) -> None:
     shutil.rmtree(place.ray_dir, ignore_errors=True)
 
 
-def _move_in(place: Place) -> socket.socket:
+def _listen(place: Place) -> socket.socket:
     # Renamed into place when it listens already: a socket file that is there is one that answers.
     draft = place.socket.with_name(f"{place.socket.name}.{os.getpid()}")
     listener = listen(draft)

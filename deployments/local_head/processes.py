@@ -82,7 +82,7 @@ def _belongs(process: Process, folders: Sequence[Path]) -> bool:
         return False
 
 
-def has_ended(pid: int) -> bool:
+def has_exited(pid: int) -> bool:
     """Whether this process has ended; a zombie has."""
     if sys.platform != "linux":
         return not any(process.pid == pid and "<defunct>" not in process.command for process in processes())
@@ -96,10 +96,10 @@ def has_ended(pid: int) -> bool:
         os.close(fd)
 
 
-async def ended(pid: int) -> None:
+async def wait_for_exit(pid: int) -> None:
     """Return once this process has ended; a zombie has ended."""
     if sys.platform != "linux":
-        await _ended_elsewhere(pid)
+        await _poll_for_exit(pid)
         return
     try:
         fd = os.pidfd_open(pid)
@@ -114,7 +114,7 @@ async def ended(pid: int) -> None:
         os.close(fd)
 
 
-async def _ended_elsewhere(pid: int) -> None:
+async def _poll_for_exit(pid: int) -> None:
     # Without pidfds the process table has to be asked.
     with suppress(ProcessLookupError):
         while True:

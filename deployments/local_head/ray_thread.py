@@ -17,8 +17,8 @@ from ai3ray.errors import EngineError
 from ai3ray.server.port import Hosted, RayBoot, RayHandle
 from ai3ray.settings.model import Settings
 
-from ..ray_serve.http_server import RayServeDoor
-from .processes import has_ended
+from ..ray_serve.http_server import RayServeServer
+from .processes import has_exited
 
 CLOSE_S = 5.0
 SHUTDOWN_S = 5.0
@@ -43,11 +43,11 @@ async def ray_host(boot: RayBoot, settings: Settings, place: Place) -> AsyncIter
         thread.release()
         raise
     try:
-        yield Hosted(handle.engine, tuple(handle.processes), RayServeDoor(settings))
+        yield Hosted(handle.engine, tuple(handle.processes), RayServeServer(settings))
     finally:
         await _close(handle)
         # Without gcs or raylet a shutdown would wait for the dead; the rest ends with this process, by its guard.
-        if not any(has_ended(pid) for pid in handle.processes):
+        if not any(has_exited(pid) for pid in handle.processes):
             thread.release()
             with suppress(TimeoutError):
                 await asyncio.wait_for(thread.finished.wait(), SHUTDOWN_S)

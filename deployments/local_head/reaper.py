@@ -19,7 +19,7 @@ from .processes import kill_group, processes
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def stand_guard() -> None:
+def start_reaper() -> None:
     """Split in two. Returns in the child only, as leader of its own session; the parent never returns.
 
     To be called before there are threads, locks or sockets.
@@ -40,20 +40,20 @@ def stand_guard() -> None:
 def _watch(head: int) -> int:
     """Wait for the head, then end what it left; the exit code is the head's."""
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(signum, lambda caught, _frame: _pass_on(head, caught))
-    code = _await_end(head)
+        signal.signal(signum, lambda caught, _frame: _forward(head, caught))
+    code = _reap_until_exit(head)
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)
-    _end_orphans()
+    _kill_orphans()
     return code if code >= 0 else 128 - code
 
 
-def _pass_on(head: int, signum: int) -> None:
+def _forward(head: int, signum: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(head, signum)
 
 
-def _await_end(head: int) -> int:
+def _reap_until_exit(head: int) -> int:
     """Collect adopted processes until the head has ended.
 
     Its group is killed before it is collected, while nobody else can have its id.
@@ -71,7 +71,7 @@ def _await_end(head: int) -> int:
             os.waitpid(ended.si_pid, 0)
 
 
-def _end_orphans() -> None:
+def _kill_orphans() -> None:
     """Kill our children, and theirs as they become ours, until none is left."""
     with suppress(ChildProcessError):
         while True:

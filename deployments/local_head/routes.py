@@ -15,13 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from ai3ray.domain.serving import Serving, ServingWish
+from ai3ray.domain.serving import ServeRequest, ServeState
 from ai3ray.errors import RequestError
 from ai3ray.server.body import query_flag, read_json
 from ai3ray.server.endpoints import Door, Doorkeeper
 from ai3ray.server.engine_gate import EngineGate
 from ai3ray.server.error_replies import answer
-from deployments.local_head.tcp_listener import Front
+from deployments.local_head.tcp_listener import TcpListener
 
 PING_S = 1.0
 """Seconds between signs of life to whoever has the head serve; without one its leaving would go unnoticed."""
@@ -42,12 +42,12 @@ class HeadEndpoints:
         gate: EngineGate,
         on_stop: Callable[[], None],
         on_keep: Callable[[], None] | None = None,
-        front: Front | None = None,
+        tcp_listener: TcpListener | None = None,
     ) -> None:
         self._gate = gate
         self._on_stop = on_stop
         self._on_keep = on_keep
-        self._front = front
+        self._tcp_listener = tcp_listener
 
     def routes(self, doors: Doorkeeper) -> list[Route]:
         """The routes under `/head`."""
@@ -57,7 +57,7 @@ class HeadEndpoints:
         ]
         if self._on_keep is not None:
             made.append(doors.route("/head/keep", POST=Door("admin", self.keep)))
-        if self._front is not None:
+        if self._tcp_listener is not None:
             made.append(doors.route("/head/serve", POST=Door("admin", self.serve)))
             made.append(doors.route("/head/unserve", POST=Door("admin", self.unserve)))
         return made
@@ -65,7 +65,7 @@ class HeadEndpoints:
     async def stop(self, request: Request) -> Response:
         """`POST /head/stop`: end the head; with `?idle=true` only when no run is going and nobody is served."""
         engine = self._gate.ready
-        serving = self._front is not None and self._front.busy
+        serving = self._tcp_listener is not None and self._tcp_listener.busy
         if query_flag(request, "idle") and (engine is None or serving or await engine.active()):
             raise HTTPException(409, "the head is busy")
         return _then(self._on_stop, {"status": "stopping", "pid": os.getpid()})
@@ -82,40 +82,40 @@ class HeadEndpoints:
 
     async def serve(self, request: Request) -> Response:
         """`POST /head/serve`: serve on TCP for as long as the caller reads this; a line of JSON when that changes."""
-        assert self._front is not None
+        assert self._tcp_listener is not None
         try:
-            wish = ServingWish.model_validate(await read_json(request))
+            serve_request = ServeRequest.model_validate(await read_json(request))
         except ValidationError as error:
             raise RequestError(f"serve: {error.errors(include_url=False)[0]['msg']}") from error
         await self._gate.engine()
-        await self._front.open(wish)
-        return StreamingResponse(self._lines(self._front), media_type="application/x-ndjson")
+        await self._tcp_listener.open(serve_request)
+        return StreamingResponse(self._lines(self._tcp_listener), media_type="application/x-ndjson")
 
     async def unserve(self, _request: Request) -> Response:
         """`POST /head/unserve`: serve on TCP no more; answered when the port is free."""
-        assert self._front is not None
-        await self._front.close()
-        return answer(self._front.serving)
+        assert self._tcp_listener is not None
+        await self._tcp_listener.close()
+        return answer(self._tcp_listener.serving)
 
-    async def _lines(self, front: Front) -> AsyncGenerator[bytes, None]:
+    async def _lines(self, tcp_listener: TcpListener) -> AsyncGenerator[bytes, None]:
         """Every change, and in between an empty line, so that a caller who has gone is missed."""
-        told: Serving | None = None
+        reported: ServeState | None = None
         try:
-            while told is None or not told.over:
-                if front.serving != told:
-                    told = front.serving
-                    yield to_json(told) + b"\n"
+            while reported is None or not reported.over:
+                if tcp_listener.serving != reported:
+                    reported = tcp_listener.serving
+                    yield to_json(reported) + b"\n"
                     continue
                 yield b"\n"
                 try:
                     async with asyncio.timeout(PING_S):
-                        await front.changed.wait()
+                        await tcp_listener.changed.wait()
                 except TimeoutError:
                     pass
                 if self._gate.closing.is_set():
                     return
         finally:
-            front.let_go()
+            tcp_listener.request_close()
 
 
 def _then(act: Callable[[], None], reply: dict[str, Any]) -> Response:

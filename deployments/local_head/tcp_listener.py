@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from starlette.exceptions import HTTPException
 
-from ai3ray.domain.serving import Serving, ServingWish
+from ai3ray.domain.serving import ServeRequest, ServeState
 from ai3ray.errors import Ai3Error
 from ai3ray.server.port import TcpServer
 
@@ -20,14 +20,14 @@ T = TypeVar("T")
 _log = logging.getLogger("ai3ray.head")
 
 
-class Front:
+class TcpListener:
     """Opens and closes a server on TCP, one at a time."""
 
     def __init__(self) -> None:
         self._server: TcpServer | None = None
-        self._leave = asyncio.Event()
+        self._close_requested = asyncio.Event()
         self._session: asyncio.Task[None] | None = None
-        self.serving = Serving()
+        self.serving = ServeState()
         """How it stands."""
         self.changed = asyncio.Event()
         """Set, and replaced, when `serving` changes."""
@@ -41,7 +41,7 @@ class Front:
         """The engine is up, and this is what can serve it; its methods block and are called in threads."""
         self._server = server
 
-    async def open(self, wish: ServingWish) -> None:
+    async def open(self, request: ServeRequest) -> None:
         """Begin to serve, once a former caller's server has gone.
 
         Raises:
@@ -49,42 +49,43 @@ class Front:
         """
         if self._server is None:
             raise HTTPException(501, "this head has no Ray to serve with")
-        if self._session is not None and self._leave.is_set():
+        if self._session is not None and self._close_requested.is_set():
             await asyncio.wait({self._session})
         if self.busy:
             raise HTTPException(409, f"the head serves already, on {self.serving.url or 'another port'}")
-        self._leave = asyncio.Event()
-        self._tell(Serving(status="starting"))
-        self._session = asyncio.create_task(self._serve(self._server, wish, self._leave), name="front")
+        self._close_requested = asyncio.Event()
+        self._report(ServeState(status="starting"))
+        serving = self._serve(self._server, request, self._close_requested)
+        self._session = asyncio.create_task(serving, name="tcp-listener")
 
-    def let_go(self) -> None:
+    def request_close(self) -> None:
         """Nobody wants it any more."""
-        self._leave.set()
+        self._close_requested.set()
 
     async def close(self) -> None:
         """Serve no more; returns when the port is free."""
-        self.let_go()
+        self.request_close()
         if self._session is not None:
             await asyncio.wait({self._session})
 
-    async def _serve(self, server: TcpServer, wish: ServingWish, leave: asyncio.Event) -> None:
-        end = Serving()
+    async def _serve(self, server: TcpServer, request: ServeRequest, close_requested: asyncio.Event) -> None:
+        end = ServeState()
         try:
-            url = await in_thread("serve-open", lambda: server.open(wish))
-            self._tell(Serving(status="serving", url=url))
+            url = await in_thread("serve-open", lambda: server.open(request))
+            self._report(ServeState(status="serving", url=url))
             _log.info("serving on %s", url)
-            await leave.wait()
+            await close_requested.wait()
         except Exception as error:  # noqa: BLE001 - the edge of the front: told to whoever asked for it
-            end = Serving(status="failed", message=_one_line(error))
+            end = ServeState(status="failed", message=_one_line(error))
             _log.error("cannot serve: %s", error, exc_info=None if isinstance(error, Ai3Error) else error)
-        self._tell(Serving(status="stopping"))
+        self._report(ServeState(status="stopping"))
         try:
             await in_thread("serve-close", server.close)
         except Exception:  # noqa: BLE001 - likewise
             _log.exception("the front did not close cleanly")
-        self._tell(end)
+        self._report(end)
 
-    def _tell(self, serving: Serving) -> None:
+    def _report(self, serving: ServeState) -> None:
         self.serving = serving
         self.changed.set()
         self.changed = asyncio.Event()
@@ -110,11 +111,11 @@ async def in_thread(name: str, work: Callable[[], T]) -> T:
         try:
             value = work()
         except Exception as error:  # noqa: BLE001 - the edge of the thread: handed to whoever awaits
-            told: tuple[T | None, Exception | None] = (None, error)
+            result: tuple[T | None, Exception | None] = (None, error)
         else:
-            told = (value, None)
+            result = (value, None)
         with suppress(RuntimeError):  # the loop has been closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, *told)
+            loop.call_soon_threadsafe(settle, *result)
 
     threading.Thread(target=body, name=name, daemon=True).start()
     return await outcome

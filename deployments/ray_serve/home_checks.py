@@ -36,7 +36,7 @@ LOCKED_S = 10.0
 """Seconds that a process which is going gets to let go of the journal."""
 
 
-def prepared() -> tuple[Settings | None, AccessRules | None]:
+def prepare() -> tuple[Settings | None, AccessRules | None]:
     """Settings and rules for the replicas; None for both where only the cluster's nodes can tell.
 
     Raises:
@@ -51,9 +51,9 @@ def prepared() -> tuple[Settings | None, AccessRules | None]:
         if not _core_is_here():
             check_home(settings)
         if not ray.is_initialized():
-            _own_ray(settings)
+            _configure_ray(settings)
     except Ai3Error as error:
-        _give_up(error)
+        _refuse(error)
         raise
     return settings, rules
 
@@ -110,7 +110,7 @@ async def _open_once(path: Path) -> None:
         return  # such as: its schema is older. The core, which may write, deals with that
 
 
-def _own_ray(settings: Settings) -> None:
+def _configure_ray(settings: Settings) -> None:
     """See to it that the Ray which `serve run` is about to start is ours, lean, and knows the keys of `.env`."""
     os.environ.update(merged_env())
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
@@ -143,7 +143,7 @@ def _core_is_here() -> bool:
     return True
 
 
-def _give_up(error: Ai3Error) -> None:
+def _refuse(error: Ai3Error) -> None:
     """End the command that asked for the app, in one line; return where there is none, such as in a program."""
     line = f"ai3: {error.message}"
     if _serve_command() is not None:

@@ -19,7 +19,7 @@ from ai3ray.executor.runner import PlannerSettings, Runner
 from ai3ray.journal.memory import MemoryJournal
 from ai3ray.journal.store import DuckDBJournal
 from ai3ray.pool.pool import ProviderPool
-from ai3ray.providers.scripted import Said, ScriptedChat
+from ai3ray.providers.scripted import ScriptedChat, ScriptedReply
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.load import load_settings
 from ai3ray.verifier.isolation import ProcessIsolation
@@ -59,7 +59,10 @@ async def engine(journal: Any, home: Path, rng: Random) -> AsyncIterator[Core]:
         jitter=rng.random,
     )
     core = Core(settings, registry, ("openai",), journal=journal, pool=pool)
-    link, chat = Link(core, "bench"), ScriptedChat(lambda _: Said("It is a subject with two sides.", wait_s=CALL_S))
+    link, chat = (
+        Link(core, "bench"),
+        ScriptedChat(lambda _: ScriptedReply("It is a subject with two sides.", wait_s=CALL_S)),
+    )
     caller = Caller(link, lambda _: chat, registry.card, registry.prices)
     runner = Runner(link, caller, ProcessIsolation(), PlannerSettings(max_output_tokens=100, temperature=0.0))
     core.start(InlineCrew(runner))

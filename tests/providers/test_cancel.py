@@ -12,10 +12,10 @@ from .conftest import WIRES, asks
 @pytest.mark.parametrize("name", WIRES)
 async def test_cancelling_closes_the_socket(adapter, sim, name, streamed):
     sim.set_faults({"fault": "stall", "after": 1})
-    heard = asyncio.Event()
+    first_piece = asyncio.Event()
     async with adapter(name) as chat, httpx.AsyncClient(base_url=sim.base_url) as control:
-        send = asyncio.create_task(chat.send(asks(name=name), (lambda _: heard.set()) if streamed else None))
-        await (heard.wait() if streamed else _arrived(control))
+        send = asyncio.create_task(chat.send(asks(name=name), (lambda _: first_piece.set()) if streamed else None))
+        await (first_piece.wait() if streamed else _arrived(control))
         send.cancel()
         with pytest.raises(asyncio.CancelledError):
             await send

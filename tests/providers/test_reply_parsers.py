@@ -5,23 +5,26 @@ import json
 import pytest
 
 from ai3ray.errors import MalformedReply
-from ai3ray.providers.anthropic import AnthropicReading
-from ai3ray.providers.openai import OpenAIReading
+from ai3ray.providers.anthropic import AnthropicReplyParser
+from ai3ray.providers.openai import OpenAIReplyParser
 from ai3ray.providers.reply_parser import ErrorInBody
-from ai3ray.providers.sse import Event
-from ai3ray.providers.usage import Told
+from ai3ray.providers.sse import ServerSentEvent
+from ai3ray.providers.usage import ReportedUsage
 
 
 def anthropic(*events):
-    reading = AnthropicReading()
-    pieces = [reading.event(Event(name, json.dumps({"type": name, **fields}))) for name, fields in events]
-    return reading, pieces
+    parser = AnthropicReplyParser()
+    pieces = [parser.read_event(ServerSentEvent(name, json.dumps({"type": name, **fields}))) for name, fields in events]
+    return parser, pieces
 
 
 def openai(*chunks):
-    reading = OpenAIReading()
-    pieces = [reading.event(Event("", chunk if isinstance(chunk, str) else json.dumps(chunk))) for chunk in chunks]
-    return reading, pieces
+    parser = OpenAIReplyParser()
+    pieces = [
+        parser.read_event(ServerSentEvent("", chunk if isinstance(chunk, str) else json.dumps(chunk)))
+        for chunk in chunks
+    ]
+    return parser, pieces
 
 
 def chunk(delta=None, finish=None, **fields):
@@ -30,14 +33,14 @@ def chunk(delta=None, finish=None, **fields):
 
 def test_anthropic_counts_are_cumulative_and_cached_input_is_input():
     usage = {"input_tokens": 5, "cache_read_input_tokens": 30, "cache_creation_input_tokens": 7, "output_tokens": 1}
-    reading, _ = anthropic(
+    parser, _ = anthropic(
         ("message_start", {"message": {"model": "claude-x", "usage": usage}}),
         ("message_delta", {"delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 44, "input_tokens": None}}),
         ("message_stop", {}),
     )
-    heard = reading.heard()
-    assert heard.told == Told(42, 30, 7, 44)
-    assert heard.model == "claude-x"
+    result = parser.result()
+    assert result.usage == ReportedUsage(42, 30, 7, 44)
+    assert result.model == "claude-x"
 
 
 @pytest.mark.parametrize(
@@ -55,12 +58,12 @@ def test_anthropic_counts_are_cumulative_and_cached_input_is_input():
     ],
 )
 def test_anthropic_stop_reasons(reason, finish):
-    reading, _ = anthropic(("message_delta", {"delta": {"stop_reason": reason}}), ("message_stop", {}))
-    assert reading.heard().finish == finish
+    parser, _ = anthropic(("message_delta", {"delta": {"stop_reason": reason}}), ("message_stop", {}))
+    assert parser.result().finish == finish
 
 
 def test_anthropic_thinking_is_a_sign_of_life_but_no_text():
-    reading, pieces = anthropic(
+    parser, pieces = anthropic(
         ("content_block_start", {"content_block": {"type": "thinking", "thinking": ""}}),
         ("content_block_delta", {"delta": {"type": "thinking_delta", "thinking": "hm"}}),
         ("ping", {}),
@@ -70,18 +73,18 @@ def test_anthropic_thinking_is_a_sign_of_life_but_no_text():
         ("message_stop", {}),
     )
     assert pieces == [None, "", None, None, "Yes", None, None]
-    assert reading.heard().text == "Yes"
+    assert parser.result().text == "Yes"
 
 
 def test_anthropic_without_message_stop_is_not_complete():
-    reading, _ = anthropic(("message_delta", {"delta": {"stop_reason": "end_turn"}}))
-    assert reading.heard() is None
+    parser, _ = anthropic(("message_delta", {"delta": {"stop_reason": "end_turn"}}))
+    assert parser.result() is None
 
 
 @pytest.mark.parametrize("body", [{"content": None, "stop_reason": "end_turn"}, {"content": []}, {}])
 def test_anthropic_bodies_that_are_no_answer(body):
     with pytest.raises(MalformedReply):
-        AnthropicReading().whole(body)
+        AnthropicReplyParser().read_body(body)
 
 
 @pytest.mark.parametrize(
@@ -89,14 +92,14 @@ def test_anthropic_bodies_that_are_no_answer(body):
     [("stop", "stop"), ("length", "length"), ("content_filter", "refusal"), ("tool_calls", "other")],
 )
 def test_openai_finish_reasons(finish, expected):
-    reading, _ = openai(chunk({"content": "Hi"}), chunk(finish=finish), "[DONE]")
-    assert reading.heard().finish == expected
+    parser, _ = openai(chunk({"content": "Hi"}), chunk(finish=finish), "[DONE]")
+    assert parser.result().finish == expected
 
 
 def test_openai_is_complete_only_with_reason_and_end_marker():
-    assert openai(chunk({"content": "Hi"}), chunk(finish="stop"))[0].heard() is None
-    assert openai(chunk({"content": "Hi"}), "[DONE]")[0].heard() is None
-    assert openai(chunk({"content": "Hi"}), chunk(finish="stop"), "[DONE]")[0].heard() is not None
+    assert openai(chunk({"content": "Hi"}), chunk(finish="stop"))[0].result() is None
+    assert openai(chunk({"content": "Hi"}), "[DONE]")[0].result() is None
+    assert openai(chunk({"content": "Hi"}), chunk(finish="stop"), "[DONE]")[0].result() is not None
 
 
 def test_openai_reasoning_is_a_sign_of_life_but_no_text():
@@ -117,19 +120,22 @@ def counts(read, written, total=None, cached=None, stored=None, reasoning=0):
 
 
 @pytest.mark.parametrize(
-    ("usage", "told"),
+    ("usage", "reported"),
     [
-        (counts(10, 30, 40, reasoning=20), Told(10, None, None, 30)),  # OpenAI: reasoning is part of the completion
-        (counts(10, 30, 60, reasoning=20), Told(10, None, None, 50)),  # xAI: it comes on top
-        (counts(10, 30, cached=4, stored=5), Told(10, 4, 5, 30)),
-        (counts(-1, 10**12), Told()),
-        (counts("10", 1.5), Told()),
-        (None, Told()),
+        (
+            counts(10, 30, 40, reasoning=20),
+            ReportedUsage(10, None, None, 30),
+        ),  # OpenAI: reasoning is part of the completion
+        (counts(10, 30, 60, reasoning=20), ReportedUsage(10, None, None, 50)),  # xAI: it comes on top
+        (counts(10, 30, cached=4, stored=5), ReportedUsage(10, 4, 5, 30)),
+        (counts(-1, 10**12), ReportedUsage()),
+        (counts("10", 1.5), ReportedUsage()),
+        (None, ReportedUsage()),
     ],
 )
-def test_openai_usage(usage, told):
-    reading, _ = openai(chunk({"content": "Hi"}), chunk(finish="stop"), {"choices": [], "usage": usage}, "[DONE]")
-    assert reading.heard().told == told
+def test_openai_usage(usage, reported):
+    parser, _ = openai(chunk({"content": "Hi"}), chunk(finish="stop"), {"choices": [], "usage": usage}, "[DONE]")
+    assert parser.result().usage == reported
 
 
 @pytest.mark.parametrize(
@@ -147,33 +153,33 @@ def test_openai_usage(usage, told):
 )
 def test_a_bill_in_ticks(ticks, usd):
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "cost_in_usd_ticks": ticks}
-    reading, _ = openai(chunk(finish="stop", usage=usage), "[DONE]")
-    assert reading.heard().cost_usd == (None if usd is None else pytest.approx(usd))
+    parser, _ = openai(chunk(finish="stop", usage=usage), "[DONE]")
+    assert parser.result().cost_usd == (None if usd is None else pytest.approx(usd))
 
 
 @pytest.mark.parametrize("body", [{"choices": []}, {"choices": [{"message": {"content": "x"}}]}, {"choices": "no"}, {}])
 def test_openai_bodies_that_are_no_answer(body):
     with pytest.raises(MalformedReply):
-        OpenAIReading().whole(body)
+        OpenAIReplyParser().read_body(body)
 
 
-@pytest.mark.parametrize("make", [AnthropicReading, OpenAIReading])
+@pytest.mark.parametrize("make", [AnthropicReplyParser, OpenAIReplyParser])
 @pytest.mark.parametrize("data", ["{", "[]", '"text"', "nothing"])
 def test_an_event_that_is_no_json_object(make, data):
     with pytest.raises(MalformedReply):
-        make().event(Event("message_start", data))
+        make().read_event(ServerSentEvent("message_start", data))
 
 
-@pytest.mark.parametrize("make", [AnthropicReading, OpenAIReading])
+@pytest.mark.parametrize("make", [AnthropicReplyParser, OpenAIReplyParser])
 def test_an_error_event_is_an_error(make):
     with pytest.raises(ErrorInBody):
-        make().event(Event("error", '{"type": "error", "error": {"type": "overloaded_error"}}'))
+        make().read_event(ServerSentEvent("error", '{"type": "error", "error": {"type": "overloaded_error"}}'))
 
 
-@pytest.mark.parametrize("make", [AnthropicReading, OpenAIReading])
+@pytest.mark.parametrize("make", [AnthropicReplyParser, OpenAIReplyParser])
 @pytest.mark.parametrize("strange", [None, 3, [], [3], {"a": 1}, "text"])
-def test_strange_values_do_not_break_a_reading(make, strange):
-    reading = make()
+def test_strange_values_do_not_break_a_parser(make, strange):
+    parser = make()
     for name in ("message_start", "content_block_delta", "message_delta", "chunk"):
         body = {
             "type": name,
@@ -183,5 +189,5 @@ def test_strange_values_do_not_break_a_reading(make, strange):
             "choices": strange,
             "model": strange,
         }
-        reading.event(Event(name, json.dumps(body)))
-    reading.event(Event("", json.dumps({"choices": [{"delta": strange, "finish_reason": strange}]})))
+        parser.read_event(ServerSentEvent(name, json.dumps(body)))
+    parser.read_event(ServerSentEvent("", json.dumps({"choices": [{"delta": strange, "finish_reason": strange}]})))

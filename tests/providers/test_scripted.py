@@ -6,13 +6,13 @@ import pytest
 
 from ai3ray.domain.call import Timeouts, Usage
 from ai3ray.errors import CallTimeout, RateLimited, StreamCut
-from ai3ray.providers.scripted import Said, ScriptedChat
+from ai3ray.providers.scripted import ScriptedChat, ScriptedReply
 
 from .conftest import asks
 
 
 async def test_a_script_is_followed_in_order_and_then_over():
-    chat = ScriptedChat(["one", Said("two", finish="length", cost_usd=0.5, usage=Usage(input_tokens=3))])
+    chat = ScriptedChat(["one", ScriptedReply("two", finish="length", cost_usd=0.5, usage=Usage(input_tokens=3))])
     assert (await chat.send(asks())).text == "one"
     second = await chat.send(asks())
     assert (second.text, second.finish, second.cost_usd, second.usage.input_tokens) == ("two", "length", 0.5, 3)
@@ -38,7 +38,7 @@ async def test_an_error_of_the_script_is_raised_signed_and_fresh():
 
 async def test_a_cut_stream_has_said_something_before():
     pieces = []
-    chat = ScriptedChat([Said("half an answer", error=StreamCut("cut", maybe_paid=True))])
+    chat = ScriptedChat([ScriptedReply("half an answer", error=StreamCut("cut", maybe_paid=True))])
     with pytest.raises(StreamCut):
         await chat.send(asks(), pieces.append)
     assert pieces == ["half ", "an ", "answer"]
@@ -46,14 +46,14 @@ async def test_a_cut_stream_has_said_something_before():
 
 @pytest.mark.parametrize("on_text", [None, [].append])
 async def test_silence_runs_into_the_clock(on_text):
-    chat = ScriptedChat([Said("late", wait_s=60)])
+    chat = ScriptedChat([ScriptedReply("late", wait_s=60)])
     with pytest.raises(CallTimeout):
         await chat.send(asks(timeouts=Timeouts(first_token_s=0.01, total_s=0.02)), on_text)
     assert chat.in_flight == 0
 
 
 async def test_a_cancelled_call_is_over():
-    chat = ScriptedChat([Said("late", wait_s=60)])
+    chat = ScriptedChat([ScriptedReply("late", wait_s=60)])
     send = asyncio.create_task(chat.send(asks()))
     await asyncio.sleep(0)
     assert chat.in_flight == 1

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai3ray.providers.sse import Event, EventDecoder
+from ai3ray.providers.sse import EventDecoder, ServerSentEvent
 
 STREAM = (
     'event: one\ndata: {"a": "ü\u2028"}\n\n: ping\n\n'
     "data: two\ndata: lines\r\n\r\nid: 7\nevent: no data\n\ndata:x\r\r\n"
 ).encode()
-EVENTS = [Event("one", '{"a": "ü\u2028"}'), Event("", "two\nlines"), Event("", "x")]
+EVENTS = [ServerSentEvent("one", '{"a": "ü\u2028"}'), ServerSentEvent("", "two\nlines"), ServerSentEvent("", "x")]
 
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=8))

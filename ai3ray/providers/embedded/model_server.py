@@ -34,9 +34,9 @@ def main() -> NoReturn:
     server = None
     try:
         server = start(model, threads, key)
-        tell(url=server.listening_address)
+        report(url=server.listening_address)
     except Exception as error:  # noqa: BLE001 - the edge of the process
-        tell(error=explain(error, model))
+        report(error=explain(error, model))
     while server is not None and sys.stdin.read(4096):
         pass
     os._exit(0)  # the server's own end would wait for calls in flight
@@ -77,7 +77,7 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def tell(**words: str) -> None:
+def report(**words: str) -> None:
     """The one line that the parent waits for; later output goes to the log."""
     sys.stdout.write(f"{json.dumps(words)}\n")
     sys.stdout.flush()

@@ -21,7 +21,7 @@ from ai3ray.settings.local_model import LocalModel
 START_S = 60.0
 """Seconds the process gets to load the model; it takes one on an idle machine."""
 STOP_S = 2.0
-NEWS_S = 0.5
+EXIT_NOTICE_S = 0.5
 MAX_THREADS = 8
 """More of them spend their time waiting for each other: the model is small."""
 LOG = "local-model.log"
@@ -59,13 +59,13 @@ class ServerProcess:
         """
         await self.stop()
         try:
-            weights, runtime = await asyncio.to_thread(self._look)
+            weights, runtime = await asyncio.to_thread(self._find_files)
         except (SettingsError, OSError) as error:
             raise ModelGone(str(error)) from error
         self._process = await self._spawn(weights, runtime)
         try:
             async with asyncio.timeout(START_S):
-                self.url = await self._first_word(self._process)
+                self.url = await self._read_url(self._process)
         except TimeoutError as error:
             await self.stop()
             raise ConnectFailed(f"the embedded model did not load within {START_S:.0f} s") from error
@@ -73,11 +73,11 @@ class ServerProcess:
             await self.stop()
             raise
 
-    async def see_death(self) -> None:
+    async def wait_for_exit(self) -> None:
         """A connection broke: give the news that the process has died a moment to arrive."""
         if self._process is not None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(NEWS_S):
+                async with asyncio.timeout(EXIT_NOTICE_S):
                     await self._process.wait()
 
     async def stop(self) -> None:
@@ -95,7 +95,7 @@ class ServerProcess:
                 process.kill()
             await process.wait()
 
-    def _look(self) -> tuple[Path, Path]:
+    def _find_files(self) -> tuple[Path, Path]:
         runtime = self._files.runtime()
         if runtime is None:
             raise SettingsError(f"the embedded model is not installed: {self._files.remedy()}", "local_model")
@@ -118,7 +118,7 @@ class ServerProcess:
         process.stdin.write(f"{self.key}\n".encode())
         return process
 
-    async def _first_word(self, process: Process) -> str:
+    async def _read_url(self, process: Process) -> str:
         """The URL it listens on, or the error that it tells of."""
         assert process.stdout is not None
         async for line in process.stdout:

@@ -12,7 +12,7 @@ _FENCE = re.compile(r"^ {0,3}```", re.MULTILINE)
 _STUMP = re.compile(r"(?:\d+[.)]|[-*+•])?$|[^\n]*:$")
 
 
-def whole_sentences(text: str) -> str:
+def trim_to_sentences(text: str) -> str:
     """The text up to its last whole sentence or line, or to where it began to repeat itself.
 
     A fence of code that was left open is closed behind its last whole line. Text in which nothing ends

@@ -20,9 +20,9 @@ from ai3ray.errors import (
     ServerFault,
 )
 
-Kind = type[ProviderError]
+ErrorClass = type[ProviderError]
 
-BY_CODE: dict[str, Kind] = {
+BY_CODE: dict[str, ErrorClass] = {
     # money and quota: waiting does not help
     "billing_error": QuotaSpent,
     "billing_hard_limit_reached": QuotaSpent,
@@ -63,7 +63,7 @@ BY_CODE: dict[str, Kind] = {
     "request_too_large": CallRefused,
 }
 
-BY_STATUS: dict[int, Kind] = {
+BY_STATUS: dict[int, ErrorClass] = {
     401: KeyRefused,
     402: QuotaSpent,
     403: KeyRefused,
@@ -78,7 +78,7 @@ BY_STATUS: dict[int, Kind] = {
 }
 
 # What some providers say only in words, under a general code.
-_BY_WORDS: tuple[tuple[str, Kind], ...] = (
+_BY_MESSAGE: tuple[tuple[str, ErrorClass], ...] = (
     (r"credit balance|used all available credits|spend(ing)? limit|specified api usage limits", QuotaSpent),
     (r"(incorrect|invalid) api key", KeyRefused),
     (r"prompt is too long|context (length|window|size|limit)|maximum (context|prompt) length", ContextOverflow),
@@ -89,7 +89,7 @@ _GENERAL = frozenset({CallRefused, KeyRefused, RateLimited})
 """Kinds whose code is so general that the message may say something more precise."""
 
 
-def classify(status: int, code: str | None, kind: str | None, message: str) -> Kind:
+def classify(status: int, code: str | None, kind: str | None, message: str) -> ErrorClass:
     """The error class that a provider's refusal means.
 
     Args:
@@ -104,9 +104,9 @@ def classify(status: int, code: str | None, kind: str | None, message: str) -> K
     if found in (None, CallRefused):
         found = BY_STATUS.get(status, found)
     if found in _GENERAL or found is None:
-        found = _by_words(f"{code} {message}") or found
+        found = _by_message(f"{code} {message}") or found
     return found or (CallRefused if 300 <= status < 500 else ServerFault)
 
 
-def _by_words(message: str) -> Kind | None:
-    return next((kind for pattern, kind in _BY_WORDS if re.search(pattern, message, re.IGNORECASE)), None)
+def _by_message(message: str) -> ErrorClass | None:
+    return next((kind for pattern, kind in _BY_MESSAGE if re.search(pattern, message, re.IGNORECASE)), None)

@@ -9,7 +9,7 @@ from typing import Self
 from ai3ray.errors import CallTimeout
 
 
-class Limit:
+class Deadline:
     """Bounds what happens inside `async with`; raises CallTimeout when the time is up.
 
     Args:

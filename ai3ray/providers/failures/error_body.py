@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
-class Words(NamedTuple):
+class ErrorBody(NamedTuple):
     """The parts of an error body; None or empty where it has none."""
 
     message: str = ""
@@ -16,7 +16,7 @@ class Words(NamedTuple):
     request_id: str | None = None
 
 
-def told(body: bytes | Mapping[str, Any]) -> Words:
+def parse_error_body(body: bytes | Mapping[str, Any]) -> ErrorBody:
     """The error that a body tells.
 
     Anthropic: `{"type", "error": {"type", "message", "details": {"error_code"}}, "request_id"}`.
@@ -25,13 +25,13 @@ def told(body: bytes | Mapping[str, Any]) -> Words:
     """
     read = _decoded(body) if isinstance(body, bytes) else body
     if not isinstance(read, Mapping):
-        return Words(message=str(read))
+        return ErrorBody(message=str(read))
     inner = read.get("error")
     if not isinstance(inner, Mapping):
         inner = {**read, "message": inner or read.get("message") or read.get("detail") or ""}
     details = inner.get("details")
     detail = details.get("error_code") if isinstance(details, Mapping) else None
-    return Words(
+    return ErrorBody(
         message=_text(inner.get("message")) or "",
         type=_text(inner.get("type")),
         code=_text(detail) or _text(inner.get("code")),

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 from ai3ray.domain.call import ModelCall
 from ai3ray.errors import ProviderError
 from ai3ray.providers.failures.classify import classify
-from ai3ray.providers.failures.error_body import told
-from ai3ray.providers.failures.transport_errors import broken
+from ai3ray.providers.failures.error_body import parse_error_body
+from ai3ray.providers.failures.transport_errors import transport_failure
 from ai3ray.providers.rates import rate_headers, retry_after
 from ai3ray.providers.reply_parser import ErrorInBody
 
-LONGEST_MESSAGE = 500
+MAX_MESSAGE_CHARS = 500
 """Characters kept of a provider's own words."""
 
 _KEY_LIKE = re.compile(r"\b(?:sk|xai)-[A-Za-z0-9_-]{8,}|(?<=Bearer )[^\s'\"]{8,}")
@@ -30,7 +30,7 @@ class Redacted(Exception):
 
 
 @dataclass(frozen=True)
-class Line:
+class ProviderAccount:
     """One provider account, as its errors name it."""
 
     provider: str
@@ -41,7 +41,7 @@ class Line:
     """The key, which must appear in no message."""
 
     @classmethod
-    def to(cls, provider: str, base_url: str, secret: str) -> Line:
+    def at(cls, provider: str, base_url: str, secret: str) -> ProviderAccount:
         """The line to a base URL; a user and password in it stay out of every message."""
         return cls(provider=provider, host=urlsplit(base_url).netloc.rpartition("@")[2], secret=secret)
 
@@ -70,7 +70,7 @@ class Line:
         line = " ".join(text.split())
         if self.secret:
             line = line.replace(self.secret, _REDACTED)
-        return _KEY_LIKE.sub(_REDACTED, line)[:LONGEST_MESSAGE]
+        return _KEY_LIKE.sub(_REDACTED, line)[:MAX_MESSAGE_CHARS]
 
     def _translated(self, error: Exception, call: ModelCall, headers: Mapping[str, str] | None) -> ProviderError | None:
         if isinstance(error, ProviderError):
@@ -80,20 +80,20 @@ class Line:
         response = getattr(error, "response", None)
         if response is not None and response.status_code >= 300:
             return self._refusal(response.status_code, response.headers, response.content)
-        found = broken(error, self.host, call.timeouts.connect_s, answering=headers is not None)
+        found = transport_failure(error, self.host, call.timeouts.connect_s, answering=headers is not None)
         return found and found.kind(self.redact(found.message), maybe_paid=found.sent)
 
     def _refusal(self, status: int, headers: Mapping[str, str], body: bytes | Mapping[str, Any]) -> ProviderError:
-        words = told(body)
-        message = words.message or f"HTTP status {status}"
+        parsed = parse_error_body(body)
+        message = parsed.message or f"HTTP status {status}"
         if 300 <= status < 400:
             message = f"{self.host} redirects to {headers.get('location', 'another address')}: set that as base URL"
-        kind = classify(status, words.code, words.type, words.message)
+        kind = classify(status, parsed.code, parsed.type, parsed.message)
         return kind(
             self.redact(message),
             status=status,
-            code=words.code or words.type,
-            request_id=request_id(headers) or words.request_id,
+            code=parsed.code or parsed.type,
+            request_id=request_id(headers) or parsed.request_id,
             retry_after_s=retry_after(headers),
             maybe_paid=status in _MAYBE_PAID_STATUS,
             rate=rate_headers(headers),

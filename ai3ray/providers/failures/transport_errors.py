@@ -12,7 +12,7 @@ from ai3ray.errors import CallTimeout, ConnectFailed, MalformedReply, ProviderEr
 _SDKS = frozenset({"anthropic", "openai"})
 
 
-class Broken(NamedTuple):
+class TransportFailure(NamedTuple):
     """A failure of transport or encoding."""
 
     kind: type[ProviderError]
@@ -21,7 +21,7 @@ class Broken(NamedTuple):
     """Whether the request may have reached the provider."""
 
 
-def broken(error: Exception, host: str, connect_s: float, *, answering: bool) -> Broken | None:
+def transport_failure(error: Exception, host: str, connect_s: float, *, answering: bool) -> TransportFailure | None:
     """Read a transport's or an SDK's failure; None when it is neither's.
 
     The whole chain is searched, the most telling class first: both SDKs wrap what happened, and OpenAI's
@@ -38,9 +38,9 @@ def broken(error: Exception, host: str, connect_s: float, *, answering: bool) ->
     for row in _table(host, connect_s, answering=answering):
         found = next((link for link in links if isinstance(link, row.types)), None)
         if found is not None:
-            return Broken(row.kind, row.words.replace("{}", _reason(found)), row.sent)
+            return TransportFailure(row.kind, row.words.replace("{}", _reason(found)), row.sent)
     if any(type(link).__module__.partition(".")[0] in _SDKS for link in links):
-        return Broken(MalformedReply, _reason(error), sent=True)
+        return TransportFailure(MalformedReply, _reason(error), sent=True)
     return None
 
 

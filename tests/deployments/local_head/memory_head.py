@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from ai3ray.client.head_paths import Place
 from ai3ray.errors import EngineError
 from ai3ray.server.port import Hosted
-from deployments.local_head.head_process import run_head, take_settings
+from deployments.local_head.head_process import read_settings, run_head
 from tests.server.memory import MemoryEngine
 
 SLEEPER = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
@@ -35,4 +35,4 @@ async def host(place: Place) -> AsyncIterator[Hosted]:
 
 
 if __name__ == "__main__":
-    run_head(take_settings(), host)
+    run_head(read_settings(), host)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.local_head.processes import ended, kill_orphaned_group, processes
+from deployments.local_head.processes import kill_orphaned_group, processes, wait_for_exit
 
 SLEEP = "import time; time.sleep(60)"
 
@@ -24,13 +24,13 @@ def test_the_table_has_this_process_with_parent_group_and_command():
 
 async def test_ended_returns_when_a_process_ends_also_while_nobody_has_collected_it():
     child = subprocess.Popen([sys.executable, "-c", SLEEP])
-    waiting = asyncio.create_task(ended(child.pid))
+    waiting = asyncio.create_task(wait_for_exit(child.pid))
     done, _ = await asyncio.wait({waiting}, timeout=0.05)
     assert not done
     os.kill(child.pid, signal.SIGKILL)
     await asyncio.wait_for(waiting, 5)
     await asyncio.to_thread(child.wait)
-    await asyncio.wait_for(ended(child.pid), 5)
+    await asyncio.wait_for(wait_for_exit(child.pid), 5)
 
 
 @pytest.mark.parametrize("how", ["named", "working folder"])

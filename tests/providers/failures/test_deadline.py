@@ -5,24 +5,24 @@ import asyncio
 import pytest
 
 from ai3ray.errors import CallTimeout
-from ai3ray.providers.failures.deadline import Limit
+from ai3ray.providers.failures.deadline import Deadline
 
 
 async def test_time_that_is_up_raises_with_its_message():
     with pytest.raises(CallTimeout, match="too long") as caught:
-        async with Limit(0.01, "too long"):
+        async with Deadline(0.01, "too long"):
             await asyncio.sleep(60)
     assert caught.value.maybe_paid
 
 
 async def test_no_limit_until_it_is_restarted():
     with pytest.raises(CallTimeout, match="silent"):
-        await _restarts(Limit(None, "never said"))
+        await _restarts(Deadline(None, "never said"))
 
 
 async def test_other_errors_and_cancellation_pass():
     with pytest.raises(TimeoutError, match="other"):
-        async with Limit(60, "too long"):
+        async with Deadline(60, "too long"):
             raise TimeoutError("other")
     task = asyncio.create_task(_waits())
     await asyncio.sleep(0)
@@ -39,5 +39,5 @@ async def _restarts(limit):
 
 
 async def _waits():
-    async with Limit(60, "too long"):
+    async with Deadline(60, "too long"):
         await asyncio.sleep(60)

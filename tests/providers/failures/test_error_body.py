@@ -2,28 +2,28 @@
 
 import pytest
 
-from ai3ray.providers.failures.error_body import Words, told
+from ai3ray.providers.failures.error_body import ErrorBody, parse_error_body
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "parsed"),
     [
         (
             b'{"type":"error","error":{"type":"rate_limit_error","message":"m","details":{"error_code":"c"}},"request_id":"r"}',
-            Words("m", "rate_limit_error", "c", "r"),
+            ErrorBody("m", "rate_limit_error", "c", "r"),
         ),
-        (b'{"error":{"message":"m","type":"t","code":"c","param":null}}', Words("m", "t", "c")),
-        (b'{"error":{"message":"m","type":"t","code":null}}', Words("m", "t")),
-        (b'{"error":{"message":"m","code":400}}', Words("m", None, "400")),
-        (b'{"code":"Some resource","error":"m"}', Words("m", None, "Some resource")),
-        (b'{"object":"error","message":"m","type":"t","code":404}', Words("m", "t", "404")),
-        (b'{"detail":"m"}', Words("m")),
-        (b"{}", Words()),
-        (b"[1]", Words("[1]")),
-        (b"<html>no</html>", Words("<html>no</html>")),
-        (b"", Words()),
-        (b"\xff", Words("\ufffd")),
+        (b'{"error":{"message":"m","type":"t","code":"c","param":null}}', ErrorBody("m", "t", "c")),
+        (b'{"error":{"message":"m","type":"t","code":null}}', ErrorBody("m", "t")),
+        (b'{"error":{"message":"m","code":400}}', ErrorBody("m", None, "400")),
+        (b'{"code":"Some resource","error":"m"}', ErrorBody("m", None, "Some resource")),
+        (b'{"object":"error","message":"m","type":"t","code":404}', ErrorBody("m", "t", "404")),
+        (b'{"detail":"m"}', ErrorBody("m")),
+        (b"{}", ErrorBody()),
+        (b"[1]", ErrorBody("[1]")),
+        (b"<html>no</html>", ErrorBody("<html>no</html>")),
+        (b"", ErrorBody()),
+        (b"\xff", ErrorBody("\ufffd")),
     ],
 )
-def test_bodies(body, words):
-    assert told(body) == words
+def test_bodies(body, parsed):
+    assert parse_error_body(body) == parsed

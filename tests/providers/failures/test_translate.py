@@ -5,16 +5,16 @@ import traceback
 import pytest
 
 from ai3ray.errors import MalformedReply, ServerFault
-from ai3ray.providers.failures.translate import LONGEST_MESSAGE, Line, Redacted
+from ai3ray.providers.failures.translate import MAX_MESSAGE_CHARS, ProviderAccount, Redacted
 from tests.providers.conftest import asks
 
 KEY = "canary-77aa88bb"
-LINE = Line.to("lab", "https://user:pass@lab.example:8443/v1", KEY)
+ACCOUNT = ProviderAccount.at("lab", "https://user:pass@lab.example:8443/v1", KEY)
 
 
 def test_a_line_knows_host_and_port_and_hides_the_rest():
-    assert LINE.host == "lab.example:8443"
-    assert KEY not in repr(LINE)
+    assert ACCOUNT.host == "lab.example:8443"
+    assert KEY not in repr(ACCOUNT)
 
 
 @pytest.mark.parametrize(
@@ -22,21 +22,21 @@ def test_a_line_knows_host_and_port_and_hides_the_rest():
     [f"bad {KEY}", "sk-ant-abcdefgh12345678", "sk-proj-a1b2c3d412345678", "Bearer a12345678", "xai-a12345678"],
 )
 def test_what_looks_like_a_key_is_taken_out(text):
-    redacted = LINE.redact(text)
+    redacted = ACCOUNT.redact(text)
     assert "[key]" in redacted
     assert "12345678" not in redacted
     assert KEY not in redacted
 
 
 def test_a_message_is_one_line_of_bounded_length():
-    assert LINE.redact("a\n b\tc") == "a b c"
-    assert len(LINE.redact("x" * 9999)) == LONGEST_MESSAGE
+    assert ACCOUNT.redact("a\n b\tc") == "a b c"
+    assert len(ACCOUNT.redact("x" * 9999)) == MAX_MESSAGE_CHARS
 
 
 def test_a_cause_that_shows_the_key_is_replaced_and_its_own_cause_kept():
     quoting = ValueError(f"header {KEY} refused")
     quoting.__cause__ = OSError("socket gone")
-    translated = LINE.translate(quoting, asks(), None)
+    translated = ACCOUNT.translate(quoting, asks(), None)
     shown = "".join(traceback.format_exception(translated))
     assert KEY not in shown
     assert "socket gone" in shown
@@ -45,16 +45,16 @@ def test_a_cause_that_shows_the_key_is_replaced_and_its_own_cause_kept():
 
 def test_an_error_of_ours_is_signed_with_provider_model_and_request():
     error = MalformedReply("no")
-    assert LINE.translate(error, asks(), {"request-id": "req_1"}) is error
+    assert ACCOUNT.translate(error, asks(), {"request-id": "req_1"}) is error
     assert (error.provider, error.model, error.request_id) == ("lab", "claude-sonnet-5-5", "req_1")
     assert (error.status, error.maybe_paid) == (200, True)
 
 
 def test_an_error_that_is_nobodys_is_left_alone():
-    assert LINE.translate(TypeError("our own mistake"), asks(), None) is None
+    assert ACCOUNT.translate(TypeError("our own mistake"), asks(), None) is None
 
 
 def test_a_redaction_changes_no_field_of_the_error():
     error = ServerFault("x", status=502, code="c", retry_after_s=1.0)
-    LINE.translate(error, asks(), None)
+    ACCOUNT.translate(error, asks(), None)
     assert (error.status, error.code, error.retry_after_s) == (502, "c", 1.0)
