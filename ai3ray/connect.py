@@ -83,30 +83,30 @@ async def prune(settings: Settings, older_than_s: float, *, dry_run: bool = Fals
     Raises:
         JournalLocked: another process has held the journal for 10 s; the message names it.
     """
-    patience = _Patience()
+    retries = _LockRetries()
     while True:
         head = find_head(settings)
         if head is not None:
             async with Client(socket=head.socket) as client:
                 return await client.prune(older_than_s, dry_run=dry_run)
-        from ai3ray.client.journal_client import prune_offline
+        from ai3ray.client.journal_client import prune_journal
 
         try:
-            return await prune_offline(settings, older_than_s, dry_run=dry_run)
+            return await prune_journal(settings, older_than_s, dry_run=dry_run)
         except JournalLocked as error:
-            await patience.wait(error)
+            await retries.wait(error)
 
 
 async def _head_client(settings: Settings, env: Mapping[str, str], notify: Notify) -> Client:
-    async def revive() -> Path:
+    async def restart_head() -> Path:
         return (await ensure_head(settings, env, notify=notify)).socket
 
-    return Client(socket=await revive(), revive=revive)
+    return Client(socket=await restart_head(), restart_head=restart_head)
 
 
 async def _inline_socket(stack: AsyncExitStack, settings: Settings, env: Mapping[str, str], notify: Notify) -> Path:
     """The socket of the head that owns the home, else of an app in this process."""
-    patience = _Patience()
+    retries = _LockRetries()
     while True:
         head = find_head(settings)
         if head is not None:
@@ -117,7 +117,7 @@ async def _inline_socket(stack: AsyncExitStack, settings: Settings, env: Mapping
         try:
             return await stack.enter_async_context(inline_server(settings, env))
         except JournalLocked as error:
-            await patience.wait(error)
+            await retries.wait(error)
 
 
 async def _cluster_socket(stack: AsyncExitStack, settings: Settings, env: Mapping[str, str], address: str) -> Path:
@@ -128,20 +128,22 @@ async def _cluster_socket(stack: AsyncExitStack, settings: Settings, env: Mappin
 
 
 async def _local_reading(stack: AsyncExitStack, settings: Settings, env: Mapping[str, str]) -> RunReader:
-    patience = _Patience()
+    retries = _LockRetries()
     while True:
         head = find_head(settings)
         if head is not None:
             return await stack.enter_async_context(Client(socket=head.socket))
-        from ai3ray.client.journal_client import open_offline  # DuckDB is loaded only when the file has to be read
+        from ai3ray.client.journal_client import (
+            open_journal_client,  # DuckDB is loaded only when the file has to be read
+        )
 
         try:
-            return await stack.enter_async_context(open_offline(settings, env))
+            return await stack.enter_async_context(open_journal_client(settings, env))
         except JournalLocked as error:
-            await patience.wait(error)
+            await retries.wait(error)
 
 
-class _Patience:
+class _LockRetries:
     """Waits for a journal that is locked by a process that may be going, up to `LOCKED_S`."""
 
     def __init__(self) -> None:

@@ -51,12 +51,12 @@ PRUNE_S = 900.0
 """Seconds that deleting old runs may take."""
 SILENCE_S = 60.0
 """Seconds without a byte after which a stream counts as broken; the server pings every 15."""
-PATIENCE_S = 60.0
+MAX_RETRY_AFTER_S = 60.0
 """Seconds that a server which is asked too often may ask us to wait."""
 PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Pauses before trying again; after the last the server counts as gone."""
 
-_TLS_TROUBLE = {
+_TLS_ERRORS = {
     "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted here; SSL_CERT_FILE names a file of those that are",
     "WRONG_VERSION_NUMBER": "it does not speak TLS: try http://",
     "RECORD_LAYER_FAILURE": "it does not speak TLS: try http://",
@@ -71,7 +71,7 @@ _OTHERS: dict[str, type[Ai3Error]] = {
     for kind in (BudgetSpent, KeyReused, JournalLocked, HeadUnavailable, Unauthenticated, Forbidden, Throttled)
 }
 
-Revive = Callable[[], Awaitable[Path]]
+RestartHead = Callable[[], Awaitable[Path]]
 
 
 class Client:
@@ -93,7 +93,7 @@ class Client:
         *,
         socket: Path | None = None,
         key: SecretStr | None = None,
-        revive: Revive | None = None,
+        restart_head: RestartHead | None = None,
     ) -> None:
         if server is None and socket is None:
             raise UsageError("name a server; ai3ray.connect finds the local head", "server")
@@ -102,7 +102,7 @@ class Client:
         self._server = server
         self._socket = socket
         self._key = key
-        self._revive = revive
+        self._restart_head = restart_head
         self._http: httpx.AsyncClient | None = None
 
     @property
@@ -187,18 +187,18 @@ class Client:
         while failures <= len(PAUSES_S):
             if failures:
                 await asyncio.sleep(PAUSES_S[failures - 1])
-            heard = False
+            received = False
             try:
                 async with aclosing(self._stream(run_id, after, deltas)) as events:
                     async for event in events:
-                        heard, failures, after = True, 0, max(after, event.seq)
+                        received, failures, after = True, 0, max(after, event.seq)
                         yield event
                         if event.type == "stats":
                             return
-                if not heard and (await self.result(run_id)).status in TERMINAL:
+                if not received and (await self.result(run_id)).status in TERMINAL:
                     return  # it was asked for what comes after the end
             except Throttled as full:
-                await _sit_out(full)
+                await _wait_as_asked(full)
                 error = HeadUnavailable(full.message)
             except HeadUnavailable as broken:
                 error = broken
@@ -278,7 +278,7 @@ class Client:
         try:
             async with self._session().stream("POST", path, content=content, timeout=timeout) as response:
                 if response.status_code >= 400:
-                    raise self._refusal(response, await response.aread(), path)
+                    raise self._error_from_response(response, await response.aread(), path)
                 async for line in response.aiter_lines():
                     if line:  # the others say that it is there
                         yield ServeState.model_validate_json(line)
@@ -310,39 +310,39 @@ class Client:
     ) -> Any:
         """One exchange; tried again while nobody answers, for what may safely be asked twice."""
         sent = {"content-type": "application/json"} | dict(headers or {})
-        wanted = {"params": params, "content": _content(body), "headers": sent, "timeout": timeout_s}
+        options = {"params": params, "content": _content(body), "headers": sent, "timeout": timeout_s}
         for pause in PAUSES_S[: tries - 1]:
             try:
-                return await self._exchange(method, path, wanted)
+                return await self._exchange(method, path, options)
             except Throttled as error:
-                await _sit_out(error)
+                await _wait_as_asked(error)
             except HeadUnavailable as error:
                 if isinstance(error.__cause__, TimeoutError):
                     raise  # it is there, and slow: asking again would not help it
                 await asyncio.sleep(pause)
-                await self._bring_back()
-        return await self._exchange(method, path, wanted)
+                await self._reconnect()
+        return await self._exchange(method, path, options)
 
-    async def _exchange(self, method: str, path: str, wanted: Mapping[str, Any]) -> Any:
+    async def _exchange(self, method: str, path: str, options: Mapping[str, Any]) -> Any:
         import httpx
 
         try:
-            response = await self._session().request(method, path, **wanted)
+            response = await self._session().request(method, path, **options)
         except httpx.ReadTimeout as error:
             raise self._unavailable(error) from TimeoutError(f"no answer to {method} {path} in time")
         except httpx.TransportError as error:
             raise self._unavailable(error) from error
         if response.status_code >= 400:
-            raise self._refusal(response, response.content, path)
+            raise self._error_from_response(response, response.content, path)
         try:
             return response.json()
         except ValueError as error:
             raise ServerRefused(f"{self.name} does not speak ai3ray's language", response.status_code) from error
 
-    async def _bring_back(self) -> None:
+    async def _reconnect(self) -> None:
         """A head that left in the middle of our request is replaced by another one."""
-        if self._revive is not None:
-            self._socket = await self._revive()
+        if self._restart_head is not None:
+            self._socket = await self._restart_head()
             await self.aclose()
 
     async def _stream(self, run_id: str, after: int, deltas: bool) -> AsyncGenerator[Event, None]:
@@ -350,16 +350,16 @@ class Client:
         import httpx
         from httpx_sse import SSEError, aconnect_sse
 
-        wanted: dict[str, Any] = {
+        options: dict[str, Any] = {
             "params": {"deltas": "true"} if deltas else {},
             "headers": {"last-event-id": str(after)},
             "timeout": httpx.Timeout(ANSWER_S, read=SILENCE_S),
         }
         try:
             path = f"/runs/{_segment(run_id)}/events"
-            async with aconnect_sse(self._session(), "GET", path, **wanted) as source:
+            async with aconnect_sse(self._session(), "GET", path, **options) as source:
                 if source.response.status_code >= 400:
-                    raise self._refusal(source.response, await source.response.aread(), path)
+                    raise self._error_from_response(source.response, await source.response.aread(), path)
                 async with aclosing(source.aiter_sse()) as messages:
                     async for message in messages:
                         if message.data:  # a comment ends with an empty line too
@@ -383,13 +383,13 @@ class Client:
 
     def _unavailable(self, error: Exception) -> HeadUnavailable:
         reason = str(error) or type(error).__name__
-        for mark, words in _TLS_TROUBLE.items():
+        for mark, words in _TLS_ERRORS.items():
             reason = words if mark in reason else reason
         return HeadUnavailable(f"{self.name} does not answer: {reason}")
 
-    def _refusal(self, response: httpx.Response, body: bytes, path: str) -> Ai3Error:
+    def _error_from_response(self, response: httpx.Response, body: bytes, path: str) -> Ai3Error:
         """The error that a response stands for; about the key, in terms of the variable that holds it."""
-        error = refusal(response.status_code, body, path)
+        error = error_from_reply(response.status_code, body, path)
         if response.status_code == 401:
             wants = "does not know the key in AI3_SERVER_KEY" if self._key else "wants a key: set AI3_SERVER_KEY"
             return Unauthenticated(f"{self.name} {wants}")
@@ -414,7 +414,7 @@ def fill_request(request: RunRequest, settings: Settings, *, remote: bool) -> Ru
     return request.model_copy(update=filled)
 
 
-def refusal(status: int, body: bytes, path: str = "") -> Ai3Error:
+def error_from_reply(status: int, body: bytes, path: str = "") -> Ai3Error:
     """The error that an error envelope stands for."""
     try:
         error = json.loads(body)["error"]
@@ -428,9 +428,9 @@ def refusal(status: int, body: bytes, path: str = "") -> Ai3Error:
     return _OTHERS[kind](message) if kind in _OTHERS else ServerRefused(message, status, kind, param)
 
 
-async def _sit_out(error: Throttled) -> None:
+async def _wait_as_asked(error: Throttled) -> None:
     """Wait as long as the server asks, if that is not too long."""
-    if error.retry_after_s > PATIENCE_S:
+    if error.retry_after_s > MAX_RETRY_AFTER_S:
         raise error
     await asyncio.sleep(error.retry_after_s)
 

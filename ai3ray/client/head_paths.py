@@ -18,7 +18,7 @@ RAY_BYTES = SOCKET_BYTES - 64
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class HeadPaths:
     """The paths of one home's head."""
 
     home: Path
@@ -29,7 +29,7 @@ class Place:
     """Where Ray keeps its session."""
 
 
-def place_of(home: Path) -> Place:
+def head_paths(home: Path) -> HeadPaths:
     """The paths for this home, each short enough for the sockets in it.
 
     Raises:
@@ -40,7 +40,7 @@ def place_of(home: Path) -> Place:
         socket = private_folder(home) / "head.sock"
     if len(os.fsencode(ray_dir)) > RAY_BYTES:
         ray_dir = private_folder(home) / "ray"
-    return Place(home, socket, ray_dir)
+    return HeadPaths(home, socket, ray_dir)
 
 
 def private_folder(home: Path) -> Path:

@@ -25,7 +25,7 @@ LEFT JOIN (
 """
 
 
-class Offline:
+class JournalClient:
     """The reading half of `Client`, over the file.
 
     Args:
@@ -73,16 +73,16 @@ class Offline:
 
 
 @asynccontextmanager
-async def open_offline(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Offline]:
+async def open_journal_client(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[JournalClient]:
     """The home's journal, read-only. Raises JournalLocked while a process writes it."""
     reader = await JournalReader.open(settings.journal_path)
     try:
-        yield Offline(reader, settings, env)
+        yield JournalClient(reader, settings, env)
     finally:
         await reader.aclose()
 
 
-async def prune_offline(settings: Settings, older_than_s: float, *, dry_run: bool) -> PruneReport:
+async def prune_journal(settings: Settings, older_than_s: float, *, dry_run: bool) -> PruneReport:
     """Delete old runs in the journal's file; a home without one has none. Raises JournalLocked."""
     from ai3ray.journal.store import DuckDBJournal
 

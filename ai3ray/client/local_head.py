@@ -28,7 +28,7 @@ from ai3ray.settings.model import Settings
 from ai3ray.version import __version__
 
 SETTINGS_VARIABLE = "AI3_HEAD_SETTINGS"
-NOTE, LOCK, LOG = "head.json", "head.lock", "head.log"
+HEAD_FILE, LOCK, LOG = "head.json", "head.lock", "head.log"
 
 START_S = 150.0  # its raylet alone may take 120 on a machine that has much else to do
 STOP_S = 15.0
@@ -77,8 +77,8 @@ class HeadAddress(Frozen):
         """Why it is not the head that these settings would start; None when it is."""
         if self.version != __version__:
             return f"is version {self.version}, this is {__version__}"
-        wanted = settings_fingerprint(settings, dict(env), bytes.fromhex(self.salt))
-        if self.config != json.loads(json.dumps(wanted)):
+        options = settings_fingerprint(settings, dict(env), bytes.fromhex(self.salt))
+        if self.config != json.loads(json.dumps(options)):
             return "was started with other keys, providers or limits"
         return None
 
@@ -94,15 +94,15 @@ class HeadStatus(Frozen):
     """Runs that have not ended."""
 
 
-def read_note(home: Path) -> HeadAddress | None:
+def read_head_file(home: Path) -> HeadAddress | None:
     """What `head.json` says; None when there is none that we can read."""
     try:
-        return HeadAddress.model_validate_json((home / NOTE).read_bytes())
+        return HeadAddress.model_validate_json((home / HEAD_FILE).read_bytes())
     except (OSError, ValidationError):
         return None
 
 
-def answers(path: Path) -> bool:
+def is_listening(path: Path) -> bool:
     """Whether somebody listens on this Unix socket. The one proof of life: a pid may be a zombie's."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
@@ -115,8 +115,8 @@ def answers(path: Path) -> bool:
 
 def find_head(settings: Settings) -> HeadAddress | None:
     """The head of this home if one is up; starts none."""
-    head = read_note(settings.home)
-    return head if head is not None and answers(head.socket) else None
+    head = read_head_file(settings.home)
+    return head if head is not None and is_listening(head.socket) else None
 
 
 async def ensure_head(
@@ -144,11 +144,11 @@ async def ensure_head(
         difference = head.differs(settings, env)
         if difference is None:
             return head
-        if not await _leave_if_idle(head):
+        if not await _stop_if_idle(head):
             notify(f"warning: the local head (pid {head.pid}) {difference}, and is busy: its settings count")
             return head
         notify(f"the local head (pid {head.pid}) {difference}: replacing it …")
-        await _left(settings, head)
+        await _wait_until_gone(settings, head)
     raise HeadUnavailable("the local head is replaced over and over: is another terminal using other settings?")
 
 
@@ -163,7 +163,7 @@ async def stop_head(settings: Settings) -> HeadAddress | None:
         return None
     async with Client(socket=head.socket) as client:
         await client.stop_head()
-    await _left(settings, head)
+    await _wait_until_gone(settings, head)
     deadline = time.monotonic() + STOP_S
     while not _lock_is_free(settings.home):
         await _pause(deadline, f"the local head (pid {head.pid}) has not left within {STOP_S:.0f} s")
@@ -180,7 +180,7 @@ async def head_status(settings: Settings) -> HeadStatus | None:
     return HeadStatus(head=head, status=health["status"], runs_active=health["runs_active"])
 
 
-async def _leave_if_idle(head: HeadAddress) -> bool:
+async def _stop_if_idle(head: HeadAddress) -> bool:
     """Ask it to leave; False when a run is going."""
     async with Client(socket=head.socket) as client:
         try:
@@ -194,7 +194,7 @@ async def _leave_if_idle(head: HeadAddress) -> bool:
     return True
 
 
-async def _left(settings: Settings, head: HeadAddress) -> None:
+async def _wait_until_gone(settings: Settings, head: HeadAddress) -> None:
     """Wait until this head serves nobody any more."""
     deadline = time.monotonic() + STOP_S
     while (current := find_head(settings)) is not None and current.started == head.started:
@@ -208,7 +208,7 @@ async def _start(settings: Settings, env: Mapping[str, str], notify: Notify, com
     except OSError as error:
         remedy = "make it writable, or set AI3_HOME to a folder that is"
         raise HeadUnavailable(f"cannot write to {settings.home}: {error.strerror}; {remedy}") from error
-    begin = log.stat().st_size
+    offset = log.stat().st_size
     child = _launch(settings, env, command, log)
     deadline = time.monotonic() + START_S
     while (head := find_head(settings)) is None:
@@ -216,7 +216,7 @@ async def _start(settings: Settings, env: Mapping[str, str], notify: Notify, com
         if code == 0:  # it lost to another head, which has left again by now
             child = _launch(settings, env, command, log)
         elif code is not None:
-            raise HeadUnavailable(f"the local head did not start: {_last_line(log, begin)} (see {log})")
+            raise HeadUnavailable(f"the local head did not start: {_last_line(log, offset)} (see {log})")
         await _pause(deadline, f"the local head did not start within {START_S:.0f} s (see {log})")
     return head
 
@@ -283,10 +283,10 @@ def _open_log(home: Path) -> Path:
     return log
 
 
-def _last_line(log: Path, begin: int) -> str:
+def _last_line(log: Path, offset: int) -> str:
     """The last line that was written after `begin` bytes."""
     with log.open("rb") as stream:
-        stream.seek(begin)
+        stream.seek(offset)
         lines = stream.read().decode("utf-8", "replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 

@@ -19,12 +19,12 @@ from ai3ray.domain.listings import Accepted, Table
 from ai3ray.domain.request import RunRequest, parse_request
 from ai3ray.errors import Ai3Error, HeadUnavailable, RequestError
 from ai3ray.executor.port import Engine
-from ai3ray.server.access.host_checks import Perimeter
+from ai3ray.server.access.host_checks import HostChecks
 from ai3ray.server.access.keys import Access
 from ai3ray.server.body import idempotency_key, last_event_id, query_flag, query_int, read_json
 from ai3ray.server.endpoints import Door, Doorkeeper
 from ai3ray.server.engine_gate import EngineGate
-from ai3ray.server.error_replies import answer, on_ai3_error, on_crash, on_disconnect, on_http_error
+from ai3ray.server.error_replies import json_response, on_ai3_error, on_crash, on_disconnect, on_http_error
 from ai3ray.server.event_stream import event_stream, follow
 from ai3ray.server.openai.chat import OpenAiEndpoints
 from ai3ray.version import __version__
@@ -62,7 +62,7 @@ def build_app(
             ClientDisconnect: on_disconnect,
             Exception: on_crash,
         },
-        middleware=[Middleware(Perimeter, rules=access.rules)] if access is not None else [],
+        middleware=[Middleware(HostChecks, rules=access.rules)] if access is not None else [],
     )
     app.router.redirect_slashes = False
     return app
@@ -73,20 +73,20 @@ def _routes(doors: Doorkeeper, gate: EngineGate, access: Access | None, ping_s: 
     at, runs = doors.route, RunEndpoints(gate, ping_s)
     host, openai = HostEndpoints(gate, access), OpenAiEndpoints(gate, ping_s)
     return [
-        at("/run", POST=Door("run", runs.run, spends=True, holds=True)),
-        at("/stream/run", POST=Door("run", runs.stream, spends=True, holds=True)),
+        at("/run", POST=Door("run", runs.run, spends=True, long_lived=True)),
+        at("/stream/run", POST=Door("run", runs.stream, spends=True, long_lived=True)),
         at("/runs", GET=Door("read", runs.list), POST=Door("run", runs.submit, spends=True)),
         at("/runs/{run_id}", GET=Door("read", runs.show)),
-        at("/runs/{run_id}/events", GET=Door("read", runs.events, holds=True)),
+        at("/runs/{run_id}/events", GET=Door("read", runs.events, long_lived=True)),
         at("/runs/{run_id}/cancel", POST=Door("run", runs.cancel)),
         at("/runs/{run_id}/resume", POST=Door("run", runs.resume, spends=True)),
-        at("/plan", POST=Door("run", runs.plan, spends=True, holds=True)),
+        at("/plan", POST=Door("run", runs.plan, spends=True, long_lived=True)),
         at("/models", GET=Door("read", host.models)),
         at("/stats", GET=Door("read", host.stats)),
         at("/sql", POST=Door("sql", host.sql)),
         at("/healthz", GET=Door(None, host.healthz)),
         at("/openapi.json", GET=Door(None, host.openapi)),
-        at("/v1/chat/completions", POST=Door("run", openai.chat, spends=True, holds=True)),
+        at("/v1/chat/completions", POST=Door("run", openai.chat, spends=True, long_lived=True)),
         at("/v1/models", GET=Door("read", openai.models)),
         at("/v1/models/{model:path}", GET=Door("read", openai.model)),
     ]
@@ -105,7 +105,7 @@ class RunEndpoints:
         async with aclosing(follow(engine, accepted.run_id, closing=self._gate.closing)) as feeds:
             async for feed in feeds:
                 if feed is not None and feed.done:
-                    return answer(await engine.result(accepted.run_id), headers=_run_header(accepted))
+                    return json_response(await engine.result(accepted.run_id), headers=_run_header(accepted))
         raise HeadUnavailable(f"the head is stopping; run {accepted.run_id} is kept and can be resumed")
 
     async def submit(self, request: Request) -> Response:
@@ -115,7 +115,7 @@ class RunEndpoints:
         """
         _, accepted = await self._submit(request, watch=query_flag(request, "deltas"))
         where = f"{request.scope.get('root_path', '')}/runs/{accepted.run_id}"
-        return answer(accepted, 202, _run_header(accepted) | {"location": where})
+        return json_response(accepted, 202, _run_header(accepted) | {"location": where})
 
     async def stream(self, request: Request) -> Response:
         """`POST /stream/run`: the run's events, deltas among them."""
@@ -136,30 +136,30 @@ class RunEndpoints:
         engine = await self._gate.engine()
         rows = list(await engine.runs(limit + 1, request.query_params.get("before"), owner=request.state.owner))
         page = rows[:limit]
-        return answer({"runs": page, "next": page[-1].run_id if len(rows) > limit else None})
+        return json_response({"runs": page, "next": page[-1].run_id if len(rows) > limit else None})
 
     async def show(self, request: Request) -> Response:
         """`GET /runs/{run_id}`: the run as it stands."""
         engine = await self._gate.engine()
-        return answer(await engine.result(request.path_params["run_id"]))
+        return json_response(await engine.result(request.path_params["run_id"]))
 
     async def cancel(self, request: Request) -> Response:
         """`POST /runs/{run_id}/cancel`: the run once it has ended."""
         engine = await self._gate.engine()
-        return answer(await engine.cancel(request.path_params["run_id"], request.state.caller or "user"))
+        return json_response(await engine.cancel(request.path_params["run_id"], request.state.caller or "user"))
 
     async def resume(self, request: Request) -> Response:
         """`POST /runs/{run_id}/resume`: the run as it stands, going on if it has not ended."""
         engine = await self._gate.engine()
         self._gate.touch()
-        return answer(await engine.resume(request.path_params["run_id"]))
+        return json_response(await engine.resume(request.path_params["run_id"]))
 
     async def plan(self, request: Request) -> Response:
         """`POST /plan`: the graph and an estimate; no task runs."""
         wanted = await _wanted(request)
         preview = await (await self._gate.engine()).plan(wanted, owner=request.state.caller)
         graph = preview.plan.model_dump(mode="json", exclude_none=True)
-        return answer({"plan": graph, "estimate": preview.estimate, "warnings": preview.warnings})
+        return json_response({"plan": graph, "estimate": preview.estimate, "warnings": preview.warnings})
 
     async def _submit(self, request: Request, *, watch: bool = False) -> tuple[Engine, Accepted]:
         key = idempotency_key(request)
@@ -186,11 +186,11 @@ class HostEndpoints:
 
     async def models(self, _request: Request) -> Response:
         """`GET /models`: the registry with live telemetry."""
-        return answer({"models": await (await self._gate.engine()).models()})
+        return json_response({"models": await (await self._gate.engine()).models()})
 
     async def stats(self, request: Request) -> Response:
         """`GET /stats`: all runs in figures, or all of the caller's."""
-        return answer(await (await self._gate.engine()).stats(owner=request.state.owner))
+        return json_response(await (await self._gate.engine()).stats(owner=request.state.owner))
 
     async def sql(self, request: Request) -> Response:
         """`POST /sql`: one read-only SELECT over what the caller may see; rows are objects.
@@ -199,13 +199,15 @@ class HostEndpoints:
         """
         sql, limit = _sql_request(await read_json(request))
         engine, owner = await self._gate.engine(), request.state.owner
-        return answer(_row_objects(await engine.query(sql, max_rows=limit, isolated=self._on_network, owner=owner)))
+        return json_response(
+            _row_objects(await engine.query(sql, max_rows=limit, isolated=self._on_network, owner=owner))
+        )
 
     async def openapi(self, _request: Request) -> Response:
         """`GET /openapi.json`: what this API takes and answers."""
         from ai3ray.server.openapi import openapi  # it is built from every model: not before somebody asks
 
-        return answer(openapi())
+        return json_response(openapi())
 
     async def healthz(self, _request: Request) -> Response:
         """`GET /healthz`: answered at once, also while the engine boots. Strangers learn no more than that it is up."""
@@ -214,7 +216,7 @@ class HostEndpoints:
         if not self._keyed:
             active = await engine.active() if engine else 0
             health |= {"pid": os.getpid(), "runs_active": active}
-        return answer(health, 503 if status == "failed" else 200)
+        return json_response(health, 503 if status == "failed" else 200)
 
 
 async def _wanted(request: Request) -> RunRequest:

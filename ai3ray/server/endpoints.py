@@ -11,8 +11,8 @@ from starlette.routing import Route
 
 from ai3ray.domain.access import Scope
 from ai3ray.errors import UnknownRun
-from ai3ray.server.access.keys import UNLIMITED, Access, Caller
-from ai3ray.server.access.open_streams import HeldOpen
+from ai3ray.server.access.keys import UNLIMITED, Access, ApiCaller
+from ai3ray.server.access.open_streams import CountedResponse
 from ai3ray.server.engine_gate import EngineGate
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -28,7 +28,7 @@ class Door:
     """What answers."""
     spends: bool = False
     """Whether it may start calls of models: closed for a key whose day's money is spent."""
-    holds: bool = False
+    long_lived: bool = False
     """Whether it is held open for long: as many at a time as `OpenStreams` lets in."""
 
 
@@ -62,15 +62,15 @@ class Doorkeeper:
             caller = await self._let_in(request, door)
             request.state.caller, request.state.owner = caller.name, caller.owner
             request.state.network = self._access is not None
-            if self._access is None or not door.holds:
+            if self._access is None or not door.long_lived:
                 return await door.endpoint(request)
             return await _held(request, door, self._access.streams.take(caller.name))
 
         return Route(path, endpoint, methods=list(doors))
 
-    async def _let_in(self, request: Request, door: Door) -> Caller:
+    async def _let_in(self, request: Request, door: Door) -> ApiCaller:
         if self._access is None or door.scope is None:
-            return Caller()
+            return ApiCaller()
         caller = self._access.caller(request, door.scope)
         if caller.limits != UNLIMITED:
             engine = await self._gate.engine()
@@ -88,7 +88,7 @@ class Doorkeeper:
 async def _held(request: Request, door: Door, release: Callable[[], None]) -> Response:
     """The door's answer, which releases what it was counted by when it has been sent, or when there is none."""
     try:
-        return HeldOpen(await door.endpoint(request), release)
+        return CountedResponse(await door.endpoint(request), release)
     except BaseException:
         release()
         raise

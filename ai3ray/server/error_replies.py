@@ -51,19 +51,19 @@ _STATUS: tuple[tuple[type[Ai3Error], int], ...] = (
 _TYPES = {404: "not_found", 405: "method_not_allowed", 408: "too_slow", 409: "busy", 413: "too_large"}
 
 
-def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A JSON response; models by their aliases, NaN and infinity as null."""
     body = to_json(value, by_alias=True, inf_nan_mode="null")
     return Response(body, status, headers, media_type="application/json")
 
 
-def envelope(status: int, kind: str, message: str, param: str | None = None, **headers: str) -> Response:
+def error_envelope(status: int, kind: str, message: str, param: str | None = None, **headers: str) -> Response:
     """The one shape of every error."""
     error = {"type": kind, "message": message}
-    return answer({"error": error | ({"param": param} if param else {})}, status, headers)
+    return json_response({"error": error | ({"param": param} if param else {})}, status, headers)
 
 
-def refused(error: Ai3Error) -> Response:
+def error_response(error: Ai3Error) -> Response:
     """An error of our tree as a response, by the table."""
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     message, headers = error.message, {}
@@ -72,13 +72,13 @@ def refused(error: Ai3Error) -> Response:
     elif isinstance(error, Throttled):
         seconds = max(1, math.ceil(error.retry_after_s))
         message, headers["retry-after"] = f"{message}; come again in {seconds} s", str(seconds)
-    return envelope(status, error.type, message, getattr(error, "param", None), **headers)
+    return error_envelope(status, error.type, message, getattr(error, "param", None), **headers)
 
 
 async def on_ai3_error(_request: Request, error: Exception) -> Response:
     """An error of our tree, by the table."""
     assert isinstance(error, Ai3Error)
-    return refused(error)
+    return error_response(error)
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
@@ -90,7 +90,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     elif error.status_code == 405:
         message = f"{request.url.path} does not take {request.method}"
     kind = _TYPES.get(error.status_code, "error")
-    return envelope(error.status_code, kind, message, None, **dict(error.headers or {}))
+    return error_envelope(error.status_code, kind, message, None, **dict(error.headers or {}))
 
 
 async def on_disconnect(_request: Request, _error: Exception) -> Response:
@@ -102,4 +102,4 @@ async def on_crash(request: Request, error: Exception) -> Response:
     """Anything else is a fault of ours: told in the log, not to the client."""
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     # It is sent outside of all middleware.
-    return envelope(500, "internal", "internal error; the server's log tells more", None, **SECURITY_HEADERS)
+    return error_envelope(500, "internal", "internal error; the server's log tells more", None, **SECURITY_HEADERS)

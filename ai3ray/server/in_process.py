@@ -12,16 +12,16 @@ from ai3ray.executor.inline import open_inline
 from ai3ray.executor.port import Engine
 from ai3ray.server.app import build_app
 from ai3ray.server.engine_gate import EngineGate
-from ai3ray.server.port import Hosted
+from ai3ray.server.port import HostedEngine
 from ai3ray.server.unix_socket import listen, socket_server
 from ai3ray.settings.model import Settings
 
 
 @asynccontextmanager
-async def inline_host(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Hosted]:
+async def inline_host(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[HostedEngine]:
     """The inline engine as a host."""
     async with open_inline(settings, env) as engine:
-        yield Hosted(engine)
+        yield HostedEngine(engine)
 
 
 @asynccontextmanager

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ai3ray.client.head_paths import Place
+from ai3ray.client.head_paths import HeadPaths
 from ai3ray.domain.serving import ServeRequest
 from ai3ray.executor.port import Engine
 from ai3ray.settings.model import Settings
 
 
-class RayHosted(Engine, Protocol):
+class ClosableEngine(Engine, Protocol):
     """An engine in Ray's actors."""
 
     async def aclose(self) -> None:
@@ -22,11 +22,11 @@ class RayHosted(Engine, Protocol):
         ...
 
 
-class RayHandle(Protocol):
+class LocalRay(Protocol):
     """A local Ray with the engine on it."""
 
     @property
-    def engine(self) -> RayHosted:
+    def engine(self) -> ClosableEngine:
         """The engine; its methods may be awaited in any event loop of this process."""
         ...
 
@@ -55,13 +55,13 @@ class TcpServer(Protocol):
 class RayBoot(Protocol):
     """Boots a local Ray."""
 
-    def __call__(self, settings: Settings, *, temp_dir: Path) -> RayHandle:
+    def __call__(self, settings: Settings, *, temp_dir: Path) -> LocalRay:
         """Block until Ray and the engine are up. Ray keeps its session in `temp_dir`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Hosted:
+class HostedEngine:
     """An engine while its host is up."""
 
     engine: Engine
@@ -72,8 +72,8 @@ class Hosted:
     """What can serve on TCP beside the socket."""
 
 
-Host = AbstractAsyncContextManager[Hosted]
+Host = AbstractAsyncContextManager[HostedEngine]
 """Entering it boots an engine, leaving it ends the engine."""
 
-HostMaker = Callable[[Place], Host]
+HostMaker = Callable[[HeadPaths], Host]
 """Makes the host of a home; called once the home is ours."""

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ai3ray.client.head_paths import place_of
-from ai3ray.client.local_head import NOTE, HeadAddress, answers, head_status, read_note
+from ai3ray.client.head_paths import head_paths
+from ai3ray.client.local_head import HEAD_FILE, HeadAddress, head_status, is_listening, read_head_file
 from ai3ray.errors import Ai3Error, JournalLocked
 from ai3ray.report.format import count
 
@@ -29,9 +29,9 @@ async def check_home(context: CommandContext) -> AsyncIterator[Finding]:
     for finding in _folder(context.settings.home):
         yield finding
     yield _sockets(context.settings.home)
-    note = read_note(context.settings.home)
-    head = note if note is not None and await asyncio.to_thread(answers, note.socket) else None
-    yield await _head(context, note, head)
+    head_file = read_head_file(context.settings.home)
+    head = head_file if head_file is not None and await asyncio.to_thread(is_listening, head_file.socket) else None
+    yield await _head(context, head_file, head)
     yield await _journal(context, head)
 
 
@@ -58,17 +58,17 @@ def _writable(folder: Path) -> bool:
 
 def _sockets(path: Path) -> Finding:
     try:
-        place = place_of(path)
+        paths = head_paths(path)
     except (Ai3Error, OSError) as error:
         return Finding("socket", "fail", str(error), "remove that folder, or choose a shorter AI3_HOME")
-    return Finding("socket", "ok", str(place.socket))
+    return Finding("socket", "ok", str(paths.socket))
 
 
-async def _head(context: CommandContext, note: HeadAddress | None, head: HeadAddress | None) -> Finding:
+async def _head(context: CommandContext, head_file: HeadAddress | None, head: HeadAddress | None) -> Finding:
     if head is None:
-        if note is not None or (context.settings.home / NOTE).exists():
+        if head_file is not None or (context.settings.home / HEAD_FILE).exists():
             return Finding(
-                "head", "warn", f"stale {NOTE}: no head answers", "none needed: the next run starts a new one"
+                "head", "warn", f"stale {HEAD_FILE}: no head answers", "none needed: the next run starts a new one"
             )
         return Finding("head", "ok", "none is running; the next run starts one")
     try:

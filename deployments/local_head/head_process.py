@@ -16,11 +16,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
-from ai3ray.client.head_paths import Place, place_of
+from ai3ray.client.head_paths import HeadPaths, head_paths
 from ai3ray.client.local_head import SETTINGS_VARIABLE
 from ai3ray.errors import Ai3Error
 from ai3ray.server.engine_gate import EngineGate
-from ai3ray.server.port import Host, Hosted, HostMaker
+from ai3ray.server.port import Host, HostedEngine, HostMaker
 from ai3ray.settings.fingerprint import settings_fingerprint
 from ai3ray.settings.load import load_settings
 from ai3ray.settings.model import Settings
@@ -47,8 +47,8 @@ def main() -> NoReturn:
     engine = parser.parse_args().engine
     settings = read_settings()
 
-    def host(place: Place) -> Host:
-        return _ray_host(settings, place) if engine == "ray" else _inline_host(settings)
+    def host(paths: HeadPaths) -> Host:
+        return _ray_host(settings, paths) if engine == "ray" else _inline_host(settings)
 
     run_head(settings, host)
 
@@ -78,12 +78,12 @@ def run_head(settings: Settings, host: HostMaker) -> NoReturn:
 
 def _serve_home(settings: Settings, host: HostMaker, env: Mapping[str, str]) -> int:
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    home_lock = lock_home(place_of(settings.home))
+    home_lock = lock_home(head_paths(settings.home))
     if home_lock is None:
         return 0
     home_lock.publish(lambda salt: settings_fingerprint(settings, dict(env), salt))
     _log.info("head %d of %s", os.getpid(), settings.home)
-    return asyncio.run(Head(settings, home_lock, host(home_lock.place)).run())
+    return asyncio.run(Head(settings, home_lock, host(home_lock.paths)).run())
 
 
 class Head:
@@ -175,7 +175,7 @@ class Head:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), FAILED_BOOT_STAY_S)
 
-    async def _supervise(self, hosted: Hosted) -> None:
+    async def _supervise(self, hosted: HostedEngine) -> None:
         async with asyncio.TaskGroup() as group:
             watches = [group.create_task(self._stop_when_idle(hosted))]
             watches += [group.create_task(self._stop_after_exit(pid)) for pid in hosted.processes]
@@ -183,7 +183,7 @@ class Head:
             for watch in watches:
                 watch.cancel()
 
-    async def _stop_when_idle(self, hosted: Hosted) -> None:
+    async def _stop_when_idle(self, hosted: HostedEngine) -> None:
         """Leave once no run has been going, and nobody was served on TCP, for `head_idle_s`."""
         loop = asyncio.get_running_loop()
         tick = min(max(self._idle_s / 10, 0.05), 5.0)
@@ -214,12 +214,12 @@ class Head:
             loop.add_signal_handler(signum, self.stop, signal.Signals(signum).name)
 
 
-def _ray_host(settings: Settings, place: Place) -> Host:
+def _ray_host(settings: Settings, paths: HeadPaths) -> Host:
     from ai3ray.executor.ray.boot import boot_local
 
     from .ray_thread import ray_host
 
-    return ray_host(boot_local, settings, place)
+    return ray_host(boot_local, settings, paths)
 
 
 def _inline_host(settings: Settings) -> Host:

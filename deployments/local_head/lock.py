@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ai3ray.client.head_paths import Place
-from ai3ray.client.local_head import LOCK, NOTE, HeadAddress, answers, read_note
+from ai3ray.client.head_paths import HeadPaths
+from ai3ray.client.local_head import HEAD_FILE, LOCK, HeadAddress, is_listening, read_head_file
 from ai3ray.domain.events import utc_now
 from ai3ray.errors import HeadUnavailable
 from ai3ray.server.unix_socket import listen
@@ -29,8 +29,8 @@ _RETRY_S = 0.03
 class HomeLock:
     """The hold on a home: a lock kept until the process ends, a listening socket, `head.json`."""
 
-    def __init__(self, place: Place, lock: int, listener: socket.socket) -> None:
-        self.place = place
+    def __init__(self, paths: HeadPaths, lock: int, listener: socket.socket) -> None:
+        self.paths = paths
         self.listener = listener
         self._lock = lock
 
@@ -43,43 +43,43 @@ class HomeLock:
         salt = secrets.token_bytes(16)
         address = HeadAddress(
             pid=os.getpid(),
-            address=self.place.socket.as_uri().replace("file:", "unix:", 1),
-            socket=self.place.socket,
+            address=self.paths.socket.as_uri().replace("file:", "unix:", 1),
+            socket=self.paths.socket,
             version=__version__,
             started=utc_now(),
             config=config(salt),
             salt=salt.hex(),
         )
-        _write_private(self.place.home / NOTE, address.model_dump_json())
+        _write_private(self.paths.home / HEAD_FILE, address.model_dump_json())
         return address
 
     def withdraw(self) -> None:
         """Let nobody new in. The lock stays: what is being closed is still ours."""
-        (self.place.home / NOTE).unlink(missing_ok=True)
-        self.place.socket.unlink(missing_ok=True)
+        (self.paths.home / HEAD_FILE).unlink(missing_ok=True)
+        self.paths.socket.unlink(missing_ok=True)
 
 
-def lock_home(place: Place, wait_s: float = WAIT_S) -> HomeLock | None:
+def lock_home(paths: HeadPaths, wait_s: float = WAIT_S) -> HomeLock | None:
     """Become the head of this home; None when another one serves it.
 
     Args:
-        place: the home's paths.
+        paths: the home's paths.
         wait_s: seconds to wait for a head that is leaving.
 
     Raises:
         HeadUnavailable: a head holds the home and does not answer.
     """
-    lock = os.open(place.home / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    lock = os.open(paths.home / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     deadline = time.monotonic() + wait_s
     while not _try_lock(lock):
-        if answers(place.socket):
+        if is_listening(paths.socket):
             os.close(lock)
             return None
         if time.monotonic() > deadline:
-            raise HeadUnavailable(f"{place.home / LOCK} is held by a process that does not answer: end it first")
+            raise HeadUnavailable(f"{paths.home / LOCK} is held by a process that does not answer: end it first")
         time.sleep(_RETRY_S)
-    _remove_stale_files(place)
-    return HomeLock(place, lock, _listen(place))
+    _remove_stale_files(paths)
+    return HomeLock(paths, lock, _listen(paths))
 
 
 def _try_lock(lock: int) -> bool:
@@ -90,23 +90,23 @@ def _try_lock(lock: int) -> bool:
     return True
 
 
-def _remove_stale_files(place: Place) -> None:
+def _remove_stale_files(paths: HeadPaths) -> None:
     """Remove what a head that could not clean up left behind."""
-    previous = read_note(place.home)
+    previous = read_head_file(paths.home)
     if previous is not None:
-        kill_orphaned_group(previous.pid, place.ray_dir, place.home)
+        kill_orphaned_group(previous.pid, paths.ray_dir, paths.home)
     # The note goes first: a stale one beside a fresh socket would be believed.
-    (place.home / NOTE).unlink(missing_ok=True)
-    for stale in place.socket.parent.glob(f"{place.socket.name}*"):
+    (paths.home / HEAD_FILE).unlink(missing_ok=True)
+    for stale in paths.socket.parent.glob(f"{paths.socket.name}*"):
         stale.unlink(missing_ok=True)
-    shutil.rmtree(place.ray_dir, ignore_errors=True)
+    shutil.rmtree(paths.ray_dir, ignore_errors=True)
 
 
-def _listen(place: Place) -> socket.socket:
+def _listen(paths: HeadPaths) -> socket.socket:
     # Renamed into place when it listens already: a socket file that is there is one that answers.
-    draft = place.socket.with_name(f"{place.socket.name}.{os.getpid()}")
+    draft = paths.socket.with_name(f"{paths.socket.name}.{os.getpid()}")
     listener = listen(draft)
-    draft.rename(place.socket)
+    draft.rename(paths.socket)
     return listener
 
 

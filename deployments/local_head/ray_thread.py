@@ -12,9 +12,9 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from ai3ray.client.head_paths import Place
+from ai3ray.client.head_paths import HeadPaths
 from ai3ray.errors import EngineError
-from ai3ray.server.port import Hosted, RayBoot, RayHandle
+from ai3ray.server.port import HostedEngine, LocalRay, RayBoot
 from ai3ray.settings.model import Settings
 
 from ..ray_serve.http_server import RayServeServer
@@ -27,14 +27,14 @@ _log = logging.getLogger("ai3ray.head")
 
 
 @asynccontextmanager
-async def ray_host(boot: RayBoot, settings: Settings, place: Place) -> AsyncIterator[Hosted]:
+async def ray_host(boot: RayBoot, settings: Settings, paths: HeadPaths) -> AsyncIterator[HostedEngine]:
     """A local Ray with the engine on it, for the length of the context.
 
     Raises:
         Ai3Error: what `boot` raised.
     """
-    place.ray_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    thread = _RayThread(boot, settings, place)
+    paths.ray_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    thread = _RayThread(boot, settings, paths)
     thread.start()
     try:
         # A boot that is given up is not waited for; the process ends, and its guard ends Ray.
@@ -43,7 +43,7 @@ async def ray_host(boot: RayBoot, settings: Settings, place: Place) -> AsyncIter
         thread.release()
         raise
     try:
-        yield Hosted(handle.engine, tuple(handle.processes), RayServeServer(settings))
+        yield HostedEngine(handle.engine, tuple(handle.processes), RayServeServer(settings))
     finally:
         await _close(handle)
         # Without gcs or raylet a shutdown would wait for the dead; the rest ends with this process, by its guard.
@@ -53,7 +53,7 @@ async def ray_host(boot: RayBoot, settings: Settings, place: Place) -> AsyncIter
                 await asyncio.wait_for(thread.finished.wait(), SHUTDOWN_S)
 
 
-async def _close(handle: RayHandle) -> None:
+async def _close(handle: LocalRay) -> None:
     """Close the engine, if it can still be reached."""
     try:
         await asyncio.wait_for(handle.engine.aclose(), CLOSE_S)
@@ -64,12 +64,12 @@ async def _close(handle: RayHandle) -> None:
 class _RayThread(threading.Thread):
     """Boots Ray, waits to be released, shuts it down: all three in this thread."""
 
-    def __init__(self, boot: RayBoot, settings: Settings, place: Place) -> None:
+    def __init__(self, boot: RayBoot, settings: Settings, paths: HeadPaths) -> None:
         super().__init__(name="ray", daemon=True)
-        self._boot, self._settings, self._place = boot, settings, place
+        self._boot, self._settings, self._paths = boot, settings, paths
         self._loop = asyncio.get_running_loop()
         self._released = threading.Event()
-        self.booted: asyncio.Future[RayHandle] = self._loop.create_future()
+        self.booted: asyncio.Future[LocalRay] = self._loop.create_future()
         self.finished = asyncio.Event()
 
     def release(self) -> None:
@@ -79,7 +79,7 @@ class _RayThread(threading.Thread):
     def run(self) -> None:
         """The thread's life."""
         try:
-            handle = self._boot(self._settings, temp_dir=self._place.ray_dir)
+            handle = self._boot(self._settings, temp_dir=self._paths.ray_dir)
         except Exception as error:  # noqa: BLE001 - the edge of the thread: handed to whoever awaits
             self._tell(error)
             return
@@ -91,7 +91,7 @@ class _RayThread(threading.Thread):
             _log.exception("ray did not shut down cleanly")
         self._soon(self.finished.set)
 
-    def _tell(self, outcome: RayHandle | Exception) -> None:
+    def _tell(self, outcome: LocalRay | Exception) -> None:
         def settle() -> None:
             if self.booted.done():
                 return

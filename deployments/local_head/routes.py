@@ -20,7 +20,7 @@ from ai3ray.errors import RequestError
 from ai3ray.server.body import query_flag, read_json
 from ai3ray.server.endpoints import Door, Doorkeeper
 from ai3ray.server.engine_gate import EngineGate
-from ai3ray.server.error_replies import answer
+from ai3ray.server.error_replies import json_response
 from deployments.local_head.tcp_listener import TcpListener
 
 PING_S = 1.0
@@ -78,7 +78,7 @@ class HeadEndpoints:
     async def prune(self, request: Request) -> Response:
         """`POST /head/prune`: delete runs that ended long ago, or only count them."""
         older_than_s, dry_run = _prune_request(await read_json(request))
-        return answer(await (await self._gate.engine()).prune(older_than_s, dry_run=dry_run))
+        return json_response(await (await self._gate.engine()).prune(older_than_s, dry_run=dry_run))
 
     async def serve(self, request: Request) -> Response:
         """`POST /head/serve`: serve on TCP for as long as the caller reads this; a line of JSON when that changes."""
@@ -95,7 +95,7 @@ class HeadEndpoints:
         """`POST /head/unserve`: serve on TCP no more; answered when the port is free."""
         assert self._tcp_listener is not None
         await self._tcp_listener.close()
-        return answer(self._tcp_listener.serving)
+        return json_response(self._tcp_listener.serving)
 
     async def _lines(self, tcp_listener: TcpListener) -> AsyncGenerator[bytes, None]:
         """Every change, and in between an empty line, so that a caller who has gone is missed."""
@@ -124,7 +124,7 @@ def _then(act: Callable[[], None], reply: dict[str, Any]) -> Response:
     async def later() -> None:
         act()
 
-    response = answer(reply, 202)
+    response = json_response(reply, 202)
     response.background = BackgroundTask(later)
     return response
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 from pydantic import SecretStr
 
-from ai3ray.client.client import Client, fill_request, refusal
+from ai3ray.client.client import Client, error_from_reply, fill_request
 from ai3ray.domain.events import StatsEvent
 from ai3ray.domain.request import RunRequest
 from ai3ray.errors import (
@@ -117,12 +117,14 @@ async def test_the_engine_s_errors_arrive_as_themselves(client):
 
 def test_an_envelope_becomes_the_error_it_names():
     body = b'{"error": {"type": "invalid_plan", "message": "task a: no", "param": "plan"}}'
-    error = refusal(400, body)
+    error = error_from_reply(400, body)
     assert isinstance(error, PlanError)
     assert (error.message, error.param) == ("task a: no", "plan")
-    assert isinstance(refusal(400, b'{"error": {"type": "invalid_request", "message": "m"}}'), RequestError)
-    assert isinstance(refusal(404, b'{"error": {"type": "not_found", "message": "m"}}', "/nope"), ServerRefused)
-    assert isinstance(refusal(502, b"<html>bad gateway</html>"), ServerRefused)
+    assert isinstance(error_from_reply(400, b'{"error": {"type": "invalid_request", "message": "m"}}'), RequestError)
+    assert isinstance(
+        error_from_reply(404, b'{"error": {"type": "not_found", "message": "m"}}', "/nope"), ServerRefused
+    )
+    assert isinstance(error_from_reply(502, b"<html>bad gateway</html>"), ServerRefused)
 
 
 async def test_a_server_that_is_not_there_is_named(short_path, monkeypatch):
@@ -244,10 +246,10 @@ async def test_a_head_that_went_away_is_brought_back_for_a_submit(engine, short_
     monkeypatch.setattr("ai3ray.client.client.PAUSES_S", (0.0, 0.0))
     async with serve_engine(engine) as path:
 
-        async def revive():
+        async def restart_head():
             return path
 
-        async with Client(socket=short_path / "gone", revive=revive) as client:
+        async with Client(socket=short_path / "gone", restart_head=restart_head) as client:
             assert (await client.run(RunRequest(prompt="x"))).output == "X"
 
 

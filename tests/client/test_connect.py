@@ -11,7 +11,7 @@ import pytest
 
 from ai3ray import connect as connecting
 from ai3ray.client.client import Client
-from ai3ray.client.journal_client import Offline
+from ai3ray.client.journal_client import JournalClient
 from ai3ray.client.local_head import HeadAddress, ensure_head, find_head, stop_head
 from ai3ray.connect import connect, connect_for_reading, prune
 from ai3ray.domain.request import RunRequest
@@ -66,7 +66,7 @@ async def test_inline_serves_from_this_process_and_the_run_is_there_to_read_afte
     assert told == []
     assert find_head(settings) is None
     async with connect_for_reading(settings, merged_env()) as reading:
-        assert isinstance(reading, Offline)
+        assert isinstance(reading, JournalClient)
         assert [row.run_id for row in await reading.runs()] == [result.run_id]
         assert (await reading.result(result.run_id)).output == result.output
         assert len(await reading.lines(result.run_id)) > 5

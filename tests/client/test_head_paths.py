@@ -7,24 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from ai3ray.client.head_paths import RAY_BYTES, SOCKET_BYTES, place_of, private_folder
+from ai3ray.client.head_paths import RAY_BYTES, SOCKET_BYTES, head_paths, private_folder
 from ai3ray.errors import SettingsError
 
 
 def test_a_short_home_holds_its_own_sockets(short_path):
-    place = place_of(short_path)
-    assert (place.socket, place.ray_dir) == (short_path / "head.sock", short_path / "ray")
+    paths = head_paths(short_path)
+    assert (paths.socket, paths.ray_dir) == (short_path / "head.sock", short_path / "ray")
 
 
 @pytest.mark.parametrize("length", range(20, 130, 7))
 def test_every_home_gets_paths_that_fit(length):
     home = Path("/" + "h" * (length - 1))
-    place = place_of(home)
-    assert len(os.fsencode(place.socket)) + len(".4194304") <= SOCKET_BYTES
-    assert len(os.fsencode(place.ray_dir)) <= RAY_BYTES
-    assert place_of(home) == place
-    if place.ray_dir.parent != home:
-        place.ray_dir.parent.rmdir()
+    paths = head_paths(home)
+    assert len(os.fsencode(paths.socket)) + len(".4194304") <= SOCKET_BYTES
+    assert len(os.fsencode(paths.ray_dir)) <= RAY_BYTES
+    assert head_paths(home) == paths
+    if paths.ray_dir.parent != home:
+        paths.ray_dir.parent.rmdir()
 
 
 def test_a_folder_that_others_may_enter_is_refused(tmp_path):

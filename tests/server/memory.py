@@ -29,7 +29,7 @@ from ai3ray.domain.result import RunResult, run_result
 from ai3ray.domain.run import RunState, apply
 from ai3ray.errors import KeyReused, NoModelLeft, Throttled, UnknownModel, UnknownRun
 from ai3ray.executor.port import Feed, FeedItem
-from ai3ray.server.port import Hosted
+from ai3ray.server.port import HostedEngine
 
 STATS = Stats(
     cost_usd=0.25,
@@ -233,10 +233,10 @@ class MemoryEngine:
 
 
 @asynccontextmanager
-async def memory_host() -> AsyncIterator[Hosted]:
+async def memory_host() -> AsyncIterator[HostedEngine]:
     """A memory engine as a host's engine."""
     engine = MemoryEngine()
     try:
-        yield Hosted(engine)
+        yield HostedEngine(engine)
     finally:
         await engine.aclose()

@@ -11,20 +11,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ai3ray.domain.access import AccessRules
 from ai3ray.errors import Ai3Error, Forbidden, RequestError
 from ai3ray.server.access.headers import SECURITY_HEADERS
-from ai3ray.server.error_replies import refused
+from ai3ray.server.error_replies import error_response
 from ai3ray.settings.access_rules import host_name
 
-_ALLOWED = {
+_PREFLIGHT_HEADERS = {
     "access-control-allow-methods": "GET, POST",
     "access-control-allow-headers": "authorization, x-api-key, content-type, idempotency-key, last-event-id",
     "access-control-max-age": "600",
 }
-_EXPOSED = "x-ai3-run-id, retry-after, location"
+_EXPOSED_HEADERS = "x-ai3-run-id, retry-after, location"
 # It makes Ray Serve ignore that a client has left: its stream would be written to nobody for as long as the run takes.
-_KEEPS_RUNNING = "x-request-disconnect-disabled"
+_IGNORES_DISCONNECT = "x-request-disconnect-disabled"
 
 
-class Perimeter:
+class HostChecks:
     """ASGI middleware: Host and Origin checks against DNS rebinding and foreign pages, and the headers of answers.
 
     Args:
@@ -45,17 +45,19 @@ class Perimeter:
         origin = headers.get("origin")
         try:
             self._check_host(headers)
-            foreign = origin is not None and self._is_foreign(origin, headers)
-            if _KEEPS_RUNNING in headers:
-                raise RequestError(f"{_KEEPS_RUNNING}: this header is not taken", _KEEPS_RUNNING)
+            cross_origin = origin is not None and self._is_cross_origin(origin, headers)
+            if _IGNORES_DISCONNECT in headers:
+                raise RequestError(f"{_IGNORES_DISCONNECT}: this header is not taken", _IGNORES_DISCONNECT)
         except Ai3Error as error:
-            await refused(error)(scope, receive, _dressed(send, None))
+            await error_response(error)(scope, receive, _with_headers(send, None))
             return
-        shown = origin if foreign else None
-        if foreign and scope["method"] == "OPTIONS":
-            await Response(status_code=204, headers=_ALLOWED)(scope, receive, _dressed(send, shown))
+        allowed_origin = origin if cross_origin else None
+        if cross_origin and scope["method"] == "OPTIONS":
+            await Response(status_code=204, headers=_PREFLIGHT_HEADERS)(
+                scope, receive, _with_headers(send, allowed_origin)
+            )
             return
-        await self._app(scope, receive, _dressed(send, shown))
+        await self._app(scope, receive, _with_headers(send, allowed_origin))
 
     def _check_host(self, headers: Headers) -> None:
         # Several Host headers are as bad as a wrong one: who routes by which?
@@ -63,7 +65,7 @@ class Perimeter:
         if self._rules.hosts and (len(hosts) != 1 or not hosts <= set(self._rules.hosts)):
             raise Forbidden("this server is not asked by that name; AI3_ALLOWED_HOSTS adds names")
 
-    def _is_foreign(self, origin: str, headers: Headers) -> bool:
+    def _is_cross_origin(self, origin: str, headers: Headers) -> bool:
         """Whether the request comes from a page of another origin that may ask. Raises Forbidden if it may not."""
         if origin.lower() in self._rules.origins:
             return True
@@ -72,10 +74,10 @@ class Perimeter:
         raise Forbidden("pages of that origin may not ask; AI3_ALLOWED_ORIGINS adds origins")
 
 
-def _dressed(send: Send, origin: str | None) -> Send:
+def _with_headers(send: Send, origin: str | None) -> Send:
     """A `send` that adds the headers of every answer, and those that let a page of `origin` read it."""
 
-    async def dressed(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY_HEADERS.items():
@@ -83,8 +85,8 @@ def _dressed(send: Send, origin: str | None) -> Send:
             headers.setdefault("cache-control", "no-store")
             if origin is not None:
                 headers["access-control-allow-origin"] = origin
-                headers["access-control-expose-headers"] = _EXPOSED
+                headers["access-control-expose-headers"] = _EXPOSED_HEADERS
                 headers.add_vary_header("origin")
         await send(message)
 
-    return dressed
+    return send_with_headers

@@ -16,7 +16,7 @@ _BEARER = b"bearer "
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class ApiCaller:
     """Who asks, and whose runs they see."""
 
     name: str = ""
@@ -39,7 +39,7 @@ class Access:
         self.rules = rules
         self.streams = streams or OpenStreams()
 
-    def caller(self, request: Request, scope: Scope) -> Caller:
+    def caller(self, request: Request, scope: Scope) -> ApiCaller:
         """Who asks, if they may.
 
         Raises:
@@ -47,15 +47,15 @@ class Access:
             Forbidden: the key has not this scope.
         """
         if not self.rules.keys:
-            return Caller()
+            return ApiCaller()
         key = self._key(request)
         if not key.allows(scope):
             raise Forbidden(f"the key {key.name!r} has not the scope {scope!r}")
         owner = None if key.allows("admin") else key.name
-        return Caller(key.name, owner, self.rules.limits_of(key.name))
+        return ApiCaller(key.name, owner, self.rules.limits_of(key.name))
 
     def _key(self, request: Request) -> ApiKey:
-        secrets = presented(request)
+        secrets = sent_secrets(request)
         if not secrets:
             raise Unauthenticated("a key is wanted: send it as `Authorization: Bearer KEY`")
         key = matching_key(secrets[0], self.rules.keys) if len(set(secrets)) == 1 else None
@@ -64,7 +64,7 @@ class Access:
         return key
 
 
-def presented(request: Request) -> list[bytes]:
+def sent_secrets(request: Request) -> list[bytes]:
     """The secrets that a request brings, as bytes: `Authorization: Bearer …` and `x-api-key: …`."""
     found = []
     for name, value in request.scope["headers"]:

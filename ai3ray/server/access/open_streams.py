@@ -51,7 +51,7 @@ class OpenStreams:
             del self._open[caller]
 
 
-class HeldOpen(Response):
+class CountedResponse(Response):
     """A response that is counted until it has been sent, or given up.
 
     Args:

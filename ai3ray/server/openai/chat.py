@@ -19,7 +19,7 @@ from ai3ray.errors import Ai3Error, HeadUnavailable, UnknownModel
 from ai3ray.executor.port import Engine, Feed
 from ai3ray.server.body import idempotency_key, read_json
 from ai3ray.server.engine_gate import EngineGate
-from ai3ray.server.error_replies import answer, envelope
+from ai3ray.server.error_replies import error_envelope, json_response
 from ai3ray.server.event_stream import PING, SSE_HEADERS, Feeds, follow
 from ai3ray.server.openai.answer_stream import AnswerStream
 from ai3ray.server.openai.chat_request import DIRECT, PLANS, ChatRequest, parse_chat, run_request
@@ -68,17 +68,19 @@ class OpenAiEndpoints:
     async def models(self, _request: Request) -> Response:
         """`GET /v1/models`: `ai3`, `ai3/direct`, and the models that can be called."""
         views = await (await self._gate.engine()).models()
-        return answer({"object": "list", "data": [_model(PLANS), _model(DIRECT), *map(_known, _callable(views))]})
+        return json_response(
+            {"object": "list", "data": [_model(PLANS), _model(DIRECT), *map(_known, _callable(views))]}
+        )
 
     async def model(self, request: Request) -> Response:
         """`GET /v1/models/{id}`: one of them."""
         name = unquote(request.path_params["model"])
         if name in (PLANS, DIRECT):
-            return answer(_model(name))
+            return json_response(_model(name))
         for view in _callable(await (await self._gate.engine()).models()):
             if view.model == name:
-                return answer(_known(view))
-        return envelope(404, UnknownModel.type, f"there is no model {name!r} here", "model")
+                return json_response(_known(view))
+        return error_envelope(404, UnknownModel.type, f"there is no model {name!r} here", "model")
 
     async def _whole(
         self, chat: ChatRequest, accepted: Accepted, engine: Engine, feeds: Feeds, headers: dict[str, str]
@@ -148,7 +150,7 @@ def _completion(chat: ChatRequest, run: RunResult, headers: dict[str, str]) -> R
     if run.output is None or run.status not in ("succeeded", "partial"):
         kind = run.error.type if run.error else run.status
         message = run.error.message if run.error else f"the run ended as {run.status}"
-        error = envelope(_STATUS.get(kind, 502), kind, message)
+        error = error_envelope(_STATUS.get(kind, 502), kind, message)
         error.headers.update(headers)
         return error
     choice = {
@@ -165,7 +167,7 @@ def _completion(chat: ChatRequest, run: RunResult, headers: dict[str, str]) -> R
         "choices": [choice],
         "usage": _usage(run.stats.input_tokens, run.stats.output_tokens),
     }
-    return answer(body, headers=headers)
+    return json_response(body, headers=headers)
 
 
 def _usage(input_tokens: int, output_tokens: int) -> dict[str, int]:

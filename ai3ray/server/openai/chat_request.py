@@ -20,7 +20,7 @@ DIRECT = "ai3/direct"
 _OPTIONS = frozenset(RunRequest.model_fields) - {"prompt", "context", "plan", "metadata", "run_class"} | {"class"}
 
 
-class Part(Frozen):
+class ContentPart(Frozen):
     """A piece of a message's content."""
 
     model_config = ConfigDict(extra="ignore")
@@ -38,7 +38,7 @@ class ChatMessage(Frozen):
 
     role: Literal["system", "developer", "user", "assistant"]
     """Who speaks."""
-    content: str | tuple[Part, ...]
+    content: str | tuple[ContentPart, ...]
     """What is said."""
 
     @property

@@ -8,9 +8,9 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ai3ray.client.head_paths import Place
+from ai3ray.client.head_paths import HeadPaths
 from ai3ray.errors import EngineError
-from ai3ray.server.port import Hosted
+from ai3ray.server.port import HostedEngine
 from deployments.local_head.head_process import read_settings, run_head
 from tests.server.memory import MemoryEngine
 
@@ -18,7 +18,7 @@ SLEEPER = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); t
 
 
 @asynccontextmanager
-async def host(place: Place) -> AsyncIterator[Hosted]:
+async def host(paths: HeadPaths) -> AsyncIterator[HostedEngine]:
     """An engine in memory; by the first argument it fails, or has a child in a session of its own."""
     what = sys.argv[1] if len(sys.argv) > 1 else ""
     if what == "boot-error":
@@ -26,11 +26,11 @@ async def host(place: Place) -> AsyncIterator[Hosted]:
     watched: tuple[int, ...] = ()
     if what in ("child", "watched"):
         child = await asyncio.create_subprocess_exec(sys.executable, "-c", SLEEPER, start_new_session=True)
-        (place.home / "child.pid").write_text(str(child.pid))
+        (paths.home / "child.pid").write_text(str(child.pid))
         watched = (child.pid,) if what == "watched" else ()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # what a library that is booted here might do
     engine = MemoryEngine()
-    yield Hosted(engine, watched)
+    yield HostedEngine(engine, watched)
     await engine.aclose()
 
 

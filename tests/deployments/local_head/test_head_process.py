@@ -18,7 +18,16 @@ import pytest
 
 from ai3ray import __version__
 from ai3ray.client.client import Client
-from ai3ray.client.local_head import LOG, NOTE, HeadAddress, ensure_head, find_head, head_status, read_note, stop_head
+from ai3ray.client.local_head import (
+    HEAD_FILE,
+    LOG,
+    HeadAddress,
+    ensure_head,
+    find_head,
+    head_status,
+    read_head_file,
+    stop_head,
+)
 from ai3ray.domain.request import RunRequest
 from ai3ray.errors import HeadUnavailable, ServerRefused
 from ai3ray.settings.model import ProviderSettings, Settings
@@ -91,7 +100,7 @@ async def test_the_first_command_starts_a_head_and_says_so_and_the_second_uses_i
 
 async def test_head_json_tells_where_it_is_and_is_private(home):
     head = await home.ensure()
-    note = home.settings.home / NOTE
+    note = home.settings.home / HEAD_FILE
     told = json.loads(note.read_text())
     assert {"pid", "address", "socket", "version", "started", "config"} <= told.keys()
     assert (told["version"], told["pid"]) == (__version__, head.pid)
@@ -113,7 +122,7 @@ async def test_the_head_has_its_own_session_and_no_stream_of_its_starter(home):
 async def test_no_secret_is_in_head_json_and_the_settings_leave_the_environment(home):
     env = ENV | {"P_KEY": "sk-secret", "AI3_SERVER_KEY": "sk-server"}
     head = await home.ensure(env=env)
-    assert "sk-" not in (home.settings.home / NOTE).read_text()
+    assert "sk-" not in (home.settings.home / HEAD_FILE).read_text()
     environment = psutil.Process(head.pid).environ()
     assert "AI3_SERVER_KEY" not in environment
     assert environment["P_KEY"] == "sk-secret"
@@ -141,7 +150,7 @@ async def test_a_stopped_head_leaves_nothing_behind_and_the_next_is_a_new_one(ho
     assert stopped == first
     assert find_head(home.settings) is None
     assert not first.socket.exists()
-    assert not (home.settings.home / NOTE).exists()
+    assert not (home.settings.home / HEAD_FILE).exists()
     assert await stop_head(home.settings) is None
     assert (await home.ensure()).pid != first.pid
 
@@ -151,7 +160,7 @@ async def test_a_signal_ends_the_head_in_order_although_a_library_took_the_handl
     head = await home.ensure()
     os.kill(head.pid, signum)
     await until(lambda: gone(head.pid))
-    assert not (home.settings.home / NOTE).exists()
+    assert not (home.settings.home / HEAD_FILE).exists()
     assert signal.Signals(signum).name in (home.settings.home / LOG).read_text()
 
 
@@ -160,7 +169,7 @@ async def test_a_killed_head_takes_all_it_started_along_and_the_next_command_rep
     child = int((home.settings.home / "child.pid").read_text())
     os.kill(head.pid, signal.SIGKILL)
     assert await until(lambda: gone(child) and gone(head.pid)) < 3.0
-    assert read_note(home.settings.home) == head  # what is left lies
+    assert read_head_file(home.settings.home) == head  # what is left lies
     assert find_head(home.settings) is None
     assert (await home.ensure()).pid != head.pid
 
@@ -181,12 +190,12 @@ async def test_the_head_leaves_when_a_process_it_depends_on_dies(home):
 
 
 async def test_stale_notes_and_sockets_do_no_harm(home):
-    (home.settings.home / NOTE).write_text("{not json")
+    (home.settings.home / HEAD_FILE).write_text("{not json")
     (home.settings.home / "head.sock").touch()
     first = await home.ensure()
-    note = (home.settings.home / NOTE).read_bytes()
+    note = (home.settings.home / HEAD_FILE).read_bytes()
     await stop_head(home.settings)
-    (home.settings.home / NOTE).write_bytes(note)
+    (home.settings.home / HEAD_FILE).write_bytes(note)
     assert find_head(home.settings) is None
     assert (await home.ensure()).pid != first.pid
 
@@ -232,7 +241,7 @@ async def test_a_busy_head_with_other_limits_stays_and_is_named(home):
 
 async def test_a_head_of_another_version_is_replaced(home):
     first = await home.ensure()
-    note = home.settings.home / NOTE
+    note = home.settings.home / HEAD_FILE
     note.write_text(first.model_copy(update={"version": "0.0.1"}).model_dump_json())
     second = await home.ensure()
     assert (second.pid != first.pid, second.version) == (True, __version__)

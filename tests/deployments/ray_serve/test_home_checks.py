@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ai3ray import entry
-from ai3ray.client.head_paths import place_of
+from ai3ray.client.head_paths import head_paths
 from ai3ray.errors import HeadUnavailable, JournalLocked, SettingsError
 from ai3ray.settings.model import Settings
 from ai3ray.settings.packaged import configs_dir
@@ -56,7 +56,7 @@ async def test_a_home_whose_journal_is_held_names_the_holder_and_what_to_do(sett
 
 
 def test_a_home_whose_head_is_up_names_it_and_what_to_do(settings):
-    home_lock = lock_home(place_of(settings.home))
+    home_lock = lock_home(head_paths(settings.home))
     head = home_lock.publish(lambda salt: {})
     with pytest.raises(HeadUnavailable, match=rf"pid {head.pid}.*`ai3 down`.*`ai3 serve`"):
         check_home(settings)

@@ -13,7 +13,7 @@ from ai3ray.domain.access import new_api_key
 from ai3ray.errors import SettingsError
 from ai3ray.server import body
 from ai3ray.server.access.headers import SECURITY_HEADERS
-from ai3ray.server.access.host_checks import Perimeter
+from ai3ray.server.access.host_checks import HostChecks
 from ai3ray.server.access.keys import Access
 from ai3ray.server.app import build_app
 from ai3ray.server.engine_gate import EngineGate
@@ -226,5 +226,5 @@ async def test_what_is_no_http_passes_untouched():
     async def app(scope, receive, send):
         seen.append(scope["type"])
 
-    await Perimeter(app, access_rules(Settings(), "localhost"))({"type": "lifespan"}, None, None)
+    await HostChecks(app, access_rules(Settings(), "localhost"))({"type": "lifespan"}, None, None)
     assert seen == ["lifespan"]
