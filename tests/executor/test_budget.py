@@ -188,11 +188,11 @@ async def test_a_resumed_run_remembers_what_it_spent_and_counts_unknown_bills_at
             seen += [(event.type, event.task_id) for event in events]
         paid = (await core.result(run_id)).stats.cost_usd
     async with open_inline(home.settings, home.env) as core:  # its stalled call was cut off: who knows what it cost
-        state, (purse,) = core._journal.state(run_id), core._pool.budgets._ledger.purses(run_id)
+        state, (budget,) = core._journal.state(run_id), core._pool.budgets._ledger.budgets(run_id)
         (cut,) = [call for call in state.attempts.values() if call.maybe_paid]
         assert cut.cost_usd is None
-        assert purse.spent == pytest.approx(paid + state.reserved[cut.attempt_id])
-        assert await core.spent_today("") == pytest.approx(purse.spent)
+        assert budget.spent == pytest.approx(paid + state.reserved[cut.attempt_id])
+        assert await core.spent_today("") == pytest.approx(budget.spent)
         await core.cancel(run_id)
 
 

@@ -136,7 +136,7 @@ def test_a_lease_that_runs_out_counts_with_the_most_that_its_call_can_have_cost(
     assert refusal.error.message.startswith("the budget of $0.0224 pays for no further call: $0.022 is spent")
 
 
-def test_a_run_that_ended_takes_its_purse_along_and_not_the_days_spending(priced):
+def test_a_run_that_ended_takes_its_budget_along_and_not_the_days_spending(priced):
     here = priced({"a": 10})
     here.pool.budgets.open_run("r1", 0.03, owner="ann", spent=0.01)
     lease = here.take(budget_usd=0.03, **SIZE)

@@ -1,4 +1,4 @@
-"""What the README says of SQL is true: its columns are all there is, and its queries answer."""
+"""docs/sql.md is true: it explains every column, and its queries answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ai3ray.domain.verdict import Defect, Verdict
 from ai3ray.journal.store import DuckDBJournal
 from tests.journal.histories import ENDED, answered, attempt, started
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "sql.md"
 INTERNAL = {"schema_version", "verdicts"}
 """Tables that are nobody else's business, beside the schema `kept`."""
 CONTRACT_QUERIES = 10
@@ -46,14 +46,9 @@ class Clock:
         return self.seconds
 
 
-def sql_section() -> str:
-    """The README from its SQL heading to the next one."""
-    return README.read_text(encoding="utf-8").partition("\n## SQL\n")[2].partition("\n## ")[0]
-
-
 def queries() -> list[str]:
-    """Every ```sql block of the README."""
-    return re.findall(r"^```sql\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    """Return every ```sql block of the page."""
+    return re.findall(r"^```sql\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture
@@ -110,13 +105,13 @@ async def test_every_column_is_explained_and_every_explained_one_is_there(record
     )
     for row in rows(columns):
         if row["table_name"] not in INTERNAL:
-            explained = re.search(rf"^\| `{row['table_name']}`.*$", sql_section(), re.MULTILINE)
+            explained = re.search(rf"^\| `{row['table_name']}`.*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
             assert explained, row["table_name"]
             assert f"`{row['column_name']}`" in explained[0], row
 
 
 async def answer_to(journal: DuckDBJournal, words: str) -> Sequence[dict[str, Any]]:
-    """What the first query of the README that holds these words answers; nothing when there is none."""
+    """What the first query of the page that holds these words answers; nothing when there is none."""
     found = [query for query in queries() if words in query]
     return rows(await journal.query(found[0])) if found else []
 
