@@ -157,6 +157,17 @@ async def client(head_home, simulator) -> AsyncIterator[Client]:
         for model in sorted({SPARE[call.provider] for call in struck} | limited):
             mended = await connected.run(asked(wide(1), models=(model,), verify=False))
             assert mended.status == "succeeded"
+        async with asyncio.timeout(LONGEST_S):
+            while limited and await held_back(connected, limited):
+                pass
+
+
+async def held_back(client: Client, limited: set[str]) -> bool:
+    """Make a call, and return whether one of these models has to wait before its next one: each call starts a pause."""
+    accepted = await client.submit(asked(wide(1), models=(*sorted(limited), *SPARE.values()), verify=False))
+    (decision,) = [event async for event in client.events(accepted.run_id) if event.type == "decision"]
+    paused = {decision.model, *(one.model for one in decision.candidates if one.excluded)}
+    return any(model.partition("/")[2] in limited for model in paused)
 
 
 async def ended(client: Client, simulator: Simulator, *rules: dict[str, Any], tasks: int = 1, **fields: Any) -> Ended:
