@@ -11,7 +11,7 @@ from ai3ray.errors import RequestError
 from ai3ray.journal.statements import migrations
 from ai3ray.sql.guard import refuse_side_doors, select_of
 from ai3ray.sql.journal_views import views
-from tests.sql.test_readme_queries import queries
+from tests.sql.test_docs_queries import queries
 
 REFUSED = [
     "SELECT * FROM duckdb_settings()",
