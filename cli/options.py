@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from .input.completion import model_names, run_ids
+from ai3ray.domain import assembly
 
-# Spelled here, not imported: help must not load the domain. A test holds it to the domain's own.
-AssemblyName = Literal["concat", "synthesize", "last"]
+from .input.completion import model_names, run_ids
 
 Server = Annotated[
     str | None,
@@ -43,8 +42,12 @@ MaxConcurrency = Annotated[
     typer.Option("--max-concurrency", metavar="N", min=1, help="Tasks in flight. [AI3_MAX_CONCURRENCY, 5]"),
 ]
 Assembly = Annotated[
-    AssemblyName | None,
-    typer.Option("--assembly", metavar="concat|last", help="How the outputs become one answer; overrides the plan."),
+    assembly.Assembly | None,
+    typer.Option(
+        "--assembly",
+        metavar="|".join(assembly.ASSEMBLIES),
+        help="How the outputs become one answer; overrides the plan.",
+    ),
 ]
 Budget = Annotated[
     str | None,

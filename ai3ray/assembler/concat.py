@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 
 from ai3ray.assembler.hole import hole
-from ai3ray.domain.plan import Task, TaskGraph
+from ai3ray.assembler.port import Parts, Strategy, in_code
+from ai3ray.domain.plan import Task
 
 # A Markdown heading: `# …`, a line underlined with === or ---, or a line in bold.
 _HEADING = re.compile(
@@ -18,20 +19,20 @@ _HEADING = re.compile(
 _FENCES = {"code": "", "json": "json"}
 
 
-def concat(graph: TaskGraph, outputs: Mapping[str, str], holes: Mapping[str, str]) -> str:
-    """Sections separated by blank lines; a missing one is named in its place.
+def concat(parts: Parts) -> str:
+    """Join the sections with blank lines between them; a missing one is named in its place.
 
-    One section alone is the answer as it is. Among several, prose gets its task's title as a heading when it
-    has none of its own, and code and JSON get a fence, so that one can see where they end.
+    A single section is the answer as it is. Among several, prose gets its task's title as a heading when it has none
+    of its own, and code and JSON get a fence, so that one can see where they end.
     """
-    sinks = graph.sinks()
+    sinks = parts.graph.sinks()
     if len(sinks) == 1:
-        return outputs[sinks[0].id] if sinks[0].id in outputs else hole(sinks[0], holes)
-    return "\n\n".join(section(task, outputs, holes) for task in sinks)
+        return parts.outputs[sinks[0].id] if sinks[0].id in parts.outputs else hole(sinks[0], parts.holes)
+    return "\n\n".join(section(task, parts.outputs, parts.holes) for task in sinks)
 
 
 def section(task: Task, outputs: Mapping[str, str], holes: Mapping[str, str]) -> str:
-    """One of several sections: the task's output as it stands among others, or why there is none."""
+    """Return one of several sections: the task's output as it stands among others, or why there is none."""
     if task.id not in outputs:
         return hole(task, holes)
     text = outputs[task.id].strip("\n")
@@ -41,3 +42,6 @@ def section(task: Task, outputs: Mapping[str, str], holes: Mapping[str, str]) ->
     if task.title in {"", task.id} or _HEADING.match(text):
         return text
     return f"## {' '.join(task.title.split())}\n\n{text}"
+
+
+CONCAT = Strategy(in_code(concat), section)

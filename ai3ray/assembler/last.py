@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ai3ray.assembler.hole import hole
-from ai3ray.domain.plan import TaskGraph
+from ai3ray.assembler.port import Parts, Strategy, in_code
 
 
-def last(graph: TaskGraph, outputs: Mapping[str, str], holes: Mapping[str, str]) -> str:
-    """The output of the last task that nobody depends on, as it is."""
-    task = graph.sinks()[-1]
-    return outputs[task.id] if task.id in outputs else hole(task, holes)
+def last(parts: Parts) -> str:
+    """Return the output of the last task that nobody depends on, as it is."""
+    task = parts.graph.sinks()[-1]
+    return parts.outputs[task.id] if task.id in parts.outputs else hole(task, parts.holes)
+
+
+LAST = Strategy(in_code(last))

@@ -9,9 +9,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
+from ai3ray.domain.assembly import Assembly
 from ai3ray.domain.call import ErrorInfo, Role, Usage
 from ai3ray.domain.frozen import Frozen
-from ai3ray.domain.plan import Assembly
 from ai3ray.domain.verdict import Defect, Verdict
 
 Purpose = Literal["run", "plan"]

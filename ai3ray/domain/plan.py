@@ -10,13 +10,14 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, ValidationError
 
+from ai3ray.domain.assembly import ASSEMBLIES, Assembly
 from ai3ray.domain.frozen import Frozen, writable
 from ai3ray.errors import PlanError
 
 Kind = Literal["writing", "analysis", "coding", "extraction", "translation", "summarization", "reasoning", "other"]
 OutputFormat = Literal["text", "markdown", "json", "code"]
 Tier = Literal["small", "standard", "frontier"]
-Assembly = Literal["concat", "synthesize", "last"]
+
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -116,9 +117,9 @@ def parse_graph(data: object, *, max_tasks: int) -> TaskGraph:
     assembly = data.get("assembly")
     if assembly is None:
         assembly = default_assembly(tasks)
-    if assembly not in get_args(Assembly):
+    if assembly not in ASSEMBLIES:
         shown = _quoted(assembly) if isinstance(assembly, str) else _json_type(assembly)
-        raise PlanError(f"assembly is {shown}; it is one of {', '.join(get_args(Assembly))}", "plan")
+        raise PlanError(f"assembly is {shown}; it is one of {', '.join(ASSEMBLIES)}", "plan")
     return TaskGraph(tasks=tasks, assembly=assembly)
 
 

@@ -6,8 +6,8 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from ai3ray.domain.assembly import Assembly
 from ai3ray.domain.frozen import Frozen, writable
-from ai3ray.domain.plan import Assembly
 from ai3ray.errors import RequestError
 
 RunClass = Literal["interactive", "batch"]

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import ConfigDict, Field
 
+from ai3ray.domain.assembly import Assembly
 from ai3ray.domain.call import Attempt, ErrorInfo
 from ai3ray.domain.events import (
     AssembleStart,
@@ -30,7 +31,7 @@ from ai3ray.domain.events import (
 )
 from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.persistent_map import PersistentMap
-from ai3ray.domain.plan import Assembly, TaskGraph
+from ai3ray.domain.plan import TaskGraph
 from ai3ray.domain.tally import NO_CALLS, Tally
 from ai3ray.domain.verdict import Verdict
 from ai3ray.errors import IllegalTransition

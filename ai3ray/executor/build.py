@@ -17,8 +17,9 @@ from ai3ray.executor.core import Core
 from ai3ray.executor.core_client import Link
 from ai3ray.executor.port import CoreLink
 from ai3ray.executor.recovery import close_ended_runs
-from ai3ray.executor.runner import PlannerSettings, Runner
+from ai3ray.executor.runner import Runner
 from ai3ray.journal.store import DuckDBJournal
+from ai3ray.planner.planner import PlannerSettings
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.providers.build import build_provider, import_sdks
 from ai3ray.registry.registry import Registry

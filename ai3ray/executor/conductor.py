@@ -10,8 +10,11 @@ from collections.abc import Callable, Sequence
 from secrets import token_hex
 from typing import Any
 
-from ai3ray.assembler.assemble import assemble
+from ai3ray.assembler.concat import concat
+from ai3ray.assembler.port import Parts
 from ai3ray.assembler.salvage import salvage
+from ai3ray.assembler.strategies import assemble_in_code
+from ai3ray.domain.assembly import Assembly
 from ai3ray.domain.call import ErrorInfo, error_info
 from ai3ray.domain.events import (
     AssembleStart,
@@ -25,7 +28,7 @@ from ai3ray.domain.events import (
     Warned,
 )
 from ai3ray.domain.money import dollars
-from ai3ray.domain.plan import Assembly, Task, TaskGraph, parse_graph
+from ai3ray.domain.plan import Task, TaskGraph, parse_graph
 from ai3ray.domain.request import ContextText, RunRequest
 from ai3ray.domain.result import run_stats
 from ai3ray.domain.run import TASK_TERMINAL, RunState, TaskState, seconds_between
@@ -219,7 +222,7 @@ class Conductor:
         assembly = self._request.assembly or graph.assembly
         unpaid = _unpaid(graph, outcomes)
         if unpaid is not None:
-            await self._stop_short(unpaid, salvage(graph, assembly, outputs, holes), holes)
+            await self._stop_short(unpaid, salvage(Parts(graph, outputs, holes), assembly), holes)
             return
         if not any(task.id in outputs for task in graph.sinks()):
             raise RunStopped(_first_failure(graph, outcomes))
@@ -241,23 +244,25 @@ class Conductor:
         self, graph: TaskGraph, assembly: Assembly, outputs: dict[str, str], holes: dict[str, str]
     ) -> str:
         """The outputs as one text. What a model cannot merge is joined as it is, and the reader is told."""
-        if assembly != "synthesize":
-            return assemble(graph, assembly, outputs, holes)
-        if len(graph.sinks()) > 1:  # one part alone needs no model to merge it
-            job = AssembleJob(
-                run_id=self._run_id,
-                epoch=self._epoch,
-                graph=graph,
-                request=self._lean_request(),
-                outputs={task.id: outputs[task.id] for task in graph.sinks() if task.id in outputs},
-                holes=holes,
-            )
-            assembled = await self._with_runner(lambda: self._crew.start_assembly(job))
-            if assembled.error is None:
-                return str(assembled.text)
-            message = f"the outputs are joined as they are: {assembled.error.message}"
-            self._put(Warned(code="synthesis_fallback", message=message))
-        return assemble(graph, "concat", outputs, holes)
+        parts = Parts(graph, outputs, holes, self._request.prompt)
+        answer = assemble_in_code(assembly, parts)
+        if answer is not None:
+            return answer
+        job = AssembleJob(
+            run_id=self._run_id,
+            epoch=self._epoch,
+            assembly=assembly,
+            graph=graph,
+            request=self._lean_request(),
+            outputs={task.id: outputs[task.id] for task in graph.sinks() if task.id in outputs},
+            holes=holes,
+        )
+        assembled = await self._with_runner(lambda: self._crew.start_assembly(job))
+        if assembled.error is None:
+            return str(assembled.text)
+        message = f"the outputs are joined as they are: {assembled.error.message}"
+        self._put(Warned(code="synthesis_fallback", message=message))
+        return concat(parts)
 
     def _tell_of_overdraft(self) -> None:
         """The last call may have cost more than was left; whoever set the budget has to know."""

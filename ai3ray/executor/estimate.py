@@ -10,6 +10,7 @@ from ai3ray.domain.listings import ModelView
 from ai3ray.domain.money import dollars
 from ai3ray.domain.plan import Task, TaskGraph
 from ai3ray.domain.request import RunRequest
+from ai3ray.domain.tokens import estimated_tokens
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.prices import RateTable
 
@@ -60,7 +61,7 @@ def _choice(task: Task, request: RunRequest, pool: ProviderPool) -> str | None:
 
 def _price(task: Task, model: str, prices: RateTable) -> float | None:
     provider, _, model_id = model.partition("/")
-    reads = len(task.prompt) // 4 + OVERHEAD_TOKENS + OUTPUT_TOKENS * len(task.depends_on)
+    reads = estimated_tokens(len(task.prompt)) + OVERHEAD_TOKENS + OUTPUT_TOKENS * len(task.depends_on)
     return prices.cost(provider, model_id, Usage(input_tokens=reads, output_tokens=OUTPUT_TOKENS))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ai3ray.domain.access import CallerLimits
+from ai3ray.domain.assembly import Assembly
 from ai3ray.domain.call import Attempt, ErrorInfo
 from ai3ray.domain.events import AnyEvent, Stats, TextDelta, Warned
 from ai3ray.domain.frozen import Frozen
@@ -77,12 +78,14 @@ class Planned(Frozen):
 
 
 class AssembleJob(Frozen):
-    """Everything a runner needs to merge a run's outputs into one answer."""
+    """Everything a runner needs to make one answer of a run's outputs by a strategy that asks a model."""
 
     run_id: str
     """The run."""
     epoch: int
     """The owner's epoch."""
+    assembly: Assembly
+    """The strategy."""
     graph: TaskGraph
     """The plan."""
     request: RunRequest

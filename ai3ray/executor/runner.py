@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from secrets import token_hex
-from typing import Any
 
-from ai3ray.assembler.synthesize import lost_parts, synthesis_prompt
+from ai3ray.assembler.port import Parts
+from ai3ray.assembler.strategies import STRATEGIES
 from ai3ray.domain.artifact import artifact_id
-from ai3ray.domain.call import ErrorInfo, Prompt, Reply, error_info
+from ai3ray.domain.call import ErrorInfo, Reply, error_info
 from ai3ray.domain.events import (
     Event,
     TaskArtifact,
@@ -25,51 +25,28 @@ from ai3ray.domain.events import (
 from ai3ray.domain.ids import new_id
 from ai3ray.domain.lease import LeaseRequest
 from ai3ray.domain.plan import Task
+from ai3ray.domain.request import RunRequest
+from ai3ray.domain.tokens import estimated_tokens
 from ai3ray.domain.verdict import Verdict
 from ai3ray.errors import Ai3Error, ProviderError
-from ai3ray.executor.caller import Caller, LeasedReply
+from ai3ray.executor.caller import Caller, LeasedReply, OnFailure
 from ai3ray.executor.core_client import EntriesRefused, LeaseRefused, Link
 from ai3ray.executor.port import Assembled, AssembleJob, Entries, Outcome, PlanJob, Planned, TaskJob
 from ai3ray.executor.running_work import Jobs
-from ai3ray.planner.planner import make_plan
+from ai3ray.planner.planner import PlannerSettings, make_plan
+from ai3ray.prompts.asking import Answered, AnswerRejected, Ask, drive
 from ai3ray.prompts.task_prompt import Repair, build_task_prompt
+from ai3ray.providers.port import OnText
 from ai3ray.verifier.check import check, needs_isolation
 from ai3ray.verifier.clean import clean_output
 from ai3ray.verifier.isolation import Isolation
-from ai3ray.verifier.judge import judge_prompt, read_verdict
+from ai3ray.verifier.judge import judge
 from ai3ray.verifier.repair import Assessed, RepairAttempt, improve
 
 log = logging.getLogger(__name__)
 
 TASK_OUTPUT_TOKENS = 4096
 """Cap of a task's answer, in tokens; doubled once when an answer was cut off."""
-CHARS_PER_TOKEN = 4
-"""Rule of thumb for English text; errs on the high side for most others."""
-
-
-class Rejected(Ai3Error):
-    """No model's answer passed the checks; `verdict` is the last one."""
-
-    type = "rejected"
-
-    def __init__(self, message: str, verdict: Verdict) -> None:
-        super().__init__(message)
-        self.verdict = verdict
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (str(self), self.verdict)
-
-
-@dataclass(frozen=True)
-class PlannerSettings:
-    """What the planner's own call is made with."""
-
-    max_output_tokens: int
-    """Cap of the plan."""
-    temperature: float
-    """Sent only to models that accept one."""
-    best: str | None = None
-    """The model asked first when a run names none; any other that can plan is next."""
 
 
 class Runner:
@@ -122,100 +99,75 @@ class Runner:
             text = await self._answer(job, deps)
         except EntriesRefused as error:  # the run ended, or another runner has done the task
             return Outcome(task_id=job.task.id, status="cancelled", error=error_info(error))
-        except LeaseRefused as error:
-            return await self._failed(job, error.info)
         except Ai3Error as error:
-            return await self._failed(job, error_info(error))
+            return await self._failed(job, _info(error))
         except Exception as error:
             log.exception("task %s of %s", job.task.id, job.run_id)
             return await self._failed(job, error_info(error))
         return Outcome(task_id=job.task.id, status="succeeded", text=text)
 
     async def _plan(self, job: PlanJob) -> Planned:
-        bound = (job.request.planner_model,) if job.request.planner_model else job.request.models
-
-        async def ask(prompt: Prompt, *, n: int) -> Reply:
-            request = _lease_request(
-                job,
-                role="plan",
-                n=n,
-                kind="reasoning",
-                tier="frontier",
-                plans=True,
-                models=bound,
-                **_size(prompt),
-            )
-            answer = await self._caller.ask(request, prompt, first=None if bound else self._planner.best)
-            return answer.reply
+        async def act(ask: Ask) -> Answered:
+            return _answered(await self._call(job, ask))
 
         try:
-            made = await make_plan(
-                job.request,
-                max_tasks=job.request.max_tasks or 1,
-                max_output_tokens=self._planner.max_output_tokens,
-                temperature=self._planner.temperature,
-                ask=ask,
-            )
-        except LeaseRefused as error:
-            return Planned(error=error.info)
+            made = await drive(make_plan(job.request, self._planner), act)
         except Ai3Error as error:
-            return Planned(error=error_info(error))
+            return Planned(error=_info(error))
         return Planned(graph=made.graph, source=made.source, warnings=made.warnings)
 
     async def _assemble(self, job: AssembleJob) -> Assembled:
-        prompt = synthesis_prompt(job.graph, job.request.prompt, job.outputs, job.holes, fence=token_hex(8))
-        request = _lease_request(
-            job,
-            role="assemble",
-            kind="writing",
-            models=job.request.models,
-            stretch=False,
-            **_size(prompt),
-        )
-
         def on_text(text: str) -> None:
             self._link.delta(TextDelta(type="assemble_delta", run_id=job.run_id, text=text))
 
+        async def act(ask: Ask) -> Answered:
+            answer = await self._call(job, ask, on_text=on_text)
+            await self._link.flush()  # the last piece comes before the run's end
+            verdict = check(_whole(job.request), answer.reply, content=False)
+            if not verdict.passed:
+                raise AnswerRejected(_first_problem(verdict))
+            return _answered(answer)
+
+        parts = Parts(job.graph, job.outputs, job.holes, job.request.prompt, token_hex(8))
         try:
-            reply = (await self._caller.ask(request, prompt, on_text=on_text)).reply
-        except LeaseRefused as error:
-            return Assembled(error=error.info)
+            text = await drive(STRATEGIES[job.assembly].assemble(parts), act)
         except Ai3Error as error:
-            return Assembled(error=error_info(error))
-        await self._link.flush()  # the last piece comes before the run's end
-        problem = _unusable(job, reply)
-        return Assembled(error=ErrorInfo(type="rejected", message=problem)) if problem else Assembled(text=reply.text)
+            return Assembled(error=_info(error))
+        return Assembled(text=text)
 
     async def _answer(self, job: TaskJob, deps: Sequence[Outcome]) -> str:
         """Call as the policy of repair and fallback says until an answer passes, and commit it."""
-        policy = improve(job.request.repair_limit or 0)
-        step = next(policy)
-        rejected: Rejected | None = None
-        assessed: Assessed | None = None
-        while True:
+        committed: list[str] = []
+        rejected: list[tuple[Assessed, AnswerRejected]] = []
+
+        async def act(step: RepairAttempt) -> Assessed:
+            if rejected:
+                verified = TaskVerified(task_id=job.task.id, verdict=rejected[-1][0].verdict)
+                await self._put(job, verified, _next(job, step, rejected[-1][1]))
             try:
                 answer = await self._attempt(job, deps, step)
             except (ProviderError, LeaseRefused) as error:
-                if rejected is None or assessed is None:
+                if not rejected:
                     raise
+                assessed, rejection = rejected[-1]
                 if step.author is None:
                     if isinstance(error, LeaseRefused) and error.over_budget:
                         raise  # what is wrong could be mended, but not paid
-                    raise rejected from None
-                assessed = replace(assessed, truncated=False, repairable=False)  # its author cannot mend it any more
+                    raise rejection from None
+                return replace(assessed, truncated=False, repairable=False)  # its author cannot mend it any more
+            assessed = await self._assess(job, answer)
+            if assessed.verdict.passed:
+                committed.append(await self._commit(job, answer, assessed.verdict))
             else:
-                assessed = await self._assess(job, answer)
-                if assessed.verdict.passed:
-                    return await self._commit(job, answer, assessed.verdict)
-                rejected = Rejected(f"{assessed.model}: {_first_problem(assessed.verdict)}", assessed.verdict)
-            try:
-                step = policy.send(assessed)
-            except StopIteration:
-                await self._put(job, TaskVerified(task_id=job.task.id, verdict=assessed.verdict))
-                raise rejected from None
-            await self._put(
-                job, TaskVerified(task_id=job.task.id, verdict=assessed.verdict), _next(job, step, rejected)
-            )
+                rejected.append((assessed, AnswerRejected(f"{assessed.model}: {_first_problem(assessed.verdict)}")))
+            return assessed
+
+        await drive(improve(job.request.repair_limit or 0), act)
+        if committed:
+            return committed[0]
+        assessed, rejection = rejected[-1]
+        await self._put(job, TaskVerified(task_id=job.task.id, verdict=assessed.verdict))
+        raise rejection
 
     async def _attempt(self, job: TaskJob, deps: Sequence[Outcome], step: RepairAttempt) -> LeasedReply:
         """One call of the task, or of its repair."""
@@ -230,16 +182,14 @@ class Runner:
             shares=job.shares,
             repair=Repair(answer=step.answer, defects=step.defects) if step.role == "repair" else None,
         )
-        request = _lease_request(
-            job,
-            task_id=task.id,
+        ask = Ask(
+            prompt,
             role=step.role,
             kind=task.kind,
             tier=task.tier,
-            models=(step.author,) if step.author else job.request.models,
+            models=(step.author,) if step.author else None,
             exclude=tuple(sorted(step.exclude)),
             structured=prompt.json_schema is not None,
-            **_size(prompt),
         )
 
         def on_text(text: str) -> None:
@@ -249,7 +199,7 @@ class Runner:
             wait_s = error.retry_after_s or 0.0
             await self._put(job, TaskRetry(task_id=task.id, error=error_info(error), wait_s=wait_s, next_model=None))
 
-        return await self._caller.ask(request, prompt, on_text=on_text, on_failure=on_failure)
+        return await self._call(job, ask, task_id=task.id, on_text=on_text, on_failure=on_failure)
 
     async def _assess(self, job: TaskJob, answer: LeasedReply) -> Assessed:
         """What the rules, and if they find nothing the judge, say of an answer."""
@@ -271,22 +221,13 @@ class Runner:
 
         An answer that was paid for is not given up because its judge cannot be: the rules' verdict stands.
         """
-        prompt = judge_prompt(job.task, clean_output(job.task, reply.text), fence=token_hex(8))
-        request = _lease_request(
-            job,
-            task_id=job.task.id,
-            role="judge",
-            kind="reasoning",
-            tier="small",
-            models=job.request.models,
-            exclude=(author,),
-            structured=True,
-            stretch=False,
-            **_size(prompt),
-        )
+
+        async def act(ask: Ask) -> Answered:
+            return _answered(await self._call(job, ask, task_id=job.task.id))
+
+        answer = clean_output(job.task, reply.text)
         try:
-            answer = await self._caller.ask(request, prompt)
-            return read_verdict(answer.reply, answer.lease.model)
+            return await drive(judge(job.task, answer, author=author, fence=token_hex(8)), act)
         except LeaseRefused as error:
             if error.over_budget:
                 await self._warn_once(job, "judge_unpaid", f"answers are checked by rules alone: {error}")
@@ -338,45 +279,61 @@ class Runner:
             log.warning("task %s of %s: %s", job.task.id, job.run_id, error)
         return Outcome(task_id=job.task.id, status="failed", error=info)
 
+    async def _call(
+        self,
+        job: TaskJob | PlanJob | AssembleJob,
+        ask: Ask,
+        *,
+        task_id: str | None = None,
+        on_text: OnText | None = None,
+        on_failure: OnFailure | None = None,
+    ) -> LeasedReply:
+        """Make one call of a run, under the terms that its request settles for all of its calls."""
+        request, prompt = job.request, ask.prompt
+        lease_request = LeaseRequest(
+            request_id="",
+            run_id=job.run_id,
+            epoch=job.epoch,
+            task_id=task_id,
+            role=ask.role,
+            n=ask.n,
+            kind=ask.kind,
+            tier=ask.tier,
+            models=request.models if ask.models is None else ask.models,
+            exclude=ask.exclude,
+            input_tokens=estimated_tokens(len(prompt.system) + sum(len(message.text) for message in prompt.messages)),
+            max_output_tokens=prompt.max_output_tokens,
+            structured=ask.structured,
+            plans=ask.plans,
+            run_class=request.run_class,
+            run_limit=request.max_concurrency or 1,
+            budget_usd=request.budget_usd,
+            stretch=ask.stretch,
+        )
+        return await self._caller.ask(lease_request, prompt, first=ask.first, on_text=on_text, on_failure=on_failure)
+
     async def _put(self, job: TaskJob, *events: Event) -> None:
         await self._link.put(Entries(run_id=job.run_id, epoch=job.epoch, key=new_id("put"), events=events))
 
 
-def _lease_request(job: TaskJob | PlanJob | AssembleJob, **fields: Any) -> LeaseRequest:
-    """A lease request with what the run's request settles for all of its calls."""
-    request = job.request
-    return LeaseRequest(
-        request_id="",
-        run_id=job.run_id,
-        epoch=job.epoch,
-        run_class=request.run_class,
-        run_limit=request.max_concurrency or 1,
-        budget_usd=request.budget_usd,
-        **fields,
-    )
+def _answered(answer: LeasedReply) -> Answered:
+    return Answered(answer.reply, answer.lease.model)
 
 
-def _size(prompt: Prompt) -> dict[str, int]:
-    """The estimate that the pool admits by."""
-    chars = len(prompt.system) + sum(len(message.text) for message in prompt.messages)
-    return {"input_tokens": chars // CHARS_PER_TOKEN + 1, "max_output_tokens": prompt.max_output_tokens}
+def _info(error: Ai3Error) -> ErrorInfo:
+    return error.info if isinstance(error, LeaseRefused) else error_info(error)
 
 
-def _next(job: TaskJob, step: RepairAttempt, rejected: Rejected) -> Event:
+def _whole(request: RunRequest) -> Task:
+    """The run as one task, so that the rules can check its answer."""
+    return Task(id="answer", title="answer", prompt=request.prompt or "answer", output="markdown")
+
+
+def _next(job: TaskJob, step: RepairAttempt, rejection: AnswerRejected) -> Event:
     """What comes after a rejected answer, as the event that says so."""
     if step.role == "repair":
         return TaskRepaired(task_id=job.task.id, defects=step.defects, attempt=step.n)
-    return TaskRetry(task_id=job.task.id, error=error_info(rejected), wait_s=0.0, next_model=step.author)
-
-
-def _unusable(job: AssembleJob, reply: Reply) -> str | None:
-    """Why a merged answer cannot be the run's; None when it can."""
-    whole = Task(id="answer", title="answer", prompt=job.request.prompt or "answer", output="markdown")
-    verdict = check(whole, reply, content=False)
-    if not verdict.passed:
-        return _first_problem(verdict)
-    lost = lost_parts(job.graph, job.outputs, reply.text)
-    return f"the merged answer lost {', '.join(repr(task.title) for task in lost)}" if lost else None
+    return TaskRetry(task_id=job.task.id, error=error_info(rejection), wait_s=0.0, next_model=step.author)
 
 
 def _first_problem(verdict: Verdict) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ai3ray.domain.call import Message, Prompt, Reply
 from ai3ray.domain.events import PlanSource, Warned
-from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import TaskGraph, single_task
 from ai3ray.domain.request import RunRequest
 from ai3ray.errors import PlanError, ProviderError, RunError
-from ai3ray.planner.port import Ask
 from ai3ray.planner.reading import read_plan
 from ai3ray.planner.schema import plan_schema
+from ai3ray.prompts.asking import Ask, Asking
+from ai3ray.prompts.packaged_prompts import filled_prompt, packaged_prompt
 from ai3ray.prompts.text import cut, one_line
-from ai3ray.settings.packaged import prompt_text, prompt_with
 
 MAX_SHOWN_REPLY = 24_000
 """Characters of a rejected reply that its repair shows."""
@@ -20,7 +21,18 @@ MAX_REASON = 300
 """Characters of the reason in a warning."""
 
 
-class PlanMade(Frozen):
+class PlannerSettings(NamedTuple):
+    """How planners are called."""
+
+    max_output_tokens: int
+    """Cap of the plan, in tokens; twice that for the repair of a plan that was cut off."""
+    temperature: float
+    """Sent only to models that accept one."""
+    best: str | None = None
+    """The model asked first when a run names none; any other that can plan is next."""
+
+
+class PlanMade(NamedTuple):
     """A task graph that can be run."""
 
     graph: TaskGraph
@@ -28,38 +40,44 @@ class PlanMade(Frozen):
     source: PlanSource
     """`model`, or `fallback` when no valid plan was to be had."""
     warnings: tuple[Warned, ...] = ()
-    """Drafts of the events that tell the reader about it."""
+    """Drafts of the events that warn the reader."""
 
 
 class _Refused(PlanError):
     """The model will not plan this; asking it again is pointless."""
 
 
-async def make_plan(
-    request: RunRequest, *, max_tasks: int, max_output_tokens: int, temperature: float, ask: Ask
-) -> PlanMade:
+def make_plan(request: RunRequest, settings: PlannerSettings) -> Asking[PlanMade]:
     """Plan a request.
 
     Args:
-        request: what is wanted; its assembly overrides the plan's.
-        max_tasks: the most tasks allowed.
-        max_output_tokens: cap of the plan, in tokens; twice that for the repair of a plan that was cut off.
-        temperature: wished sampling temperature.
-        ask: makes the model calls.
+        request: the request, defaults filled in; its assembly overrides the plan's.
+        settings: how planners are called.
 
     Raises:
         ProviderError: the first call failed on every model that could be tried.
         RunError: no model can be asked.
     """
+    max_tasks = request.max_tasks or 1
+    bound = (request.planner_model,) if request.planner_model else request.models
     prompt = Prompt(
-        system=prompt_text("planner"),
+        system=packaged_prompt("planner"),
         messages=(_user("planner_request", request, max_tasks),),
-        max_output_tokens=max_output_tokens,
-        temperature=temperature,
+        max_output_tokens=settings.max_output_tokens,
+        temperature=settings.temperature,
         json_schema=plan_schema(),
         schema_name="plan",
     )
-    first = await ask(prompt, n=1)
+    ask = Ask(
+        prompt,
+        role="plan",
+        kind="reasoning",
+        tier="frontier",
+        models=bound,
+        first=None if bound else settings.best,
+        plans=True,
+    )
+    first = (yield ask).reply
     try:
         return _made(_read(first, max_tasks), request)
     except _Refused as refused:
@@ -67,7 +85,7 @@ async def make_plan(
     except PlanError as error:
         wrong = error
     try:
-        second = await ask(_repair(prompt, first, wrong, request, max_tasks), n=2)
+        second = (yield ask._replace(n=2, prompt=_repair(prompt, first, wrong, request, max_tasks))).reply
         return _made(_read(second, max_tasks), request)
     except (PlanError, ProviderError, RunError) as error:
         return _fallback(request, f"{wrong}; after one repair: {error}")
@@ -104,7 +122,7 @@ def _repair(prompt: Prompt, reply: Reply, wrong: PlanError, request: RunRequest,
 def _user(name: str, request: RunRequest, max_tasks: int, **slots: str) -> Message:
     """The user's turn. Context is named and measured, not shown: its content cannot steer the plan."""
     names = ", ".join(f'"{one_line(text.name)}" ({len(text.text):,} characters)' for text in request.context) or "none"
-    text = prompt_with(name, prompt=request.prompt, max_tasks=str(max_tasks), context=names, **slots)
+    text = filled_prompt(name, prompt=request.prompt, max_tasks=str(max_tasks), context=names, **slots)
     return Message(role="user", text=text)
 
 

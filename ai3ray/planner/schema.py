@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from ai3ray.domain.plan import Assembly, Task, TaskGraph
+from ai3ray.domain.assembly import ASSEMBLIES
+from ai3ray.domain.plan import Task, TaskGraph
 
 _TASK_FIELDS = ("id", "title", "prompt", "kind", "depends_on", "output", "tier")
 
@@ -25,7 +26,7 @@ def plan_schema() -> dict[str, Any]:
                 "description": graph["tasks"].description,
                 "items": _object({name: _task_field(name) for name in _TASK_FIELDS}),
             },
-            "assembly": _choice(get_args(Assembly), graph["assembly"].description),
+            "assembly": _choice(ASSEMBLIES, graph["assembly"].description),
         }
     )
 

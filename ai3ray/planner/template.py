@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from ai3ray.domain.plan import Assembly, Kind, Task, TaskGraph
+from ai3ray.domain.assembly import Assembly
+from ai3ray.domain.plan import Kind, Task, TaskGraph
 from ai3ray.domain.request import RunRequest
 from ai3ray.planner.wording import (
     MAX_NAME,

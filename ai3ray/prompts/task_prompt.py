@@ -17,9 +17,9 @@ from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import Checks, Task
 from ai3ray.domain.request import ContextText, RunRequest
 from ai3ray.domain.verdict import Defect
+from ai3ray.prompts.packaged_prompts import filled_prompt, packaged_prompt
 from ai3ray.prompts.portable_schema import portable_schema
-from ai3ray.prompts.text import cut, one_line, shares
-from ai3ray.settings.packaged import prompt_text, prompt_with
+from ai3ray.prompts.text import cut, fenced, one_line, shares
 
 MAX_DEPENDENCY = 48_000
 """Characters of one dependency's output that a call carries."""
@@ -66,10 +66,10 @@ def build_task_prompt(
     shared = _joined(_shared(task, titles, request, fence))
     own = _joined([*_own(task, titles, deps, fence), _sent_back(repair, fence) if repair else ""])
     before = _joined([shared, own])
-    text = prompt_with("task_prompt", before=before, prompt=task.prompt) if before else task.prompt
+    text = filled_prompt("task_prompt", before=before, prompt=task.prompt) if before else task.prompt
     schema = task.checks.json_schema if task.checks else None
     return Prompt(
-        system=prompt_text("task"),
+        system=packaged_prompt("task"),
         messages=(Message(role="user", text=text),),
         shared_chars=len(shared) if shares else 0,
         brief=_brief(task, deps, request, fence),
@@ -85,15 +85,15 @@ def _joined(parts: Iterable[str]) -> str:
 def _shared(task: Task, titles: Mapping[str, str], request: RunRequest, fence: str) -> Iterator[str]:
     """How every call begins that reads the same context."""
     yield _outline(task, titles)
-    yield _data([_block(fence, "context", text.name, text.text) for text in context_of(task, request)], fence)
+    yield _data([fenced(fence, "context", text.name, text.text) for text in context_of(task, request)], fence)
 
 
 def _own(task: Task, titles: Mapping[str, str], deps: Sequence[tuple[str, str]], fence: str) -> Iterator[str]:
     """What else stands before the task's prompt."""
-    yield prompt_with("task_own", id=task.id) if len(titles) > 1 else ""
+    yield filled_prompt("task_own", id=task.id) if len(titles) > 1 else ""
     room = shares([len(text) for _, text in deps], MAX_DEPENDENCIES, MAX_DEPENDENCY)
     blocks = [
-        _block(fence, "output-of-task", dep_id, cut(text, limit))
+        fenced(fence, "output-of-task", dep_id, cut(text, limit))
         for (dep_id, text), limit in zip(deps, room, strict=True)
     ]
     yield _data(blocks, fence)
@@ -105,7 +105,7 @@ def _brief(task: Task, deps: Sequence[tuple[str, str]], request: RunRequest, fen
     """Nothing but data and prompt: a model of very few parameters retells whatever else it is given."""
     data = [*((text.name, text.text) for text in context_of(task, request)), *deps]
     room = shares([len(text) for _, text in data], MAX_BRIEF, MAX_BRIEF)
-    blocks = [_block(fence, "text", name, cut(text, limit)) for (name, text), limit in zip(data, room, strict=True)]
+    blocks = [fenced(fence, "text", name, cut(text, limit)) for (name, text), limit in zip(data, room, strict=True)]
     return "\n\n".join([*blocks, task.prompt])
 
 
@@ -129,7 +129,7 @@ def _outline(task: Task, titles: Mapping[str, str]) -> str:
     if len(titles) < 2:
         return ""
     lines = "\n".join(f"- {task_id}: {_title(title, task)}" for task_id, title in titles.items())
-    return prompt_with("task_plan", outline=lines)
+    return filled_prompt("task_plan", outline=lines)
 
 
 def _title(title: str, task: Task) -> str:
@@ -138,27 +138,20 @@ def _title(title: str, task: Task) -> str:
 
 
 def _data(blocks: Sequence[str], fence: str) -> str:
-    return prompt_with("task_data", fence=fence, blocks="\n".join(blocks)) if blocks else ""
-
-
-def _block(fence: str, label: str, name: str, text: str) -> str:
-    """One fenced text. The fence is taken out of it: a model may repeat the one it has seen."""
-    inside = text.replace(fence, "")
-    shown = one_line(name).replace(fence, "").replace('"', "'")
-    return f'<data-{fence} {label}="{shown}">\n{inside}\n</data-{fence}>'
+    return filled_prompt("task_data", fence=fence, blocks="\n".join(blocks)) if blocks else ""
 
 
 def _sent_back(repair: Repair, fence: str) -> str:
     defects = "\n".join(f"- {one_line(one.part)}: {one_line(one.problem, 400)}" for one in repair.defects)
-    answer = _block(fence, "answer", "earlier", cut(repair.answer, MAX_DEPENDENCY))
-    return prompt_with("task_repair", fence=fence, answer=answer, defects=defects)
+    answer = fenced(fence, "answer", "earlier", cut(repair.answer, MAX_DEPENDENCY))
+    return filled_prompt("task_repair", fence=fence, answer=answer, defects=defects)
 
 
 def _form(task: Task) -> str:
     schema = task.checks.json_schema if task.checks else None
     if schema is not None:
-        return prompt_with("form_json_schema", schema=json.dumps(schema, ensure_ascii=False))
-    return "" if task.output == "text" else prompt_text(f"form_{task.output}")
+        return filled_prompt("form_json_schema", schema=json.dumps(schema, ensure_ascii=False))
+    return "" if task.output == "text" else packaged_prompt(f"form_{task.output}")
 
 
 def _demands(checks: Checks) -> str:
@@ -170,4 +163,4 @@ def _demands(checks: Checks) -> str:
     if checks.must_include:
         quoted = ", ".join(json.dumps(text, ensure_ascii=False) for text in checks.must_include)
         demands.append(f"it contains, letter for letter, {quoted}")
-    return prompt_with("form_checks", demands="; ".join(demands)) if demands else ""
+    return filled_prompt("form_checks", demands="; ".join(demands)) if demands else ""

@@ -35,3 +35,16 @@ def shares(lengths: Sequence[int], total: int, each: int) -> tuple[int, ...]:
         granted[index] = min(lengths[index], each, left // (len(lengths) - done))
         left -= granted[index]
     return tuple(granted)
+
+
+def fenced(fence: str, label: str, name: str, text: str) -> str:
+    """Mark a foreign text as data. The fence is taken out of it: a model may repeat the one it has seen.
+
+    Args:
+        fence: a random word that no text can know.
+        label: what the text is.
+        name: what it is called.
+        text: the text.
+    """
+    shown = one_line(name).replace(fence, "").replace('"', "'")
+    return f'<data-{fence} {label}="{shown}">\n{text.replace(fence, "")}\n</data-{fence}>'

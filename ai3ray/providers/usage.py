@@ -6,8 +6,8 @@ import json
 from typing import Any, NamedTuple
 
 from ai3ray.domain.call import Prompt, Usage
+from ai3ray.domain.tokens import estimated_tokens
 
-CHARS_PER_TOKEN = 4
 MAX_TOKENS = 4_000_000
 """More than any model can read or write in one call: a larger figure is a fault, not a count."""
 
@@ -53,8 +53,8 @@ def resolve_usage(reported: ReportedUsage, prompt: Prompt, text: str) -> Usage:
 
 
 def estimate(text: str) -> int:
-    """Tokens of a text by the rule of thumb of four characters each, rounded up."""
-    return -(-len(text) // CHARS_PER_TOKEN)
+    """Tokens of a text by the rule of thumb."""
+    return estimated_tokens(len(text))
 
 
 def prompt_text(prompt: Prompt) -> str:

@@ -8,68 +8,38 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ai3ray.domain.call import Message, Prompt, Reply
+from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect, Verdict
 from ai3ray.errors import MalformedReply
-from ai3ray.settings.packaged import prompt_text, prompt_with
-
-MAX_ANSWER = 24_000
-"""Characters of an answer that the judge reads: its beginning and its end when it is longer."""
-MAX_TASK = 6_000
-"""Characters of the task that the judge reads."""
-JUDGE_OUTPUT_TOKENS = 600
-"""Cap of a verdict, in tokens."""
-
-VERDICT_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "passed": {"type": "boolean", "description": "Whether the answer may be used as it is."},
-        "score": {"type": "number", "description": "How good it is, from 0 to 1."},
-        "defects": {
-            "type": "array",
-            "description": "What has to be mended; empty when it passed.",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "part": {"type": "string", "description": "Where: a section, a field, or `answer`."},
-                    "problem": {"type": "string", "description": "What is wrong, in one sentence."},
-                },
-                "required": ["part", "problem"],
-                "additionalProperties": False,
-            },
-        },
-    },
-    "required": ["passed", "score", "defects"],
-    "additionalProperties": False,
-}
+from ai3ray.prompts.asking import Ask, Asking
+from ai3ray.prompts.judge_prompt import judge_prompt
 
 _OBJECT = re.compile(r"\{.*\}", re.DOTALL)
 
 
-def judge_prompt(task: Task, answer: str, *, fence: str) -> Prompt:
-    """What the judge is asked: the task and the answer, nothing of the rest of the run.
+def judge(task: Task, answer: str, *, author: str, fence: str) -> Asking[Verdict]:
+    """Have another model than the author judge an answer.
 
     Args:
-        task: what was asked for.
+        task: the task that was set.
         answer: the answer as it would be committed.
+        author: the `provider/model` that wrote it.
         fence: a random word that no text can know.
+
+    Raises:
+        MalformedReply: the judge gave no verdict.
     """
-    form = "JSON" if task.output == "json" else task.output
-    text = prompt_with(
-        "judge_request",
-        fence=fence,
-        task=_middle_out(task.prompt.replace(fence, ""), MAX_TASK),
-        form=form,
-        answer=_middle_out(answer.replace(fence, ""), MAX_ANSWER),
+    said = yield Ask(
+        judge_prompt(task, answer, fence=fence),
+        role="judge",
+        kind="reasoning",
+        tier="small",
+        exclude=(author,),
+        structured=True,
+        stretch=False,
     )
-    return Prompt(
-        system=prompt_text("judge"),
-        messages=(Message(role="user", text=text),),
-        max_output_tokens=JUDGE_OUTPUT_TOKENS,
-        json_schema=VERDICT_SCHEMA,
-        schema_name="verdict",
-    )
+    return read_verdict(said.reply, said.model)
 
 
 def read_verdict(reply: Reply, judge: str) -> Verdict:
@@ -99,11 +69,3 @@ def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"passed is {value!r}, not a boolean")
     return value
-
-
-def _middle_out(text: str, limit: int) -> str:
-    """A text within a limit: a judge has to see how it begins and how it ends."""
-    if len(text) <= limit:
-        return text
-    half = limit // 2
-    return f"{text[:half]}\n[… {len(text) - limit} characters left out …]\n{text[-half:]}"

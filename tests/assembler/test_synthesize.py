@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ai3ray.assembler.synthesize import lost_parts, synthesis_prompt
+from ai3ray.assembler.port import Parts
+from ai3ray.assembler.synthesize import lost_parts, synthesize
+from ai3ray.domain.call import Prompt
 from ai3ray.domain.plan import Task, TaskGraph
 
 TEXTS = {
@@ -23,13 +25,17 @@ Kemi until December, for the harbours freeze in January. By air, Ivalo's flights
 of 2500 metres."""
 
 
+def asked(parts: Parts) -> Prompt:
+    return next(synthesize(parts)).prompt
+
+
 def titles(answer: str) -> list[str]:
     return [task.title for task in lost_parts(GRAPH, TEXTS, answer)]
 
 
 def test_parts_are_fenced_the_question_comes_last_and_holes_are_named():
     outputs = {name: text for name, text in TEXTS.items() if name != "air"}
-    prompt = synthesis_prompt(GRAPH, "How does Finland travel?", outputs, {"air": "refused"}, fence="f00d")
+    prompt = asked(Parts(GRAPH, outputs, {"air": "refused"}, "How does Finland travel?", "f00d"))
     (message,) = prompt.messages
     assert message.text.endswith("How does Finland travel?")
     assert message.text.count("</data-f00d>") == 2
@@ -39,7 +45,7 @@ def test_parts_are_fenced_the_question_comes_last_and_holes_are_named():
 
 def test_the_cap_leaves_room_for_all_parts():
     long = dict.fromkeys(TEXTS, "word " * 4000)
-    assert synthesis_prompt(GRAPH, "x", long, {}, fence="f").max_output_tokens >= 3 * 4000
+    assert asked(Parts(GRAPH, long, {}, "x", "f")).max_output_tokens >= 3 * 4000
 
 
 @pytest.mark.parametrize(

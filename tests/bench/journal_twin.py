@@ -15,9 +15,10 @@ from ai3ray.executor.caller import Caller
 from ai3ray.executor.core import Core
 from ai3ray.executor.core_client import Link
 from ai3ray.executor.inline import InlineCrew
-from ai3ray.executor.runner import PlannerSettings, Runner
+from ai3ray.executor.runner import Runner
 from ai3ray.journal.memory import MemoryJournal
 from ai3ray.journal.store import DuckDBJournal
+from ai3ray.planner.planner import PlannerSettings
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.providers.scripted import ScriptedChat, ScriptedReply
 from ai3ray.registry.registry import Registry

@@ -4,15 +4,12 @@ import json
 import os
 import subprocess
 import sys
-import typing
 from pathlib import Path
 
 import pytest
 
-from ai3ray.domain.plan import Assembly
 from cli.command_errors import run_command_line
 from cli.main import build
-from cli.options import AssemblyName
 
 BUILT = [
     "run",
@@ -154,10 +151,6 @@ def test_a_head_that_is_not_there_is_said(capsys):
     assert "no head is running" in capsys.readouterr().out
     assert ai3("status", "--json") == 0
     assert json.loads(capsys.readouterr().out)["running"] is False
-
-
-def test_the_assemblies_of_the_flag_are_the_domains():
-    assert typing.get_args(AssemblyName) == typing.get_args(Assembly)
 
 
 def test_python_m_cli_is_ai3():

@@ -10,9 +10,10 @@ from ai3ray.domain.call import FinishReason, Prompt, Reply, Usage
 from ai3ray.domain.plan import parse_graph
 from ai3ray.domain.request import ContextText, RunRequest
 from ai3ray.errors import KeyRefused, NoModelLeft, Overloaded
-from ai3ray.planner.planner import PlanMade, make_plan
+from ai3ray.planner.planner import PlanMade, PlannerSettings, make_plan
 from ai3ray.planner.schema import plan_schema
-from ai3ray.settings.packaged import prompt_text
+from ai3ray.prompts.asking import Answered, Ask, drive
+from ai3ray.prompts.packaged_prompts import packaged_prompt
 
 REQUEST = RunRequest(prompt="Compare the Rhine\nand the Danube {{context}}, please.  ")
 MAX_TASKS = 20
@@ -45,18 +46,19 @@ class Scripted:
         self._replies = list(replies)
         self.asked: list[Prompt] = []
 
-    async def __call__(self, prompt: Prompt, *, n: int) -> Reply:
-        self.asked.append(prompt)
-        assert n == len(self.asked)
+    async def __call__(self, ask: Ask) -> Answered:
+        self.asked.append(ask.prompt)
+        assert ask.n == len(self.asked)
         reply = self._replies.pop(0)
         if isinstance(reply, Exception):
             raise reply
         text, finish = reply if isinstance(reply, tuple) else (reply, "stop")
-        return Reply(text=text, finish=finish, usage=Usage(), model="planner-1")
+        return Answered(Reply(text=text, finish=finish, usage=Usage(), model="planner-1"), "p/planner-1")
 
 
 async def planned(ask: Scripted, request: RunRequest = REQUEST, max_tasks: int = MAX_TASKS) -> PlanMade:
-    return await make_plan(request, max_tasks=max_tasks, max_output_tokens=1000, temperature=0.0, ask=ask)
+    request = request.model_copy(update={"max_tasks": max_tasks})
+    return await drive(make_plan(request, PlannerSettings(max_output_tokens=1000, temperature=0.0)), ask)
 
 
 def chain(length: int) -> str:
@@ -285,7 +287,7 @@ def test_the_scripts_are_many_enough():
 
 
 def test_the_examples_in_the_prompt_are_valid_plans():
-    examples = [line for line in prompt_text("planner").splitlines() if line.startswith('{"tasks"')]
+    examples = [line for line in packaged_prompt("planner").splitlines() if line.startswith('{"tasks"')]
     assert len(examples) == 2
     for example in examples:
         parse_graph(json.loads(example), max_tasks=MAX_TASKS)

@@ -7,7 +7,8 @@ import pytest
 from ai3ray.domain.call import Reply, Usage
 from ai3ray.domain.plan import Task
 from ai3ray.errors import MalformedReply
-from ai3ray.verifier.judge import MAX_ANSWER, judge_prompt, read_verdict
+from ai3ray.prompts.judge_prompt import MAX_ANSWER, judge_prompt
+from ai3ray.verifier.judge import read_verdict
 
 TASK = Task(id="t", title="t", prompt="Name three rivers.", output="text")
 

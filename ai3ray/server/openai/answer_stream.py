@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import takewhile
 
-from ai3ray.assembler.concat import section
+from ai3ray.assembler.strategies import STRATEGIES
+from ai3ray.domain.assembly import Assembly
 from ai3ray.domain.events import (
     AssembleStart,
     Event,
@@ -18,7 +19,7 @@ from ai3ray.domain.events import (
     TaskSkipped,
     TextDelta,
 )
-from ai3ray.domain.plan import Assembly, TaskGraph, parse_graph
+from ai3ray.domain.plan import TaskGraph, parse_graph
 
 WITHDRAWN = "\n\n---\nThe text above did not pass its checks. The checked answer:\n\n"
 """Said when text that was shown already turns out not to be the answer: sent text cannot be taken back."""
@@ -61,7 +62,7 @@ class AnswerStream:
                 why = event.error.message if isinstance(event, TaskFailed) else event.because
                 self._holes[event.task_id or ""] = why
                 yield from self._sections()
-            case AssembleStart(assembly="synthesize"):
+            case AssembleStart():
                 self._live = "" if not self._shown else None
             case Final():
                 yield from self._rest(event.output)
@@ -81,7 +82,10 @@ class AnswerStream:
     def _sections(self) -> Iterator[str]:
         """The sections of a joined answer, up to the first that is not certain yet."""
         graph = self._graph
-        if graph is None or self._live is not None or (self._wanted or graph.assembly) != "concat":
+        if graph is None or self._live is not None:
+            return
+        section = STRATEGIES[self._wanted or graph.assembly].section
+        if section is None:
             return
         certain = takewhile(lambda task: task.id in self._outputs or task.id in self._holes, graph.sinks())
         text = "\n\n".join(section(task, self._outputs, self._holes) for task in certain)

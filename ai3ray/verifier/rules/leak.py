@@ -10,7 +10,7 @@ from functools import cache
 from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
-from ai3ray.settings.packaged import prompt_text
+from ai3ray.prompts.packaged_prompts import packaged_prompt
 from ai3ray.verifier.words import excerpt, prompt_excerpt, shortened, words
 
 RUN = 9
@@ -60,7 +60,7 @@ def _instructions(text: str) -> str | None:
 
 @cache
 def _system_grams() -> frozenset[tuple[str, ...]]:
-    found = words(prompt_text("task"))
+    found = words(packaged_prompt("task"))
     return frozenset(zip(*(found[shift:] for shift in range(RUN)), strict=False))
 
 

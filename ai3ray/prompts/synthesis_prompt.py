@@ -1,0 +1,36 @@
+"""The prompt of the model that merges the parts of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ai3ray.domain.call import Message, Prompt
+from ai3ray.domain.plan import Task
+from ai3ray.domain.tokens import estimated_tokens
+from ai3ray.prompts.packaged_prompts import filled_prompt, packaged_prompt
+from ai3ray.prompts.text import fenced
+
+LEAST_TOKENS = 1024
+"""The cap of a merged answer is never below this."""
+ROOM = 8 / 3
+"""The cap as a multiple of the parts' estimated tokens: a merged answer must never be cut short by its own cap."""
+
+
+def synthesis_prompt(asked: str, parts: Sequence[tuple[Task, str]], missing: Sequence[Task], *, fence: str) -> Prompt:
+    """Build the prompt of the merging model.
+
+    Args:
+        asked: the run's prompt.
+        parts: the tasks that make the answer, each with its output.
+        missing: the tasks that should have made a part of it and have no output.
+        fence: a random word that no text can know.
+    """
+    blocks = "\n".join(fenced(fence, "part", task.title, output) for task, output in parts)
+    holes = "".join(f"Missing: {' '.join(task.title.split())}.\n" for task in missing)
+    text = filled_prompt("synthesize_request", blocks=blocks, holes=holes, prompt=asked)
+    size = estimated_tokens(sum(len(output) for _, output in parts))
+    return Prompt(
+        system=packaged_prompt("synthesize"),
+        messages=(Message(role="user", text=text),),
+        max_output_tokens=max(LEAST_TOKENS, int(ROOM * size)),
+    )
