@@ -1,4 +1,4 @@
-"""Which models may answer a lease request, now or later: cards, prices and the state of every account, put together."""
+"""The models that may answer a lease request: cards, prices and the state of every account, put together."""
 
 from __future__ import annotations
 
@@ -19,55 +19,56 @@ from ai3ray.pool.account.backoff import Backoff
 from ai3ray.pool.views import no_model_message
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry
-from ai3ray.router.candidates import CandidateSet, cache_key, candidate_set, exclusion
+from ai3ray.router.candidates import CandidateSet, cache_key, candidate_set, exclusion, too_long
 from ai3ray.router.conditions import Conditions, PricedModel
 from ai3ray.router.rank import Ranking
 from ai3ray.router.router import Router
 
-MOST_CANDIDATE_SETS = 512
-"""Forms of requests whose field is remembered."""
+MAX_CACHED = 512
+"""Candidates that are cached, one entry per `cache_key` and set of providers that are out."""
 
 
-class EligibleModels(NamedTuple):
-    """The models that may answer requests of one form, now or later."""
+class Candidates(NamedTuple):
+    """The models for one request: all of them, and those that may answer it now or later."""
 
+    models: CandidateSet
+    """All models, ready for ranking."""
     cards: tuple[ModelCard, ...]
-    """What they can."""
+    """Cards of the models that may answer."""
     names: frozenset[str]
-    """As `provider/model`."""
+    """Their names, as `provider/model`."""
 
     @classmethod
-    def of(cls, cards: Iterable[ModelCard]) -> EligibleModels:
-        """These models."""
+    def of(cls, models: CandidateSet, cards: Iterable[ModelCard]) -> Candidates:
+        """Return the candidates of which only these cards may answer."""
         cards = tuple(cards)
-        return cls(cards, frozenset(card.name for card in cards))
+        return cls(models, cards, frozenset(card.name for card in cards))
 
 
 class CandidateIndex:
-    """The models of the configured providers, seen at one moment. Changes nothing.
+    """The models of the configured providers, with their state at one moment. It changes nothing itself.
 
-    How things stand is worked out once per moment: whoever changes something about an account, a model or a hold says
-    so (`changed`).
+    The state is worked out once per moment; whoever changes an account, a model or a pause calls `invalidate`.
 
     Args:
-        registry: the models and their prices.
+        registry: models and prices.
         accounts: the configured providers by name.
         router: ranks the models.
-        holds: models that failed and are left alone, kept by the pool.
+        pauses: models that are paused after failures, kept by the pool.
     """
 
     def __init__(
-        self, registry: Registry, accounts: Mapping[str, Account], router: Router, holds: Mapping[str, Backoff]
+        self, registry: Registry, accounts: Mapping[str, Account], router: Router, pauses: Mapping[str, Backoff]
     ) -> None:
         self._registry = registry
         self._accounts = accounts
         self._router = router
-        self._holds = holds
+        self._pauses = pauses
         self._cards = registry.cards(accounts)
         self._unnamed = frozenset(card.name for card in registry.unnamed(accounts))
         self._names = frozenset(card.name for card in self._cards)
-        self._passed: dict[str, ModelCard] = {}
-        self._candidate_sets: dict[tuple[object, ...], tuple[CandidateSet, EligibleModels]] = {}
+        self._passed_through: dict[str, ModelCard] = {}
+        self._candidates: dict[tuple[object, ...], Candidates] = {}
         self._by_account = {name: frozenset[str]() for name in accounts}
         self._all = frozenset[str]()
         self._today: tuple[float, date] = (-inf, date.min)
@@ -79,39 +80,53 @@ class CandidateIndex:
 
     @property
     def passed_through(self) -> tuple[ModelCard, ...]:
-        """Models that were asked for by name and are in no registry."""
-        return tuple(self._passed.values())
+        """Cards of models that requests named and no registry has."""
+        return tuple(self._passed_through.values())
 
-    def ranked(self, request: LeaseRequest, now: float, barred: Mapping[str, str] | None = None) -> Ranking:
-        """All models for this request, and which is the best one that can be called now.
+    def candidates(self, request: LeaseRequest, now: float) -> Candidates:
+        """Return the models for a request. Thousands of requests share a few cached answers.
 
         Args:
             request: the request.
             now: seconds of the pool's clock.
-            barred: models that this request may not go to at the moment, each with the reason.
         """
         conditions = self._conditions(now)
-        if barred:
-            conditions = replace(conditions, paused={**barred, **conditions.paused})
-        return self._router.rank(request, self._candidate_set(request, conditions)[0], conditions)
+        key = cache_key(request, conditions.today) + tuple(conditions.out)
+        known = self._candidates.get(key)
+        if known is None:
+            if len(self._candidates) >= MAX_CACHED:
+                self._candidates.clear()
+            models = candidate_set(request, self._priced_models_for(request), conditions.today)
+            suitable = (priced for priced in models.priced_models if priced.name not in models.mismatches)
+            known = Candidates.of(models, (priced.card for priced in suitable if priced.provider not in conditions.out))
+            self._candidates[key] = known
+        if request.input_tokens + request.max_output_tokens <= known.models.narrowest:
+            return known
+        return Candidates.of(known.models, (card for card in known.cards if too_long(request, card) is None))
+
+    def rank(
+        self, request: LeaseRequest, candidates: Candidates, now: float, exclusions: Mapping[str, str] | None = None
+    ) -> Ranking:
+        """Rank the models, and pick the best one that can be called now.
+
+        Args:
+            request: the request.
+            candidates: its candidates.
+            now: seconds of the pool's clock.
+            exclusions: models that the request may not be given at the moment, each with the reason.
+        """
+        conditions = self._conditions(now)
+        if exclusions:
+            conditions = replace(conditions, paused={**exclusions, **conditions.paused})
+        return self._router.rank(request, candidates.models, conditions)
 
     def preview(self, request: LeaseRequest, now: float) -> tuple[Candidate, ...]:
-        """All models for this request, best first, as if nobody were busy or paused."""
+        """Rank the models as if none were busy or paused, best first."""
         conditions = replace(self._conditions(now), paused={})
-        return self._router.preview(request, self._candidate_set(request, conditions)[0], conditions).candidates()
-
-    def eligible(self, request: LeaseRequest, now: float) -> EligibleModels:
-        """The models that may answer the request, now or later."""
-        conditions = self._conditions(now)
-        known, eligible = self._candidate_set(request, conditions)
-        if not conditions.out and request.input_tokens + request.max_output_tokens <= known.narrowest:
-            return eligible
-        return EligibleModels.of(
-            priced.card for priced in known.priced_models if exclusion(request, priced, conditions) is None
-        )
+        return self._router.preview(request, self.candidates(request, now).models, conditions).candidates()
 
     def callable(self, now: float) -> frozenset[str]:
-        """The models that can be called at this moment."""
+        """Return the models that can be called at this moment."""
         conditions = self._conditions(now)
         if not conditions.paused:
             return self._all
@@ -120,12 +135,12 @@ class CandidateIndex:
             self._callable = frozenset[str]().union(*free) - conditions.paused.keys()
         return self._callable
 
-    def changed(self) -> None:
-        """Something is not as it was a moment ago."""
+    def invalidate(self) -> None:
+        """Forget the state of the moment: something has changed."""
         self._known = None
 
     def refusal(self, request: LeaseRequest, now: float) -> Refusal:
-        """Why there is no model: the failure that took its provider out, else every model's reason."""
+        """Refuse with the failure that took the request's providers out, else with every model's reason."""
         conditions = self._conditions(now)
         priced_models = self._priced_models_for(request)
         anyway = replace(conditions, out={})
@@ -142,15 +157,12 @@ class CandidateIndex:
         return Refusal(request_id=request.request_id, run_id=request.run_id, error=error)
 
     def card(self, name: str) -> ModelCard | None:
-        """The card of a `provider/model`, passed through or not; None when nobody has it."""
-        return self._cards_by_name.get(name) or self._passed.get(name)
+        """Return the card of a `provider/model`, passed through or not; None if it is unknown."""
+        return self._cards_by_name.get(name) or self._passed_through.get(name)
 
     def _conditions(self, now: float) -> Conditions:
-        if self._known is None or now != self._now:
-            self._known, self._callable, self._now = self._work_out(now), None, now
-        return self._known
-
-    def _work_out(self, now: float) -> Conditions:
+        if self._known is not None and now == self._now:
+            return self._known
         paused: dict[str, str] = {}
         out: dict[str, str] = {}
         load: dict[str, float] = {}
@@ -158,37 +170,24 @@ class CandidateIndex:
             load[name] = account.limiter.load
             if account.failure is not None and account.out:
                 out[name] = f"out: {account.failure.message}"
-            elif (why := account.pause_reason(now)) is not None:
-                paused[name] = why
+            elif (reason := account.pause_reason(now)) is not None:
+                paused[name] = reason
             else:
                 for rate_class in account.rate_classes.values():
-                    if rate_class.told and (why := rate_class.pause_reason(now)) is not None:
-                        paused.update((model, why) for model in rate_class.models)
-        for model, hold in self._holds.items():
-            if now < hold.until:
-                paused[model] = f"failed, left alone for {hold.until - now:.1f} s"
+                    if rate_class.limited and (reason := rate_class.pause_reason(now)) is not None:
+                        paused.update((model, reason) for model in rate_class.models)
+        for model, pause in self._pauses.items():
+            if now < pause.until:
+                paused[model] = f"failed, paused for {pause.until - now:.1f} s"
         if abs(now - self._today[0]) >= 1.0:
             self._today = (now, self._registry.today())
-        in_flight = self._router.live.in_flight
-        return Conditions(today=self._today[1], load=load, in_flight=in_flight, out=out, paused=paused)
-
-    def _candidate_set(self, request: LeaseRequest, conditions: Conditions) -> tuple[CandidateSet, EligibleModels]:
-        """Who may take requests of this form; worked out once, because thousands of requests share a few forms."""
-        key = cache_key(request, conditions.today)
-        known = self._candidate_sets.get(key)
-        if known is None:
-            if len(self._candidate_sets) >= MOST_CANDIDATE_SETS:
-                self._candidate_sets.clear()
-            sifted = candidate_set(request, self._priced_models_for(request), conditions.today)
-            eligible = EligibleModels.of(
-                priced.card for priced in sifted.priced_models if priced.name not in sifted.mismatches
-            )
-            known = self._candidate_sets[key] = (sifted, eligible)
-        return known
+        self._now, self._callable = now, None
+        self._known = Conditions(self._today[1], load, self._router.live.in_flight, out, paused)
+        return self._known
 
     @cached_property
     def _priced_models(self) -> tuple[PricedModel, ...]:
-        """All models at their list prices, which are compiled with the first request."""
+        """All models at their list prices, which are compiled when the first request comes."""
         prices = self._registry.prices
         return tuple(PricedModel.of(card, prices.list_price(card.provider, card.id)) for card in self._cards)
 
@@ -197,25 +196,25 @@ class CandidateIndex:
         return {card.name: card for card in self._cards}
 
     def _priced_models_for(self, request: LeaseRequest) -> tuple[PricedModel, ...]:
-        """All models but unnamed demos, and those that only this request names."""
+        """Return all models, but embedded ones and unregistered ones only where the request names models."""
         if not request.models:
             return tuple(priced for priced in self._priced_models if priced.name in self._unnamed)
-        passed_through = (self._passed_through_card(name) for name in request.models if name not in self._names)
-        return (*self._priced_models, *(PricedModel.of(card) for card in passed_through if card is not None))
+        passed = (self._passed_through_card(name) for name in request.models if name not in self._names)
+        return (*self._priced_models, *(PricedModel.of(card) for card in passed if card is not None))
 
     def _passed_through_card(self, name: str) -> ModelCard | None:
-        """The blank card of a passed-through model; None when its provider cannot be called."""
-        if name not in self._passed and name.partition("/")[0] in self._accounts:
+        """Return the blank card of a model that no registry has; None if its provider cannot be called."""
+        if name not in self._passed_through and name.partition("/")[0] in self._accounts:
             with suppress(UnknownModel):
                 card = self._registry.card(name)
                 if card.name == name:
-                    self._passed[name] = card
+                    self._passed_through[name] = card
                     self._register(card)
-        return self._passed.get(name)
+        return self._passed_through.get(name)
 
     def _register(self, card: ModelCard) -> None:
-        """A model belongs to its account, and to a class of it."""
+        """Add a model to its account and to its rate class."""
         self._accounts[card.provider].rate_class(card)
         self._by_account[card.provider] |= {card.name}
         self._all |= {card.name}
-        self.changed()
+        self.invalidate()

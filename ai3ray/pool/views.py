@@ -1,4 +1,4 @@
-"""What the pool tells of itself: rows for lists, and reasons in words."""
+"""The pool as listings show it, and the message for a request without a model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ai3ray.telemetry.live_stats import LiveStats
 
 
 class ProviderView(Frozen):
-    """One provider at this moment."""
+    """One provider at one moment."""
 
     provider: str
     """Its name."""
@@ -27,26 +27,26 @@ class ProviderView(Frozen):
     limit: int
     """Calls in flight allowed at the moment."""
     ceiling: int
-    """Calls in flight allowed at the most, as configured."""
+    """The most calls in flight, as configured."""
     waiting: int
     """Waiting requests that it could answer."""
 
 
 class PoolSnapshot(Frozen):
-    """The pool at this moment."""
+    """The pool at one moment."""
 
     providers: tuple[ProviderView, ...]
-    """Provider by provider."""
+    """All providers."""
     waiting: int
-    """Wishes that wait."""
+    """Requests that wait."""
 
 
 def provider_views(accounts: Mapping[str, Account], now: float, waiting: Mapping[str, int]) -> tuple[ProviderView, ...]:
-    """One row per provider."""
+    """Return one row per provider."""
     return tuple(
         ProviderView(
             provider=name,
-            state=_out(account) or account.pause_reason(now) or _class_pauses(account, now) or "ready",
+            state=_outage(account) or account.pause_reason(now) or _class_pauses(account, now) or "ready",
             in_flight=account.limiter.in_flight,
             limit=account.limiter.limit,
             ceiling=account.limiter.ceiling,
@@ -62,14 +62,13 @@ def model_views(
     accounts: Mapping[str, Account],
     live: LiveStats,
 ) -> list[ModelView]:
-    """One row per model of the registry, and per model that was passed through."""
-    return [
-        _model_view(registry, card, accounts.get(card.provider), live) for card in (*registry.cards(), *passed_through)
-    ]
+    """Return one row per model of the registry, and per model that was passed through."""
+    cards = (*registry.cards(), *passed_through)
+    return [_model_view(registry, card, accounts.get(card.provider), live) for card in cards]
 
 
 def no_model_message(request: LeaseRequest, priced_models: Sequence[PricedModel], conditions: Conditions) -> str:
-    """Why no model is left for a lease request, in one line: each reason with its models."""
+    """Return why no model is left for a request, in one line: each reason with its models."""
     reasons: dict[str, list[str]] = {}
     for priced in priced_models:
         if not request.models or priced.name in request.models:
@@ -87,6 +86,12 @@ def _model_view(registry: Registry, card: ModelCard, account: Account | None, li
     seen = live.get(card.name)
     rates = registry.prices.list_price(card.provider, card.id)
     cost_known = seen is not None and (rates is not None or seen.cost_usd > 0)
+    if registry.retired(card):
+        state = "retired"
+    elif account is None:
+        state = "unconfigured"
+    else:
+        state = _outage(account) or "ready"
     return ModelView(
         model=card.name,
         provider=card.provider,
@@ -94,7 +99,7 @@ def _model_view(registry: Registry, card: ModelCard, account: Account | None, li
         context=card.context,
         max_output=card.max_output,
         configured=account is not None,
-        state=_state(registry, card, account),
+        state=state,
         input_usd_per_mtok=rates.input if rates else None,
         output_usd_per_mtok=rates.output if rates else None,
         calls=seen.calls if seen else 0,
@@ -109,23 +114,12 @@ def _model_view(registry: Registry, card: ModelCard, account: Account | None, li
     )
 
 
-def _state(registry: Registry, card: ModelCard, account: Account | None) -> str:
-    if registry.retired(card):
-        return "retired"
-    if account is None:
-        return "unconfigured"
-    return _out(account) or "ready"
-
-
-def _out(account: Account) -> str | None:
+def _outage(account: Account) -> str | None:
     return f"out: {account.failure.message}" if account.failure and account.out else None
 
 
 def _class_pauses(account: Account, now: float) -> str | None:
-    """Why some of its models cannot be called at this moment; all of them, where no class is named."""
-    held = {
-        name: why
-        for name, rate_class in account.rate_classes.items()
-        if (why := rate_class.pause_reason(now)) is not None
-    }
-    return "; ".join(f"{name}: {why}" if name else why for name, why in held.items()) or None
+    """Return why some of its models cannot be called at this moment, by rate class where it has several."""
+    reasons = {name: rate_class.pause_reason(now) for name, rate_class in account.rate_classes.items()}
+    paused = {name: reason for name, reason in reasons.items() if reason is not None}
+    return "; ".join(f"{name}: {reason}" if name else reason for name, reason in paused.items()) or None

@@ -1,4 +1,4 @@
-"""Which models a call may not go to, each with its reason."""
+"""Why a model may not take a call, and the models of a request as columns for ranking."""
 
 from __future__ import annotations
 
@@ -7,80 +7,70 @@ from dataclasses import dataclass
 from datetime import date
 
 from ai3ray.domain.lease import LeaseRequest
+from ai3ray.registry.cards import ModelCard
 from ai3ray.router.conditions import Conditions, PricedModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CandidateSet:
-    """The models for requests of one form: what is the same for all of them is found out once.
+    """The models for all requests with the same `cache_key`, in columns of one order.
 
-    Every lease weighs all of them, so what that takes stands in columns, in one order. A field is equal to
-    itself only: what else is worked out of it is remembered by it.
+    A set equals only itself, so that what is computed from it can be cached under it.
     """
 
     priced_models: tuple[PricedModel, ...]
-    """The models."""
     mismatches: Mapping[str, str]
-    """Why some are no candidates, by name; of the others their provider and the prompt's length decide."""
+    """Why some models suit none of these requests, by name."""
     narrowest: int
-    """The smallest window of the others, in tokens: a call that fits into it fits into all."""
+    """The smallest context window of the other models, in tokens: a call that fits into it fits into all."""
     names: tuple[str, ...]
-    """Each one's `provider/model`."""
+    """Each model's `provider/model`."""
     providers: tuple[str, ...]
-    """Each one's provider."""
+    """Each model's provider."""
     prices: tuple[tuple[float, float], ...]
-    """Each one's US dollars per million tokens of input and of output; 0 where they are not known."""
+    """Each model's US dollars per million tokens of input and of output; 0 where unknown."""
     unpriced: tuple[int, ...]
-    """The places of those whose price is not known."""
-    places: Mapping[str, int]
-    """Each one's place, by name."""
+    """Positions of the models of unknown price."""
+    positions: Mapping[str, int]
+    """Each model's position, by name."""
 
     @classmethod
     def of(cls, priced_models: Iterable[PricedModel], mismatches: Mapping[str, str]) -> CandidateSet:
-        """The field of these models."""
+        """Build the columns of these models."""
         priced_models = tuple(priced_models)
+        suitable = (priced.card.context for priced in priced_models if priced.name not in mismatches)
         return cls(
             priced_models=priced_models,
             mismatches=mismatches,
-            narrowest=min(
-                (priced.card.context for priced in priced_models if priced.name not in mismatches),
-                default=0,
-            ),
+            narrowest=min(suitable, default=0),
             names=tuple(priced.name for priced in priced_models),
             providers=tuple(priced.provider for priced in priced_models),
             prices=tuple((priced.input_usd, priced.output_usd) for priced in priced_models),
-            unpriced=tuple(place for place, priced in enumerate(priced_models) if not priced.has_price),
-            places={priced.name: place for place, priced in enumerate(priced_models)},
+            unpriced=tuple(position for position, priced in enumerate(priced_models) if not priced.has_price),
+            positions={priced.name: position for position, priced in enumerate(priced_models)},
         )
 
 
 def cache_key(request: LeaseRequest, today: date) -> tuple[object, ...]:
-    """What of a lease request decides its field: requests of the same form have the same one."""
+    """Return all that `mismatch` reads of a request: requests with the same key have the same candidates."""
     return request.models, request.exclude, request.structured, request.plans, request.budget_usd is None, today
 
 
 def candidate_set(request: LeaseRequest, priced_models: Iterable[PricedModel], today: date) -> CandidateSet:
-    """Who may take a lease request, whatever the moment is like."""
+    """Build the candidates for a request, whatever the conditions of the moment."""
     priced_models = tuple(priced_models)
     reasons = ((priced.name, mismatch(request, priced, today)) for priced in priced_models)
     return CandidateSet.of(priced_models, {name: reason for name, reason in reasons if reason is not None})
 
 
 def exclusion(request: LeaseRequest, priced: PricedModel, conditions: Conditions) -> str | None:
-    """Why this model is no candidate for this request however long one waits; None when it is one."""
-    return (
-        mismatch(request, priced, conditions.today) or too_long(request, priced) or conditions.out.get(priced.provider)
-    )
-
-
-def pause(priced: PricedModel, conditions: Conditions) -> str | None:
-    """Why this model cannot be called at this moment; None when it can."""
-    paused = conditions.paused
-    return (paused.get(priced.provider) or paused.get(priced.name)) if paused else None
+    """Return why this model can never answer this request; None if it can."""
+    reason = mismatch(request, priced, conditions.today) or too_long(request, priced.card)
+    return reason or conditions.out.get(priced.provider)
 
 
 def mismatch(request: LeaseRequest, priced: PricedModel, today: date) -> str | None:
-    """Why no request of this form goes to this model: what the asker said, and what the card says against it."""
+    """Return why this model suits no request with the same `cache_key`; None if it does."""
     if request.models and priced.name not in request.models:
         return "not among the models asked for"
     if request.exclude and (priced.name in request.exclude or priced.provider in request.exclude):
@@ -97,9 +87,8 @@ def mismatch(request: LeaseRequest, priced: PricedModel, today: date) -> str | N
     return None
 
 
-def too_long(request: LeaseRequest, priced: PricedModel) -> str | None:
-    """Why prompt and answer do not fit into the model's window; None when they do."""
-    card = priced.card
+def too_long(request: LeaseRequest, card: ModelCard) -> str | None:
+    """Return why prompt and answer exceed the model's context window; None if they fit."""
     if request.input_tokens + min(request.max_output_tokens, card.max_output) > card.context:
         return f"its window of {card.context} tokens is too small"
     return None

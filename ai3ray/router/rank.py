@@ -125,7 +125,7 @@ def _exclusions(request: LeaseRequest, candidates: CandidateSet, conditions: Con
         mismatches.get(priced.name)
         or shut.get(priced.provider)
         or shut.get(priced.name)
-        or (tight and too_long(request, priced))
+        or (tight and too_long(request, priced.card))
         for priced in candidates.priced_models
     )
     return {place: reason for place, reason in enumerate(reasons) if reason}

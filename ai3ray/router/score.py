@@ -63,7 +63,7 @@ def loads(
     """
     idle = {provider: rounded(weight * (1.0 - share)) for provider, share in busy.items()}
     found = list(map(idle.get, candidates.providers, repeat(weight)))
-    places, crowd = candidates.places, sum(in_flight.values()) + _CROWD
+    places, crowd = candidates.positions, sum(in_flight.values()) + _CROWD
     for name, mine in in_flight.items():
         place = places.get(name)
         if place is not None:

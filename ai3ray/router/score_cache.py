@@ -125,7 +125,7 @@ class ScoreCache:
         """A call of this model has ended."""
         part: ScorePart | None = None
         for names, (candidates, column) in self._calls.items():
-            place = candidates.places.get(model)
+            place = candidates.positions.get(model)
             if place is not None:
                 part = part or self._call_part(candidates.priced_models[place])
                 self._calls[names] = candidates, column.with_part(place, part)

@@ -280,7 +280,7 @@ async def test_an_outage_opens_the_breaker_others_take_over_and_one_probe_closes
     away = await ended(client, simulator, outage, models=("gpt-6.1-sol", "grok-4.7"))
     assert [call.provider for call in away.calls] == ["xai"]
     excluded = {one.model: one.excluded for one in away.of("decision")[0].candidates}
-    assert excluded["openai/gpt-6.1-sol"].startswith("failing, left alone for")
+    assert excluded["openai/gpt-6.1-sol"].startswith("failing, paused for")
     simulator.reset()
     back = await ended(client, simulator, models=("gpt-6.1-sol",))  # held until the breaker lets one call try
     assert (back.result.status, len(back.calls)) == ("succeeded", 1)

@@ -21,7 +21,7 @@ def test_a_rate_limit_sends_everybody_elsewhere_at_once(world):
     here.fail(here.take(), "rate_limited", retry_after_s=7.0)
     lease = here.take()
     assert lease.model == "b/m1"
-    assert lease.candidates[-1].excluded == "rate limited, left alone for 7.0 s"
+    assert lease.candidates[-1].excluded == "rate limited, paused for 7.0 s"
 
 
 def test_a_rate_limit_on_the_last_provider_is_waited_out(world):
@@ -98,7 +98,7 @@ def test_outages_open_the_breaker_and_one_probe_closes_it(world):
         here.fail(here.take(models=("a/m1",)), "connect_failed")
         here.now += 10
     here.now -= 10
-    assert here.take().candidates[-1].excluded.startswith("failing, left alone for 5.0 s")
+    assert here.take().candidates[-1].excluded.startswith("failing, paused for 5.0 s")
     here.now += 9
     probe = here.take(models=("a/m1",))
     assert here.take().candidates[-1].excluded == "one call tries whether it works again"

@@ -6,15 +6,15 @@ from math import inf
 
 
 class Backoff:
-    """Until when something is left alone.
+    """The time until which something is not called.
 
-    Calls that were already under way when a pause began and fail for the same reason lengthen nothing:
-    ten calls that meet one rate limit are one episode, not ten.
+    Calls that began before a pause and fail during it do not lengthen it: ten calls that meet one rate limit are
+    one episode, not ten.
 
     Args:
         base_s: seconds of the first pause; each further episode doubles it.
-        cap_s: the longest pause, in seconds, unless the other side asks for more.
-        floor_s: the shortest pause, whatever the other side asks for.
+        cap_s: the longest pause, in seconds, unless the provider asks for more.
+        floor_s: the shortest pause, in seconds, whatever the provider asks for.
     """
 
     def __init__(self, base_s: float, cap_s: float, floor_s: float = 0.0) -> None:
@@ -27,15 +27,15 @@ class Backoff:
         """When the pause is over, in seconds of the pool's clock."""
 
     def extend(self, now: float, began: float, retry_after_s: float | None = None) -> bool:
-        """A call failed.
+        """Pause after a failed call.
 
         Args:
             now: seconds of the pool's clock.
-            began: when the call was begun.
-            retry_after_s: seconds that the other side asked for.
+            began: when the call began.
+            retry_after_s: seconds that the provider asked for.
 
         Returns:
-            whether it is a new episode.
+            True for a new episode.
         """
         new = began > self._since
         if new:
@@ -50,10 +50,10 @@ class Backoff:
         return new
 
     def clear(self, began: float = inf) -> None:
-        """A call succeeded: the next pause starts small again. One that is going on is kept.
+        """Let the next pause start small again after a success. The current pause goes on.
 
         Args:
-            began: when the call was begun; it says nothing about a pause that began later.
+            began: when the successful call began; a pause that began later is not affected.
         """
         if began > self._since:
             self._streak = 0

@@ -1,9 +1,9 @@
-"""What a call counts for under a provider's limits per minute: as estimated when it begins, and when it has ended.
+"""What a call counts for under a provider's limits per minute: estimated at its begin, corrected at its end.
 
-Three ways of counting, each as its vendor's rate limit page tells it:
+Three ways of counting, each from its vendor's page on rate limits:
 
 real      Anthropic. Uncached input, estimated and then corrected; output as it is written; the cap is free.
-reserved  OpenAI. The larger of cap and estimated input, at once; never given back, also when the call fails.
+reserved  OpenAI. The larger of cap and estimated input, at once; never given back, even if the call fails.
 paced     xAI. Input and output, as used; requests by the second, without bursts.
 """
 
@@ -16,26 +16,26 @@ from ai3ray.domain.lease import LeaseRequest
 from ai3ray.settings.model import Admission, ProviderSettings
 
 USUAL_OUTPUT = 500.0
-"""Tokens that an answer is taken to have before one was seen."""
+"""Tokens of an answer, before one was seen."""
 
 
 class Charge(NamedTuple):
-    """Tokens that one call takes out of the buckets; of requests it always takes one."""
+    """Tokens that one call takes from the buckets. It always takes one request."""
 
     tokens: int
-    """Out of the bucket of both directions."""
+    """From the bucket of both directions."""
     input: int
-    """Out of the bucket of input, which what is read from a cache does not touch."""
+    """From the bucket of input; cached input does not count."""
     output: int
-    """Out of the bucket of output."""
+    """From the bucket of output."""
 
 
 def admission_of(name: str, provider: ProviderSettings) -> Admission:
-    """How a provider counts: as its settings say, else as its vendor does.
+    """Return how a provider counts: as configured, else as its vendor does.
 
     Args:
         name: the provider's name in the configuration.
-        provider: its table.
+        provider: its settings.
     """
     if provider.admission is not None:
         return provider.admission
@@ -45,13 +45,13 @@ def admission_of(name: str, provider: ProviderSettings) -> Admission:
 
 
 def initial_charge(admission: Admission, request: LeaseRequest, cap: int, usual_output: float) -> Charge:
-    """What a call counts for when it begins.
+    """Return what a call counts for when it begins.
 
     Args:
         admission: how its provider counts.
-        request: the call.
-        cap: tokens that its answer may have.
-        usual_output: tokens that answers have had lately.
+        request: the call's lease request.
+        cap: the most tokens of its answer.
+        usual_output: tokens of recent answers.
     """
     output = min(cap, round(usual_output))
     tokens = max(cap, request.input_tokens) if admission == "reserved" else request.input_tokens + output
@@ -59,12 +59,12 @@ def initial_charge(admission: Admission, request: LeaseRequest, cap: int, usual_
 
 
 def final_charge(admission: Admission, charge: Charge, usage: Usage | None) -> Charge:
-    """What it counts for in the end.
+    """Return what a call counts for when it has ended.
 
     Args:
         admission: how its provider counts.
-        charge: what it counted for when it began; still, where nothing is known.
-        usage: what it really used.
+        charge: its initial charge, which stands when the usage is unknown.
+        usage: the tokens it used.
     """
     if usage is None:
         return charge

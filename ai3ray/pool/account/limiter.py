@@ -1,43 +1,41 @@
-"""How many calls one account may have in flight: found out by trying, below a ceiling."""
+"""The calls that one account may have in flight: an adaptive limit below a ceiling."""
 
 from __future__ import annotations
 
 from math import inf
 
 START = 20
-"""Calls in flight to begin with, where the settings name no other figure."""
+"""Calls in flight to begin with, where the settings name no other number."""
 CUT = 0.8
-"""What a rate limit leaves of the limit."""
+"""Factor of the limit after a 429."""
 GROWTH = 1.05
-"""What a clean window makes of the limit, once a rate limit was met, or one permit more; before that it doubles."""
+"""Factor of the limit after a clean window, by one permit at least, once there was a 429. Before that it doubles."""
 DEBOUNCE_S = 15.0
-"""Seconds after a cut in which nothing is cut again and nothing grows."""
+"""Seconds of an episode: after a cut nothing is cut again and nothing grows."""
 PATIENCE = 32
-"""Clean windows, at most, before one call more is tried than has proved to hold."""
-DOUBTS = 2
-"""Episodes in which nothing is remembered, after what had proved to hold was refused."""
+"""The most clean windows before one permit more than the proven limit is tried."""
+DISTRUST = 2
+"""Episodes in which no limit counts as proven, after a proven limit was refused."""
 
 
 class Limiter:
     """The permits of one account.
 
-    It starts at `start`, doubles per window of as many clean replies as it allows calls, until the first 429;
-    each episode of 429 cuts it to four fifths; from then on a clean window adds a twentieth, one at least. An
-    episode lasts 15 seconds, or as long as the provider asked us to wait. A fault of the provider's own begins the
-    window anew and cuts nothing. A window grows the limit no sooner than somebody is held up by it: what was never
-    used was never tried. (The rules up to here are those of adaptive connections in UKGovernmentBEIS/inspect_ai,
-    `util/_concurrency.py`.)
+    The limit starts at `start` and doubles per window of as many clean replies as it allows calls, until the first
+    429. Each episode of 429 cuts it to four fifths; from then on a clean window adds a twentieth, one permit at
+    least. An episode lasts 15 seconds, or as long as the provider asks to wait. A fault of the provider restarts the
+    window and cuts nothing. A window raises the limit only when all permits are out: an unused limit is untested.
+    (These rules are those of adaptive connections in UKGovernmentBEIS/inspect_ai, `util/_concurrency.py`.)
 
-    It remembers what has proved to hold: the largest limit with a clean window. After an episode it is back there at
-    once, and one permit more is tried after 2 clean windows, after 4 when that was refused, up to PATIENCE; a trial
-    that is refused costs that permit and no cut. So an account whose ceiling nobody tells is used to the full, and
-    asked for more now and then, instead of being run against its wall each half a minute. When what has proved to
-    hold is itself refused, it is forgotten, and in the next DOUBTS episodes nothing is remembered: what is refused then
-    is likely no number of calls in flight, but of requests or tokens that no reply tells of.
+    It remembers the proven limit, the largest one with a clean window. After an episode it returns to it at once.
+    One permit more is tried after 2 clean windows, after 4 when that was refused, up to PATIENCE; a refused trial
+    costs that permit and no cut. So an account of unknown ceiling is fully used and rarely exceeded. When the
+    proven limit is itself refused, it is forgotten, and none counts as proven for DISTRUST episodes: the refusals
+    are then probably about requests or tokens per minute that no reply reports.
 
     Args:
         ceiling: the most calls in flight, as configured.
-        start: calls in flight to begin with; 20 when absent, and never more than the ceiling.
+        start: calls in flight to begin with; START when absent, and never more than the ceiling.
     """
 
     def __init__(self, ceiling: int, start: int | None = None) -> None:
@@ -45,20 +43,20 @@ class Limiter:
         self.in_flight = 0
         """Permits that are out."""
         self._start = start or START
-        self._found = float(self._start)
+        self._exact = float(self._start)  # the limit with its fraction, before the ceiling
         self.limit = min(ceiling, self._start)
-        """Calls in flight that are allowed at the moment: at least 1, at most the ceiling."""
+        """Calls in flight allowed at the moment: at least 1, at most the ceiling."""
         self._clean = 0
-        self._met = False
+        self._limited_before = False
         self._hold_until = -inf
-        self._proved = 0.0
+        self._proven = 0.0
         self._patience = 1
-        self._waited = 0
-        self._doubts = 0
+        self._windows = 0
+        self._distrust = 0
 
     @property
     def full(self) -> bool:
-        """No permit is left."""
+        """True when no permit is left."""
         return self.in_flight >= self.limit
 
     @property
@@ -66,83 +64,97 @@ class Limiter:
         """Share of the permits that is out, 0 to 1."""
         return min(1.0, self.in_flight / self.limit)
 
-    def take(self) -> None:
-        """Give out a permit. The last one makes the limit grow when a clean window lies behind it."""
+    def acquire(self) -> None:
+        """Give out a permit. The last one raises the limit if there was a clean window."""
         self.in_flight += 1
         self._grow()
 
     def release(self) -> None:
-        """A permit is returned, whatever became of its call."""
+        """Take back a permit, whatever its call's outcome."""
         self.in_flight -= 1
 
-    def clean(self, now: float) -> None:
-        """A call was answered. Called before its permit is given back.
+    def succeeded(self, now: float) -> None:
+        """Count a clean reply. To be called before its permit is released.
 
         Args:
             now: seconds of the pool's clock.
         """
+        # 1. A reply during an episode says nothing about the lower limit: its call began before the cut.
         if now < self._hold_until:
-            return  # begun before the cut: it says nothing about the lower limit
-        if self._found < self._proved and not self._doubts:
-            self._find(self._proved)
+            return
+        # 2. The episode is over: return to the proven limit at once.
+        if self._exact < self._proven and not self._distrust:
+            self._set(self._proven)
+        # 3. The reply counts in the window.
         self._clean += 1
         self._grow()
 
-    def fault(self) -> None:
-        """The provider failed inside: the window is not clean."""
+    def failed(self) -> None:
+        """Restart the window after a fault of the provider."""
         self._clean = 0
 
-    def limited(self, now: float, retry_after_s: float | None) -> None:
-        """The provider said 429.
+    def rate_limited(self, now: float, retry_after_s: float | None) -> None:
+        """Cut the limit after a 429, once per episode.
 
         Args:
             now: seconds of the pool's clock.
-            retry_after_s: seconds that it asked us to wait.
+            retry_after_s: seconds that the provider asked to wait.
         """
         self._clean = 0
-        self._met = True
+        self._limited_before = True
         if now >= self._hold_until:
-            self._find(max(1.0, self._less()))
+            self._set(max(1.0, self._reduced()))
             self._hold_until = now + DEBOUNCE_S
         self._hold_until = max(self._hold_until, now + (retry_after_s or 0.0))
 
     def configure(self, ceiling: int, start: int | None) -> None:
-        """Put another ceiling into force; calls above a lower one end in their own time."""
-        untried = self._found == self._start and not self._met
+        """Apply another ceiling. Calls above a lower one run to their end."""
+        untested = self._exact == self._start and not self._limited_before
         self.ceiling, self._start = ceiling, start or START
-        self._find(float(self._start) if untried else self._found)
+        self._set(float(self._start) if untested else self._exact)
 
     def _grow(self) -> None:
+        # 1. Only a full window that was used to the full says that the limit holds.
         if self._clean < self.limit or not self.full:
             return
         self._clean = 0
-        if self._found > self._proved:
-            self._proved, self._patience, self._waited = self._found, 1, 0
-        self._waited += 1
-        if self._waited >= self._patience and self._found < self.ceiling:
-            self._waited = 0
-            self._find(min(float(self.ceiling), self._more()))
+        # 2. The limit is proven; a higher one than before is followed by the next trial at once.
+        if self._exact > self._proven:
+            self._proven, self._patience, self._windows = self._exact, 1, 0
+        # 3. After enough clean windows more is tried: twice as much before the first 429, then 5 % or one permit,
+        #    and only one permit while an earlier trial was refused.
+        self._windows += 1
+        if self._windows < self._patience or self._exact >= self.ceiling:
+            return
+        self._windows = 0
+        if not self._limited_before:
+            raised = self._exact * 2.0
+        elif self._patience > 1:
+            raised = self._exact + 1.0
+        else:
+            raised = max(self._exact * GROWTH, self._exact + 1.0)
+        self._set(min(float(self.ceiling), raised))
 
-    def _more(self) -> float:
-        """What is tried next."""
-        if not self._met:
-            return self._found * 2.0
-        return self._found + 1.0 if self._patience > 1 else max(self._found * GROWTH, self._found + 1.0)
-
-    def _less(self) -> float:
-        """What is left when an episode begins."""
-        tried, proved = min(self._found, self.ceiling), self._proved
-        self._waited = 0
-        if tried <= proved:
-            self._proved, self._patience, self._doubts = 0.0, 1, DOUBTS
+    def _reduced(self) -> float:
+        """Return the limit with which an episode begins."""
+        tried, proven = min(self._exact, self.ceiling), self._proven
+        self._windows = 0
+        # 1. The proven limit itself was refused: forget it, and trust none for some episodes.
+        if tried <= proven:
+            self._proven, self._patience, self._distrust = 0.0, 1, DISTRUST
             return tried * CUT
+        # 2. A trial above it was refused: wait twice as long before the next one.
         patient, self._patience = self._patience > 1, min(2 * self._patience, PATIENCE)
-        if self._doubts or not proved:
-            self._doubts = max(0, self._doubts - 1)
+        # 3. No limit is trusted, or none is proven: cut.
+        if self._distrust or not proven:
+            self._distrust = max(0, self._distrust - 1)
             return tried * CUT
-        # The limit may be far above what was in flight: that is all that has been too much.
-        return proved if patient and tried <= proved + 1 else min(tried, max(proved, self.in_flight)) * CUT
+        # 4. The trial was of one permit: give it back, and cut nothing.
+        if patient and tried <= proven + 1:
+            return proven
+        # 5. Cut what was in flight: the limit may be far above what has been tested.
+        return min(tried, max(proven, self.in_flight)) * CUT
 
-    def _find(self, found: float) -> None:
-        self._found = found
-        self.limit = min(self.ceiling, int(found + 1e-9))
+    def _set(self, exact: float) -> None:
+        self._exact = exact
+        self.limit = min(self.ceiling, int(exact + 1e-9))

@@ -1,4 +1,4 @@
-"""One class of models of one account: its Retry-After clock, and the limits that its replies have told."""
+"""One class of models of one account: its Retry-After clock, and the limits that its replies report."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ai3ray.registry.cards import ModelCard
 from ai3ray.settings.model import Admission, ProviderSettings
 
 RAMP_S = 2.0
-"""Seconds after a pause in which calls are let through little by little, until as many as before may begin."""
+"""Seconds after a pause in which calls begin evenly spread, until as many as before may begin."""
 JITTER = 0.1
-"""Share of a pause by which it may be longer, so that those who share an account do not come back together."""
+"""Share of a pause by which it may be longer, so that clients of one account do not return together."""
 _LEAST_JITTER_S, _MOST_JITTER_S = 0.05, 1.0
 _LATEST_WEIGHT = 0.1
-"""What the latest answer counts for in the usual length of answers."""
+"""Weight of the latest answer in the usual length of answers."""
 
 
 class RateClass:
@@ -27,18 +27,18 @@ class RateClass:
 
     Args:
         admission: how the provider counts calls.
-        jitter: numbers from 0 to 1, random ones outside of tests.
+        jitter: returns numbers from 0 to 1; random in production.
     """
 
     def __init__(self, admission: Admission, jitter: Callable[[], float]) -> None:
         self.models: set[str] = set()
         """Its models, as `provider/model`."""
         self.rates = RateLimits(admission)
-        """The limits that replies have told."""
+        """The limits that replies reported."""
         self.usual_output = USUAL_OUTPUT
-        """Tokens that answers have lately had."""
-        self.told = False
-        """Whether a reply ever told it a limit, or to wait: before that nothing holds it back."""
+        """Tokens of recent answers."""
+        self.limited = False
+        """True once a reply reported a limit or asked to wait; nothing pauses the class before."""
         self._backoff = Backoff(base_s=1.0, cap_s=30.0, floor_s=0.1)
         self._jitter = jitter
         self._until = -inf
@@ -46,22 +46,22 @@ class RateClass:
         self._observed_from = -inf
 
     def pause_reason(self, now: float) -> str | None:
-        """Why none of its models can be called at this moment; None when they can be."""
+        """Return why none of its models can be called at this moment; None if they can."""
         if now < self._until:
-            return f"rate limited, left alone for {self._until - now:.1f} s"
+            return f"rate limited, paused for {self._until - now:.1f} s"
         if self._ramp is not None and (wait := self._ramp.ready_at(now) - now) > 0:
             return f"rate limited a moment ago, the next call in {wait:.1f} s"
         return self.rates.pause_reason(now)
 
     def resumes_at(self, now: float) -> float:
-        """When time alone lets something through that is held back now; never, if nothing is."""
+        """Return when the passing of time alone lets the next call begin; infinity if nothing is paused."""
         if now < self._until:
             return self._until
         at = self._ramp.ready_at(now) if self._ramp is not None else now
         return min(at if at > now else inf, self.rates.resumes_at(now))
 
-    def take(self, charge: Charge, now: float) -> None:
-        """A call is let through; after a pause the first ones are spread."""
+    def reserve(self, charge: Charge, now: float) -> None:
+        """Count a call that begins. The first calls after a pause are spread."""
         self.rates.reserve(charge, now)
         if self._ramp is None:
             return
@@ -70,49 +70,45 @@ class RateClass:
         else:
             self._ramp.use(1.0, now)
 
-    def settle(self, charge: Charge, final: Charge, now: float) -> None:
-        """A call has ended: what it really counts for stands in for what was reserved."""
-        self.rates.correct(charge, final, now)
-
     def pause(self, now: float, began: float, retry_after_s: float | None, permits: int) -> None:
-        """A call was told to wait.
+        """Pause the class after a call that was asked to wait.
 
         Args:
             now: seconds of the pool's clock.
-            began: when the call was begun.
-            retry_after_s: seconds that the provider asked for; a growing pause when it did not say.
-            permits: calls that its account may have in flight.
+            began: when the call began.
+            retry_after_s: seconds that the provider asked for; a growing pause when it named none.
+            permits: calls that the account may have in flight.
         """
-        self.told = True
+        self.limited = True
         before = self._backoff.until
         if self._backoff.extend(now, began, retry_after_s):
-            self.rates.refused()
+            self.rates.be_cautious()
         if self._backoff.until == before:
             return
         longest = min(max((self._backoff.until - now) * JITTER, _LEAST_JITTER_S), _MOST_JITTER_S)
         self._until = self._backoff.until + self._jitter() * longest
         self._ramp = TokenBucket(permits * MINUTE_S / RAMP_S, "calls", burst_s=0.0)
 
-    def answered(self, usage: Usage | None, began: float) -> None:
-        """A call was answered: the next pause starts small again, if the call began after the last one did."""
+    def succeeded(self, usage: Usage | None, began: float) -> None:
+        """Let the next pause start small again if the call began after the last pause, and learn answers' length."""
         self._backoff.clear(began)
         if usage is not None:
             self.usual_output += _LATEST_WEIGHT * (usage.output_tokens - self.usual_output)
 
-    def hear(self, told: RateHeaders | None, now: float, began: float) -> None:
-        """What a reply told of the limits; that of a call which began before others that have told is old news."""
-        if told is not None and began >= self._observed_from:
-            self.told = True
+    def observe(self, rate: RateHeaders, now: float, began: float) -> None:
+        """Adopt the limits of a reply, unless a call that began later has reported already."""
+        if began >= self._observed_from:
+            self.limited = True
             self._observed_from = began
-            self.rates.hear(told, now)
+            self.rates.observe(rate, now)
 
 
 def rate_class_of(card: ModelCard, provider: ProviderSettings) -> str:
-    """Which class of its account a model is in; empty when all its models are in one.
+    """Return the name of a model's rate class; empty when all models of the account share one.
 
     Args:
         card: the model.
-        provider: its provider's table.
+        provider: its provider's settings.
     """
     if card.limit_class is not None:
         return card.limit_class

@@ -1,4 +1,4 @@
-"""All limits per minute that hold together for a call: of requests, of tokens, of input, of output."""
+"""The limits per minute that apply together to a call: of requests, tokens, input and output."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from math import inf
 
 from ai3ray.domain.call import RateHeaders, RateWindow
-from ai3ray.pool.account.buckets import MINUTE_S, RateMeter, RequestPacer, TokenBucket
+from ai3ray.pool.account.buckets import BURST_S, MINUTE_S, RateMeter, RequestPacer, TokenBucket
 from ai3ray.pool.account.charge import Charge
 from ai3ray.settings.model import Admission, ProviderSettings
 
 LONGEST_RESET_S = 120.0
-"""What takes longer to be whole again is no limit per minute, even one that has gone into debt."""
+"""A limit that takes longer to recover is none per minute, even after debt."""
 MOST_CAUTION = 8.0
 _CALM = 0.999
-"""What a reply leaves of the caution that refusals have taught."""
+"""What a reply leaves of the caution that refusals have raised."""
 _UNITS = {"requests": "requests", "tokens": "tokens", "input": "input tokens", "output": "output tokens"}
 
 
 class RateLimits:
-    """Limits that were configured, or that replies have told; a limit that nobody named does not exist.
+    """Limits that the settings or replies name; no others apply.
 
     Args:
         admission: how the provider counts.
@@ -31,7 +31,7 @@ class RateLimits:
         self._caution = 1.0
 
     def configure(self, provider: ProviderSettings, now: float) -> None:
-        """Put the limits of a provider's settings into force; what was used under others stays used."""
+        """Apply the limits of a provider's settings. What was used under the earlier ones stays used."""
         rates = {"requests": provider.rpm, "tokens": provider.tpm, "input": provider.itpm, "output": provider.otpm}
         for name, rate in rates.items():
             if rate is None:
@@ -39,27 +39,27 @@ class RateLimits:
             elif name in self._meters:
                 self._meters[name].change(rate, now)
             else:
-                self._meters[name] = self._meter(name, rate)
+                self._meters[name] = self._meter(name, rate, BURST_S)
 
-    def hear(self, told: RateHeaders, now: float) -> None:
-        """A reply told the limits and what is left of them; those of a day are left to the provider's refusals."""
+    def observe(self, rate: RateHeaders, now: float) -> None:
+        """Adopt the limits of a reply. A day's limits are left to the provider's refusals."""
         self._caution = max(1.0, self._caution * _CALM)
-        for name, window in _windows(told):
+        for name, window in _windows(rate):
             if (window.reset_s or 0.0) > LONGEST_RESET_S:
                 continue
             if name not in self._meters:
                 if not window.limit:
                     continue
                 self._meters[name] = self._meter(name, window.limit, MINUTE_S)
-            self._meters[name].told(window, self._caution, now)
+            self._meters[name].observe(window, self._caution, now)
 
-    def refused(self) -> None:
-        """The provider refused a call all the same: from now on more is left alone, and little by little less again."""
+    def be_cautious(self) -> None:
+        """Leave more unused after a refusal that these limits did not prevent. Replies undo it little by little."""
         if self._meters:
             self._caution = min(MOST_CAUTION, self._caution * 2.0)
 
     def pause_reason(self, now: float) -> str | None:
-        """Which limit is used up; None when a call may be let through."""
+        """Return which limit is used up; None if a call may begin."""
         for meter in self._meters.values():
             wait = meter.ready_at(now) - now
             if wait > 0:
@@ -67,18 +67,18 @@ class RateLimits:
         return None
 
     def resumes_at(self, now: float) -> float:
-        """When the first of the limits that are used up lets a call through again; never, if none is."""
+        """Return when the first used-up limit lets a call begin again; infinity if none is used up."""
         if not self._meters:
             return inf
         return min([at if (at := meter.ready_at(now)) > now else inf for meter in self._meters.values()])
 
     def reserve(self, charge: Charge, now: float) -> None:
-        """A call is let through."""
+        """Count a call that begins."""
         if self._meters:
             self._use(1, charge, now)
 
     def correct(self, charge: Charge, final: Charge, now: float) -> None:
-        """A call has ended: what it really counts for stands in for what was reserved."""
+        """Replace what a call reserved by what it finally counts for."""
         if self._meters and final != charge:
             self._use(0, Charge(*(real - taken for real, taken in zip(final, charge, strict=True))), now)
 
@@ -87,26 +87,24 @@ class RateLimits:
             if amount and name in self._meters:
                 self._meters[name].use(amount, now)
 
-    def _meter(self, name: str, per_minute: int, burst_s: float | None = None) -> RateMeter:
+    def _meter(self, name: str, per_minute: int, burst_s: float) -> RateMeter:
         if name == "requests" and self._admission == "paced":
             return RequestPacer(per_minute, _UNITS[name])
-        return (
-            TokenBucket(per_minute, _UNITS[name]) if burst_s is None else TokenBucket(per_minute, _UNITS[name], burst_s)
-        )
+        return TokenBucket(per_minute, _UNITS[name], burst_s)
 
 
-def _windows(told: RateHeaders) -> Iterator[tuple[str, RateWindow]]:
-    """The limits that a reply told, each once.
+def _windows(rate: RateHeaders) -> Iterator[tuple[str, RateWindow]]:
+    """Yield the limits of a reply, each once.
 
-    Anthropic's `tokens` shows whichever limit is the tightest: it is one of its own only where it is no other's, or
-    where all three are the same one.
+    Anthropic's `tokens` repeats the tightest limit: it counts only if its limit differs from input and output, or if
+    all three are the same.
     """
-    sides = {"input": told.input_tokens, "output": told.output_tokens}
+    sides = {"input": rate.input_tokens, "output": rate.output_tokens}
     limits = {window.limit for window in sides.values() if window is not None}
-    if told.requests is not None:
-        yield "requests", told.requests
-    if told.tokens is not None and (told.tokens.limit not in limits or len(limits) == 1):
-        yield "tokens", told.tokens
+    if rate.requests is not None:
+        yield "requests", rate.requests
+    if rate.tokens is not None and (rate.tokens.limit not in limits or len(limits) == 1):
+        yield "tokens", rate.tokens
     for name, window in sides.items():
         if window is not None:
             yield name, window

@@ -1,1 +1,1 @@
-"""Budgets: what a call will cost, what may be spent, what has been spent."""
+"""Budgets: quotes for calls, and a ledger of what may be spent and what has been."""

@@ -1,4 +1,4 @@
-"""What a call will cost, before it is made: from list prices, the prompt's estimate, and how long such answers were."""
+"""What a call will cost: from list prices, the prompt's estimated length, and the length of recent answers."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import RateTable
 
 USUAL_TOKENS: Mapping[Role, int] = {"plan": 800, "task": 600, "repair": 600, "judge": 80}
-"""Output of a call before one like it was seen. A merged answer is about as long as what it merges."""
+"""Output of a call before one of its kind was seen. A merged answer is about as long as what it merges."""
 KEEP = 0.8
-"""What one more answer leaves of the weight of the earlier ones: the last five or so count."""
+"""What one more answer leaves of the weight of earlier ones: about the last five count."""
 LEAST_INPUT, MOST_INPUT = 0.5, 2.0
-"""By how much the estimate of a prompt, four characters to the token, may be off: prose in English has fewer tokens,
+"""Factors by which the estimate of a prompt, four characters to the token, may be off: English prose has fewer tokens,
 other scripts have more, and wire formats and schemas add some."""
 
 
 class Quotes:
-    """Quotes calls, and learns from those that ended.
+    """Quotes for calls, which learn from those that ended.
 
     Args:
-        prices: what tokens cost.
+        prices: prices of tokens.
     """
 
     def __init__(self, prices: RateTable) -> None:
@@ -31,7 +31,7 @@ class Quotes:
         self._lengths: dict[tuple[str, Role], float] = {}
 
     def of(self, request: LeaseRequest, card: ModelCard) -> Quote | None:
-        """What this call of this model costs; None when its price is unknown."""
+        """Return what this call of this model may cost; None if its price is unknown."""
         cap = min(request.max_output_tokens, card.max_output)
         read = request.input_tokens
         usual = self._lengths.get((card.name, request.role), USUAL_TOKENS.get(request.role, read))
@@ -43,12 +43,12 @@ class Quotes:
         return Quote(least, expected, max(expected, most))
 
     def most(self, request: LeaseRequest, card: ModelCard) -> float | None:
-        """The most that it costs; None when its price is unknown."""
+        """Return the most that the call can cost; None if its price is unknown."""
         cap = min(request.max_output_tokens, card.max_output)
         return self._cost(card, round(request.input_tokens * MOST_INPUT), cap)
 
     def learn(self, model: str, role: Role, usage: Usage) -> None:
-        """A call of this kind was answered: the next ones are expected to be as long."""
+        """Adjust the expected length of such answers by one more."""
         if role not in USUAL_TOKENS:
             return
         seen = self._lengths.get((model, role))

@@ -1,4 +1,4 @@
-"""A line of runs with what waits in each: finds the next one in time that does not grow with their number."""
+"""A fair queue: runs are served in turn, and finding the next item takes no longer the more runs wait."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 ModelNames = frozenset[str]
-"""The models that may answer."""
-_STALE_ENTRIES = 64
+"""The models that may answer an item, as `provider/model`."""
+_EXTRA_ENTRIES = 64
 
 
 @dataclass
-class _Queue(Generic[T]):
-    """Those of one run that want the same models, in the order of their arrival."""
+class _Group(Generic[T]):
+    """Items of one run for the same models, by key, each with its number of arrival."""
 
     first: dict[str, tuple[int, T]] = field(default_factory=dict)
     """They go before the others."""
@@ -25,27 +25,26 @@ class _Queue(Generic[T]):
     def __bool__(self) -> bool:
         return bool(self.first or self.others)
 
-    def side(self, *, first: bool) -> dict[str, tuple[int, T]]:
+    def part(self, *, first: bool) -> dict[str, tuple[int, T]]:
         return self.first if first else self.others
 
 
 @dataclass
 class _Run(Generic[T]):
-    """One run of the line."""
+    """One run in the queue."""
 
     turn: int
-    """The lowest turn is served next."""
-    queues: dict[ModelNames, _Queue[T]] = field(default_factory=dict)
+    """The run with the lowest turn is served next."""
+    groups: dict[ModelNames, _Group[T]] = field(default_factory=dict)
     entries: dict[ModelNames, int] = field(default_factory=dict)
-    """Which entry of the heap speaks for the run, by what is wanted."""
+    """The number of the run's valid entry in each heap; none for models of which its item was not ready."""
 
 
 class FairQueue(Generic[T]):
-    """Runs are served in turn. There is a heap of runs for each set of models that somebody waits for.
+    """A queue of runs, with one heap of runs per set of models that some item waits for.
 
-    A run whose next one was found not to be ready leaves its heap until it is looked at again, so that a
-    thousand runs at their limits are not asked each time. Entries that have been overtaken by events stay in a
-    heap until they come up.
+    A run whose next item was not ready leaves its heap until `recheck`, so a thousand runs at their limits are
+    not asked each time. Outdated entries stay in a heap until they come up.
     """
 
     def __init__(self) -> None:
@@ -56,133 +55,140 @@ class FairQueue(Generic[T]):
     def __bool__(self) -> bool:
         return bool(self._runs)
 
-    def add(self, run_id: str, key: str, want: ModelNames, item: T, *, first: bool) -> None:
-        """Let something wait.
+    def add(self, run_id: str, key: str, models: ModelNames, item: T, *, first: bool) -> None:
+        """Add an item.
 
         Args:
-            run_id: its run, which goes to the end of the line when it is new there.
-            key: its name, unique in the line.
-            want: the models that may answer it.
+            run_id: its run, which joins the end of the queue when it is new.
+            key: its name, unique in the queue.
+            models: the models that may answer it.
             item: what waits.
-            first: it goes before those of its run that are not `first`.
+            first: True if it goes before those of its run that are not `first`.
         """
         run = self._runs.get(run_id)
         if run is None:
             run = self._runs[run_id] = _Run(next(self._numbers))
-        run.queues.setdefault(want, _Queue()).side(first=first)[key] = (next(self._numbers), item)
-        if want not in run.entries:
-            self._register(run_id, run, want)
+        run.groups.setdefault(models, _Group()).part(first=first)[key] = (next(self._numbers), item)
+        if models not in run.entries:
+            self._enter(run_id, run, models)
 
-    def remove(self, run_id: str, key: str, want: ModelNames, *, first: bool) -> None:
-        """Let it wait no longer; its run keeps its turn."""
+    def remove(self, run_id: str, key: str, models: ModelNames, *, first: bool) -> None:
+        """Remove an item. Its run keeps its turn."""
         run = self._runs[run_id]
-        del run.queues[want].side(first=first)[key]
-        self._drop_empty(run_id, run, want)
+        del run.groups[models].part(first=first)[key]
+        self._drop_empty(run_id, run, models)
 
     def remove_run(self, run_id: str) -> Iterable[str]:
-        """Let nothing of a run wait any longer. Returns what did."""
+        """Remove all items of a run and return their keys."""
         run = self._runs.pop(run_id, None)
-        queues = run.queues.values() if run is not None else ()
-        return [key for queue in queues for key in (*queue.first, *queue.others)]
+        groups = run.groups.values() if run is not None else ()
+        return [key for group in groups for key in (*group.first, *group.others)]
 
     def of_run(self, run_id: str) -> list[T]:
-        """What waits in one run."""
+        """Return the items of one run."""
         run = self._runs.get(run_id)
-        queues = run.queues.values() if run is not None else ()
-        return [item for queue in queues for _, item in (*queue.first.values(), *queue.others.values())]
+        groups = run.groups.values() if run is not None else ()
+        return [item for group in groups for _, item in (*group.first.values(), *group.others.values())]
 
-    def move(self, run_id: str, key: str, want: ModelNames, other: ModelNames, *, first: bool) -> None:
-        """Other models may answer it from now on; it keeps its place."""
+    def move(self, run_id: str, key: str, models: ModelNames, others: ModelNames, *, first: bool) -> None:
+        """Let other models answer an item, which keeps its place."""
         run = self._runs[run_id]
-        number, item = run.queues[want].side(first=first).pop(key)
-        side = run.queues.setdefault(other, _Queue()).side(first=first)
-        late = not side or next(reversed(side.values()))[0] < number
-        side[key] = (number, item)
-        if not late:
-            ordered = sorted(side.items(), key=lambda one: one[1][0])
-            side.clear()
-            side.update(ordered)
-        if other not in run.entries:
-            self._register(run_id, run, other)
-        self._drop_empty(run_id, run, want)
+        # 1. Take the item out of its group, with its number of arrival.
+        number, item = run.groups[models].part(first=first).pop(key)
+        # 2. Add it to the other group, in the order of arrival.
+        part = run.groups.setdefault(others, _Group()).part(first=first)
+        latest = not part or next(reversed(part.values()))[0] < number
+        part[key] = (number, item)
+        if not latest:
+            ordered = sorted(part.items(), key=lambda entry: entry[1][0])
+            part.clear()
+            part.update(ordered)
+        # 3. Bring the heaps up to date.
+        if others not in run.entries:
+            self._enter(run_id, run, others)
+        self._drop_empty(run_id, run, models)
 
     def recheck(self, run_id: str | None = None) -> None:
-        """What was not ready may be by now."""
+        """Consider items again that were not ready: those of one run, or all when absent."""
         for name in (run_id,) if run_id is not None else tuple(self._runs):
             run = self._runs.get(name)
-            if run is not None and len(run.entries) < len(run.queues):
-                for want in run.queues.keys() - run.entries.keys():
-                    self._register(name, run, want)
+            if run is not None and len(run.entries) < len(run.groups):
+                for models in run.groups.keys() - run.entries.keys():
+                    self._enter(name, run, models)
 
     def next(self, models: Set[str], ready: Callable[[T], bool]) -> T | None:
-        """Take out the next one; its run goes to the end of the line.
+        """Remove and return the next item. Its run goes to the end of the queue.
 
         Args:
-            models: one of these has to be wanted.
-            ready: whether it can be served; only the next one of each run is asked.
+            models: the models of which one has to be able to answer it.
+            ready: returns True if the item can be served; only the next item of each run is asked.
         """
+        # 1. Find the run whose turn it is, among those with an item for one of these models.
         while (found := self._next_run(models)) is not None:
-            run_id, want = found
+            run_id, listed = found
             run = self._runs[run_id]
-            chosen, first, key = self._next_of_run(run, models)
-            item = run.queues[chosen].side(first=first)[key][1]
+            # 2. Find that run's next item, in whichever group it is.
+            group, first, key = self._next_of_run(run, models)
+            item = run.groups[group].part(first=first)[key][1]
             if ready(item):
+                # 3. Serve it: the run gets a new turn, and new entries in its heaps.
                 run.turn = next(self._numbers)
                 run.entries.clear()
-                self.remove(run_id, key, chosen, first=first)
+                self.remove(run_id, key, group, first=first)
                 self.recheck(run_id)
                 return item
-            heapq.heappop(self._heaps[want])
-            del run.entries[want]
+            # 4. It is not ready: the run leaves this heap until `recheck`, and the next run is asked.
+            heapq.heappop(self._heaps[listed])
+            del run.entries[listed]
         return None
 
     def _next_run(self, models: Set[str]) -> tuple[str, ModelNames] | None:
-        """The run whose turn it is, of those that want one of these models."""
+        """Return the run with the lowest turn, and the heap in which it was found."""
         best: tuple[int, int, str] | None = None
-        for want in tuple(self._heaps):
-            if want.isdisjoint(models):
+        for names in tuple(self._heaps):
+            if names.isdisjoint(models):
                 continue
-            heap = self._heaps[want]
-            while heap and not self._is_current(heap[0], want):
+            heap = self._heaps[names]
+            while heap and not self._is_current(heap[0], names):
                 heapq.heappop(heap)
             if not heap:
-                del self._heaps[want]
+                del self._heaps[names]
             elif best is None or heap[0] < best:
-                best, chosen = heap[0], want
+                best, chosen = heap[0], names
         return (best[2], chosen) if best is not None else None
 
-    def _is_current(self, entry: tuple[int, int, str], want: ModelNames) -> bool:
-        """Whether an entry of a heap still stands for its run."""
+    def _is_current(self, entry: tuple[int, int, str], models: ModelNames) -> bool:
+        """Return True if an entry of a heap still stands for its run."""
         run = self._runs.get(entry[2])
-        return run is not None and run.entries.get(want) == entry[1]
+        return run is not None and run.entries.get(models) == entry[1]
 
     def _next_of_run(self, run: _Run[T], models: Set[str]) -> tuple[ModelNames, bool, str]:
-        """The one of a run that is served next."""
+        """Return group, part and key of the run's next item: `first` ones before others, then by arrival."""
         best: tuple[bool, int] | None = None
-        for wanted, queue in run.queues.items():
-            if wanted.isdisjoint(models):
+        for names, group in run.groups.items():
+            if names.isdisjoint(models):
                 continue
             for first in (True, False):
-                name = next(iter(queue.side(first=first)), None)
-                if name is not None:
-                    rank = (not first, queue.side(first=first)[name][0])
+                key = next(iter(group.part(first=first)), None)
+                if key is not None:
+                    rank = (not first, group.part(first=first)[key][0])
                     if best is None or rank < best:
-                        best, want, key = rank, wanted, name
-        assert best is not None, "the run is listed under a set of models that it does not wait for"
-        return want, not best[0], key
+                        best, chosen, name = rank, names, key
+        assert best is not None, "the run has a heap entry for models that none of its items waits for"
+        return chosen, not best[0], name
 
-    def _register(self, run_id: str, run: _Run[T], want: ModelNames) -> None:
-        heap = self._heaps.setdefault(want, [])
-        if len(heap) > _STALE_ENTRIES + 2 * len(self._runs):
-            heap[:] = [entry for entry in heap if self._is_current(entry, want)]
+    def _enter(self, run_id: str, run: _Run[T], models: ModelNames) -> None:
+        """Add an entry for a run to the heap of these models, and clean a heap of too many outdated entries."""
+        heap = self._heaps.setdefault(models, [])
+        if len(heap) > _EXTRA_ENTRIES + 2 * len(self._runs):
+            heap[:] = [entry for entry in heap if self._is_current(entry, models)]
             heapq.heapify(heap)
-        run.entries[want] = next(self._numbers)
-        heapq.heappush(heap, (run.turn, run.entries[want], run_id))
+        run.entries[models] = next(self._numbers)
+        heapq.heappush(heap, (run.turn, run.entries[models], run_id))
 
-    def _drop_empty(self, run_id: str, run: _Run[T], want: ModelNames) -> None:
-        """Forget what is empty."""
-        if not run.queues[want]:
-            del run.queues[want]
-            run.entries.pop(want, None)
-        if not run.queues:
+    def _drop_empty(self, run_id: str, run: _Run[T], models: ModelNames) -> None:
+        if not run.groups[models]:
+            del run.groups[models]
+            run.entries.pop(models, None)
+        if not run.groups:
             del self._runs[run_id]

@@ -1,4 +1,4 @@
-"""Wishes that have to wait, in the order in which they are served."""
+"""Lease requests that have to wait, in the order in which they are served."""
 
 from __future__ import annotations
 
@@ -13,42 +13,41 @@ from ai3ray.pool.budget.ledger import Quote
 from ai3ray.pool.queue.fair_queue import FairQueue
 
 FOLLOW_UP_ROLES: frozenset[Role] = frozenset({"judge", "repair", "assemble"})
-"""What a call of these roles works on has begun already."""
+"""Calls of these roles finish work that has begun."""
 BATCH_TURN = 10
-"""Each so-manieth permit goes to `batch` while both classes wait: it is served last, but never starves."""
+"""While both classes wait, every tenth permit goes to `batch`."""
 
 
 @dataclass
 class Waiter:
-    """One request and the models that may still answer it."""
+    """One waiting request and the models that may still answer it."""
 
     request: LeaseRequest
     models: frozenset[str]
     eligible: frozenset[str] = frozenset()
-    """Those that could, if money were no matter; only where there is a budget."""
+    """The models that may answer if money did not matter; only under a budget."""
     floor: Quote | None = None
-    """The least that such a call costs; None where there is no budget."""
-    unpaid: bool = False
-    """It waits for money that calls in flight hold."""
+    """The least that such a call costs; None under no budget."""
+    needs_settlement: bool = False
+    """True while the call has to wait for money that calls in flight hold."""
 
     @property
     def follows_up(self) -> bool:
-        """It ends what has begun."""
+        """True for a call that finishes work that has begun."""
         return self.request.role in FOLLOW_UP_ROLES
 
 
 class LeaseQueue:
-    """`interactive` before `batch`; the runs of a class in turn; first come, first served within a run.
+    """The waiting requests: `interactive` before `batch`, runs in turn, then in the order of arrival.
 
-    Within a run, calls that end what has begun go first: answers are committed, and what depends on them
-    begins, while other tasks still wait for their first call. While requests of both classes wait, each tenth
-    permit goes to `batch` all the same.
+    Within a run, calls that finish work go first, so that answers are committed and their dependents begin while
+    other tasks still wait for their first call. While both classes wait, every tenth permit goes to `batch`.
     """
 
     def __init__(self) -> None:
         self._waiting: dict[str, Waiter] = {}
         self._queues: dict[RunClass, FairQueue[Waiter]] = {run_class: FairQueue() for run_class in get_args(RunClass)}
-        self._batch_waits = 0
+        self._interactive_turns = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -57,14 +56,14 @@ class LeaseQueue:
         return iter(tuple(self._waiting.values()))
 
     def add(self, waiter: Waiter) -> None:
-        """Let a lease request wait behind the others of its run."""
+        """Add a request behind the others of its run."""
         request = waiter.request
         self._waiting[request.request_id] = waiter
         fair_queue = self._queues[request.run_class]
         fair_queue.add(request.run_id, request.request_id, waiter.models, waiter, first=waiter.follows_up)
 
     def remove(self, request_id: str) -> Waiter | None:
-        """Let it wait no longer; its run keeps its turn."""
+        """Remove a request and return it. Its run keeps its turn."""
         waiter = self._waiting.pop(request_id, None)
         if waiter is not None:
             request = waiter.request
@@ -72,53 +71,49 @@ class LeaseQueue:
         return waiter
 
     def remove_run(self, run_id: str) -> None:
-        """Let nothing of this run wait any longer."""
+        """Remove all requests of a run."""
         for fair_queue in self._queues.values():
             for request_id in fair_queue.remove_run(run_id):
                 del self._waiting[request_id]
 
     def recheck(self, run_id: str | None = None) -> None:
-        """What was not ready may be by now: in this run, in every run when absent."""
+        """Consider requests again that were not ready: those of one run, or all when absent."""
         for fair_queue in self._queues.values():
             fair_queue.recheck(run_id)
 
     def of_run(self, run_id: str) -> list[Waiter]:
-        """Those of one run."""
+        """Return the requests of one run."""
         return [waiter for fair_queue in self._queues.values() for waiter in fair_queue.of_run(run_id)]
 
-    def update(self, waiter: Waiter, again: Waiter) -> None:
-        """Things have changed for a lease request; it keeps its place.
+    def update(self, waiter: Waiter, now: Waiter) -> None:
+        """Replace what is known of a waiting request. The request keeps its place.
 
         Args:
-            waiter: the request as it waits.
-            again: the same, as things are now.
+            waiter: the entry in the queue.
+            now: the same request, evaluated anew.
         """
         request = waiter.request
-        if again.models != waiter.models:
+        if now.models != waiter.models:
             fair_queue = self._queues[request.run_class]
-            fair_queue.move(request.run_id, request.request_id, waiter.models, again.models, first=waiter.follows_up)
-        waiter.models, waiter.eligible, waiter.floor, waiter.unpaid = (
-            again.models,
-            again.eligible,
-            again.floor,
-            again.unpaid,
-        )
+            fair_queue.move(request.run_id, request.request_id, waiter.models, now.models, first=waiter.follows_up)
+        waiter.models, waiter.eligible, waiter.floor = now.models, now.eligible, now.floor
+        waiter.needs_settlement = now.needs_settlement
 
     def next(self, models: Set[str], ready: Callable[[Waiter], bool]) -> Waiter | None:
-        """Take out the next request that can be served; its run goes to the end of the line.
+        """Remove and return the next request that can be served. Its run goes to the end of the queue.
 
         Args:
-            models: those that can be called now.
-            ready: whether nothing else is against a lease request. Where it says no, the request is not looked at again
-                before `look_again`.
+            models: the models that can be called now.
+            ready: returns True if nothing else stands against a request. A request that is not ready is skipped until
+                `recheck`.
         """
-        first, last = self._queues["interactive"], self._queues["batch"]
-        both = bool(first) and bool(last)
-        turned = both and self._batch_waits >= BATCH_TURN - 1
-        for fair_queue in (last, first) if turned else (first, last):
+        interactive, batch = self._queues["interactive"], self._queues["batch"]
+        both = bool(interactive) and bool(batch)
+        batch_first = both and self._interactive_turns >= BATCH_TURN - 1
+        for fair_queue in (batch, interactive) if batch_first else (interactive, batch):
             waiter = fair_queue.next(models, ready)
             if waiter is not None:
-                self._batch_waits = self._batch_waits + 1 if both and fair_queue is first else 0
+                self._interactive_turns = self._interactive_turns + 1 if both and fair_queue is interactive else 0
                 del self._waiting[waiter.request.request_id]
                 return waiter
         return None

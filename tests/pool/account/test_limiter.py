@@ -11,14 +11,14 @@ from ai3ray.pool.account.limiter import DEBOUNCE_S, PATIENCE, Limiter
 
 def fill(limiter: Limiter) -> None:
     while not limiter.full:
-        limiter.take()
+        limiter.acquire()
 
 
 def window(limiter: Limiter, now: float = 0.0) -> None:
     """As many clean replies as the limit allows calls, every one with all permits out."""
     for _ in range(limiter.limit):
         fill(limiter)
-        limiter.clean(now)
+        limiter.succeeded(now)
         limiter.release()
 
 
@@ -40,21 +40,21 @@ def test_half_a_window_does_not_grow_it():
     limiter = Limiter(100, 10)
     fill(limiter)
     for _ in range(9):
-        limiter.clean(0.0)
+        limiter.succeeded(0.0)
     assert limiter.limit == 10
-    limiter.clean(0.0)
+    limiter.succeeded(0.0)
     assert limiter.limit == 20
 
 
 def test_what_was_never_used_does_not_grow_until_somebody_is_held_up_by_it():
     limiter = Limiter(100, 10)
     for _ in range(50):
-        limiter.take()
-        limiter.clean(0.0)
+        limiter.acquire()
+        limiter.succeeded(0.0)
         limiter.release()
     assert limiter.limit == 10
     for _ in range(10):
-        limiter.take()
+        limiter.acquire()
     assert limiter.limit == 20
     fill(limiter)
     assert limiter.limit == 20
@@ -63,33 +63,33 @@ def test_what_was_never_used_does_not_grow_until_somebody_is_held_up_by_it():
 def test_a_429_leaves_four_fifths_once_per_episode_of_fifteen_seconds():
     limiter = Limiter(100, 50)
     for now in (0.0, 0.1, DEBOUNCE_S - 0.1):
-        limiter.limited(now, None)
+        limiter.rate_limited(now, None)
     assert limiter.limit == 40
-    limiter.limited(DEBOUNCE_S, None)
+    limiter.rate_limited(DEBOUNCE_S, None)
     assert limiter.limit == 32
 
 
 def test_retry_after_makes_the_episode_longer():
     limiter = Limiter(100, 50)
-    limiter.limited(0.0, 60.0)
-    limiter.limited(59.0, None)
+    limiter.rate_limited(0.0, 60.0)
+    limiter.rate_limited(59.0, None)
     assert limiter.limit == 40
-    limiter.limited(60.0, None)
+    limiter.rate_limited(60.0, None)
     assert limiter.limit == 32
 
 
 def test_a_longer_retry_after_within_an_episode_extends_it():
     limiter = Limiter(100, 50)
-    limiter.limited(0.0, None)
-    limiter.limited(10.0, 30.0)
-    limiter.limited(39.0, None)
+    limiter.rate_limited(0.0, None)
+    limiter.rate_limited(10.0, 30.0)
+    limiter.rate_limited(39.0, None)
     assert limiter.limit == 40
 
 
 @pytest.mark.parametrize(("start", "expected"), [(100, [84, 88, 92]), (5, [5, 6, 7])])
 def test_after_the_first_429_a_clean_window_adds_a_twentieth_one_at_least(start, expected):
     limiter = Limiter(1000, start)
-    limiter.limited(0.0, None)
+    limiter.rate_limited(0.0, None)
     seen = []
     for _ in range(3):
         window(limiter, now=DEBOUNCE_S)
@@ -99,7 +99,7 @@ def test_after_the_first_429_a_clean_window_adds_a_twentieth_one_at_least(start,
 
 def test_replies_within_an_episode_say_nothing():
     limiter = Limiter(1000, 100)
-    limiter.limited(0.0, None)
+    limiter.rate_limited(0.0, None)
     for _ in range(5):
         window(limiter, now=DEBOUNCE_S - 0.001)
     assert limiter.limit == 80
@@ -124,9 +124,9 @@ class Wall:
                 fill(self.limiter)
                 if self.limiter.in_flight > self.wall:
                     self.refused.append(len(self.seen))
-                    self.limiter.limited(self.now, None)
+                    self.limiter.rate_limited(self.now, None)
                     break
-                self.limiter.clean(self.now)
+                self.limiter.succeeded(self.now)
                 self.limiter.release()
             while self.limiter.in_flight:
                 self.limiter.release()
@@ -172,26 +172,26 @@ def test_a_limit_far_above_the_calls_in_flight_is_cut_to_what_was_too_much():
     window(limiter)
     assert limiter.limit == 80
     while limiter.in_flight < 50:
-        limiter.take()
-    limiter.limited(0.0, None)
+        limiter.acquire()
+    limiter.rate_limited(0.0, None)
     assert limiter.limit == 40
 
 
 def test_when_what_held_is_refused_the_next_episodes_go_by_the_plain_rules():
     """So it is where requests a minute are limited and nobody tells: what holds now does not a moment later."""
     limiter, times = Limiter(1000, 50), itertools.count(0.0, DEBOUNCE_S)
-    limiter.limited(next(times), None)
+    limiter.rate_limited(next(times), None)
     window(limiter, now=next(times))
     held = limiter.limit
-    limiter.limited(next(times), None)
+    limiter.rate_limited(next(times), None)
     now = next(times)
-    limiter.clean(now)
+    limiter.succeeded(now)
     assert limiter.limit == held - 2  # what had a clean window: growth added two
-    limiter.limited(now, None)
+    limiter.rate_limited(now, None)
     window(limiter, now=next(times))
-    limiter.limited(next(times), None)
+    limiter.rate_limited(next(times), None)
     cut = limiter.limit
-    limiter.clean(next(times))
+    limiter.succeeded(next(times))
     assert limiter.limit == cut < held - 2
 
 
@@ -209,9 +209,9 @@ def test_a_fault_of_the_provider_pauses_growth_and_cuts_nothing():
     limiter = Limiter(100, 10)
     fill(limiter)
     for _ in range(9):
-        limiter.clean(0.0)
-    limiter.fault()
-    limiter.clean(0.0)
+        limiter.succeeded(0.0)
+    limiter.failed()
+    limiter.succeeded(0.0)
     assert limiter.limit == 10
     window(limiter)
     assert limiter.limit == 20
@@ -230,7 +230,7 @@ def test_another_start_counts_while_nothing_was_found_out():
     limiter = Limiter(100, 10)
     limiter.configure(100, 30)
     assert limiter.limit == 30
-    limiter.limited(0.0, None)
+    limiter.rate_limited(0.0, None)
     limiter.configure(100, 60)
     assert limiter.limit == 24
 
@@ -247,11 +247,11 @@ def test_whatever_happens_it_stays_between_one_and_the_ceiling(ceiling, start, s
             case "window":
                 window(limiter, now)
             case "clean":
-                limiter.clean(now)
+                limiter.succeeded(now)
             case "fault":
-                limiter.fault()
+                limiter.failed()
             case "429":
-                limiter.limited(now, seconds)
+                limiter.rate_limited(now, seconds)
             case "wait":
                 now += seconds
         assert 1 <= limiter.limit <= ceiling

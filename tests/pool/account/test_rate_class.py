@@ -183,9 +183,9 @@ def test_refusals_teach_caution_and_answers_take_it_away():
     rate_limits, seconds = RateLimits("paced"), []
     for refusals, answers in ((1, 1), (1, 1), (1, 1), (9, 1), (0, 5000)):
         for _ in range(refusals):
-            rate_limits.refused()
+            rate_limits.be_cautious()
         for _ in range(answers):
-            rate_limits.hear(told(10, limit=600), 0.0)
+            rate_limits.observe(told(10, limit=600), 0.0)
         for _ in range(10):
             rate_limits.reserve(Charge(0, 0, 0), 0.0)
         seconds.append(round(rate_limits.resumes_at(0.0), 2))
@@ -264,9 +264,9 @@ def test_a_success_of_a_call_that_began_before_the_pause_does_not_make_the_next_
     rate_class = RateClass("real", jitter=float)
     for at in (0.0, 100.0, 200.0):
         rate_class.pause(at, at - 0.5, None, permits=10)
-        rate_class.answered(None, began=at - 1.0)
+        rate_class.succeeded(None, began=at - 1.0)
     assert rate_class.pause_reason(203.9)
-    rate_class.answered(None, began=201.0)
+    rate_class.succeeded(None, began=201.0)
     rate_class.pause(300.0, 299.0, None, permits=10)
     assert rate_class.pause_reason(301.1) is None
 
@@ -277,4 +277,4 @@ def test_the_snapshot_shows_the_limit_of_the_moment_and_the_configured_one(world
     assert (view.limit, view.ceiling) == (20, 100)
     pool.fail(pool.take(), "rate_limited", retry_after_s=7.0)
     view = pool.pool.snapshot().providers[0]
-    assert (view.limit, view.state) == (16, "rate limited, left alone for 7.0 s")
+    assert (view.limit, view.state) == (16, "rate limited, paused for 7.0 s")

@@ -1,0 +1,54 @@
+"""One lease request evaluated at one moment: granting, queueing and refusing all read the same four values."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ai3ray.domain.lease import LeaseRequest
+from ai3ray.pool.budget.budgets import BudgetCheck
+from ai3ray.pool.candidate_index import Candidates
+from ai3ray.pool.queue.lease_queue import Waiter
+from ai3ray.router.conditions import PricedModel
+from ai3ray.router.rank import Ranking
+
+
+class Evaluation(NamedTuple):
+    """A lease request with its candidates, those its budgets can pay for, and their ranking."""
+
+    request: LeaseRequest
+    candidates: Candidates
+    """The models that may answer the request now or later."""
+    budget: BudgetCheck | None
+    """What its budgets allow; None when the request is under no budget."""
+    ranking: Ranking | None
+    """The candidates ranked; None when no call may begin now, whichever model is best."""
+
+    @property
+    def admitted(self) -> PricedModel | None:
+        """The model whose call may begin now; None when the request has to wait or is refused."""
+        best = self.ranking.best if self.ranking is not None else None
+        if best is None or self.budget is None or best.name in self.budget.affordable.ready:
+            return best
+        return None
+
+    @property
+    def refused(self) -> bool:
+        """True when no model will ever answer: none is left, or the budget cannot pay for any."""
+        return not self.candidates.cards or (self.budget is not None and self.budget.exceeded)
+
+    @property
+    def needs_settlement(self) -> bool:
+        """True when the best model is free, but calls in flight hold the money it would take."""
+        return self.ranking is not None and self.ranking.best is not None and self.admitted is None
+
+    def waiter(self) -> Waiter:
+        """Return the entry that waits in the queue for this request."""
+        if self.budget is None:
+            return Waiter(self.request, self.candidates.names)
+        return Waiter(
+            self.request,
+            self.budget.affordable.allowed,
+            self.candidates.names,
+            self.budget.floor,
+            needs_settlement=self.budget.blocked or self.needs_settlement,
+        )
