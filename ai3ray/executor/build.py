@@ -14,8 +14,8 @@ from ai3ray.domain.ids import new_id
 from ai3ray.errors import Ai3Error, UsageError
 from ai3ray.executor.caller import Caller, LazyProviders
 from ai3ray.executor.core import Core
-from ai3ray.executor.core_client import Link
-from ai3ray.executor.port import CoreLink
+from ai3ray.executor.core_client import CoreClient
+from ai3ray.executor.port import CorePort
 from ai3ray.executor.recovery import close_ended_runs
 from ai3ray.executor.runner import Runner
 from ai3ray.journal.store import DuckDBJournal
@@ -82,12 +82,12 @@ class RunnerParts:
     """
 
     def __init__(
-        self, runner_id: str, settings: Settings, env: Mapping[str, str], core: CoreLink, isolation: Isolation
+        self, runner_id: str, settings: Settings, env: Mapping[str, str], core: CorePort, isolation: Isolation
     ) -> None:
         registry = Registry.load(settings)
         files = local_model(settings)
         self._providers = LazyProviders(lambda name: build_provider(name, settings.providers[name], env, files))
-        self._link = Link(core, runner_id)
+        self._core_client = CoreClient(core, runner_id)
         self._prices = registry.prices
         best = _best_planner(settings, registry, env)
         first = best.partition("/")[0] if best else ""
@@ -96,13 +96,13 @@ class RunnerParts:
         seldom = {card.provider for card in registry.cards(configured)} - usual
         names = sorted(set(configured) - seldom, key=lambda name: (name != first, name))
         self._wires = [settings.providers[name].wire for name in names]
-        caller = Caller(self._link, self._providers, registry.card, registry.prices, Timeouts())
+        caller = Caller(self._core_client, self._providers, registry.card, registry.prices, Timeouts())
         planner = PlannerSettings(
             max_output_tokens=settings.planner_maxtok,
             temperature=settings.planner_temperature,
             best=best,
         )
-        self.runner = Runner(self._link, caller, isolation, planner)
+        self.runner = Runner(self._core_client, caller, isolation, planner)
 
     async def warm_up(self) -> None:
         """Import now, in a thread, what the first call would wait for: prices, and the SDKs of configured providers."""
@@ -111,12 +111,12 @@ class RunnerParts:
 
     async def flush(self) -> None:
         """Return once all that the runner reported has been sent."""
-        await self._link.flush()
+        await self._core_client.flush()
 
     async def aclose(self) -> None:
         """Send what is left, close the connections."""
-        await self._link.flush()
-        await self._link.aclose()
+        await self._core_client.flush()
+        await self._core_client.aclose()
         await self._providers.aclose()
 
 

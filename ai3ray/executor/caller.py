@@ -13,8 +13,8 @@ from ai3ray.domain.call import AttemptStatus, ModelCall, Prompt, Reply, Timeouts
 from ai3ray.domain.ids import new_id
 from ai3ray.domain.lease import Lease, LeaseRequest, Settlement
 from ai3ray.errors import ConnectFailed, KeyRefused, ProviderError, UsageError
-from ai3ray.executor.core_client import LeaseRefused, Link
-from ai3ray.executor.prompt_cache_warmup import Warmth
+from ai3ray.executor.core_client import CoreClient, LeaseRefused
+from ai3ray.executor.prompt_cache_warmup import PromptCacheWarmup
 from ai3ray.pool.faults import rule
 from ai3ray.providers.port import ChatModel, OnText
 from ai3ray.registry.cards import ModelCard
@@ -57,7 +57,7 @@ class Caller:
     """Makes model calls under the pool's leases.
 
     Args:
-        link: the line to the core.
+        link: sends to the core.
         provider: gives the adapter of a provider by name; built on first use.
         card: gives a model's card by `provider/model`.
         prices: turns usage into US dollars.
@@ -66,18 +66,18 @@ class Caller:
 
     def __init__(
         self,
-        link: Link,
+        core_client: CoreClient,
         provider: Callable[[str], ChatModel],
         card: Callable[[str], ModelCard],
         prices: RateTable,
         timeouts: Timeouts | None = None,
     ) -> None:
-        self._link = link
+        self._core_client = core_client
         self._provider = provider
         self._card = card
         self._prices = prices
         self._timeouts = timeouts or Timeouts()
-        self._warmth = Warmth(time.monotonic)
+        self._cache_warmup = PromptCacheWarmup(time.monotonic)
 
     async def ask(
         self,
@@ -115,7 +115,7 @@ class Caller:
                 request_id=new_id("request"), models=models, exclude=tried.names(), stretch=stretch
             )
             try:
-                lease = await self._link.lease(asked)
+                lease = await self._core_client.lease(asked)
             except LeaseRefused as refused:
                 if first:
                     first = None
@@ -180,7 +180,7 @@ class Caller:
         if not cached or len(beginning) < WORTH_WAITING_CHARS:
             yield lambda: None
             return
-        async with self._warmth.turn(lease.model, beginning) as begun:
+        async with self._cache_warmup.turn(lease.model, beginning) as begun:
             yield begun
 
     def _cost(self, lease: Lease, usage: Usage) -> float | None:
@@ -196,7 +196,7 @@ class Caller:
     def _settle(
         self, lease: Lease, status: AttemptStatus, began: float | None, *, reply: Reply, cost: float | None
     ) -> None:
-        self._link.settle(
+        self._core_client.settle(
             Settlement(
                 attempt_id=lease.attempt_id,
                 token=lease.token,
@@ -211,7 +211,7 @@ class Caller:
         )
 
     def _settle_failure(self, lease: Lease, error: ProviderError, began: float | None) -> None:
-        self._link.settle(
+        self._core_client.settle(
             Settlement(
                 attempt_id=lease.attempt_id,
                 token=lease.token,
@@ -228,7 +228,7 @@ class Caller:
         )
 
     def _settle_cancel(self, lease: Lease, began: float | None) -> None:
-        self._link.settle(
+        self._core_client.settle(
             Settlement(
                 attempt_id=lease.attempt_id,
                 token=lease.token,

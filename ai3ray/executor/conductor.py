@@ -33,8 +33,8 @@ from ai3ray.domain.request import ContextText, RunRequest
 from ai3ray.domain.result import run_stats
 from ai3ray.domain.run import TASK_TERMINAL, RunState, TaskState, seconds_between
 from ai3ray.errors import Ai3Error, BudgetSpent, RunError, RunnerLost
-from ai3ray.executor.configured_models import Roster
-from ai3ray.executor.port import AssembleJob, Crew, Outcome, PlanJob, Ref, TaskJob
+from ai3ray.executor.configured_models import ConfiguredModels
+from ai3ray.executor.port import AssembleJob, Outcome, PlanJob, Ref, RunnerPool, TaskJob
 from ai3ray.journal.port import Journal
 from ai3ray.planner.template import template_plan
 from ai3ray.prompts.task_prompt import context_of
@@ -68,11 +68,11 @@ class Conductor:
         run_id: an accepted run; where it stands is read from the journal.
         request: its request, defaults filled in.
         journal: the run's history.
-        crew: the runners.
+        runner_pool: the runners.
         epoch: the owner's epoch, carried by everything written for the run.
         slots: one is held while the run is active; until then it is queued.
         on_lost: told (run id, task id) when a runner died, before the work is given out again.
-        roster: the models there are.
+        models: the configured models.
         on_stop: told the run id before its work is stopped.
     """
 
@@ -82,21 +82,21 @@ class Conductor:
         request: RunRequest,
         *,
         journal: Journal,
-        crew: Crew,
+        runner_pool: RunnerPool,
         epoch: int,
         slots: asyncio.Semaphore,
         on_lost: OnLost,
-        roster: Roster,
+        models: ConfiguredModels,
         on_stop: OnStop,
     ) -> None:
         self._run_id = run_id
         self._request = request
         self._journal = journal
-        self._crew = crew
+        self._runner_pool = runner_pool
         self._epoch = epoch
         self._slots = slots
         self._on_lost = on_lost
-        self._roster = roster
+        self._models = models
         self._on_stop = on_stop
         self._refs: dict[str, Ref | Outcome] = {}
         self._outcomes: dict[str, asyncio.Task[Outcome]] = {}
@@ -156,9 +156,9 @@ class Conductor:
             graph = parse_graph(self._request.plan, max_tasks=self._request.max_tasks or 1)
             return self._planned(graph, source="file")
         self._put(PlanProgress(phase="started"))
-        if not self._roster.can_plan(self._request):
+        if not self._models.can_plan(self._request):
             return self._planned(template_plan(self._request), source="template")
-        planned = await self._with_runner(lambda: self._crew.start_plan(self._plan_job()))
+        planned = await self._with_runner(lambda: self._runner_pool.start_plan(self._plan_job()))
         self._put(*planned.warnings)
         if planned.graph is None:
             raise RunStopped(planned.error or ErrorInfo(type="run", message="no plan could be made"))
@@ -181,7 +181,7 @@ class Conductor:
                 self._refs[task.id] = _journaled(done)
             else:
                 deps = [self._refs[dep] for dep in task.depends_on]
-                self._refs[task.id] = self._crew.start_task(self._task_job(graph, task), deps)
+                self._refs[task.id] = self._runner_pool.start_task(self._task_job(graph, task), deps)
         async with asyncio.TaskGroup() as group:
             for task in graph.topological():
                 self._outcomes[task.id] = group.create_task(self._outcome(graph, task), name=f"task-{task.id}")
@@ -204,7 +204,7 @@ class Conductor:
                     self._put(TaskFailed(task_id=task.id, error=error_info(error)))
                 if self._state.tasks[task.id].status in TASK_TERMINAL:
                     return _journaled(self._state.tasks[task.id])
-                self._refs[task.id] = self._crew.start_task(self._task_job(graph, task), deps)
+                self._refs[task.id] = self._runner_pool.start_task(self._task_job(graph, task), deps)
 
     def _as_journaled(self, outcome: Outcome) -> Outcome:
         """The journal decides: a committed artifact is the task's answer whoever reports what."""
@@ -257,7 +257,7 @@ class Conductor:
             outputs={task.id: outputs[task.id] for task in graph.sinks() if task.id in outputs},
             holes=holes,
         )
-        assembled = await self._with_runner(lambda: self._crew.start_assembly(job))
+        assembled = await self._with_runner(lambda: self._runner_pool.start_assembly(job))
         if assembled.error is None:
             return str(assembled.text)
         message = f"the outputs are joined as they are: {assembled.error.message}"
@@ -273,15 +273,15 @@ class Conductor:
 
     def _signed(self, output: str) -> str:
         """The answer, which says so when a demo model wrote any of it; JSON has no place for such a line."""
-        demos = self._roster.demos(self._state)
+        demos = self._models.demos(self._state)
         if not demos:
             return output
-        warning = self._roster.warning(demos)
+        warning = self._models.warning(demos)
         if warning.message not in self._state.warnings:
             self._put(warning)
         if output.lstrip()[:1] in ("{", "["):
             return output
-        return f"{output.rstrip()}\n\n{self._roster.note(demos, self._state.plan_source)}"
+        return f"{output.rstrip()}\n\n{self._models.note(demos, self._state.plan_source)}"
 
     async def _end(self, *terminal: Event) -> None:
         """The terminal event and the stats, durable before anybody is told. What comes after an end changes nothing."""
@@ -301,7 +301,7 @@ class Conductor:
         if waiting:
             _, late = await asyncio.wait(waiting, timeout=CANCEL_GRACE_S)
             for task in late:
-                self._crew.cancel(waiting[task])
+                self._runner_pool.cancel(waiting[task])
                 task.cancel()
 
     async def _with_runner(self, start: Callable[[], Any]) -> Any:

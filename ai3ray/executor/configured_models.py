@@ -11,7 +11,7 @@ from ai3ray.registry.registry import Registry
 from ai3ray.settings.model import Settings
 
 
-class Roster:
+class ConfiguredModels:
     """The models of one engine, as its conductors see them.
 
     Args:

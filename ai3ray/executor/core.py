@@ -22,13 +22,13 @@ from ai3ray.domain.run import RunState
 from ai3ray.errors import Ai3Error, BudgetSpent, KeyReused, RunError, StaleEpoch, Throttled, UnknownRun
 from ai3ray.executor.acceptance import admit
 from ai3ray.executor.conductor import Conductor
-from ai3ray.executor.configured_models import Roster
-from ai3ray.executor.deltas import DeltaRing
-from ai3ray.executor.estimate import estimate, too_dear
-from ai3ray.executor.lease_desk import Permits
-from ai3ray.executor.port import Crew, Entries, Feed, FeedItem, Granted, Sync, Synced
+from ai3ray.executor.configured_models import ConfiguredModels
+from ai3ray.executor.deltas import DeltaBuffer
+from ai3ray.executor.estimate import estimate, exceeds_budget
+from ai3ray.executor.lease_desk import LeaseDesk
+from ai3ray.executor.port import Entries, Feed, FeedItem, Granted, RunnerPool, Sync, Synced
 from ai3ray.executor.recovery import lost_calls
-from ai3ray.executor.request_rate_limit import Turnstile, until_midnight_s
+from ai3ray.executor.request_rate_limit import RequestRateLimit, until_midnight_s
 from ai3ray.journal.port import RunMeta
 from ai3ray.journal.store import DuckDBJournal
 from ai3ray.pool.pool import ProviderPool
@@ -47,7 +47,7 @@ PATIENCE_S = 1.0
 
 
 class Core:
-    """Implements `Engine` for the app and `CoreLink` for the runners.
+    """Implements `Engine` for the app and `CorePort` for the runners.
 
     Args:
         settings: limits and defaults of this engine.
@@ -71,18 +71,18 @@ class Core:
         self._configured = configured
         self._journal = journal
         self._pool = pool
-        self._permits = Permits(pool, journal)
-        self._roster = Roster(registry, settings, configured)
-        self.crew: Crew | None = None
+        self._lease_desk = LeaseDesk(pool, journal)
+        self._models = ConfiguredModels(registry, settings, configured)
+        self.runner_pool: RunnerPool | None = None
         self._slots = asyncio.Semaphore(settings.max_runs)
-        self._turnstile = Turnstile(time.monotonic)
+        self._request_rate_limit = RequestRateLimit(time.monotonic)
         self._accepting: set[asyncio.Task[Accepted]] = set()
         self._conductors: dict[str, tuple[Conductor, asyncio.Task[None]]] = {}
-        self._deltas: dict[str, DeltaRing] = {}
+        self._deltas: dict[str, DeltaBuffer] = {}
 
-    def start(self, crew: Crew) -> None:
+    def start(self, runner_pool: RunnerPool) -> None:
         """Take up the work: from now on runs are conducted, and those a former core left open go on."""
-        self.crew = crew
+        self.runner_pool = runner_pool
         for run_id in self._journal.open_runs():
             self._take_over(run_id)
 
@@ -99,15 +99,15 @@ class Core:
         await self._journal.shown(run_id)
         if not deltas:
             return self._feed(run_id, after, cursor, await self._journal.tail(run_id, after), None)
-        ring = self._ring(run_id)
-        ring.watch()
+        buffer = self._delta_buffer(run_id)
+        buffer.watch()
         tail = asyncio.ensure_future(self._journal.tail(run_id, after))
-        piece = asyncio.ensure_future(ring.wait(cursor))
+        piece = asyncio.ensure_future(buffer.wait(cursor))
         try:
             await asyncio.wait({tail, piece}, return_when=asyncio.FIRST_COMPLETED)
-            if not tail.done() and not ring.after(cursor, after, after):
+            if not tail.done() and not buffer.after(cursor, after, after):
                 await tail  # a delta that belongs after an event not yet committed: wait for the event
-            return self._feed(run_id, after, cursor, tail.result() if tail.done() else (), ring)
+            return self._feed(run_id, after, cursor, tail.result() if tail.done() else (), buffer)
         finally:
             tail.cancel()
             piece.cancel()
@@ -175,7 +175,7 @@ class Core:
 
     async def admit_caller(self, owner: str, limits: CallerLimits, *, spends: bool) -> None:
         """Count one request of an API key; see `Engine.admit_caller`."""
-        if limits.rpm is not None and (wait_s := self._turnstile.wait_s(owner, limits.rpm)):
+        if limits.rpm is not None and (wait_s := self._request_rate_limit.wait_s(owner, limits.rpm)):
             raise Throttled(f"{owner} may ask {limits.rpm} times a minute", wait_s)
         if spends and limits.usd_per_day is not None and await self.spent_today(owner) >= limits.usd_per_day:
             raise Throttled(f"{owner} has spent its ${limits.usd_per_day:g} of today (UTC)", until_midnight_s())
@@ -195,9 +195,9 @@ class Core:
     # ── for the runners ──────────────────────────────────────────────────────────────────────────
 
     async def sync(self, sync: Sync) -> Synced:
-        """Take what a runner has gathered; see `CoreLink.sync`."""
+        """Take what a runner has gathered; see `CorePort.sync`."""
         async for settlement in _in_turns(sync.settlements):
-            self._permits.settle(settlement)
+            self._lease_desk.settle(settlement)
         for delta in sync.deltas:  # before the entries: a text's pieces come before its artifact
             self._pass_on(delta)
         refused = {}
@@ -206,25 +206,25 @@ class Core:
                 self._place(entries)
             except Ai3Error as error:
                 refused[entries.key] = error_info(error)
-        self._permits.withdraw(sync.withdrawn)
+        self._lease_desk.withdraw(sync.withdrawn)
         async for request in _in_turns(sync.leases):
             try:
                 self._check_epoch(request.run_id, request.epoch)
             except Ai3Error as error:
-                self._permits.refuse(sync.runner_id, request, error)
+                self._lease_desk.refuse(sync.runner_id, request, error)
             else:
-                self._permits.ask(sync.runner_id, request)
-        grants = await self._permits.collect(sync.runner_id, patience_s=PATIENCE_S)
+                self._lease_desk.ask(sync.runner_id, request)
+        grants = await self._lease_desk.collect(sync.runner_id, patience_s=PATIENCE_S)
         return Synced(grants=grants, refused=refused, watched=self._watched())
 
     async def grants(self, runner_id: str) -> Granted:
         """Wait until waiting requests of this runner are answered."""
-        grants = await self._permits.wait(runner_id)
+        grants = await self._lease_desk.wait(runner_id)
         return Granted(grants=grants, watched=self._watched())
 
     def runner_died(self, runner_id: str) -> None:
         """A runner's process has ended: what it held is free at once, whatever becomes of its runs."""
-        self._permits.runner_died(runner_id)
+        self._lease_desk.runner_died(runner_id)
 
     async def aclose_runs(self) -> None:
         """Stop conducting and leave the runs resumable."""
@@ -238,7 +238,7 @@ class Core:
     async def aclose(self) -> None:
         """Stop conducting and close the journal."""
         await self.aclose_runs()
-        self._permits.aclose()
+        self._lease_desk.aclose()
         await self._journal.aclose()
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
@@ -270,7 +270,7 @@ class Core:
         )
         await receipt.committed()
         if watch:
-            self._deltas.setdefault(run_id, DeltaRing()).watch()
+            self._deltas.setdefault(run_id, DeltaBuffer()).watch()
         self._conduct(run_id, admitted.request)
         return Accepted(run_id=run_id, status="queued")
 
@@ -289,18 +289,18 @@ class Core:
         return Accepted(run_id=run_id, status=self._journal.state(run_id).status)
 
     def _conduct(self, run_id: str, request: RunRequest) -> None:
-        assert self.crew is not None, "start() comes first"
+        assert self.runner_pool is not None, "start() comes first"
         so_far, owner = spent(self._journal.state(run_id)), self._journal.meta(run_id).owner
         self._pool.budgets.open_run(run_id, request.budget_usd, owner=owner, spent=so_far)
         conductor = Conductor(
             run_id,
             request,
             journal=self._journal,
-            crew=self.crew,
+            runner_pool=self.runner_pool,
             epoch=self._journal.meta(run_id).epoch,
             slots=self._slots,
-            on_lost=self._permits.lost,
-            roster=self._roster,
+            on_lost=self._lease_desk.lost,
+            models=self._models,
             on_stop=self._stop,
         )
         task = asyncio.create_task(self._drive(run_id, conductor), name=run_id)
@@ -311,7 +311,7 @@ class Core:
         try:
             await conductor.conduct()
         finally:
-            self._permits.drop_run(run_id)
+            self._lease_desk.drop_run(run_id)
             del self._conductors[run_id]
             asyncio.get_running_loop().call_later(LINGER_S, self._deltas.pop, run_id, None)
 
@@ -345,30 +345,30 @@ class Core:
 
     def _stop(self, run_id: str) -> None:
         """From now on the run is granted no call, and no runner begins one for it."""
-        self._permits.stop_run(run_id)
-        if self.crew is not None:
-            self.crew.stop_run(run_id)
+        self._lease_desk.stop_run(run_id)
+        if self.runner_pool is not None:
+            self.runner_pool.stop_run(run_id)
 
     def _watched(self) -> tuple[str, ...]:
-        return tuple(run_id for run_id, ring in self._deltas.items() if ring.watched)
+        return tuple(run_id for run_id, buffer in self._deltas.items() if buffer.watched)
 
-    def _ring(self, run_id: str) -> DeltaRing:
+    def _delta_buffer(self, run_id: str) -> DeltaBuffer:
         """A run's deltas: those to come, and for a while after its end those that its readers have not had."""
         if run_id in self._deltas:
             return self._deltas[run_id]
-        return self._deltas.setdefault(run_id, DeltaRing()) if run_id in self._conductors else DeltaRing()
+        return self._deltas.setdefault(run_id, DeltaBuffer()) if run_id in self._conductors else DeltaBuffer()
 
     def _pass_on(self, delta: TextDelta) -> None:
-        ring = self._deltas.get(delta.run_id)
-        if ring is not None and ring.watched:
+        buffer = self._deltas.get(delta.run_id)
+        if buffer is not None and buffer.watched:
             stamped = delta.model_copy(update={"ts": self._journal.now(delta.run_id)})
-            ring.add(stamped, self._journal.state(delta.run_id).seq)
+            buffer.add(stamped, self._journal.state(delta.run_id).seq)
 
-    def _feed(self, run_id: str, after: int, cursor: int, lines: Sequence[str], ring: DeltaRing | None) -> Feed:
+    def _feed(self, run_id: str, after: int, cursor: int, lines: Sequence[str], buffer: DeltaBuffer | None) -> Feed:
         """Events and deltas in their order: a delta stands behind the event it came after."""
         events = [FeedItem(type=event_type(line), seq=seq, data=line) for seq, line in enumerate(lines, after + 1)]
         last = after + len(events)
-        pieces = ring.after(cursor, after, last) if ring is not None else []
+        pieces = buffer.after(cursor, after, last) if buffer is not None else []
         order = [((event.seq or 0, 0), event) for event in events] + [((seq, 1), item) for _, seq, item in pieces]
         order.sort(key=lambda entry: entry[0])
         state = self._journal.state(run_id)
@@ -381,7 +381,7 @@ class Core:
     def _preview(self, graph: TaskGraph, request: RunRequest, warnings: Sequence[str] = ()) -> PlanPreview:
         """A plan and what running it would take."""
         figures = estimate(graph, request, self._pool, self._registry.prices)
-        return PlanPreview(plan=graph, estimate=figures, warnings=(*warnings, *too_dear(figures, request)))
+        return PlanPreview(plan=graph, estimate=figures, warnings=(*warnings, *exceeds_budget(figures, request)))
 
 
 async def _in_turns(items: Sequence[T]) -> AsyncIterator[T]:

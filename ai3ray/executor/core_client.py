@@ -11,7 +11,7 @@ from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import TextDelta
 from ai3ray.domain.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal, Settlement
 from ai3ray.errors import Ai3Error, BudgetSpent, EngineError, NoModelLeft
-from ai3ray.executor.port import CoreLink, Entries, Granted, Sync
+from ai3ray.executor.port import CorePort, Entries, Granted, Sync
 
 
 class LeaseRefused(NoModelLeft):
@@ -50,7 +50,7 @@ class _Gathered:
         return bool(self.settlements or self.entries or self.leases or self.withdrawn or self.deltas)
 
 
-class Link:
+class CoreClient:
     """Batches one runner's traffic with the core, naturally: no timers, one send under way.
 
     Args:
@@ -58,7 +58,7 @@ class Link:
         runner_id: this runner's name; requests granted later are delivered to it.
     """
 
-    def __init__(self, core: CoreLink, runner_id: str) -> None:
+    def __init__(self, core: CorePort, runner_id: str) -> None:
         self._core = core
         self._runner_id = runner_id
         self._gathered = _Gathered()
@@ -138,7 +138,7 @@ class Link:
 
     def _wake(self) -> None:
         if self._sender is None or self._sender.done():
-            self._sender = asyncio.create_task(self._send(), name="link-send")
+            self._sender = asyncio.create_task(self._send(), name="core-client-send")
 
     async def _send(self) -> None:
         """Send until nothing is left; `sleep(0)` lets everything that is ready in this turn join."""
@@ -185,7 +185,7 @@ class Link:
             else:
                 request.set_result(grant)
         if self._requests and (self._listener is None or self._listener.done()):
-            self._listener = asyncio.create_task(self._listen(), name="link-listen")
+            self._listener = asyncio.create_task(self._listen(), name="core-client-listen")
 
     async def _listen(self) -> None:
         """Collect the grants of requests that had to wait, as long as there are any."""

@@ -8,17 +8,17 @@ from collections import deque
 from ai3ray.domain.events import TextDelta
 from ai3ray.executor.port import FeedItem
 
-RING = 4096
+DELTAS_KEPT = 4096
 """Deltas kept per run: a reader that falls further behind loses the oldest."""
 WATCH_S = 30.0
 """Seconds after its last request that a reader still counts as watching."""
 
 
-class DeltaRing:
+class DeltaBuffer:
     """The latest deltas of one run. Each remembers the event it came after."""
 
     def __init__(self) -> None:
-        self._items: deque[tuple[int, int, FeedItem]] = deque(maxlen=RING)
+        self._items: deque[tuple[int, int, FeedItem]] = deque(maxlen=DELTAS_KEPT)
         self._next = 1
         self._arrived = asyncio.Event()
         self._watched_until = 0.0

@@ -46,7 +46,7 @@ def estimate(graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: 
     }
 
 
-def too_dear(figures: Mapping[str, float | None], request: RunRequest) -> tuple[str, ...]:
+def exceeds_budget(figures: Mapping[str, float | None], request: RunRequest) -> tuple[str, ...]:
     """What the reader should know when a plan's estimate does not fit into the budget."""
     cost, budget = figures["cost_usd"], request.budget_usd
     if cost is None or budget is None or cost <= budget:

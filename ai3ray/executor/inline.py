@@ -25,7 +25,7 @@ class InlineRef:
         return asyncio.shield(self.task).__await__()
 
 
-class InlineCrew:
+class InlineRunnerPool:
     """One runner in this process."""
 
     def __init__(self, runner: Runner) -> None:
@@ -68,7 +68,7 @@ async def open_inline(settings: Settings, env: Mapping[str, str]) -> AsyncIterat
     core = await build_core(settings, env)
     parts = RunnerParts("inline", settings, env, core, ProcessIsolation())
     try:
-        core.start(InlineCrew(parts.runner))
+        core.start(InlineRunnerPool(parts.runner))
         yield core
     finally:
         await core.aclose_runs()

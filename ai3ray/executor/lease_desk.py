@@ -42,7 +42,7 @@ class _Open:
     handed_over: bool = False
 
 
-class Permits:
+class LeaseDesk:
     """Asks the pool on the runners' behalf, journals what it decides, and delivers the answers.
 
     Args:

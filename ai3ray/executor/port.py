@@ -1,6 +1,6 @@
 """The seams of the engine: who hosts what is decided behind them, so the engine does not know Ray.
 
-app ──Engine──► Core ──Crew──► runners ──CoreLink──► Core
+app ──Engine──► Core ──RunnerPool──► runners ──CorePort──► Core
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Sync:
     leases: tuple[LeaseRequest, ...] = ()
     """Calls that want to begin."""
     withdrawn: tuple[str, ...] = ()
-    """Ids of requests that are no longer wanted."""
+    """Ids of requests that nobody waits for any more."""
     deltas: tuple[TextDelta, ...] = ()
     """Pieces of text for whoever is watching."""
 
@@ -143,7 +143,7 @@ class Granted:
     """What a runner's requests came to."""
 
     grants: tuple[Lease | Refusal, ...] = ()
-    """Wishes answered, the latest and earlier ones."""
+    """Answers to the latest requests and to earlier ones."""
     watched: tuple[str, ...] = ()
     """Runs whose deltas somebody reads. It comes with the grants: with a call of such a run its deltas begin."""
 
@@ -156,7 +156,7 @@ class Synced(Granted):
     """Entries that were not taken, by key."""
 
 
-class CoreLink(Protocol):
+class CorePort(Protocol):
     """What a runner sees of the core."""
 
     async def sync(self, sync: Sync) -> Synced:
@@ -176,7 +176,7 @@ class Ref(Protocol):
         ...
 
 
-class Crew(Protocol):
+class RunnerPool(Protocol):
     """The runners, as the conductor sees them."""
 
     def start_task(self, job: TaskJob, deps: Sequence[Ref | Outcome]) -> Ref:

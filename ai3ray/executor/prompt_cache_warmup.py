@@ -14,7 +14,7 @@ PATIENCE_S = 5.0
 _MOST = 512
 
 
-class Warmth:
+class PromptCacheWarmup:
     """Knows what providers have read lately.
 
     What a call puts into a provider's cache can be read once its answer begins. So of calls that begin alike, and come

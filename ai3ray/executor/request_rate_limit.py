@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 WINDOW_S = 60.0
 
 
-class Turnstile:
+class RequestRateLimit:
     """Lets each caller in at most so many times within any minute.
 
     Args:

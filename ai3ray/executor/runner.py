@@ -30,9 +30,9 @@ from ai3ray.domain.tokens import estimated_tokens
 from ai3ray.domain.verdict import Verdict
 from ai3ray.errors import Ai3Error, ProviderError
 from ai3ray.executor.caller import Caller, LeasedReply, OnFailure
-from ai3ray.executor.core_client import EntriesRefused, LeaseRefused, Link
+from ai3ray.executor.core_client import CoreClient, EntriesRefused, LeaseRefused
 from ai3ray.executor.port import Assembled, AssembleJob, Entries, Outcome, PlanJob, Planned, TaskJob
-from ai3ray.executor.running_work import Jobs
+from ai3ray.executor.running_work import RunningWork
 from ai3ray.planner.planner import PlannerSettings, make_plan
 from ai3ray.prompts.asking import Answered, AnswerRejected, Ask, drive
 from ai3ray.prompts.task_prompt import Repair, build_task_prompt
@@ -53,18 +53,18 @@ class Runner:
     """Does tasks and plans; holds the provider adapters, makes every model call.
 
     Args:
-        link: the line to the core.
+        link: sends to the core.
         caller: makes model calls under leases.
         isolation: runs checks that parse or compile untrusted output outside this process.
         planner: what the planner's call is made with.
     """
 
-    def __init__(self, link: Link, caller: Caller, isolation: Isolation, planner: PlannerSettings) -> None:
-        self._link = link
+    def __init__(self, core_client: CoreClient, caller: Caller, isolation: Isolation, planner: PlannerSettings) -> None:
+        self._core_client = core_client
         self._caller = caller
         self._isolation = isolation
         self._planner = planner
-        self._jobs = Jobs()
+        self._running_work = RunningWork()
 
     async def run_task(self, job: TaskJob, *deps: Outcome) -> Outcome:
         """Do one task. Never raises but for cancellation: how it ended is the value.
@@ -73,22 +73,22 @@ class Runner:
             job: the task and its run's settings.
             deps: how its dependencies ended, in the order of `job.task.depends_on`.
         """
-        with self._jobs.of(job.run_id):
+        with self._running_work.of(job.run_id):
             return await self._task(job, deps)
 
     async def plan(self, job: PlanJob) -> Planned:
         """Write the task graph of a run. Never raises but for cancellation."""
-        with self._jobs.of(job.run_id):
+        with self._running_work.of(job.run_id):
             return await self._plan(job)
 
     async def assemble(self, job: AssembleJob) -> Assembled:
         """Have a model merge the outputs. An answer that is cut, refused, or lost a part is no answer."""
-        with self._jobs.of(job.run_id):
+        with self._running_work.of(job.run_id):
             return await self._assemble(job)
 
     def stop_run(self, run_id: str) -> None:
         """Cancel all that works on this run: no call of it is begun from now on."""
-        self._jobs.stop(run_id)
+        self._running_work.stop(run_id)
 
     async def _task(self, job: TaskJob, deps: Sequence[Outcome]) -> Outcome:
         missing = next((dep for dep in deps if dep.status != "succeeded"), None)
@@ -118,11 +118,11 @@ class Runner:
 
     async def _assemble(self, job: AssembleJob) -> Assembled:
         def on_text(text: str) -> None:
-            self._link.delta(TextDelta(type="assemble_delta", run_id=job.run_id, text=text))
+            self._core_client.delta(TextDelta(type="assemble_delta", run_id=job.run_id, text=text))
 
         async def act(ask: Ask) -> Answered:
             answer = await self._call(job, ask, on_text=on_text)
-            await self._link.flush()  # the last piece comes before the run's end
+            await self._core_client.flush()  # the last piece comes before the run's end
             verdict = check(_whole(job.request), answer.reply, content=False)
             if not verdict.passed:
                 raise AnswerRejected(_first_problem(verdict))
@@ -193,7 +193,7 @@ class Runner:
         )
 
         def on_text(text: str) -> None:
-            self._link.delta(TextDelta(type="task_delta", run_id=job.run_id, task_id=task.id, text=text))
+            self._core_client.delta(TextDelta(type="task_delta", run_id=job.run_id, task_id=task.id, text=text))
 
         async def on_failure(error: ProviderError) -> None:
             wait_s = error.retry_after_s or 0.0
@@ -245,7 +245,7 @@ class Runner:
         """A warning that a run gets once however many of its tasks have cause: the journal knows its key."""
         warned = Warned(code=code, message=message)
         key = f"{job.run_id}/{code}"
-        await self._link.put(Entries(run_id=job.run_id, epoch=job.epoch, key=key, events=(warned,)))
+        await self._core_client.put(Entries(run_id=job.run_id, epoch=job.epoch, key=key, events=(warned,)))
 
     async def _verify(self, job: TaskJob, reply: Reply) -> Verdict:
         """The rule checks; what is heavy or dangerous to parse is checked in another process."""
@@ -313,7 +313,7 @@ class Runner:
         return await self._caller.ask(lease_request, prompt, first=ask.first, on_text=on_text, on_failure=on_failure)
 
     async def _put(self, job: TaskJob, *events: Event) -> None:
-        await self._link.put(Entries(run_id=job.run_id, epoch=job.epoch, key=new_id("put"), events=events))
+        await self._core_client.put(Entries(run_id=job.run_id, epoch=job.epoch, key=new_id("put"), events=events))
 
 
 def _answered(answer: LeasedReply) -> Answered:

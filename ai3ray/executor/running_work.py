@@ -11,7 +11,7 @@ REMEMBERED = 1000
 """Stopped runs that are remembered: work for them that was given out before may still arrive."""
 
 
-class Jobs:
+class RunningWork:
     """The tasks of this loop that work on runs."""
 
     def __init__(self) -> None:

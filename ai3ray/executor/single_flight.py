@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
-class SharedAnswers(Generic[T]):
+class SingleFlight(Generic[T]):
     """Answers that several wait for at a time: readers of one run, who all ask for its next events."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class SharedAnswers(Generic[T]):
         task = self._asked.get(question)
         if task is None:
             # In a context of its own: nothing of the request that happened to come first is to bind the others.
-            task = asyncio.create_task(ask(), name="shared-answer", context=Context())
+            task = asyncio.create_task(ask(), name="single-flight", context=Context())
             self._asked[question] = task
             self._waiting[task] = 0
             task.add_done_callback(lambda task: self._forget(question, task))

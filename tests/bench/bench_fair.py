@@ -61,7 +61,7 @@ async def engine(simulator: Simulator, permits: int):
         limits = {"AI3_MAX_CONCURRENCY_PER_PROVIDER": str(permits), "AI3_MAX_TASKS": str(LARGE)}
         home = make_home(Path(folder), simulator, **limits)
         async with connect(home.settings, home.env, inline=True, notify=quiet) as client:
-            await seconds(client, wide(1, "warmth"))
+            await seconds(client, wide(1, "warmup"))
             yield client
 
 

@@ -59,7 +59,7 @@ def build_pool(home: Path, permits: int = PERMITS) -> ProviderPool:
 
 
 class Load:
-    """Wishes of eight runs and four kinds; so many leases are out at a time."""
+    """Lease requests of eight runs and four kinds; so many leases are out at a time."""
 
     def __init__(self, pool: ProviderPool, out: int, seed: int = 1) -> None:
         self.pool = pool

@@ -13,7 +13,7 @@ from typing import Any
 from ai3ray.domain.events import RunStart, Warned
 from ai3ray.executor.build import build_core
 from ai3ray.executor.core import Core
-from ai3ray.executor.core_client import Link
+from ai3ray.executor.core_client import CoreClient
 from ai3ray.executor.port import Entries, Granted, Sync, Synced
 from ai3ray.journal.store import DuckDBJournal
 from ai3ray.settings.load import load_settings
@@ -105,7 +105,7 @@ class Appends:
         await receipt.committed()
 
     async def sync(self, sync: Sync) -> Synced:
-        """See `CoreLink.sync`."""
+        """See `CorePort.sync`."""
         assert self._core is not None
         synced = await self._core.sync(sync)
         await self._core._journal.put(sync.entries[-1].run_id).committed()
@@ -126,7 +126,7 @@ class RemoteCore:
         self._actor = actor
 
     async def sync(self, sync: Sync) -> Synced:
-        """See `CoreLink.sync`."""
+        """See `CorePort.sync`."""
         synced: Synced = await self._actor.sync.remote(sync)
         return synced
 
@@ -144,19 +144,19 @@ async def through_actor(home: Path, seconds: float) -> dict[str, float]:
         actor: Any = ray.remote(Appends).options(max_concurrency=1000, num_cpus=0).remote(settings)
         runs = [f"run_{number:03}" for number in range(WRITERS)]
         await actor.begin.remote(runs)
-        link, acks, end = Link(RemoteCore(actor), "bench"), [0] * WRITERS, time.perf_counter() + seconds
+        core_client, acks, end = CoreClient(RemoteCore(actor), "bench"), [0] * WRITERS, time.perf_counter() + seconds
 
         async def write(number: int) -> None:
             while time.perf_counter() < end:
                 warned = Warned(message=f"append {acks[number]} of a runner", code="bench")
                 key = f"{number}.{acks[number]}"
-                await link.put(Entries(run_id=runs[number], epoch=1, key=key, events=(warned,)))
+                await core_client.put(Entries(run_id=runs[number], epoch=1, key=key, events=(warned,)))
                 acks[number] += 1
 
         began = time.perf_counter()
         await asyncio.gather(*map(write, range(WRITERS)))
         took = time.perf_counter() - began
-        await link.aclose()
+        await core_client.aclose()
         kept = await actor.end.remote() - WRITERS
         assert kept == sum(acks), f"{sum(acks)} were acknowledged, {kept} are there"
         return {"appends_per_s": sum(acks) / took, "appends": sum(acks)}

@@ -13,8 +13,8 @@ from typing import Any
 from ai3ray.domain.request import RunRequest
 from ai3ray.executor.caller import Caller
 from ai3ray.executor.core import Core
-from ai3ray.executor.core_client import Link
-from ai3ray.executor.inline import InlineCrew
+from ai3ray.executor.core_client import CoreClient
+from ai3ray.executor.inline import InlineRunnerPool
 from ai3ray.executor.runner import Runner
 from ai3ray.journal.memory import MemoryJournal
 from ai3ray.journal.store import DuckDBJournal
@@ -60,17 +60,17 @@ async def engine(journal: Any, home: Path, rng: Random) -> AsyncIterator[Core]:
         jitter=rng.random,
     )
     core = Core(settings, registry, ("openai",), journal=journal, pool=pool)
-    link, chat = (
-        Link(core, "bench"),
+    core_client, chat = (
+        CoreClient(core, "bench"),
         ScriptedChat(lambda _: ScriptedReply("It is a subject with two sides.", wait_s=CALL_S)),
     )
-    caller = Caller(link, lambda _: chat, registry.card, registry.prices)
-    runner = Runner(link, caller, ProcessIsolation(), PlannerSettings(max_output_tokens=100, temperature=0.0))
-    core.start(InlineCrew(runner))
+    caller = Caller(core_client, lambda _: chat, registry.card, registry.prices)
+    runner = Runner(core_client, caller, ProcessIsolation(), PlannerSettings(max_output_tokens=100, temperature=0.0))
+    core.start(InlineRunnerPool(runner))
     yield core
     await core.aclose_runs()
-    await link.flush()
-    await link.aclose()
+    await core_client.flush()
+    await core_client.aclose()
     await core.aclose()
 
 

@@ -26,7 +26,7 @@ TABLES = "".join(f"[providers.{name}]\nstart = 200\n" for name in ("anthropic", 
 
 
 class Idle:
-    """A crew that never gets anything done."""
+    """A runner pool that never gets anything done."""
 
     def start_task(self, job: TaskJob, deps: list[Ref | Outcome]) -> Any:
         """A reference that gives nothing."""

@@ -1,4 +1,4 @@
-"""The conductor alone, with a crew whose runners die and the memory journal."""
+"""The conductor alone, with a runner pool whose runners die and the memory journal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ai3ray.domain.events import RunStart, TaskArtifact, TaskStart
 from ai3ray.domain.request import RunRequest
 from ai3ray.errors import RunnerLost
 from ai3ray.executor.conductor import MAX_LOST, Conductor
-from ai3ray.executor.configured_models import Roster
+from ai3ray.executor.configured_models import ConfiguredModels
 from ai3ray.executor.port import Outcome
 from ai3ray.journal.memory import MemoryJournal
 from ai3ray.registry.registry import Registry
@@ -26,7 +26,7 @@ class Gone:
         raise RunnerLost("the runner died")
 
 
-class DeadlyCrew:
+class DeadlyRunnerPool:
     """Every runner that is given a task of `deadly` dies; others answer at once, through the journal."""
 
     def __init__(self, journal: MemoryJournal, run_id: str, deadly: set[str]) -> None:
@@ -52,26 +52,26 @@ async def conducted(deadly: set[str]):
     settings = load_settings(env={}, cwd=Path("/"))
     request = RunRequest(plan=wide(2), max_tasks=20)
     journal.put("r", [RunStart(request=request.model_dump(mode="json"))])
-    crew = DeadlyCrew(journal, "r", deadly)
+    runner_pool = DeadlyRunnerPool(journal, "r", deadly)
     lost: list[tuple[str, str | None]] = []
     conductor = Conductor(
         "r",
         request,
         journal=journal,
-        crew=crew,
+        runner_pool=runner_pool,
         epoch=1,
         slots=asyncio.Semaphore(1),
         on_lost=lambda run_id, task_id: lost.append((run_id, task_id)),
-        roster=Roster(Registry.load(settings), settings, ("xai",)),
+        models=ConfiguredModels(Registry.load(settings), settings, ("xai",)),
         on_stop=lambda run_id: None,
     )
     await conductor.conduct()
-    return journal.state("r"), crew, lost
+    return journal.state("r"), runner_pool, lost
 
 
 async def test_a_task_that_kills_its_runners_fails_and_says_so_and_its_siblings_go_on():
-    state, crew, lost = await conducted({"t0"})
-    assert crew.given.count("t0") == len(lost) == MAX_LOST
+    state, runner_pool, lost = await conducted({"t0"})
+    assert runner_pool.given.count("t0") == len(lost) == MAX_LOST
     assert {task.id: task.status for task in state.tasks.values()} == {"t0": "failed", "t1": "succeeded"}
     assert state.tasks["t0"].error.type == "runner_lost"
     assert state.status == "partial"

@@ -14,7 +14,7 @@ from ai3ray.domain.persistent_map import PersistentMap
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.run import RunState
 from ai3ray.executor.acceptance import admit
-from ai3ray.executor.configured_models import Roster
+from ai3ray.executor.configured_models import ConfiguredModels
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.load import load_settings
 from ai3ray.settings.local_model import LocalModel
@@ -25,9 +25,9 @@ DEMO = "local/smollm2-135m"
 
 
 @pytest.fixture
-def roster(tmp_path):
+def models(tmp_path):
     settings = load_settings(env={"AI3_HOME": str(tmp_path)}, cwd=tmp_path)
-    return lambda *configured: Roster(Registry.load(settings), settings, configured)
+    return lambda *configured: ConfiguredModels(Registry.load(settings), settings, configured)
 
 
 def wrote(*models: str, role="task", status="succeeded") -> RunState:
@@ -40,25 +40,25 @@ def wrote(*models: str, role="task", status="succeeded") -> RunState:
     return RunState(attempts=PersistentMap(attempts))
 
 
-def test_without_any_other_model_the_note_names_the_variables_to_set(roster):
-    demos = roster("local").demos(wrote(DEMO, DEMO))
+def test_without_any_other_model_the_note_names_the_variables_to_set(models):
+    demos = models("local").demos(wrote(DEMO, DEMO))
     assert demos == ("SmolLM2-135M",)
-    assert roster("local").note(demos, "template") == (
+    assert models("local").note(demos, "template") == (
         f"*Planned by template, written by SmolLM2-135M (local demo model); set {KEYS} for real quality.*"
     )
-    assert KEYS in roster("local").warning(demos).message
+    assert KEYS in models("local").warning(demos).message
 
 
-def test_where_keys_are_set_the_note_does_not_ask_for_them(roster):
-    note = roster("local", "xai").note(("SmolLM2-135M",), "file")
+def test_where_keys_are_set_the_note_does_not_ask_for_them(models):
+    note = models("local", "xai").note(("SmolLM2-135M",), "file")
     assert note == "*Written by SmolLM2-135M (local demo model).*"
 
 
-def test_only_what_a_demo_model_has_written_counts(roster):
-    assert roster("local", "xai").demos(wrote("xai/grok-4.7")) == ()
-    assert roster("local", "xai").demos(wrote("xai/grok-4.7", DEMO)) == ("SmolLM2-135M",)
-    assert roster("local").demos(wrote(DEMO, status="failed")) == ()
-    assert roster("local").demos(wrote(DEMO, role="judge")) == ()
+def test_only_what_a_demo_model_has_written_counts(models):
+    assert models("local", "xai").demos(wrote("xai/grok-4.7")) == ()
+    assert models("local", "xai").demos(wrote("xai/grok-4.7", DEMO)) == ("SmolLM2-135M",)
+    assert models("local").demos(wrote(DEMO, status="failed")) == ()
+    assert models("local").demos(wrote(DEMO, role="judge")) == ()
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_only_what_a_demo_model_has_written_counts(roster):
         (("xai",), {"models": ("xai/anything",)}, True),
     ],
 )
-def test_a_template_plans_only_where_no_model_that_may_be_asked_can(roster, configured, fields, can):
-    assert roster(*configured).can_plan(RunRequest(prompt="x", **fields)) is can
+def test_a_template_plans_only_where_no_model_that_may_be_asked_can(models, configured, fields, can):
+    assert models(*configured).can_plan(RunRequest(prompt="x", **fields)) is can
 
 
 def test_a_demo_model_is_named_in_a_request_like_any_other(tmp_path):

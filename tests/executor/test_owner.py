@@ -20,7 +20,7 @@ from tests.executor.graphs import asked, wide
 
 
 class Idle:
-    """A crew that takes work and does nothing with it."""
+    """A runner pool that takes work and does nothing with it."""
 
     def __init__(self) -> None:
         self.jobs: asyncio.Queue[TaskJob] = asyncio.Queue()
@@ -42,10 +42,10 @@ class Idle:
 @asynccontextmanager
 async def owner(home: Home) -> AsyncIterator[tuple[Core, Idle]]:
     """A core with nobody to work for it; its runs stay open."""
-    core, crew = await build_core(home.settings, home.env), Idle()
-    core.start(crew)
+    core, runner_pool = await build_core(home.settings, home.env), Idle()
+    core.start(runner_pool)
     try:
-        yield core, crew
+        yield core, runner_pool
     finally:
         await core.aclose()
 
@@ -54,11 +54,11 @@ async def owner(home: Home) -> AsyncIterator[tuple[Core, Idle]]:
 async def takeover(home_folder, simulator) -> AsyncIterator[tuple[Home, TaskJob, Core]]:
     """A job of a core that is gone, and the core that has its run now."""
     home = make_home(home_folder, simulator)
-    async with owner(home) as (former, crew):
+    async with owner(home) as (former, runner_pool):
         await former.submit(asked(wide(1), models=("xai/grok-4.7",), verify=False))
-        job = await crew.jobs.get()
-    async with owner(home) as (present, crew):
-        assert (await crew.jobs.get()).epoch == job.epoch + 1
+        job = await runner_pool.jobs.get()
+    async with owner(home) as (present, runner_pool):
+        assert (await runner_pool.jobs.get()).epoch == job.epoch + 1
         yield home, job, present
 
 
@@ -108,9 +108,9 @@ async def test_what_was_in_flight_when_a_run_had_ended_and_its_core_died_is_clos
     home_folder, simulator
 ):
     home = make_home(home_folder, simulator)
-    async with owner(home) as (former, crew):
+    async with owner(home) as (former, runner_pool):
         await former.submit(asked(wide(1), models=("xai/grok-4.7",), verify=False))
-        job = await crew.jobs.get()
+        job = await runner_pool.jobs.get()
         request = LeaseRequest(request_id="w", run_id=job.run_id, task_id="t0", models=("xai/grok-4.7",))
         await former.sync(Sync(runner_id="gone", leases=(request,)))
         assert (await former.cancel(job.run_id)).status == "cancelled"

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ai3ray.executor.prompt_cache_warmup import KEPT_S, PATIENCE_S, Warmth
+from ai3ray.executor.prompt_cache_warmup import KEPT_S, PATIENCE_S, PromptCacheWarmup
 from tests.bench.bench_cache import measure
 
 
@@ -18,10 +18,10 @@ class Clock:
 
 
 class Calls:
-    """Calls of one model that are held back by a Warmth, by name."""
+    """Calls of one model that are held back by a PromptCacheWarmup, by name."""
 
-    def __init__(self, warmth: Warmth) -> None:
-        self.warmth = warmth
+    def __init__(self, warmup: PromptCacheWarmup) -> None:
+        self.warmup = warmup
         self.sent: list[str] = []
         self.words: dict[str, asyncio.Event] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -40,7 +40,7 @@ class Calls:
         await settled()
 
     async def _call(self, name: str, model: str, beginning: str) -> None:
-        async with self.warmth.turn(model, beginning) as begun:
+        async with self.warmup.turn(model, beginning) as begun:
             self.sent.append(name)
             await self.words[name].wait()
             begun()
@@ -58,7 +58,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def calls(clock: Clock) -> Calls:
-    return Calls(Warmth(clock))
+    return Calls(PromptCacheWarmup(clock))
 
 
 async def test_the_others_wait_for_the_first_word_and_then_come_together(calls):
@@ -108,7 +108,7 @@ async def test_what_was_read_is_kept_for_a_while_and_each_use_prolongs_that(call
 
 async def test_nobody_waits_for_long(monkeypatch):
     monkeypatch.setattr("ai3ray.executor.prompt_cache_warmup.PATIENCE_S", 0.05)
-    calls = Calls(Warmth(asyncio.get_running_loop().time))
+    calls = Calls(PromptCacheWarmup(asyncio.get_running_loop().time))
     await calls.start("one")
     await calls.start("two")
     assert calls.sent == ["one"]

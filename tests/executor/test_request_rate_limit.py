@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ai3ray.executor.request_rate_limit import WINDOW_S, Turnstile, until_midnight_s
+from ai3ray.executor.request_rate_limit import WINDOW_S, RequestRateLimit, until_midnight_s
 
 
 class Clock:
@@ -14,10 +14,10 @@ class Clock:
 
 def test_no_minute_wherever_it_begins_holds_more_than_the_limit():
     clock = Clock()
-    turnstile = Turnstile(clock)
+    rate_limit = RequestRateLimit(clock)
     entered = []
     for _ in range(1000):
-        if turnstile.wait_s("a", 7) == 0.0:
+        if rate_limit.wait_s("a", 7) == 0.0:
             entered.append(clock.now)
         clock.now += 1.3
     assert all(sum(begin <= at < begin + WINDOW_S for at in entered) <= 7 for begin in entered)
@@ -26,34 +26,34 @@ def test_no_minute_wherever_it_begins_holds_more_than_the_limit():
 
 def test_whoever_waits_as_long_as_told_is_let_in_and_a_moment_earlier_is_not():
     clock = Clock()
-    turnstile = Turnstile(clock)
+    rate_limit = RequestRateLimit(clock)
     for _ in range(3):
-        assert turnstile.wait_s("a", 3) == 0.0
+        assert rate_limit.wait_s("a", 3) == 0.0
         clock.now += 5
-    wait = turnstile.wait_s("a", 3)
+    wait = rate_limit.wait_s("a", 3)
     assert wait == 45.0
     clock.now += wait - 0.01
-    assert 0 < turnstile.wait_s("a", 3) < 0.02
+    assert 0 < rate_limit.wait_s("a", 3) < 0.02
     clock.now += 0.01
-    assert turnstile.wait_s("a", 3) == 0.0
+    assert rate_limit.wait_s("a", 3) == 0.0
 
 
 def test_callers_do_not_count_for_each_other_and_refusals_for_nobody():
     clock = Clock()
-    turnstile = Turnstile(clock)
-    assert turnstile.wait_s("a", 1) == 0.0
+    rate_limit = RequestRateLimit(clock)
+    assert rate_limit.wait_s("a", 1) == 0.0
     for _ in range(50):
-        assert turnstile.wait_s("a", 1) == WINDOW_S
-    assert turnstile.wait_s("b", 1) == 0.0
+        assert rate_limit.wait_s("a", 1) == WINDOW_S
+    assert rate_limit.wait_s("b", 1) == 0.0
 
 
 def test_a_limit_that_is_lowered_counts_at_once():
     clock = Clock()
-    turnstile = Turnstile(clock)
+    rate_limit = RequestRateLimit(clock)
     for _ in range(10):
-        turnstile.wait_s("a", 10)
+        rate_limit.wait_s("a", 10)
     clock.now += 1
-    assert turnstile.wait_s("a", 2) == WINDOW_S - 1
+    assert rate_limit.wait_s("a", 2) == WINDOW_S - 1
 
 
 def test_a_day_ends_within_a_day():

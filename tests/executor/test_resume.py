@@ -23,7 +23,7 @@ from ai3ray.domain.request import RunRequest
 from ai3ray.domain.run import RunState
 from ai3ray.executor.build import build_core
 from ai3ray.executor.conductor import Conductor
-from ai3ray.executor.configured_models import Roster
+from ai3ray.executor.configured_models import ConfiguredModels
 from ai3ray.journal.store import DuckDBJournal
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.load import load_settings
@@ -54,20 +54,20 @@ async def journal(tmp_path: Path) -> AsyncIterator[DuckDBJournal]:
 async def resumed(journal: DuckDBJournal, events: Sequence[Event], request: RunRequest) -> tuple[RunState, list[str]]:
     """The run's state in the end, its events' types, and how much work was given out."""
     journal.put("r", events)
-    settings, crew = load_settings(env={}, cwd=Path("/")), Idle()
+    settings, runner_pool = load_settings(env={}, cwd=Path("/")), Idle()
     conductor = Conductor(
         "r",
         request,
         journal=journal,
-        crew=crew,
+        runner_pool=runner_pool,
         epoch=1,
         slots=asyncio.Semaphore(1),
         on_lost=lambda run_id, task_id: None,
-        roster=Roster(Registry.load(settings), settings, ("xai",)),
+        models=ConfiguredModels(Registry.load(settings), settings, ("xai",)),
         on_stop=lambda run_id: None,
     )
     await conductor.conduct()
-    assert crew.work == []
+    assert runner_pool.work == []
     return journal.state("r"), [line.partition('"type":"')[2].partition('"')[0] for line in await journal.tail("r", 0)]
 
 

@@ -8,7 +8,7 @@ from ai3ray.domain.call import Message, Prompt, RateHeaders, RateWindow, Usage
 from ai3ray.domain.lease import Lease, LeaseRequest, Settlement
 from ai3ray.errors import CallRefused, ProviderError, StreamCut
 from ai3ray.executor.caller import Caller
-from ai3ray.executor.core_client import Link
+from ai3ray.executor.core_client import CoreClient
 from ai3ray.executor.port import Granted, Sync, Synced
 from ai3ray.providers.scripted import ScriptedChat
 from ai3ray.registry.cards import ModelCard
@@ -49,14 +49,14 @@ class Generous:
 
 async def settlement_of(error: ProviderError) -> Settlement:
     core = Generous()
-    link = Link(core, "runner")
+    core_client = CoreClient(core, "runner")
     chat = ScriptedChat(lambda call: error)
-    caller = Caller(link, lambda name: chat, lambda name: ModelCard(provider="p", id="m"), RateTable(()))
+    caller = Caller(core_client, lambda name: chat, lambda name: ModelCard(provider="p", id="m"), RateTable(()))
     prompt = Prompt(messages=(Message(role="user", text="hello"),))
     with pytest.raises(ProviderError):
         await caller.ask(LeaseRequest(request_id="w", run_id="r"), prompt)
-    await link.flush()
-    await link.aclose()
+    await core_client.flush()
+    await core_client.aclose()
     return core.settled[0]
 
 

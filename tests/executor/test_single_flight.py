@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from ai3ray.executor.single_flight import SharedAnswers
+from ai3ray.executor.single_flight import SingleFlight
 
 REQUEST: ContextVar[str] = ContextVar("REQUEST", default="none")
 
@@ -37,7 +37,7 @@ async def settled() -> None:
 
 
 async def test_those_who_wait_for_the_same_share_one_question_and_later_ones_ask_anew():
-    oracle, shared = Oracle(), SharedAnswers[str]()
+    oracle, shared = Oracle(), SingleFlight[str]()
     both = [asyncio.create_task(shared.get("a", oracle.ask)) for _ in range(2)]
     other = asyncio.create_task(shared.get("b", oracle.ask))
     await settled()
@@ -50,7 +50,7 @@ async def test_those_who_wait_for_the_same_share_one_question_and_later_ones_ask
 
 
 async def test_one_who_leaves_does_not_take_the_answer_from_the_others():
-    oracle, shared = Oracle(), SharedAnswers[str]()
+    oracle, shared = Oracle(), SingleFlight[str]()
     first, second = (asyncio.create_task(shared.get("a", oracle.ask)) for _ in range(2))
     await settled()
     first.cancel()
@@ -61,7 +61,7 @@ async def test_one_who_leaves_does_not_take_the_answer_from_the_others():
 
 
 async def test_a_question_that_nobody_waits_for_any_more_is_given_up():
-    oracle, shared = Oracle(), SharedAnswers[str]()
+    oracle, shared = Oracle(), SingleFlight[str]()
     waits = [asyncio.create_task(shared.get("a", oracle.ask)) for _ in range(2)]
     await settled()
     for wait in waits:
@@ -78,7 +78,7 @@ async def test_an_error_reaches_all_who_wait_and_is_not_kept():
         await asyncio.sleep(0)
         raise LookupError("no such run")
 
-    shared, oracle = SharedAnswers[str](), Oracle()
+    shared, oracle = SingleFlight[str](), Oracle()
     said = await asyncio.gather(shared.get("a", fail), shared.get("a", fail), return_exceptions=True)
     assert [type(one) for one in said] == [LookupError, LookupError]
     oracle.let.set()
@@ -86,7 +86,7 @@ async def test_an_error_reaches_all_who_wait_and_is_not_kept():
 
 
 async def test_a_question_is_not_asked_in_the_context_of_the_request_that_came_first():
-    oracle, shared = Oracle(), SharedAnswers[str]()
+    oracle, shared = Oracle(), SingleFlight[str]()
     oracle.let.set()
     REQUEST.set("the first")
     await shared.get("a", oracle.ask)

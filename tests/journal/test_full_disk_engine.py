@@ -106,14 +106,14 @@ async def test_a_lease_that_ran_out_before_the_disk_took_it_is_leased_anew(
     """Its call never began, so it is neither lost nor perhaps paid."""
     simulator.reset()
     run_id = (await core.submit(asked(wide(1)))).run_id
-    permits = core._permits
+    lease_desk = core._lease_desk
     with full_disk(log(home)):
-        while not permits._open:
+        while not lease_desk._open:
             await asyncio.sleep(0.01)
-        (late,) = permits._open
-        permits._pool._clock = later(permits._pool._clock, 10_000)
-        permits._expire()
-        assert late not in permits._open
+        (late,) = lease_desk._open
+        lease_desk._pool._clock = later(lease_desk._pool._clock, 10_000)
+        lease_desk._expire()
+        assert late not in lease_desk._open
     assert await ended(core, run_id) == "succeeded"
     calls = await core.query(
         f"SELECT status, maybe_paid, error_type FROM attempts WHERE run_id = '{run_id}' ORDER BY n"

@@ -13,7 +13,7 @@ from ai3ray.domain.events import PlanProgress, RunStart, TaskStart, Warned, pars
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import run_result
 from ai3ray.executor.conductor import Conductor
-from ai3ray.executor.configured_models import Roster
+from ai3ray.executor.configured_models import ConfiguredModels
 from ai3ray.executor.port import Outcome, Ref, TaskJob
 from ai3ray.journal.memory import MemoryJournal
 from ai3ray.journal.run_clock import RunClock
@@ -158,7 +158,7 @@ async def test_pruning_with_a_clock_that_was_set_deletes_nothing_young_nor_unfin
 
 
 class Endless:
-    """A crew whose tasks never end by themselves."""
+    """A runner pool whose tasks never end by themselves."""
 
     def start_task(self, job: TaskJob, deps: Sequence[Ref | Outcome]) -> Ref:
         return asyncio.ensure_future(asyncio.Event().wait())
@@ -174,12 +174,12 @@ def conductor(journal: MemoryJournal, request: RunRequest) -> Conductor:
         "r",
         request,
         journal=journal,
-        crew=Endless(),  # type: ignore[arg-type]
+        runner_pool=Endless(),  # type: ignore[arg-type]
         epoch=1,
         slots=asyncio.Semaphore(1),
         on_lost=lambda *_: None,
         on_stop=lambda *_: None,
-        roster=Roster(Registry.load(settings), settings, ("xai",)),
+        models=ConfiguredModels(Registry.load(settings), settings, ("xai",)),
     )
 
 

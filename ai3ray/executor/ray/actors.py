@@ -20,7 +20,7 @@ from ai3ray.errors import MissingKey, SettingsError
 from ai3ray.executor.build import build_core
 from ai3ray.executor.core import Core
 from ai3ray.executor.port import Granted, Sync, Synced
-from ai3ray.executor.ray.runners import ACTOR_OPTIONS, RayCrew
+from ai3ray.executor.ray.runners import ACTOR_OPTIONS, RayRunnerPool
 from ai3ray.settings.load import merged_env
 from ai3ray.settings.model import Settings
 
@@ -57,16 +57,16 @@ class CoreHost:
     async def pids(self) -> list[int]:
         """Process ids of the core and its runners, once all are up."""
         core = await self._core()
-        crew = core.crew
-        assert isinstance(crew, RayCrew)
-        return [os.getpid(), *(await crew.pids())]
+        runner_pool = core.runner_pool
+        assert isinstance(runner_pool, RayRunnerPool)
+        return [os.getpid(), *(await runner_pool.pids())]
 
     async def sync(self, sync: Sync) -> Synced:
-        """See `CoreLink.sync`."""
+        """See `CorePort.sync`."""
         return await (await self._core()).sync(sync)
 
     async def grants(self, runner_id: str) -> Granted:
-        """See `CoreLink.grants`."""
+        """See `CorePort.grants`."""
         return await (await self._core()).grants(runner_id)
 
     async def engine(self, method: str, args: tuple[Any, ...], fields: dict[str, Any]) -> Any:
@@ -84,8 +84,8 @@ class CoreHost:
         if self._starting is not None:
             core = await self._starting
             await core.aclose()
-            if isinstance(core.crew, RayCrew):
-                await core.crew.aclose()
+            if isinstance(core.runner_pool, RayRunnerPool):
+                await core.runner_pool.aclose()
 
     async def _core(self) -> Core:
         if self._starting is None or (self._starting.done() and self._starting.exception() is not None):
@@ -95,7 +95,7 @@ class CoreHost:
     async def _start(self) -> Core:
         # On a cluster nobody has merged the `.env` files of this node into its environment.
         core = await build_core(self._settings, merged_env())
-        core.start(RayCrew(self._settings, ray.get_runtime_context().current_actor, core.runner_died))
+        core.start(RayRunnerPool(self._settings, ray.get_runtime_context().current_actor, core.runner_died))
         collect_rarely()
         return core
 

@@ -15,7 +15,7 @@ from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult
 from ai3ray.executor.port import Feed
 from ai3ray.executor.ray.answers import RECOVERY_S, CoreRestarting, answer
-from ai3ray.executor.single_flight import SharedAnswers
+from ai3ray.executor.single_flight import SingleFlight
 
 
 class RayEngine:
@@ -27,7 +27,7 @@ class RayEngine:
 
     def __init__(self, core: ActorHandle[Any]) -> None:
         self._core = core
-        self._feeds: SharedAnswers[Feed] = SharedAnswers()
+        self._feeds: SingleFlight[Feed] = SingleFlight()
 
     async def submit(
         self, request: RunRequest, *, owner: str = "", key: str | None = None, watch: bool = False

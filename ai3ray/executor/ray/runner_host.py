@@ -77,21 +77,21 @@ class RunnerHost:
 
     def _ready(self) -> RunnerParts:
         if self._parts is None:
-            link = RayCoreLink(self._core)
-            self._parts = RunnerParts(self._runner_id, self._settings, merged_env(), link, RayIsolation())
+            core_client = RayCorePort(self._core)
+            self._parts = RunnerParts(self._runner_id, self._settings, merged_env(), core_client, RayIsolation())
         return self._parts
 
 
-class RayCoreLink:
+class RayCorePort:
     """The core as a runner sees it."""
 
     def __init__(self, core: ActorHandle[Any]) -> None:
         self._core = core
 
     async def sync(self, sync: Sync) -> Synced:
-        """See `CoreLink.sync`."""
+        """See `CorePort.sync`."""
         return await answer(self._core.sync.remote(sync))
 
     async def grants(self, runner_id: str) -> Granted:
-        """See `CoreLink.grants`."""
+        """See `CorePort.grants`."""
         return await answer(self._core.grants.remote(runner_id))

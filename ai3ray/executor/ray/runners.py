@@ -113,7 +113,7 @@ class _Runner:
                     return
 
 
-class RayCrew:
+class RayRunnerPool:
     """The runners as actors, each task an actor call wired to its dependencies by ObjectRefs.
 
     Args:
