@@ -1,19 +1,22 @@
 """Every error ai3ray raises on purpose.
 
+Each class states its wire name (`type`), its HTTP status and the exit code of a command that it ends; server,
+client and CLI read them from here.
+
 Ai3Error
-├── UsageError                 exit 2: known before any model is paid
-│   ├── SettingsError          a setting, a .env or a TOML file is wrong
+├── UsageError                 the caller's input is wrong; found before any model is paid
+│   ├── SettingsError          a setting, a .env line or a TOML file is wrong
 │   ├── RequestError           a request field is wrong (`param` names it)
-│   ├── PlanError              a task graph is invalid (`task_id` names the task)
+│   ├── PlanError              a task graph is invalid (the message names the task)
 │   ├── UnknownModel           no such model, provider or alias
-│   ├── MissingKey             a provider was asked for and its key is not set
+│   ├── MissingKey             a requested provider has no key
 │   └── NotBuilt               a promised feature that this version does not have
 ├── ProviderError              one model call failed; carries provider, model, status, request id …
 │   ├── ConnectFailed          no connection: refused, DNS, TLS
 │   ├── CallTimeout            connect, first-token, idle or total time ran out
 │   ├── StreamCut              the answer ended before its terminal event
-│   ├── MalformedReply         the answer was not what the protocol promises
-│   ├── RateLimited            429 of a rate bucket or ramp; `retry_after_s` when told
+│   ├── MalformedReply         the answer violates the protocol
+│   ├── RateLimited            429 of a rate bucket or ramp
 │   ├── Overloaded             529, 503, or the in-band event of the same meaning
 │   ├── ServerFault            500, 502, 504
 │   ├── QuotaSpent             money or quota is out: waiting does not help
@@ -21,112 +24,135 @@ Ai3Error
 │   ├── ModelGone              404: the provider does not have this model
 │   ├── ContextOverflow        the prompt is longer than the model's window
 │   └── CallRefused            400, 413, 422: the request itself is wrong
-├── RunError                   exit 1: a run cannot go on
+├── RunError                   a run cannot go on
 │   ├── NoModelLeft            every candidate is excluded, out or spent
-│   ├── BudgetSpent            exit 4: no call fits into what is left of a budget
+│   ├── BudgetSpent            no call fits into the rest of a budget
 │   ├── UnknownRun             no such run id
-│   └── IllegalTransition      an event that the run's state does not allow
+│   └── IllegalTransition      the run's state does not allow an event
 ├── JournalError
 │   ├── JournalLocked          another process owns the file (`pid` when known)
-│   ├── KeyReused              the same idempotency key came with another body
-│   └── StaleEpoch             a writer that has been superseded
+│   ├── KeyReused              an idempotency key came again with another body
+│   └── StaleEpoch             the writer has been superseded
 ├── EngineError
 │   ├── RunnerLost             a runner process died with the call in it
 │   ├── HeadUnavailable        no head answers and none could be started
-│   └── ServerRefused          the server answered with an error envelope
-└── AccessError                a server does not let its caller in
-    ├── Unauthenticated        no key, or one that is not known
-    ├── Forbidden              the key may not do this, or the request comes from a place that may not
-    └── Throttled              too much was asked; `retry_after_s` tells when to come again
+│   └── ServerRefused          a server answered with an error that has no class of its own
+└── AccessError                a server refuses a caller
+    ├── Unauthenticated        no key, or an unknown one
+    ├── Forbidden              the key lacks the scope, or host or origin is not allowed
+    └── Throttled              a limit is used up (`retry_after_s`)
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from ai3ray.domain.call import RateHeaders, Usage
 
 
 class Ai3Error(Exception):
-    """The root; `exit_code` is what a command ends with when it escapes."""
+    """The root of the tree."""
 
-    exit_code: ClassVar[int] = 1
     type: ClassVar[str] = "error"
+    """The wire name: `error.type` of an HTTP envelope, an event or a row."""
+    http_status: ClassVar[int] = 500
+    exit_code: int = 1
+    rebuilt_by_client: ClassVar[bool] = False
+    """True when the client raises this class again for an envelope of this type; else it raises ServerRefused."""
 
     @property
     def message(self) -> str:
         """One line that says what is wrong and, where known, what to do."""
         return str(self)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # The default calls the constructor with `args`, which loses keyword-only arguments and further fields.
+        return _unpickle, (type(self), self.args, dict(self.__dict__))
+
+
+def _unpickle(kind: type[Ai3Error], args: tuple[object, ...], fields: dict[str, object]) -> Ai3Error:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error
+
+
+# ── the caller's input ───────────────────────────────────────────────────────────────────────────
+
 
 class UsageError(Ai3Error):
-    """The caller's words are wrong; nothing was paid. `param` names the field when one is to blame."""
+    """The caller's input is wrong; nothing was paid. `param` names the field at fault, if one is."""
 
-    exit_code: ClassVar[int] = 2
-    type: ClassVar[str] = "usage"
+    type = "usage"
+    http_status = 400
+    exit_code = 2
+    rebuilt_by_client = True
 
     def __init__(self, message: str, param: str | None = None) -> None:
         super().__init__(message)
         self.param = param
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (str(self), self.param)
-
 
 class SettingsError(UsageError):
     """A setting, a `.env` line or a TOML file is wrong; the message names file and line."""
 
-    type: ClassVar[str] = "settings"
+    type = "settings"
 
 
 class RequestError(UsageError):
-    """A field of a run request is wrong."""
+    """A field of a request is wrong."""
 
-    type: ClassVar[str] = "invalid_request"
+    type = "invalid_request"
 
 
 class PlanError(UsageError):
     """A task graph is invalid; the message names the task."""
 
-    type: ClassVar[str] = "invalid_plan"
+    type = "invalid_plan"
 
 
 class UnknownModel(UsageError):
-    """No model, provider or alias of that name."""
+    """No model, provider or alias has that name."""
 
-    type: ClassVar[str] = "unknown_model"
+    type = "unknown_model"
 
 
 class MissingKey(UsageError):
-    """The provider asked for has no key; the message names the variable to set."""
+    """A requested provider has no key; the message names the variable to set."""
 
-    type: ClassVar[str] = "missing_key"
+    type = "missing_key"
 
 
 class NotBuilt(UsageError):
-    """The contract promises it, this version does not have it yet: refused, never ignored."""
+    """The contract promises it and this version does not have it yet: refused, never ignored."""
 
-    type: ClassVar[str] = "not_built"
+    type = "not_built"
+
+
+# ── model calls ──────────────────────────────────────────────────────────────────────────────────
 
 
 class ProviderError(Ai3Error):
     """One model call failed.
 
     Args:
-        message: the provider's own words where it had any, never a key.
+        message: the provider's own message where it sent one, never a key.
         provider: the provider's name in the configuration.
-        model: the model id that was called.
-        status: HTTP status, when there was a reply. A failure inside a stream has status 200.
+        model: the id of the called model.
+        status: HTTP status of the reply, if there was one. A failure inside a stream has status 200.
         code: the provider's error type or code, verbatim.
         request_id: the provider's id of the request, for its support.
-        retry_after_s: seconds the provider asked us to wait.
+        retry_after_s: seconds to wait, as the provider demands.
         maybe_paid: true when the provider may have billed output before the failure.
-        rate: the rate limits, when the reply told them.
-        usage: tokens used until then, when an answer had begun.
+        rate: the rate limits in the reply's headers.
+        usage: tokens used before the failure, when an answer had begun.
     """
 
-    type: ClassVar[str] = "provider"
+    type = "provider"
+    http_status = 502
 
     def __init__(
         self,
@@ -153,212 +179,317 @@ class ProviderError(Ai3Error):
         self.rate = rate
         self.usage = usage
 
-    def __reduce__(self) -> tuple[object, ...]:
-        # Keyword-only arguments do not survive the default pickling of exceptions; state does.
-        return _rebuild, (type(self), str(self), dict(self.__dict__))
-
-
-def _rebuild(kind: type[ProviderError], message: str, state: dict[str, object]) -> ProviderError:
-    error = kind(message)
-    error.__dict__.update(state)
-    return error
-
 
 class ConnectFailed(ProviderError):
-    """No connection could be made."""
+    """No connection: refused, DNS, TLS."""
 
-    type: ClassVar[str] = "connect_failed"
+    type = "connect_failed"
 
 
 class CallTimeout(ProviderError):
-    """One of the call's clocks ran out."""
+    """The connect, first-token, idle or total time ran out."""
 
-    type: ClassVar[str] = "timeout"
+    type = "timeout"
 
 
 class StreamCut(ProviderError):
     """The answer ended before its terminal event: partial text is never an answer."""
 
-    type: ClassVar[str] = "stream_cut"
+    type = "stream_cut"
 
 
 class MalformedReply(ProviderError):
-    """The answer was not what the protocol promises."""
+    """The answer violates the protocol."""
 
-    type: ClassVar[str] = "malformed_reply"
+    type = "malformed_reply"
 
 
 class RateLimited(ProviderError):
-    """A rate bucket or the growth limit of the account."""
+    """A rate bucket or the growth limit of the account is used up."""
 
-    type: ClassVar[str] = "rate_limited"
+    type = "rate_limited"
 
 
 class Overloaded(ProviderError):
     """The provider has no capacity at the moment."""
 
-    type: ClassVar[str] = "overloaded"
+    type = "overloaded"
 
 
 class ServerFault(ProviderError):
-    """The provider failed inside."""
+    """The provider failed internally."""
 
-    type: ClassVar[str] = "server_fault"
+    type = "server_fault"
 
 
 class QuotaSpent(ProviderError):
-    """Money or quota is out; only its owner can mend that."""
+    """Money or quota is out; only the account's owner can change that."""
 
-    type: ClassVar[str] = "quota_spent"
+    type = "quota_spent"
 
 
 class KeyRefused(ProviderError):
-    """The key is wrong, revoked, or not allowed to use this."""
+    """The key is wrong, revoked, or lacks the permission."""
 
-    type: ClassVar[str] = "key_refused"
+    type = "key_refused"
 
 
 class ModelGone(ProviderError):
     """The provider does not have this model."""
 
-    type: ClassVar[str] = "model_gone"
+    type = "model_gone"
 
 
 class ContextOverflow(ProviderError):
-    """The prompt does not fit into the model's window."""
+    """The prompt exceeds the model's context window."""
 
-    type: ClassVar[str] = "context_overflow"
+    type = "context_overflow"
 
 
 class CallRefused(ProviderError):
-    """The request itself is wrong; sending it again is pointless."""
+    """The request itself is wrong; a retry is pointless."""
 
-    type: ClassVar[str] = "call_refused"
+    type = "call_refused"
+
+
+# ── runs ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 class RunError(Ai3Error):
     """A run cannot go on."""
 
-    type: ClassVar[str] = "run"
+    type = "run"
+    http_status = 409
 
 
 class NoModelLeft(RunError):
     """Every candidate is excluded, out or spent."""
 
-    type: ClassVar[str] = "no_model_left"
+    type = "no_model_left"
+    http_status = 503
 
 
 class BudgetSpent(RunError):
-    """No call that is wanted fits into what is left of a budget."""
+    """No call fits into the rest of a budget."""
 
-    exit_code: ClassVar[int] = 4
-    type: ClassVar[str] = "budget"
+    type = "budget"
+    http_status = 402
+    exit_code = 4
+    rebuilt_by_client = True
 
 
 class UnknownRun(RunError):
-    """No run of that id."""
+    """No run has that id."""
 
-    type: ClassVar[str] = "not_found"
+    type = "not_found"
+    http_status = 404
+    exit_code = 2
 
 
 class IllegalTransition(RunError):
-    """An event that the run's state does not allow; nothing was changed."""
+    """The run's state does not allow an event; nothing was changed."""
 
-    type: ClassVar[str] = "illegal_transition"
+    type = "illegal_transition"
+
+
+# ── the journal ──────────────────────────────────────────────────────────────────────────────────
 
 
 class JournalError(Ai3Error):
-    """The journal could not do what was asked."""
+    """The journal could not read or write."""
 
-    type: ClassVar[str] = "journal"
+    type = "journal"
+    http_status = 503
 
 
 class JournalLocked(JournalError):
-    """Another process owns the journal file."""
+    """Another process owns the journal's file."""
 
-    type: ClassVar[str] = "journal_locked"
+    type = "journal_locked"
+    rebuilt_by_client = True
 
     def __init__(self, message: str, pid: int | None = None) -> None:
         super().__init__(message)
         self.pid = pid
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (str(self), self.pid)
-
 
 class KeyReused(JournalError):
-    """The same idempotency key came with another body."""
+    """An idempotency key came again with another body."""
 
-    type: ClassVar[str] = "key_reused"
+    type = "key_reused"
+    http_status = 409
+    rebuilt_by_client = True
 
 
 class StaleEpoch(JournalError):
-    """The writer has been superseded; what it wrote was refused."""
+    """The writer has been superseded; its entries were refused."""
 
-    type: ClassVar[str] = "stale_epoch"
+    type = "stale_epoch"
+
+
+# ── processes ────────────────────────────────────────────────────────────────────────────────────
 
 
 class EngineError(Ai3Error):
     """The processes under a run failed."""
 
-    type: ClassVar[str] = "engine"
+    type = "engine"
+    http_status = 503
 
 
 class RunnerLost(EngineError):
     """A runner process died with the call in it."""
 
-    type: ClassVar[str] = "runner_lost"
+    type = "runner_lost"
 
 
 class HeadUnavailable(EngineError):
     """No head answers and none could be started."""
 
-    type: ClassVar[str] = "head_unavailable"
+    type = "head_unavailable"
+    rebuilt_by_client = True
 
 
 class ServerRefused(EngineError):
-    """The server answered with an error envelope."""
+    """A server answered with an error that has no class of its own.
 
-    type: ClassVar[str] = "server_refused"
+    Args:
+        message: the server's message.
+        status: HTTP status of the reply; a 4xx is the caller's mistake and ends a command with exit code 2.
+        kind: the wire name in the reply.
+        param: the field at fault, if the reply names one.
+    """
+
+    type = "server_refused"
 
     def __init__(self, message: str, status: int = 500, kind: str = "error", param: str | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.kind = kind
         self.param = param
+        if 400 <= status < 500:
+            self.exit_code = 2
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (str(self), self.status, self.kind, self.param)
+
+# ── access ───────────────────────────────────────────────────────────────────────────────────────
 
 
 class AccessError(Ai3Error):
-    """A server does not let its caller in."""
+    """A server refuses a caller."""
 
-    exit_code: ClassVar[int] = 2
-    type: ClassVar[str] = "access"
+    type = "access"
+    http_status = 403
+    exit_code = 2
 
 
 class Unauthenticated(AccessError):
-    """No key, or one that the server does not know."""
+    """The request brings no key, or an unknown one."""
 
-    type: ClassVar[str] = "unauthenticated"
+    type = "unauthenticated"
+    http_status = 401
+    rebuilt_by_client = True
 
 
 class Forbidden(AccessError):
-    """The key has not the scope, or the request came by a name or from a page that is not allowed."""
+    """The key lacks the scope, or the request's host or origin is not allowed."""
 
-    type: ClassVar[str] = "forbidden"
+    type = "forbidden"
+    rebuilt_by_client = True
 
 
 class Throttled(AccessError):
-    """A rate, a number of streams or a day's money is used up. `retry_after_s` is in seconds."""
+    """A rate, the number of open streams or a daily budget is used up. `retry_after_s` is in seconds."""
 
-    exit_code: ClassVar[int] = 1
-    type: ClassVar[str] = "too_many_requests"
+    type = "too_many_requests"
+    http_status = 429
+    exit_code = 1
+    rebuilt_by_client = True
 
     def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (str(self), self.retry_after_s)
+
+def error_classes(root: type[Ai3Error] = Ai3Error) -> Iterator[type[Ai3Error]]:
+    """Yield `root` and every class below it."""
+    yield root
+    for kind in root.__subclasses__():
+        yield from error_classes(kind)
+
+
+REBUILT: Mapping[str, type[Ai3Error]] = {kind.type: kind for kind in error_classes() if kind.rebuilt_by_client}
+"""The classes that a client raises again, by wire name."""
+
+
+# ── pydantic's errors in words ───────────────────────────────────────────────────────────────────
+
+_BOUNDS = {
+    "greater_than_equal": ("ge", "at least"),
+    "greater_than": ("gt", "more than"),
+    "less_than_equal": ("le", "at most"),
+    "less_than": ("lt", "less than"),
+}
+_DEMANDS = {
+    "extra_forbidden": "there is no such field",
+    "missing": "it is missing",
+    "finite_number": "it has to be a finite number",
+}
+_WRONG_KIND = ("_type", "_parsing", "_parsing_size", "_from_float")
+_JSON_NOUNS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text",
+    "tuple": "a list",
+    "list": "a list",
+    "dict": "an object",
+    "model": "an object",
+}
+TOML_NOUNS = _JSON_NOUNS | {"bool": "on or off", "dict": "a table", "model": "a table"}
+"""What values are called in TOML files and environment variables."""
+
+
+class FieldProblem(NamedTuple):
+    """The first problem that pydantic found in a value."""
+
+    path: tuple[str, ...]
+    """The keys and positions that lead to the field; empty for the whole value."""
+    demand: str
+    """What the field must be: `it has to be at least 1`, or the message of a validator of ours."""
+    unknown: bool
+    """True when the model has no such field."""
+    value: Any
+    """The field's value."""
+
+    @property
+    def field(self) -> str:
+        """The path with dots."""
+        return ".".join(self.path)
+
+    @property
+    def message(self) -> str:
+        """Field and demand in one line."""
+        return f"{self.field}: {self.demand}" if self.path else self.demand
+
+
+def first_problem(error: ValidationError, nouns: Mapping[str, str] = _JSON_NOUNS) -> FieldProblem:
+    """Put a ValidationError into words: the one place where that is done.
+
+    Args:
+        error: of a pydantic model or type adapter.
+        nouns: what each kind of value is called, by the first word of pydantic's error type.
+    """
+    first = error.errors(include_url=False)[0]
+    kind, context = first["type"], first.get("ctx", {})
+    if kind in _BOUNDS:
+        bound, comparison = _BOUNDS[kind]
+        demand = f"it has to be {comparison} {context[bound]:g}"
+    elif kind == "literal_error":
+        demand = "it has to be one of " + str(context["expected"]).replace("'", "").replace(" or ", ", ")
+    elif kind in _DEMANDS:
+        demand = _DEMANDS[kind]
+    elif kind.endswith(_WRONG_KIND) and kind.partition("_")[0] in nouns:
+        demand = f"it has to be {nouns[kind.partition('_')[0]]}"
+    else:
+        demand = str(first["msg"]).removeprefix("Value error, ")
+    return FieldProblem(tuple(map(str, first["loc"])), demand, kind == "extra_forbidden", first["input"])

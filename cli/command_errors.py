@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 from typer.main import get_command
 
-from ai3ray.errors import Ai3Error, ServerRefused, UnknownRun
+from ai3ray.errors import Ai3Error, BudgetSpent
 from ai3ray.report.format import one_line
 
 from .streams import configure_streams, print_stderr
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 FAILED = 1
 USAGE = 2
 PARTIAL = 3
-BUDGET = 4
 CANCELLED = 130
 
 
@@ -42,7 +41,7 @@ def run_command_line(app: typer.Typer, words: Sequence[str]) -> int:
     except typer.TyperException as error:
         return _report_error(error, usage_message(error), USAGE, debug=debug)
     except Ai3Error as error:
-        return _report_error(error, error.message, error_exit_code(error), debug=debug)
+        return _report_error(error, error.message, error.exit_code, debug=debug)
     except KeyboardInterrupt:
         return CANCELLED
     except OSError as error:
@@ -64,22 +63,9 @@ def exit_code(result: RunResult) -> int:
     """What `ai3` ends with after this run; 130 goes before 4, 4 before 1, 1 before 3."""
     if result.status == "cancelled":
         return CANCELLED
-    if result.error is not None and result.error.type == "budget":
-        return BUDGET
+    if result.error is not None and result.error.type == BudgetSpent.type:
+        return BudgetSpent.exit_code
     return {"succeeded": 0, "partial": PARTIAL}.get(result.status, FAILED)
-
-
-def error_exit_code(error: Ai3Error) -> int:
-    """The exit code of an error that no run has caught.
-
-    A run id that does not exist and a request that the server turns down are the caller's words, and
-    known before a model is called: 2, as for any other wrong word.
-    """
-    if isinstance(error, UnknownRun):
-        return USAGE
-    if isinstance(error, ServerRefused) and 400 <= error.status < 500:
-        return USAGE
-    return error.exit_code
 
 
 def usage_message(error: typer.TyperException) -> str:

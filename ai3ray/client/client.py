@@ -20,21 +20,12 @@ from ai3ray.domain.result import RunResult
 from ai3ray.domain.run import TERMINAL
 from ai3ray.domain.serving import ServeRequest, ServeState
 from ai3ray.errors import (
+    REBUILT,
     Ai3Error,
-    BudgetSpent,
-    Forbidden,
     HeadUnavailable,
-    JournalLocked,
-    KeyReused,
-    MissingKey,
-    NotBuilt,
-    PlanError,
-    RequestError,
     ServerRefused,
-    SettingsError,
     Throttled,
     Unauthenticated,
-    UnknownModel,
     UnknownRun,
     UsageError,
 )
@@ -60,15 +51,6 @@ _TLS_ERRORS = {
     "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted here; SSL_CERT_FILE names a file of those that are",
     "WRONG_VERSION_NUMBER": "it does not speak TLS: try http://",
     "RECORD_LAYER_FAILURE": "it does not speak TLS: try http://",
-}
-
-_USAGE: dict[str, type[UsageError]] = {
-    kind.type: kind for kind in (UsageError, SettingsError, RequestError, PlanError, UnknownModel, MissingKey, NotBuilt)
-}
-
-_OTHERS: dict[str, type[Ai3Error]] = {
-    kind.type: kind
-    for kind in (BudgetSpent, KeyReused, JournalLocked, HeadUnavailable, Unauthenticated, Forbidden, Throttled)
 }
 
 RestartHead = Callable[[], Awaitable[Path]]
@@ -421,11 +403,12 @@ def error_from_reply(status: int, body: bytes, path: str = "") -> Ai3Error:
         kind, message, param = str(error["type"]), str(error["message"]), error.get("param")
     except (ValueError, KeyError, TypeError, AttributeError):
         return ServerRefused(f"the server answered with status {status}", status)
-    if kind in _USAGE:
-        return _USAGE[kind](message, param)
-    if kind == UnknownRun.type and path.startswith("/runs/"):
+    if kind == UnknownRun.type and path.startswith("/runs/"):  # any other path that is not found has this type too
         return UnknownRun(message)
-    return _OTHERS[kind](message) if kind in _OTHERS else ServerRefused(message, status, kind, param)
+    rebuilt = REBUILT.get(kind)
+    if rebuilt is None:
+        return ServerRefused(message, status, kind, param)
+    return rebuilt(message, param) if issubclass(rebuilt, UsageError) else rebuilt(message)
 
 
 async def _wait_as_asked(error: Throttled) -> None:

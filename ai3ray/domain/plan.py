@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from ai3ray.domain.assembly import ASSEMBLIES, Assembly
 from ai3ray.domain.frozen import Frozen, writable
-from ai3ray.errors import PlanError
+from ai3ray.errors import PlanError, first_problem
 
 Kind = Literal["writing", "analysis", "coding", "extraction", "translation", "summarization", "reasoning", "other"]
 OutputFormat = Literal["text", "markdown", "json", "code"]
@@ -162,9 +162,7 @@ def _parse_task(raw: object, position: int) -> Task:
     try:
         task = Task.model_validate(known)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise PlanError(f"{label}: {field}: {first['msg']}", "plan") from error
+        raise PlanError(f"{label}: {first_problem(error).message}", "plan") from error
     if not TASK_ID.fullmatch(task.id):
         raise PlanError(f"{label}: an id is a letter or digit, then up to 63 of letters, digits, '_', '.', '-'", "plan")
     if not writable(task):

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from ai3ray.domain.assembly import Assembly
 from ai3ray.domain.frozen import Frozen, writable
-from ai3ray.errors import RequestError
+from ai3ray.errors import RequestError, first_problem
 
 RunClass = Literal["interactive", "batch"]
 
@@ -78,9 +78,6 @@ def parse_request(data: object) -> RunRequest:
     try:
         return RunRequest.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "prompt"
-        if first["type"] == "extra_forbidden":
-            raise RequestError(f"{field}: there is no such field", field) from error
-        message = first["msg"].removeprefix("Value error, ")
-        raise RequestError(f"{field}: {message}", field) from error
+        problem = first_problem(error)
+        field = problem.field or "prompt"
+        raise RequestError(f"{field}: {problem.demand}", field) from error

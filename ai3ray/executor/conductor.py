@@ -57,9 +57,6 @@ class RunStopped(RunError):
         super().__init__(info.message)
         self.info = info
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.info,)
-
 
 class Conductor:
     """Drives one run to its end.

@@ -26,9 +26,6 @@ class LeaseRefused(NoModelLeft):
         """Whether money is what it lacks."""
         return self.info.type == BudgetSpent.type
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.info,)
-
 
 class EntriesRefused(Ai3Error):
     """The journal did not take the entries: the run has moved on without their writer."""

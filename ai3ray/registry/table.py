@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import KINDS
-from ai3ray.errors import SettingsError
+from ai3ray.errors import TOML_NOUNS, SettingsError, first_problem
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import Rates
 from ai3ray.settings.configured import local_model
@@ -77,11 +77,10 @@ def _card(settings: Settings, name: str, table: Mapping[str, Any]) -> ModelCard:
     try:
         return ModelCard.model_validate({"id": name, **table, "quality": _quality(table.get("quality", {}), where)})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            raise SettingsError(f"{where} knows no {field!r}") from error
-        raise SettingsError(f"{where}: {field} is {first['input']!r}: {first['msg']}") from error
+        problem = first_problem(error, TOML_NOUNS)
+        if problem.unknown:
+            raise SettingsError(f"{where} knows no {problem.field!r}") from error
+        raise SettingsError(f"{where}: {problem.field} is {problem.value!r}: {problem.demand}") from error
 
 
 def _is_local(card: ModelCard, settings: Settings) -> bool:
@@ -115,10 +114,8 @@ def _rates(settings: Settings, name: str, table: Mapping[str, Any]) -> Rates:
     try:
         return Rates.model_validate(table)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
         where = f"{_source(settings, f'prices.{name}')}: [prices.{name}]"
-        raise SettingsError(f"{where}: {field}: {first['msg']}") from error
+        raise SettingsError(f"{where}: {first_problem(error, TOML_NOUNS).message}") from error
 
 
 def _target(cards: tuple[ModelCard, ...], name: str) -> str:

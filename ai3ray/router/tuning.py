@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field, ValidationError
 
 from ai3ray.domain.frozen import Frozen
-from ai3ray.errors import SettingsError
+from ai3ray.errors import TOML_NOUNS, FieldProblem, SettingsError, first_problem
 from ai3ray.settings.model import Settings
 
 
@@ -52,9 +50,8 @@ def load_tuning(settings: Settings) -> Tuning:
     try:
         return Tuning.model_validate(given)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"{source_of(settings, key)}: {_explained(key, first)}") from error
+        problem = first_problem(error, TOML_NOUNS)
+        raise SettingsError(f"{source_of(settings, problem.field)}: {_explained(problem)}") from error
 
 
 def source_of(settings: Settings, key: str) -> str:
@@ -62,7 +59,7 @@ def source_of(settings: Settings, key: str) -> str:
     return settings.sources.get(f"router.toml:{key}", "router.toml")
 
 
-def _explained(key: str, problem: Any) -> str:
-    if problem["type"] == "extra_forbidden":
-        return f"[evidence] has no key {key.partition('.')[2]!r}, only {', '.join(Evidence.model_fields)}"
-    return f"{key} is {problem['input']!r}: {problem['msg']}"
+def _explained(problem: FieldProblem) -> str:
+    if problem.unknown:
+        return f"[evidence] has no key {problem.field.partition('.')[2]!r}, only {', '.join(Evidence.model_fields)}"
+    return f"{problem.field} is {problem.value!r}: {problem.demand}"

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from ai3ray.domain.frozen import Frozen
-from ai3ray.errors import SettingsError
+from ai3ray.errors import TOML_NOUNS, SettingsError, first_problem
 from ai3ray.router.tuning import Tuning, source_of
 from ai3ray.settings.model import Settings
 
@@ -66,14 +66,12 @@ def _weights(settings: Settings, preset: str, table: Any) -> Weights:
     try:
         weights = Weights.model_validate(table)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
+        problem = first_problem(error, TOML_NOUNS)
+        key = problem.field
         source = f"{source_of(settings, f'{where}.{key}' if key else where)}: [{where}]"
-        if first["type"] == "extra_forbidden":
+        if problem.unknown:
             raise SettingsError(f"{source} has no weight {key!r}, only {', '.join(Weights.model_fields)}") from error
-        if first["type"] == "greater_than_equal":
-            raise SettingsError(f"{source} {key} is {first['input']}: a weight is never negative") from error
-        raise SettingsError(f"{source} {key}: {first['msg']}") from error
+        raise SettingsError(f"{source} {key} is {problem.value}: {problem.demand}") from error
     _check_sum(settings, where, weights)
     return weights
 

@@ -11,43 +11,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ai3ray.errors import (
-    AccessError,
-    Ai3Error,
-    BudgetSpent,
-    EngineError,
-    Forbidden,
-    JournalError,
-    KeyReused,
-    NoModelLeft,
-    ProviderError,
-    RunError,
-    Throttled,
-    Unauthenticated,
-    UnknownRun,
-    UsageError,
-)
+from ai3ray.errors import Ai3Error, Throttled, Unauthenticated
 from ai3ray.server.access.headers import SECURITY_HEADERS
 
 _log = logging.getLogger("ai3ray.app")
 
-# The first row that fits counts.
-_STATUS: tuple[tuple[type[Ai3Error], int], ...] = (
-    (UsageError, 400),
-    (Unauthenticated, 401),
-    (Forbidden, 403),
-    (Throttled, 429),
-    (AccessError, 403),
-    (UnknownRun, 404),
-    (KeyReused, 409),
-    (BudgetSpent, 402),
-    (NoModelLeft, 503),
-    (RunError, 409),
-    (ProviderError, 502),
-    (JournalError, 503),
-    (EngineError, 503),
-    (Ai3Error, 500),
-)
 _TYPES = {404: "not_found", 405: "method_not_allowed", 408: "too_slow", 409: "busy", 413: "too_large"}
 
 
@@ -65,14 +33,13 @@ def error_envelope(status: int, kind: str, message: str, param: str | None = Non
 
 def error_response(error: Ai3Error) -> Response:
     """An error of our tree as a response, by the table."""
-    status = next(status for kind, status in _STATUS if isinstance(error, kind))
     message, headers = error.message, {}
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = 'Bearer realm="ai3ray"'
     elif isinstance(error, Throttled):
         seconds = max(1, math.ceil(error.retry_after_s))
         message, headers["retry-after"] = f"{message}; come again in {seconds} s", str(seconds)
-    return error_envelope(status, error.type, message, getattr(error, "param", None), **headers)
+    return error_envelope(error.http_status, error.type, message, getattr(error, "param", None), **headers)
 
 
 async def on_ai3_error(_request: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from ai3ray.domain.frozen import Frozen
-from ai3ray.errors import RequestError
+from ai3ray.errors import RequestError, first_problem
 from ai3ray.simulator.chance import chance
 from ai3ray.simulator.vendors import Account
 from ai3ray.simulator.wires.parsed_request import Asked
@@ -238,6 +238,5 @@ def _validated(form: Any, data: object) -> Any:
     try:
         return TypeAdapter(form).validate_python(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RequestError(f"{where}: {first['msg']}", where) from error
+        problem = first_problem(error)
+        raise RequestError(problem.message, problem.field) from error

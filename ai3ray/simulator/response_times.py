@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pydantic import Field, TypeAdapter, ValidationError
 
 from ai3ray.domain.frozen import Frozen
-from ai3ray.errors import SettingsError
+from ai3ray.errors import SettingsError, first_problem
 from ai3ray.simulator.chance import chance
 
 SPEC_FORMS = "S, constant:S, lognormal:S,SIGMA, ttft:S,TOKENS_PER_S, or a JSON file of measured calls"
@@ -161,8 +161,8 @@ def _measured(path: Path, provider: str | None) -> list[Measured]:
         ]
         calls = TypeAdapter(list[Measured]).validate_python(kept)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise SettingsError(f"{path}: call {first['loc'][0]}: {first['loc'][1]}: {first['msg']}") from error
+        (position, field), demand, *_ = first_problem(error)
+        raise SettingsError(f"{path}: call {position}: {field}: {demand}") from error
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path}: {error}") from error
     if not calls:

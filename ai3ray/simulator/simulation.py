@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from ai3ray.errors import RequestError, SettingsError
+from ai3ray.errors import RequestError, SettingsError, first_problem
 from ai3ray.simulator.billing import Ledger
 from ai3ray.simulator.fault_rules import Fault, Faults, spread
 from ai3ray.simulator.limits.accounts import Accounts, KeyAccount
@@ -94,9 +94,8 @@ class Simulation:
             pace = Pace.model_validate({**self.pace.model_dump(), **fields})
             self._clockwork = Clockwork(pace, self.settings.seed)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise RequestError(f"{where}: {first['msg']}", where) from error
+            problem = first_problem(error)
+            raise RequestError(problem.message, problem.field) from error
         except SettingsError as error:
             raise RequestError(str(error), error.param or "data") from error
         return pace

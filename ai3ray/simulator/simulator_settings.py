@@ -9,7 +9,7 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, field_validator
 
 from ai3ray.domain.frozen import Frozen
-from ai3ray.errors import SettingsError
+from ai3ray.errors import TOML_NOUNS, SettingsError, first_problem
 from ai3ray.settings.packaged import configs_dir
 from ai3ray.simulator.fault_rules import Fault, FaultName, spread
 from ai3ray.simulator.limits.limit_settings import Limits, Ramp
@@ -108,10 +108,9 @@ class SimulatorSettings(Frozen):
         try:
             return cls.model_validate(tables)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            what = "no such setting" if first["type"] == "extra_forbidden" else first["msg"]
-            raise SettingsError(f"{source}: {where}: {what}", where) from error
+            problem = first_problem(error, TOML_NOUNS)
+            demand = "no such setting" if problem.unknown else problem.demand
+            raise SettingsError(f"{source}: {problem.field}: {demand}", problem.field) from error
 
 
 def _tables(path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from ai3ray.domain.serving import ServeRequest, ServeState
-from ai3ray.errors import RequestError
+from ai3ray.errors import RequestError, first_problem
 from ai3ray.server.body import query_flag, read_json
 from ai3ray.server.endpoints import Door, Doorkeeper
 from ai3ray.server.engine_gate import EngineGate
@@ -86,7 +86,7 @@ class HeadEndpoints:
         try:
             serve_request = ServeRequest.model_validate(await read_json(request))
         except ValidationError as error:
-            raise RequestError(f"serve: {error.errors(include_url=False)[0]['msg']}") from error
+            raise RequestError(f"serve: {first_problem(error).message}") from error
         await self._gate.engine()
         await self._tcp_listener.open(serve_request)
         return StreamingResponse(self._lines(self._tcp_listener), media_type="application/x-ndjson")

@@ -10,7 +10,7 @@ from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import Stats
 from ai3ray.domain.result import RunResult
 from ai3ray.errors import HeadUnavailable, NotBuilt, PlanError, ServerRefused, UnknownRun
-from cli.command_errors import error_exit_code, exit_code, run_command_line, split_debug_flag
+from cli.command_errors import exit_code, run_command_line, split_debug_flag
 
 STATS = Stats(
     cost_usd=0.0,
@@ -73,7 +73,7 @@ def test_a_spent_budget_goes_before_failed_and_partial_but_not_before_cancelled(
     ],
 )
 def test_words_that_are_wrong_before_the_first_call_are_exit_2(error, code):
-    assert error_exit_code(error) == code
+    assert error.exit_code == code
 
 
 def test_an_error_of_ours_is_one_line_on_stderr(capsys):

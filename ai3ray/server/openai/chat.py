@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from ai3ray.domain.events import Cancelled, Event, Final, RunFailed, StatsEvent, parse_event
 from ai3ray.domain.listings import Accepted, ModelView
 from ai3ray.domain.result import RunResult
-from ai3ray.errors import Ai3Error, HeadUnavailable, UnknownModel
+from ai3ray.errors import Ai3Error, BudgetSpent, HeadUnavailable, RateLimited, UnknownModel
 from ai3ray.executor.port import Engine, Feed
 from ai3ray.server.body import idempotency_key, read_json
 from ai3ray.server.engine_gate import EngineGate
@@ -25,7 +25,7 @@ from ai3ray.server.openai.answer_stream import AnswerStream
 from ai3ray.server.openai.chat_request import DIRECT, PLANS, ChatRequest, parse_chat, run_request
 
 _DONE = b"data: [DONE]\n\n"
-_STATUS = {"budget": 402, "rate_limited": 429, "cancelled": 409}
+_STATUS = {BudgetSpent.type: BudgetSpent.http_status, RateLimited.type: 429, "cancelled": 409}
 """HTTP status of a run that failed, by its error's type; 502 for all others."""
 
 

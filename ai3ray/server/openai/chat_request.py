@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import single_task
 from ai3ray.domain.request import RunRequest, parse_request
-from ai3ray.errors import RequestError
+from ai3ray.errors import RequestError, first_problem
 
 PLANS = "ai3"
 """The model id that plans."""
@@ -152,13 +152,11 @@ def parse_chat(data: object) -> ChatRequest:
     try:
         return ChatRequest.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            raise RequestError(f"{field}: this server does not take it", field) from error
-        message = first["msg"].removeprefix("Value error, ")
-        field = field or message.partition(":")[0]
-        raise RequestError(message if message.startswith(field) else f"{field}: {message}", field) from error
+        problem = first_problem(error)
+        if problem.unknown:
+            raise RequestError(f"{problem.field}: this server does not support it", problem.field) from error
+        # A problem of the whole request is a validator's of ours, which names the field itself.
+        raise RequestError(problem.message, problem.field or problem.demand.partition(":")[0]) from error
 
 
 def run_request(chat: ChatRequest) -> RunRequest:

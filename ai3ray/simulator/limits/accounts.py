@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ai3ray.errors import RequestError
+from ai3ray.errors import RequestError, first_problem
 from ai3ray.simulator.limits.limit_settings import Limits
 from ai3ray.simulator.limits.prompt_cache import PromptCache
 from ai3ray.simulator.limits.vendor_limits import VendorLimits
@@ -136,9 +136,9 @@ def _changes(data: Mapping[str, Any], settings: SimulatorSettings) -> Iterator[t
             merged = Limits.model_validate({**limits.model_dump(), **given})
             SimulatorSettings.model_validate({"limits": {vendor: merged}})
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join([vendor, *(str(part) for part in first["loc"])])
-            raise RequestError(f"{where}: {first['msg']}", where) from error
+            problem = first_problem(error)
+            field = ".".join([vendor, *problem.path])
+            raise RequestError(f"{field}: {problem.demand}", field) from error
         yield vendor, merged
 
 
