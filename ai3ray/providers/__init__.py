@@ -1,1 +1,1 @@
-"""Adapters to the providers' wire protocols; the vendor SDKs are imported only in here, and late."""
+"""Adapters to the providers: one file per wire, one row each in `build.py`. Only they import vendor SDKs, and late."""

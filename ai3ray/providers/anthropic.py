@@ -27,29 +27,26 @@ FINISH: dict[str, FinishReason] = {
     "refusal": "refusal",
 }
 
-
 MIN_CACHED_CHARS = 2048
-"""Below some 512 tokens no model's cache keeps a prompt's beginning, and a mark has no effect."""
+"""About 512 tokens: below that no model caches a prompt's beginning, and a cache mark has no effect."""
 
 
 class AnthropicChat:
-    """A ChatModel of Anthropic's own servers, or of any that speak its Messages API.
+    """A ChatModel of Anthropic's servers, or of any that speak its Messages API.
 
     Args:
-        provider: its name in the configuration.
-        api_key: the key; sent as bearer token.
-        base_url: where it listens, without `/v1`.
+        account: base URL, with or without `/v1`, and key.
     """
 
-    def __init__(self, *, provider: str, api_key: str, base_url: str) -> None:
-        self._account = ProviderAccount.at(provider, base_url, api_key)
-        self._client = LazyClient(lambda: _client(api_key, base_url))
+    def __init__(self, account: ProviderAccount) -> None:
+        self._account = account
+        self._client = LazyClient(lambda: _client(account))
 
     def __repr__(self) -> str:
         return f"AnthropicChat({self._account.provider!r}, {self._account.host!r})"
 
     async def send(self, call: ModelCall, on_text: OnText | None = None) -> Reply:
-        """Make one call; see ChatModel."""
+        """Make one call."""
         client = await self._client.get()
         request = _request(call, stream=on_text is not None)
         exchange = Exchange(self._account, call, AnthropicReplyParser(), on_text)
@@ -62,7 +59,7 @@ class AnthropicChat:
 
 
 class AnthropicReplyParser:
-    """Understands one answer of the Messages API."""
+    """A ReplyParser of the Messages API."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -72,57 +69,57 @@ class AnthropicReplyParser:
         self._complete = False
 
     def read_event(self, event: ServerSentEvent) -> str | None:
-        """Take in an event; see Reading."""
+        """Read an event of a stream."""
         body = json_object(event.data)
         match body.get("type", event.name):
             case "message_start":
-                self._message(mapping(body.get("message")))
+                self._read_message(mapping(body.get("message")))
             case "content_block_start":
-                return self._piece(mapping(body.get("content_block"))) or None
+                return self._read_text(mapping(body.get("content_block"))) or None
             case "content_block_delta":
-                return self._piece(mapping(body.get("delta")))
+                return self._read_text(mapping(body.get("delta")))
             case "message_delta":
                 self._stop_reason = text(mapping(body.get("delta")).get("stop_reason")) or self._stop_reason
-                self._count(body.get("usage"))
+                self._read_usage(body.get("usage"))
             case "message_stop":
                 self._complete = True
             case "error":
                 raise ErrorInBody(body)
-        return None  # events of other types are to be tolerated
+        return None  # the protocol may add events of other types
 
     def read_body(self, body: Mapping[str, Any]) -> None:
-        """Take in a body; see Reading."""
+        """Read the body of a reply that was not streamed."""
         if not isinstance(body.get("content"), list) or not body.get("stop_reason"):
-            raise MalformedReply("the answer has no content or no stop_reason")
-        self._message(body)
+            raise MalformedReply("the reply has no content or no stop_reason")
+        self._read_message(body)
         for block in body["content"]:
-            self._piece(mapping(block))
+            self._read_text(mapping(block))
         self._stop_reason = text(body.get("stop_reason"))
         self._complete = True
 
     def result(self) -> ParsedReply | None:
-        """The answer; see Reading."""
+        """Return the reply; None before its terminal event."""
         if not self._complete:
             return None
         finish = FINISH.get(self._stop_reason or "", "other")
         return ParsedReply("".join(self._pieces), finish, self._reported_usage(), self._model)
 
     def partial(self) -> tuple[ReportedUsage, str]:
-        """What there is of an answer that broke off; see Reading."""
+        """Return usage and text of a reply that broke off."""
         return self._reported_usage()._replace(output_tokens=None), "".join(self._pieces)
 
-    def _message(self, message: Mapping[str, Any]) -> None:
+    def _read_message(self, message: Mapping[str, Any]) -> None:
         self._model = text(message.get("model")) or None
-        self._count(message.get("usage"))
+        self._read_usage(message.get("usage"))
 
-    def _piece(self, part: Mapping[str, Any]) -> str:
-        # Thinking and tool input are pieces of the answer, but none of its text.
+    def _read_text(self, part: Mapping[str, Any]) -> str:
+        # Thinking and tool input are part of the reply, but not of its text.
         piece = text(part.get("text"))
         if piece:
             self._pieces.append(piece)
         return piece
 
-    def _count(self, usage: Any) -> None:
+    def _read_usage(self, usage: Any) -> None:
         # message_delta's counts are cumulative and replace those of message_start.
         self._usage.update({name: value for name, value in mapping(usage).items() if value is not None})
 
@@ -130,7 +127,7 @@ class AnthropicReplyParser:
         fresh = token_count(self._usage.get("input_tokens"))
         cached = token_count(self._usage.get("cache_read_input_tokens"))
         stored = token_count(self._usage.get("cache_creation_input_tokens"))
-        # `input_tokens` is the part that neither came from the cache nor went into it.
+        # `input_tokens` counts only what was neither read from the cache nor written to it.
         total = None if fresh is None else fresh + (cached or 0) + (stored or 0)
         return ReportedUsage(total, cached, stored, token_count(self._usage.get("output_tokens")))
 
@@ -140,7 +137,7 @@ def _request(call: ModelCall, *, stream: bool) -> dict[str, Any]:
     request: dict[str, Any] = {
         "model": call.model,
         "max_tokens": prompt.max_output_tokens,
-        "messages": _turns(prompt),
+        "messages": _messages(prompt),
         "stream": stream,
         "timeout": transport_timeouts(call.timeouts),
     }
@@ -149,13 +146,13 @@ def _request(call: ModelCall, *, stream: bool) -> dict[str, Any]:
     if prompt.json_schema is not None:
         request["output_config"] = {"format": {"type": "json_schema", "schema": prompt.json_schema}}
     if prompt.temperature is not None:
-        # Version 2 of the SDK took it out of the signature: current models refuse it, older servers want it.
+        # Version 2 of the SDK has no argument for it: current models refuse it, older servers accept it.
         request["extra_body"] = {"temperature": prompt.temperature}
     return request
 
 
-def _turns(prompt: Prompt) -> list[dict[str, Any]]:
-    """The conversation. What other calls begin with, too, is a block of its own, marked to be kept for them."""
+def _messages(prompt: Prompt) -> list[dict[str, Any]]:
+    """Return the conversation; a beginning shared with other calls is a block of its own, marked for the cache."""
     turns: list[dict[str, Any]] = [{"role": message.role, "content": message.text} for message in prompt.messages]
     if len(prompt.beginning) >= MIN_CACHED_CHARS:
         first = prompt.messages[0].text
@@ -164,18 +161,18 @@ def _turns(prompt: Prompt) -> list[dict[str, Any]]:
     return turns
 
 
-def _client(api_key: str, base_url: str) -> AsyncAnthropic:
+def _client(account: ProviderAccount) -> AsyncAnthropic:
     from anthropic import AsyncAnthropic, DefaultAioHttpClient
 
-    # It warns of models that will be retired, at every call. Who picks a model looks at its card, which says when.
+    # The SDK warns at every call of a model with a retirement date; the model's card has that date.
     warnings.filterwarnings("ignore", r"The model '[^']*' is deprecated", DeprecationWarning)
     client = AsyncAnthropic(
-        api_key=api_key,
-        base_url=base_url,
+        api_key=account.key,
+        base_url=account.base_url.removesuffix("/v1"),  # the SDK appends /v1/messages; users copy either form
         max_retries=0,
         open_telemetry=False,
         http_client=DefaultAioHttpClient(limits=connection_limits(), follow_redirects=False),
     )
-    # The constructor takes headers from ANTHROPIC_CUSTOM_HEADERS, and has no argument that stops it.
+    # The constructor takes headers from ANTHROPIC_CUSTOM_HEADERS, and no argument stops it.
     client._custom_headers = {}  # noqa: SLF001
     return client

@@ -1,33 +1,126 @@
-"""From a provider's settings and the environment to the adapter that speaks to it."""
+"""Build the adapter of a provider from its settings and the environment."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ai3ray.errors import MissingKey, SettingsError
 from ai3ray.providers.anthropic import AnthropicChat
 from ai3ray.providers.embedded.adapter import EmbeddedChat
+from ai3ray.providers.failures.translate import ProviderAccount
 from ai3ray.providers.openai import OpenAIChat
 from ai3ray.providers.port import ChatModel
 from ai3ray.providers.scripted import ScriptedChat
 from ai3ray.settings.configured import configured_providers, local_model, provider_url
 from ai3ray.settings.local_model import LocalModel
-from ai3ray.settings.model import ProviderSettings, Settings
+from ai3ray.settings.model import ProviderSettings, Settings, Wire
 
 NO_KEY = "no-key"
-"""Sent where an address was set and no key: the SDKs insist on one, such servers do not."""
+"""Sent to a base URL that was configured without a key: the SDKs require one."""
 
-VENDOR_URL = {
-    "anthropic": "https://api.anthropic.com",
-    "openai": "https://api.openai.com/v1",
+
+@dataclass(frozen=True)
+class ProviderSetup:
+    """All that an adapter may be built from."""
+
+    name: str
+    """The provider's name in the configuration."""
+    settings: ProviderSettings
+    env: Mapping[str, str]
+    """The environment, `.env` included."""
+    files: LocalModel
+    """The embedded model's files."""
+
+    def account(self) -> ProviderAccount:
+        """Return the base URL and key to call.
+
+        Raises:
+            MissingKey: neither key nor base URL is set; names the variable.
+            SettingsError: key or base URL is invalid.
+        """
+        key_variable = self.settings.api_key_env
+        if not is_configured(self.name, self.settings, self.env) and key_variable:
+            raise MissingKey(f"provider {self.name!r} has no key: set {key_variable}", key_variable)
+        key = self._key() or NO_KEY
+        return ProviderAccount(self.name, self._base_url(), key)
+
+    def _key(self) -> str:
+        variable = self.settings.api_key_env
+        key = self.env.get(variable or "", "").strip()
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise SettingsError(
+                f"{variable} is not a valid key: it contains a space, a line break or a non-ASCII character", variable
+            )
+        return key
+
+    def _base_url(self) -> str:
+        # Without a key variable the server is not the vendor's own, and its address must be configured.
+        vendor_url = ADAPTERS[self.settings.wire].vendor_url if self.settings.api_key_env else None
+        url = (provider_url(self.settings, self.env) or vendor_url or "").rstrip("/")
+        if not _is_address(url):
+            source = self.settings.base_url_env or f"providers.{self.name}.base_url"
+            raise SettingsError(
+                f"provider {self.name!r} needs an http or https base URL without user name and password: set {source}",
+                source,
+            )
+        return url
+
+
+class Adapter(NamedTuple):
+    """The adapter of one wire."""
+
+    build: Callable[[ProviderSetup], ChatModel]
+    """Makes it; opens no connection and imports no SDK."""
+    import_sdk: Callable[[], object] | None = None
+    """Imports the package that its first call needs."""
+    vendor_url: str | None = None
+    """The vendor's own base URL."""
+
+
+ADAPTERS: dict[Wire, Adapter] = {
+    "anthropic": Adapter(
+        build=lambda setup: AnthropicChat(setup.account()),
+        import_sdk=lambda: import_module("anthropic"),
+        vendor_url="https://api.anthropic.com",
+    ),
+    "openai": Adapter(
+        build=lambda setup: OpenAIChat(setup.account()),
+        import_sdk=lambda: import_module("openai"),
+        vendor_url="https://api.openai.com/v1",
+    ),
+    "local": Adapter(
+        build=lambda setup: EmbeddedChat(provider=setup.name, files=setup.files),
+        import_sdk=lambda: import_module("openai"),
+    ),
+    "scripted": Adapter(build=lambda setup: ScriptedChat(provider=setup.name)),
 }
-"""Where the vendor of each wire listens."""
+"""The registry of adapters: a row per wire that `[providers.NAME]` may name."""
+
+
+def build_provider(
+    name: str, settings: ProviderSettings, env: Mapping[str, str], files: LocalModel | None = None
+) -> ChatModel:
+    """Build the adapter of a provider. Opens no connection, starts no process and imports no SDK yet.
+
+    Args:
+        name: the provider's name in the configuration.
+        settings: its table.
+        env: the environment, `.env` included.
+        files: the embedded model's files; only the `local` wire needs them.
+
+    Raises:
+        MissingKey: neither its key nor its base URL is set; names the variable.
+        SettingsError: its key or base URL is invalid.
+    """
+    return ADAPTERS[settings.wire].build(ProviderSetup(name, settings, env, files or local_model(Settings())))
 
 
 def is_configured(name: str, settings: ProviderSettings, env: Mapping[str, str]) -> bool:
-    """Whether it can be called: its key is set, or its base URL is, or it needs no key.
+    """Return whether the provider can be called: its key or its base URL is set, or it needs neither.
 
     Args:
         name: the provider's name in the configuration.
@@ -37,65 +130,16 @@ def is_configured(name: str, settings: ProviderSettings, env: Mapping[str, str])
     return name in configured_providers(Settings(providers={name: settings}), env)
 
 
-SDKS = {"anthropic": "anthropic", "openai": "openai", "local": "openai"}
-"""The package behind each wire."""
-
-
-def import_sdks(wires: Iterable[str]) -> None:
-    """Import the SDKs of these wires, in this order; takes seconds, so it is meant for a thread."""
+def import_sdks(wires: Iterable[Wire]) -> None:
+    """Import the SDKs of these wires, in this order. Takes seconds: call it in a thread."""
     for wire in dict.fromkeys(wires):
-        if wire in SDKS:
-            importlib.import_module(SDKS[wire])
-
-
-def build_provider(
-    name: str, settings: ProviderSettings, env: Mapping[str, str], files: LocalModel | None = None
-) -> ChatModel:
-    """The adapter for a provider. Makes no connection, starts no process and imports no SDK yet.
-
-    Args:
-        name: the provider's name in the configuration.
-        settings: its table.
-        env: the environment, `.env` included.
-        files: the embedded model's; only the `local` wire needs them.
-
-    Raises:
-        MissingKey: neither its key nor its base URL is set; names the variable.
-        SettingsError: key or base URL cannot be used.
-    """
-    if settings.wire == "scripted":
-        return ScriptedChat(provider=name)
-    if settings.wire == "local":
-        return EmbeddedChat(provider=name, files=files or local_model(Settings()))
-    if not is_configured(name, settings, env) and settings.api_key_env:
-        raise MissingKey(f"provider {name!r} has no key: set {settings.api_key_env}", settings.api_key_env)
-    key, url = _key(settings, env), _url(name, settings, env)
-    if settings.wire == "anthropic":
-        return AnthropicChat(provider=name, api_key=key, base_url=url)
-    return OpenAIChat(provider=name, api_key=key, base_url=url)
-
-
-def _key(settings: ProviderSettings, env: Mapping[str, str]) -> str:
-    key = env.get(settings.api_key_env or "", "").strip()
-    if not key.isascii() or not key.isprintable() or " " in key:
-        name = settings.api_key_env
-        raise SettingsError(f"{name} holds characters that no key has, such as a space or a line break", name)
-    return key or NO_KEY
-
-
-def _url(name: str, settings: ProviderSettings, env: Mapping[str, str]) -> str:
-    # A server that needs no key is not the vendor's: it has to say where it is.
-    vendor = VENDOR_URL.get(settings.wire) if settings.api_key_env else None
-    url = (provider_url(settings, env) or vendor or "").rstrip("/")
-    if not _is_address(url):
-        source = settings.base_url_env or f"providers.{name}.base_url"
-        raise SettingsError(f"provider {name!r} needs an http or https address without a login: set {source}", source)
-    # Anthropic's SDK appends /v1/messages itself; people copy either form.
-    return url.removesuffix("/v1") if settings.wire == "anthropic" else url
+        import_sdk = ADAPTERS[wire].import_sdk
+        if import_sdk is not None:
+            import_sdk()
 
 
 def _is_address(url: str) -> bool:
-    # A login in the address would want the header that the key has.
+    # A login in the URL would claim the same header as the key.
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,4 +1,4 @@
-"""One call over HTTP, from opening the connection to a Reply or one error of our tree."""
+"""Make one call over HTTP: from opening the connection to a Reply or one ProviderError."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ai3ray.providers.sse import EventDecoder, ServerSentEvent
 from ai3ray.providers.usage import resolve_usage
 
 LINGER_S = 0.5
-"""How long the end of a stream is awaited after its terminal event, so that the connection can be used again."""
+"""Wait for the end of a stream after its terminal event, so that the connection can be used again."""
 
 
 class HttpReply(Protocol):
-    """What both SDKs give for a reply whose body has not been read."""
+    """A reply whose body has not been read, as both SDKs give it."""
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -30,11 +30,11 @@ class HttpReply(Protocol):
         ...
 
     async def read(self) -> bytes:
-        """The whole body."""
+        """Return the whole body."""
         ...
 
     def iter_bytes(self) -> AsyncIterator[bytes]:
-        """The body as it arrives."""
+        """Yield the body as it arrives."""
         ...
 
 
@@ -43,7 +43,7 @@ Opener = Callable[[], AbstractAsyncContextManager[Any]]
 
 
 class Exchange:
-    """One call: opened, read under its clocks, translated when it fails."""
+    """One call: opened, read within its time limits, its failure translated."""
 
     def __init__(self, account: ProviderAccount, call: ModelCall, parser: ReplyParser, on_text: OnText | None) -> None:
         self._account = account
@@ -56,24 +56,35 @@ class Exchange:
         self._on_text_failed = False
 
     async def run(self, open_reply: Opener) -> Reply:
-        """Send the request and read the answer.
+        """Send the request and read the reply.
 
         Raises:
-            ProviderError: whatever went wrong, translated.
+            ProviderError: any failure of the call, translated.
         """
+        timeouts = self._call.timeouts
+        first_s = None if self._on_text is None else timeouts.first_token_s
         failure: Exception | None = None
         try:
-            await self._timed(open_reply)
+            async with (
+                Deadline(timeouts.total_s, f"the call took longer than {timeouts.total_s:g} s"),
+                Deadline(first_s, f"no output within {first_s or 0:g} s") as silence,
+                open_reply() as reply,
+            ):
+                self._headers = reply.headers
+                if self._on_text is None:
+                    self._parser.read_body(json_object(await reply.read()))
+                else:
+                    await self._stream(reply, self._on_text, silence)
         except Exception as error:  # noqa: BLE001 - raised below
             failure = self._failure(error)
         if failure is not None:
-            raise failure  # out here, so that it drags along no context that might show the key
+            raise failure  # outside of `except`, whose context might show the key
         return self._reply()
 
     def _failure(self, error: Exception) -> Exception | None:
         if self._on_text_failed:
             return error
-        if self._parser.result() is not None:  # what fails after the terminal event takes nothing away
+        if self._parser.result() is not None:  # after the terminal event nothing can be lost
             return None
         failure = self._account.translate(error, self._call, self._headers)
         if failure is not None and self._headers is not None:
@@ -81,49 +92,35 @@ class Exchange:
             failure.usage = resolve_usage(usage, self._call.prompt, text)
         return failure or error
 
-    async def _timed(self, open_reply: Opener) -> None:
-        timeouts = self._call.timeouts
-        first_s = None if self._on_text is None else timeouts.first_token_s
-        async with (
-            Deadline(timeouts.total_s, f"the call took longer than {timeouts.total_s:g} s"),
-            Deadline(first_s, f"nothing was said within {first_s or 0:g} s") as deadline,
-            open_reply() as reply,
-        ):
-            self._headers = reply.headers
-            if self._on_text is None:
-                self._parser.read_body(json_object(await reply.read()))
-            else:
-                await self._stream(reply, self._on_text, deadline)
-
-    async def _stream(self, reply: HttpReply, on_text: OnText, deadline: Deadline) -> None:
+    async def _stream(self, reply: HttpReply, on_text: OnText, silence: Deadline) -> None:
         decoder, opening, events = EventDecoder(), b"", 0
         async with aclosing(reply.iter_bytes()) as chunks:  # type: ignore[type-var]
             async for chunk in chunks:
                 opening = opening or chunk
                 for event in decoder.feed(chunk):
                     events += 1
-                    self._consume(event, on_text, deadline)
+                    self._consume(event, on_text, silence)
         if self._parser.result() is None:
-            raise _ended(opening, events)
+            raise _incomplete(opening, events)
 
-    def _consume(self, event: ServerSentEvent, on_text: OnText, deadline: Deadline) -> None:
+    def _consume(self, event: ServerSentEvent, on_text: OnText, silence: Deadline) -> None:
         text = self._parser.read_event(event)
         if text is not None:
             if self._first_token_s is None:
                 self._first_token_s = time.perf_counter() - self._began
             idle_s = self._call.timeouts.idle_s
-            deadline.restart(idle_s, f"the answer stopped for {idle_s:g} s")
+            silence.restart(idle_s, f"no output for {idle_s:g} s in the middle of the reply")
         if text:
             self._on_text_failed = True  # until it has returned
             on_text(text)
             self._on_text_failed = False
         if self._parser.result() is not None:
-            deadline.restart(LINGER_S, "the stream was not closed")
+            silence.restart(LINGER_S, "the stream was not closed")
 
     def _reply(self) -> Reply:
         parsed = self._parser.result()
         if parsed is None:
-            raise MalformedReply("the answer has no end")
+            raise MalformedReply("the reply is incomplete")
         headers = self._headers or {}
         usage = resolve_usage(parsed.usage, self._call.prompt, parsed.text)
         return Reply(
@@ -134,13 +131,13 @@ class Exchange:
             request_id=request_id(headers),
             first_token_s=self._first_token_s,
             seconds=time.perf_counter() - self._began,
-            cost_usd=None if usage.estimated else parsed.cost_usd,  # a bill beside counts that cannot be is none
+            cost_usd=None if usage.estimated else parsed.cost_usd,  # a bill beside impossible counts is not believed
             rate=rate_headers(headers),
         )
 
 
-def _ended(opening: bytes, events: int) -> Exception:
-    """What it means that a stream ended without its terminal event."""
+def _incomplete(opening: bytes, events: int) -> Exception:
+    """Return the error for a stream without a terminal event: cut, an error object, or no event stream at all."""
     if events or not opening:
         return StreamCut("the stream ended before its terminal event")
     try:
@@ -149,4 +146,4 @@ def _ended(opening: bytes, events: int) -> Exception:
         pass
     except ErrorInBody as error:
         return error
-    return MalformedReply(f"the answer is no event stream; it begins {opening[:80].decode(errors='replace')!r}")
+    return MalformedReply(f"the reply is not an event stream; it begins {opening[:80].decode(errors='replace')!r}")

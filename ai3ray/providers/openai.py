@@ -1,4 +1,4 @@
-"""The Chat Completions API of OpenAI, xAI and every compatible server, through OpenAI's official SDK."""
+"""The Chat Completions API of OpenAI, xAI and compatible servers, through OpenAI's official SDK."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ if TYPE_CHECKING:
 FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length", "content_filter": "refusal"}
 
 USD_PER_TICK = 1e-10
-"""The unit in which xAI tells the bill of a call."""
+"""xAI's unit for the price of a call."""
 MAX_TICKS = 10**13
-"""More than any call can cost, 1000 US dollars: a larger figure is a fault, not a bill."""
+"""1000 US dollars, more than any call costs: a larger figure is a fault, not a price."""
 
 
 class OpenAIChat:
     """A ChatModel of OpenAI, xAI or any server that speaks Chat Completions.
 
     Args:
-        provider: its name in the configuration.
-        api_key: the key; sent as bearer token.
-        base_url: where it listens, `/v1` included where the server has it.
-        extra: fields beyond OpenAI's own, for a server that we run on this computer; it is reached without a proxy.
+        account: base URL, with `/v1` where the server has it, and key.
+        extra: request fields beyond OpenAI's own, for the embedded model's server. With them the server is called
+            without a proxy and without keep-alive.
     """
 
-    def __init__(self, *, provider: str, api_key: str, base_url: str, extra: Mapping[str, Any] | None = None) -> None:
-        self._account = ProviderAccount.at(provider, base_url, api_key)
+    def __init__(self, account: ProviderAccount, *, extra: Mapping[str, Any] | None = None) -> None:
+        self._account = account
         self._extra = extra
-        self._client = LazyClient(lambda: _client(api_key, base_url, ours=extra is not None))
+        self._client = LazyClient(lambda: _client(account, embedded=extra is not None))
 
     def __repr__(self) -> str:
         return f"OpenAIChat({self._account.provider!r}, {self._account.host!r})"
 
     async def send(self, call: ModelCall, on_text: OnText | None = None) -> Reply:
-        """Make one call; see ChatModel."""
+        """Make one call."""
         client = await self._client.get()
         request = _request(call, stream=on_text is not None)
         if self._account.provider == "openai" and (beginning := call.prompt.beginning):
-            # OpenAI sends calls of one key to the machine that has read their beginning; other servers may not know it.
+            # OpenAI routes calls of one key to the machine that has cached their beginning; other servers may
+            # refuse the field.
             request["prompt_cache_key"] = blake2b(beginning.encode(errors="replace"), digest_size=16).hexdigest()
         if self._extra is not None:
             request["extra_body"] = self._extra
@@ -64,7 +64,7 @@ class OpenAIChat:
 
 
 class OpenAIReplyParser:
-    """Understands one answer of the Chat Completions API."""
+    """A ReplyParser of the Chat Completions API."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -75,27 +75,27 @@ class OpenAIReplyParser:
         self._complete = False
 
     def read_event(self, event: ServerSentEvent) -> str | None:
-        """Take in an event; see Reading."""
+        """Read an event of a stream."""
         if event.data.startswith("[DONE]"):
-            # Without a finish reason the end marker only says that the server has stopped.
+            # Without a finish reason the end marker only means that the server stopped.
             self._complete = self._finish is not None
             return None
         body = json_object(event.data)
-        self._head(body)
+        self._read_fields(body)
         choice = _choice(body)
-        return self._piece(mapping(choice.get("delta"))) if choice else None
+        return self._read_text(mapping(choice.get("delta"))) if choice else None
 
     def read_body(self, body: Mapping[str, Any]) -> None:
-        """Take in a body; see Reading."""
+        """Read the body of a reply that was not streamed."""
         choice = _choice(body)
         if not isinstance(choice.get("message"), Mapping) or not choice.get("finish_reason"):
-            raise MalformedReply("the answer has no message or no finish_reason")
-        self._head(body)
-        self._piece(choice["message"])
+            raise MalformedReply("the reply has no message or no finish_reason")
+        self._read_fields(body)
+        self._read_text(choice["message"])
         self._complete = True
 
     def result(self) -> ParsedReply | None:
-        """The answer; see Reading."""
+        """Return the reply; None before its terminal event."""
         if not self._complete:
             return None
         finish = "refusal" if self._refusal else FINISH.get(self._finish or "", "other")
@@ -104,19 +104,19 @@ class OpenAIReplyParser:
             finish=finish,
             usage=_reported_usage(self._usage),
             model=self._model,
-            cost_usd=_bill(self._usage.get("cost_in_usd_ticks")),
+            cost_usd=_cost_usd(self._usage.get("cost_in_usd_ticks")),
         )
 
     def partial(self) -> tuple[ReportedUsage, str]:
-        """What there is of an answer that broke off; see Reading."""
+        """Return usage and text of a reply that broke off."""
         return _reported_usage(self._usage)._replace(output_tokens=None), "".join(self._pieces or self._refusal)
 
-    def _head(self, body: Mapping[str, Any]) -> None:
+    def _read_fields(self, body: Mapping[str, Any]) -> None:
         self._model = text(body.get("model")) or self._model
         self._usage = mapping(body.get("usage")) or self._usage
         self._finish = text(_choice(body).get("finish_reason")) or self._finish
 
-    def _piece(self, part: Mapping[str, Any]) -> str | None:
+    def _read_text(self, part: Mapping[str, Any]) -> str | None:
         piece, refusal = text(part.get("content")), text(part.get("refusal"))
         if piece:
             self._pieces.append(piece)
@@ -135,7 +135,7 @@ def _reported_usage(usage: Mapping[str, Any]) -> ReportedUsage:
     read, written = token_count(usage.get("prompt_tokens")), token_count(usage.get("completion_tokens"))
     details = mapping(usage.get("prompt_tokens_details"))
     reasoning = token_count(mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")) or 0
-    # OpenAI counts reasoning among the completion tokens, xAI beside them; the total tells which.
+    # OpenAI counts reasoning among the completion tokens, xAI beside them; only the total shows which.
     beside = usage.get("total_tokens") == (read or 0) + (written or 0) + reasoning
     if written is not None and reasoning and beside:
         written += reasoning
@@ -144,7 +144,7 @@ def _reported_usage(usage: Mapping[str, Any]) -> ReportedUsage:
     )
 
 
-def _bill(ticks: Any) -> float | None:
+def _cost_usd(ticks: Any) -> float | None:
     valid = isinstance(ticks, int) and not isinstance(ticks, bool) and 0 <= ticks <= MAX_TICKS
     return ticks * USD_PER_TICK if valid else None
 
@@ -168,19 +168,19 @@ def _request(call: ModelCall, *, stream: bool) -> dict[str, Any]:
     return request
 
 
-def _client(api_key: str, base_url: str, *, ours: bool) -> AsyncOpenAI:
+def _client(account: ProviderAccount, *, embedded: bool) -> AsyncOpenAI:
     from openai import AsyncOpenAI, DefaultAioHttpClient
 
     client = AsyncOpenAI(
-        api_key=api_key,
-        base_url=base_url,
+        api_key=account.key,
+        base_url=account.base_url,
         max_retries=0,
         http_client=DefaultAioHttpClient(
-            limits=connection_limits(reused=not ours), follow_redirects=False, trust_env=not ours
+            limits=connection_limits(keep_alive=not embedded), follow_redirects=False, trust_env=not embedded
         ),
     )
-    # The constructor takes these from OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS; the first two
-    # would also be told to servers that are not OpenAI's.
+    # The constructor takes these from OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS, and would send the
+    # first two to other vendors' servers, too.
     client.organization = client.project = None
     client._custom_headers = {}  # noqa: SLF001
     return client

@@ -11,19 +11,19 @@ OnText = Callable[[str], None]
 
 
 class ChatModel(Protocol):
-    """One provider account that answers chat calls. An adapter is one file beside this one."""
+    """One provider account that answers chat calls. An adapter is one file beside this one, and a row in `build.py`."""
 
     async def send(self, call: ModelCall, on_text: OnText | None = None) -> Reply:
-        """Make one call and return its complete answer.
+        """Make one call and return its complete reply. Never retries.
 
         Args:
-            call: what to ask, and the clocks it runs under.
-            on_text: receives each piece of the text as it arrives; when given, the call is streamed.
+            call: the model, the prompt and the time limits.
+            on_text: called with each piece of text as it arrives; its presence makes the call a streamed one.
 
         Raises:
-            ProviderError: the one subclass that says what went wrong, cause chained. An answer whose
-                terminal event was not seen is a StreamCut, never a Reply. Never retried in here.
-            asyncio.CancelledError: after the connection was closed.
+            ProviderError: the subclass for what went wrong, with its cause. A reply without its terminal event
+                is a StreamCut, never a Reply.
+            asyncio.CancelledError: once the connection is closed.
         """
         ...
 

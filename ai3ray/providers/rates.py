@@ -1,4 +1,4 @@
-"""Rate limits and waiting times, as both vendors' reply headers tell them."""
+"""Read rate limits and waiting times from the reply headers of either vendor."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _GO_UNIT = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-
 
 
 def rate_headers(headers: Mapping[str, str]) -> RateHeaders | None:
-    """The rate limits in a reply's headers, Anthropic's or OpenAI's form; None when it tells none.
+    """Return the rate limits in a reply's headers, in Anthropic's or OpenAI's form; None without any.
 
     Args:
-        headers: the reply's headers, found without regard to case.
+        headers: the reply's headers, with case-insensitive look-up.
     """
     windows = {
         "requests": _window(headers, "requests"),
@@ -33,24 +33,24 @@ def rate_headers(headers: Mapping[str, str]) -> RateHeaders | None:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds the provider asks to wait; the reset of an exhausted window when it does not say."""
+    """Return the seconds to wait: those the provider asks for, else the reset of an exhausted window."""
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return milliseconds / 1000
-    asked = headers.get("retry-after")
-    if asked is not None:
-        return _seconds(asked, headers)
-    told = rate_headers(headers)
-    windows = (told.requests, told.tokens, told.input_tokens, told.output_tokens) if told else ()
+    requested = headers.get("retry-after")
+    if requested is not None:
+        return _seconds(requested, headers)
+    limits = rate_headers(headers)
+    windows = (limits.requests, limits.tokens, limits.input_tokens, limits.output_tokens) if limits else ()
     resets = [window.reset_s or 0.0 for window in windows if window and window.remaining == 0]
     return max(resets, default=None)
 
 
 def _window(headers: Mapping[str, str], what: str) -> RateWindow | None:
-    def told(part: str) -> str | None:
+    def value(part: str) -> str | None:
         return headers.get(f"anthropic-ratelimit-{what}-{part}") or headers.get(f"x-ratelimit-{part}-{what}")
 
-    limit, remaining, reset = _number(told("limit")), _number(told("remaining")), told("reset")
+    limit, remaining, reset = _number(value("limit")), _number(value("remaining")), value("reset")
     if limit is None and remaining is None and reset is None:
         return None
     return RateWindow(
@@ -61,7 +61,7 @@ def _window(headers: Mapping[str, str], what: str) -> RateWindow | None:
 
 
 def _seconds(value: str, headers: Mapping[str, str]) -> float | None:
-    """A plain number, a Go duration such as `6m0s`, or a date, which is measured from the reply's own `Date`."""
+    """Read a number, a Go duration (`6m0s`), or a date, which is measured from the reply's own `Date`."""
     value = value.strip()
     seconds = _number(value)
     if seconds is None and _GO_DURATION.fullmatch(value):

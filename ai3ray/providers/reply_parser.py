@@ -1,4 +1,4 @@
-"""How answers are understood: what the vendors' adapters share, without any I/O."""
+"""Parse replies: what the vendors' adapters share, without any I/O."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ai3ray.providers.usage import ReportedUsage
 
 
 class ParsedReply(NamedTuple):
-    """A complete answer."""
+    """A complete reply."""
 
     text: str
     finish: FinishReason
@@ -23,32 +23,32 @@ class ParsedReply(NamedTuple):
 
 
 class ReplyParser(Protocol):
-    """How one vendor's answer is understood. Each holds one answer."""
+    """The parser of one reply in one vendor's format."""
 
     def read_event(self, event: ServerSentEvent) -> str | None:
-        """Take in an event of a stream. Returns the text it brings; None when it brings nothing of the answer.
+        """Read an event of a stream. Return the text it adds, or None when it is no part of the reply.
 
         Raises:
             ErrorInBody: the event is the vendor's error object.
-            MalformedReply: the event is not what the protocol promises.
+            MalformedReply: the event breaks the protocol.
         """
         ...
 
     def read_body(self, body: Mapping[str, Any]) -> None:
-        """Take in the body of an answer that was not streamed. Raises like `event`."""
+        """Read the body of a reply that was not streamed. Raises like `read_event`."""
         ...
 
     def result(self) -> ParsedReply | None:
-        """The answer, once its terminal event was seen."""
+        """Return the reply; None before its terminal event."""
         ...
 
     def partial(self) -> tuple[ReportedUsage, str]:
-        """What was told and written before the answer broke off; how much was written nobody has told then."""
+        """Return usage and text of a reply that broke off; its output tokens are never reported."""
         ...
 
 
 class ErrorInBody(Exception):
-    """A reply of status 200 whose content is the vendor's error object."""
+    """A vendor's error object in a reply of status 200."""
 
     def __init__(self, body: Mapping[str, Any]) -> None:
         super().__init__("an error inside a reply of status 200")
@@ -56,23 +56,23 @@ class ErrorInBody(Exception):
 
 
 def json_object(raw: str | bytes) -> Mapping[str, Any]:
-    """The JSON object in a body or an event; raises ErrorInBody and MalformedReply."""
+    """Return the JSON object in a body or an event. Raises ErrorInBody and MalformedReply."""
     try:
-        read = json.loads(raw)
+        value = json.loads(raw)
     except ValueError as error:
-        raise MalformedReply(f"the answer is no JSON: {error}") from error
-    if not isinstance(read, Mapping):
-        raise MalformedReply(f"the answer is JSON, but no object: {type(read).__name__}")
-    if read.get("error"):
-        raise ErrorInBody(read)
-    return read
+        raise MalformedReply(f"the reply is not JSON: {error}") from error
+    if not isinstance(value, Mapping):
+        raise MalformedReply(f"the reply is not a JSON object but a {type(value).__name__}")
+    if value.get("error"):
+        raise ErrorInBody(value)
+    return value
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """The value when it is a JSON object, else an empty one."""
+    """Return the value if it is a JSON object, else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
 def text(value: Any) -> str:
-    """The value when it is a string, else an empty one."""
+    """Return the value if it is a string, else an empty one."""
     return value if isinstance(value, str) else ""

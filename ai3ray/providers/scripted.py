@@ -1,4 +1,4 @@
-"""A provider that says what it is told to: deterministic, without network, for tests of all that call models."""
+"""A deterministic provider without network, which replies by a script: for tests of whatever calls models."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ai3ray.domain.call import FinishReason, ModelCall, Reply, Usage
+from ai3ray.domain.tokens import estimated_tokens
 from ai3ray.errors import ProviderError
 from ai3ray.providers.failures.deadline import Deadline
 from ai3ray.providers.port import OnText
-from ai3ray.providers.usage import estimate, prompt_text
+from ai3ray.providers.usage import prompt_text
 
 _PIECE = re.compile(r"\S+\s*|\s+")
 
 
 @dataclass(frozen=True)
 class ScriptedReply:
-    """One answer of a script."""
+    """One reply of a script."""
 
     text: str = ""
-    """What is said; with an `error`, what is said before it when the call is streamed."""
+    """With an `error`, the text streamed before it."""
     finish: FinishReason = "stop"
-    """Why the answer ends."""
     error: ProviderError | None = None
-    """How the call fails."""
+    """Raised in place of a reply."""
     usage: Usage | None = None
-    """Tokens; four characters each when absent."""
+    """Estimated from the texts when absent."""
     cost_usd: float | None = None
-    """The bill, when this provider is to tell it."""
+    """The price that the provider itself reports."""
     wait_s: float = 0.0
     """Seconds of silence before the first piece."""
 
 
 Script = Sequence[str | ScriptedReply | ProviderError] | Callable[[ModelCall], str | ScriptedReply | ProviderError]
-"""The answers in the order of the calls, or what to answer to a call."""
+"""The replies in the order of the calls, or a function from a call to its reply."""
 
 
 def echo(call: ModelCall) -> str:
-    """The script of those who need no particular answer: the last message comes back."""
+    """Return the last message: the default script."""
     return call.prompt.messages[-1].text
 
 
@@ -49,7 +49,7 @@ class ScriptedChat:
     """A ChatModel that follows a script.
 
     Args:
-        script: its answers, one per call, or a function from the call to its answer.
+        script: a reply per call, or a function from a call to its reply.
         provider: its name in the configuration.
     """
 
@@ -57,63 +57,65 @@ class ScriptedChat:
         self._script = script
         self._provider = provider
         self.calls: list[ModelCall] = []
-        """Every call that was made, in order."""
+        """Every call so far, in order."""
         self.in_flight = 0
         """Calls that have not ended."""
 
     async def send(self, call: ModelCall, on_text: OnText | None = None) -> Reply:
-        """Make one call; see ChatModel. Raises LookupError when a script of answers has run out."""
+        """Make one call. Raises LookupError when the script has run out of replies."""
         self.calls.append(call)
-        said, request_id, began = self._next(call), f"req_{len(self.calls)}", time.perf_counter()
+        scripted, request_id, began = self._next(call), f"req_{len(self.calls)}", time.perf_counter()
         self.in_flight += 1
         try:
-            first_token_s = await self._say(said, call, on_text, began)
+            first_token_s = await self._play(scripted, call, on_text, began)
         except ProviderError as error:
             error.provider, error.model = self._provider, call.model
             error.request_id = error.request_id or request_id
             raise
         finally:
             self.in_flight -= 1
+        estimated = Usage(
+            input_tokens=estimated_tokens(len(prompt_text(call.prompt))),
+            output_tokens=estimated_tokens(len(scripted.text)),
+        )
         return Reply(
-            text=said.text,
-            finish=said.finish,
-            usage=said.usage or _counted(call, said.text),
+            text=scripted.text,
+            finish=scripted.finish,
+            usage=scripted.usage or estimated,
             model=call.model,
             request_id=request_id,
             first_token_s=first_token_s,
             seconds=time.perf_counter() - began,
-            cost_usd=said.cost_usd,
+            cost_usd=scripted.cost_usd,
         )
 
     async def aclose(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is no connection."""
 
     def _next(self, call: ModelCall) -> ScriptedReply:
         if callable(self._script):
-            said = self._script(call)
+            scripted = self._script(call)
         elif len(self.calls) <= len(self._script):
-            said = self._script[len(self.calls) - 1]
+            scripted = self._script[len(self.calls) - 1]
         else:
-            raise LookupError(f"the script has {len(self._script)} answers and this is call {len(self.calls)}")
-        if isinstance(said, ScriptedReply):
-            return said
-        return ScriptedReply(error=said) if isinstance(said, ProviderError) else ScriptedReply(text=said)
+            raise LookupError(f"the script has {len(self._script)} replies and this is call {len(self.calls)}")
+        if isinstance(scripted, ScriptedReply):
+            return scripted
+        return ScriptedReply(error=scripted) if isinstance(scripted, ProviderError) else ScriptedReply(text=scripted)
 
-    async def _say(self, said: ScriptedReply, call: ModelCall, on_text: OnText | None, began: float) -> float | None:
-        """Speak, under the call's clocks. Returns the seconds to the first piece when it was streamed."""
+    async def _play(
+        self, scripted: ScriptedReply, call: ModelCall, on_text: OnText | None, began: float
+    ) -> float | None:
+        """Stream the text within the call's time limits. Return the seconds to the first piece if streamed."""
         timeouts, first_token_s = call.timeouts, None
         silence_s = timeouts.total_s if on_text is None else min(timeouts.first_token_s, timeouts.total_s)
-        async with Deadline(silence_s, f"nothing was said within {silence_s:g} s"):
-            await asyncio.sleep(said.wait_s)
+        async with Deadline(silence_s, f"no output within {silence_s:g} s"):
+            await asyncio.sleep(scripted.wait_s)
         if on_text is not None:
-            for piece in _PIECE.findall(said.text):
+            for piece in _PIECE.findall(scripted.text):
                 first_token_s = first_token_s or time.perf_counter() - began
                 on_text(piece)
                 await asyncio.sleep(0)
-        if said.error is not None:
-            raise copy.copy(said.error)  # a script may be played twice, and errors gather tracebacks
+        if scripted.error is not None:
+            raise copy.copy(scripted.error)  # a script may be played twice, and errors collect tracebacks
         return first_token_s
-
-
-def _counted(call: ModelCall, text: str) -> Usage:
-    return Usage(input_tokens=estimate(prompt_text(call.prompt)), output_tokens=estimate(text))

@@ -1,4 +1,4 @@
-"""What the clients of both vendors' SDKs have in common."""
+"""Parts shared by the clients of both vendors' SDKs."""
 
 from __future__ import annotations
 
@@ -11,50 +11,50 @@ from ai3ray.domain.call import Timeouts
 if TYPE_CHECKING:
     import httpx2
 
-Client = TypeVar("Client")
+SdkClient = TypeVar("SdkClient")
 
 MAX_CONNECTIONS = 1000
-"""Sockets per account at most; how many calls are in flight is the pool's business."""
+"""Sockets per account at most; the pool limits the calls in flight."""
 KEEPALIVE_S = 4.0
-"""How long an idle connection is kept: less than the 5 s after which common servers close theirs, because a
-request sent into a connection that is being closed is lost, and cannot be known to be unpaid."""
+"""Idle time of a kept connection: less than the 5 s of common servers, because a request sent into a closing
+connection is lost, and may have been billed."""
 MARGIN_S = 5.0
-"""How much later than our clocks the SDK's own run out: they are only the outer bound."""
+"""How much later than the call's own limits the SDK's run out: they are only the outer bound."""
 
 
-class LazyClient(Generic[Client]):
-    """Makes a client when it is first asked for, in a thread: importing an SDK takes up to three seconds."""
+class LazyClient(Generic[SdkClient]):
+    """A client made at its first use, in a thread: importing an SDK takes up to three seconds."""
 
-    def __init__(self, make: Callable[[], Client]) -> None:
+    def __init__(self, make: Callable[[], SdkClient]) -> None:
         self._make = make
         self._lock = asyncio.Lock()
-        self.made: Client | None = None
+        self.made: SdkClient | None = None
 
-    async def get(self) -> Client:
-        """The client; made once, however many ask."""
+    async def get(self) -> SdkClient:
+        """Return the client; concurrent first callers share one."""
         async with self._lock:
             if self.made is None:
                 self.made = await asyncio.to_thread(self._make)
             return self.made
 
 
-def connection_limits(*, reused: bool = True) -> httpx2.Limits:
-    """Numbers, all of them: without one the aiohttp transport falls back to 100 connections.
+def connection_limits(*, keep_alive: bool = True) -> httpx2.Limits:
+    """Return explicit limits: without numbers the aiohttp transport falls back to 100 connections.
 
     Args:
-        reused: false for servers that close a connection behind a stream without a word, as llama.cpp's does.
+        keep_alive: false for servers that close a connection silently behind a stream, as llama.cpp's does.
     """
     import httpx2
 
     return httpx2.Limits(
         max_connections=MAX_CONNECTIONS,
         max_keepalive_connections=MAX_CONNECTIONS,
-        keepalive_expiry=KEEPALIVE_S if reused else 0.0,
+        keepalive_expiry=KEEPALIVE_S if keep_alive else 0.0,
     )
 
 
 def transport_timeouts(timeouts: Timeouts) -> httpx2.Timeout:
-    """The call's clocks as the transport's: the connect limit as it is, the others as an outer bound."""
+    """Return the transport's timeouts: the connect limit as given, the total with a margin."""
     import httpx2
 
     return httpx2.Timeout(timeouts.total_s + MARGIN_S, connect=timeouts.connect_s, pool=None)

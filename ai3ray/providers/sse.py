@@ -1,4 +1,4 @@
-"""Server-sent events, decoded from the bytes of a stream."""
+"""Decode server-sent events from the bytes of a stream."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import NamedTuple
 
 
 class ServerSentEvent(NamedTuple):
-    """One event: its name, empty when it has none, and its data lines joined."""
+    """One event: its name, empty when absent, and its data lines joined."""
 
     name: str
     data: str
 
 
 class EventDecoder:
-    """Turns chunks of bytes, cut anywhere, into events (WHATWG HTML, section 9.2).
+    """A decoder from chunks of bytes, cut anywhere, to events (WHATWG HTML, section 9.2).
 
-    Ours rather than an SDK's, because only with the raw events the vendor's end marker can be seen:
-    both SDKs end a stream that was cut off cleanly as if it were complete.
+    The SDKs' own decoders end a cleanly cut stream as if it were complete; only the raw events show the vendor's
+    end marker.
     """
 
     def __init__(self) -> None:
@@ -25,16 +25,19 @@ class EventDecoder:
         self._data: list[str] = []
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
-        """The events that this chunk completes. Raises UnicodeDecodeError."""
+        """Return the events that this chunk completes. Raises UnicodeDecodeError."""
         lines = (self._rest + chunk).splitlines(keepends=True)
         # A last line without LF is unfinished; one that ends in CR may be half of a CRLF.
         self._rest = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
-        events = (self._line(line.rstrip(b"\r\n").decode()) for line in lines)
+        events = (self._read_line(line.rstrip(b"\r\n").decode()) for line in lines)
         return [event for event in events if event is not None]
 
-    def _line(self, line: str) -> ServerSentEvent | None:
+    def _read_line(self, line: str) -> ServerSentEvent | None:
+        """Collect a field; an empty line ends the event."""
         if not line:
-            return self._dispatch()
+            event = ServerSentEvent(self._name, "\n".join(self._data)) if self._data else None
+            self._name, self._data = "", []
+            return event
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if field == "data":
@@ -42,8 +45,3 @@ class EventDecoder:
         elif field == "event":
             self._name = value
         return None
-
-    def _dispatch(self) -> ServerSentEvent | None:
-        event = ServerSentEvent(self._name, "\n".join(self._data)) if self._data else None
-        self._name, self._data = "", []
-        return event

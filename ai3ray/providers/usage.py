@@ -1,4 +1,4 @@
-"""Token counts: what a provider told, where it can be believed, and our estimate where not."""
+"""Token counts: those a provider reported, checked, and estimates in their place."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ai3ray.domain.call import Prompt, Usage
 from ai3ray.domain.tokens import estimated_tokens
 
 MAX_TOKENS = 4_000_000
-"""More than any model can read or write in one call: a larger figure is a fault, not a count."""
+"""More than any model reads or writes in one call: a larger figure is a fault, not a count."""
 
 
 class ReportedUsage(NamedTuple):
-    """The counts of one reply as its provider told them; None where it said nothing believable."""
+    """The token counts of one reply as its provider reported them; None where absent or impossible."""
 
     input_tokens: int | None = None
     cached_tokens: int | None = None
@@ -22,42 +22,37 @@ class ReportedUsage(NamedTuple):
 
 
 def token_count(value: Any) -> int | None:
-    """The value when it can be a token count, else None."""
+    """Return the value if it can be a token count, else None."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_TOKENS:
         return value
     return None
 
 
 def resolve_usage(reported: ReportedUsage, prompt: Prompt, text: str) -> Usage:
-    """What was used: the provider's counts, or ours, marked, where they are missing or cannot be.
+    """Return the provider's counts, or marked estimates where counts are missing or impossible.
 
     Args:
         reported: the provider's counts.
-        prompt: what was asked; a prompt of words with zero input tokens is not believed.
-        text: the answer; a text with zero output tokens is not believed.
+        prompt: the prompt; zero input tokens for one with words are impossible.
+        text: the reply's text; zero output tokens for one with words are impossible.
     """
     read, written = reported.input_tokens or 0, reported.output_tokens or 0
     cached, stored = reported.cached_tokens or 0, reported.cache_write_tokens or 0
-    believed = read > 0 and (written > 0 or (reported.output_tokens == 0 and not text)) and cached + stored <= read
-    if believed:
+    plausible = read > 0 and (written > 0 or (reported.output_tokens == 0 and not text)) and cached + stored <= read
+    if plausible:
         return Usage(input_tokens=read, cached_tokens=cached, cache_write_tokens=stored, output_tokens=written)
-    read = read or estimate(prompt_text(prompt))
+    read = read or estimated_tokens(len(prompt_text(prompt)))
     cached = min(cached, read)
     return Usage(
         input_tokens=read,
         cached_tokens=cached,
         cache_write_tokens=min(stored, read - cached),
-        output_tokens=written or estimate(text),
+        output_tokens=written or estimated_tokens(len(text)),
         estimated=True,
     )
 
 
-def estimate(text: str) -> int:
-    """Tokens of a text by the rule of thumb."""
-    return estimated_tokens(len(text))
-
-
 def prompt_text(prompt: Prompt) -> str:
-    """All that a prompt makes the provider read."""
+    """Return all text of a prompt, its JSON Schema included."""
     schema = json.dumps(prompt.json_schema) if prompt.json_schema else ""
     return "\n".join([prompt.system, *(message.text for message in prompt.messages), schema]).strip()

@@ -67,10 +67,10 @@ async def _provider(http: httpx.AsyncClient, name: str, table: ProviderSettings,
 
 def _question(table: ProviderSettings, env: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """The list of models, asked for as the adapter of this wire would."""
-    from ai3ray.providers.build import NO_KEY, VENDOR_URL
+    from ai3ray.providers.build import ADAPTERS, NO_KEY
 
     key = env.get(table.api_key_env or "", "").strip() or NO_KEY
-    base = (provider_url(table, env) or VENDOR_URL[table.wire]).rstrip("/")
+    base = (provider_url(table, env) or ADAPTERS[table.wire].vendor_url or "").rstrip("/")
     headers = {"authorization": f"Bearer {key}"}
     if table.wire == "anthropic":
         headers["anthropic-version"] = _ANTHROPIC_VERSION

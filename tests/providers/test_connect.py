@@ -9,6 +9,7 @@ import pytest
 from ai3ray.domain.call import Timeouts
 from ai3ray.errors import CallRefused, CallTimeout, ConnectFailed, MalformedReply, Overloaded, ProviderError, StreamCut
 from ai3ray.providers.anthropic import AnthropicChat
+from ai3ray.providers.failures.translate import ProviderAccount
 from ai3ray.providers.openai import OpenAIChat
 
 from .conftest import asks
@@ -20,7 +21,7 @@ KEY = "canary-1a2b3c4d"
 def made(request):
     @asynccontextmanager
     async def opened(base_url):
-        chat = request.param(provider="lab", api_key=KEY, base_url=base_url)
+        chat = request.param(ProviderAccount("lab", base_url, KEY))
         try:
             yield chat
         finally:
@@ -141,7 +142,7 @@ async def test_what_fails_after_the_end_of_a_stream_takes_nothing_away():
     body = b'data: {"choices": [{"delta": {"content": "Hi"}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\n"
     async with answering(head + body) as url:
-        chat = OpenAIChat(provider="lab", api_key=KEY, base_url=url)
+        chat = OpenAIChat(ProviderAccount("lab", url, KEY))
         reply = await chat.send(asks(name="openai"), [].append)
         await chat.aclose()
     assert (reply.text, reply.finish, reply.model) == ("Hi", "stop", "gpt-6-luna")

@@ -114,7 +114,7 @@ async def test_a_stall_before_the_first_token_has_its_own_clock(adapter, sim, na
     async with adapter(name) as chat:
         error = await failure(chat, call, [].append)
     assert type(error) is CallTimeout
-    assert str(error) == "nothing was said within 0.2 s"
+    assert str(error) == "no output within 0.2 s"
 
 
 @pytest.mark.parametrize("name", WIRES)
@@ -125,7 +125,7 @@ async def test_a_stall_between_two_pieces_has_its_own_clock(adapter, sim, name):
     async with adapter(name) as chat:
         error = await failure(chat, call, pieces.append)
     assert (type(error), len(pieces), error.maybe_paid) == (CallTimeout, 2, True)
-    assert str(error) == "the answer stopped for 0.2 s"
+    assert str(error) == "no output for 0.2 s in the middle of the reply"
 
 
 @pytest.mark.parametrize("name", WIRES)

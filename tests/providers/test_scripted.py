@@ -16,7 +16,7 @@ async def test_a_script_is_followed_in_order_and_then_over():
     assert (await chat.send(asks())).text == "one"
     second = await chat.send(asks())
     assert (second.text, second.finish, second.cost_usd, second.usage.input_tokens) == ("two", "length", 0.5, 3)
-    with pytest.raises(LookupError, match="2 answers and this is call 3"):
+    with pytest.raises(LookupError, match="2 replies and this is call 3"):
         await chat.send(asks())
     assert len(chat.calls) == 3
 

@@ -1,7 +1,7 @@
-"""The embedded model: a small real model on this computer's processor, so that ai3ray runs without a key.
+"""The embedded model: a small model on this computer's processor, so that ai3ray runs without a key.
 
-SmolLM2-135M-Instruct writes fluent prose on common subjects, and little else. What it is asked is therefore
-made short, and what it answers is capped and tidied.
+SmolLM2-135M-Instruct writes fluent prose on common subjects, and little else. So its prompts are shortened, and its
+answers capped and trimmed.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from ai3ray.domain.call import Message, ModelCall, Prompt, Reply
 from ai3ray.errors import ConnectFailed, ModelGone, ProviderError, StreamCut
 from ai3ray.providers.embedded.server_process import ServerProcess
 from ai3ray.providers.embedded.tidy import trim_to_sentences
+from ai3ray.providers.failures.translate import ProviderAccount
 from ai3ray.providers.openai import OpenAIChat
 from ai3ray.providers.port import OnText
 from ai3ray.settings.local_model import LocalModel
 
 ANSWER_TOKENS = 220
-"""The most it writes, about 160 words: beyond them it repeats itself."""
+"""Cap of an answer, about 160 words: beyond that the model repeats itself."""
 SHORT_ANSWER_TOKENS = 150
-"""The same for a question of one line."""
-SHORT_QUESTION = 160
-"""Characters of such a question at most."""
+"""Cap of the answer to a one-line question."""
+SHORT_QUESTION_CHARS = 160
 TEMPERATURE = 0.2
 SAMPLING = {"repeat_penalty": 1.1, "cache_prompt": True}
-"""Without the penalty it loops; with more of it, it rambles."""
+"""Without the penalty the model loops; with more of it, it rambles."""
 
 
 class EmbeddedChat:
-    """A ChatModel that runs its model in a child process. Answers are always complete and cost nothing.
+    """A ChatModel that runs its model in a child process and costs nothing.
 
     Args:
         provider: its name in the configuration.
@@ -46,14 +46,14 @@ class EmbeddedChat:
         return f"EmbeddedChat({self._provider!r})"
 
     async def send(self, call: ModelCall, on_text: OnText | None = None) -> Reply:
-        """Make one call; see ChatModel.
+        """Make one call.
 
-        It is streamed even when nobody listens: the server notices that a caller has gone only when it writes.
-        An answer that runs into our cap is cut behind its last whole sentence and counts as finished, because
-        the cap is the model's own limit and not the caller's.
+        Every call is streamed: the server notices a caller that has gone only when it writes. An answer that reaches
+        this adapter's cap is trimmed to its last whole sentence and counts as finished, because the cap is the
+        model's limit and not the caller's.
         """
         try:
-            chat = await self._started(call.model)
+            chat = await self._connect(call.model)
         except ProviderError as error:
             error.provider, error.model = self._provider, call.model
             raise
@@ -70,22 +70,21 @@ class EmbeddedChat:
     async def aclose(self) -> None:
         """End the process."""
         async with self._lock:
-            await self._end()
+            await self._stop()
 
-    async def _started(self, model: str) -> OpenAIChat:
-        """The line to the running model. Who finds none starts it, once; those who come meanwhile wait for it."""
+    async def _connect(self, model: str) -> OpenAIChat:
+        """Return a client of the running server. The first caller starts it; concurrent callers wait for it."""
         if model != self._files.model_id:
-            raise ModelGone(f"the embedded model is {self._files.model_id}, there is no other one")
+            raise ModelGone(f"the embedded model is {self._files.model_id}; there is no other")
         async with self._lock:
             if self._chat is None or not self._process.alive:
-                await self._end()
+                await self._stop()
                 await self._process.start()
-                self._chat = OpenAIChat(
-                    provider=self._provider, api_key=self._process.key, base_url=self._process.url, extra=SAMPLING
-                )
+                account = ProviderAccount(self._provider, self._process.url, self._process.key)
+                self._chat = OpenAIChat(account, extra=SAMPLING)
             return self._chat
 
-    async def _end(self) -> None:
+    async def _stop(self) -> None:
         chat, self._chat = self._chat, None
         if chat is not None:
             await chat.aclose()
@@ -93,20 +92,17 @@ class EmbeddedChat:
 
 
 def adapt_prompt(prompt: Prompt) -> Prompt:
-    """The prompt as a very small model understands it: the short form where there is one, and a cap."""
+    """Return the prompt for a very small model: its short form if it has one, and capped."""
     if prompt.brief is not None:
         message = Message(role="user", text=prompt.brief)
         prompt = prompt.model_copy(update={"system": "", "messages": (message,)})
-    if prompt.json_schema is not None:  # cut, it would be no JSON
+    if prompt.json_schema is not None:  # a capped answer would be invalid JSON
         return prompt.model_copy(update={"temperature": 0.0})
-    cap = min(prompt.max_output_tokens, _cap(prompt.messages[-1].text))
+    text = prompt.messages[-1].text
+    short = len(text) <= SHORT_QUESTION_CHARS and text.rstrip().endswith("?")
+    cap = min(prompt.max_output_tokens, SHORT_ANSWER_TOKENS if short else ANSWER_TOKENS)
     return prompt.model_copy(update={"temperature": TEMPERATURE, "max_output_tokens": cap})
 
 
-def _cap(text: str) -> int:
-    question = len(text) <= SHORT_QUESTION and text.rstrip().endswith("?")
-    return SHORT_ANSWER_TOKENS if question else ANSWER_TOKENS
-
-
 def _ignore_text(text: str) -> None:
-    """Nobody listens."""
+    """Take the pieces of a call whose caller wants none."""

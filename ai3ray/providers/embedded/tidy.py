@@ -1,11 +1,11 @@
-"""What of an answer is kept that ran into the embedded model's own cap."""
+"""Trim an answer that reached the embedded model's cap."""
 
 from __future__ import annotations
 
 import re
 
 MIN_ECHO = 40
-"""Characters from which a sentence that comes again means that the model loops."""
+"""Characters from which a repeated sentence means that the model loops."""
 
 _END = re.compile(r"[.!?…][\"'”’)\]*_]*(?=\s|$)|[。！？]|\n")  # noqa: RUF001 - full-width marks end sentences too
 _FENCE = re.compile(r"^ {0,3}```", re.MULTILINE)
@@ -13,13 +13,14 @@ _STUMP = re.compile(r"(?:\d+[.)]|[-*+•])?$|[^\n]*:$")
 
 
 def trim_to_sentences(text: str) -> str:
-    """The text up to its last whole sentence or line, or to where it began to repeat itself.
+    """Return the text up to its last whole sentence or line, or up to its first repetition.
 
-    A fence of code that was left open is closed behind its last whole line. Text in which nothing ends
-    stays as it is.
+    An open code fence is closed behind its last whole line. Text without any end of a sentence stays as it is.
     """
     if len(_FENCE.findall(text)) % 2:
-        return _closed(text)
+        lines = text.rstrip().split("\n")
+        whole = lines[:-1] if not _FENCE.match(lines[-1]) else lines
+        return "\n".join([*whole, "```"])
     seen: set[str] = set()
     start = kept = 0
     for end in _END.finditer(text):
@@ -28,18 +29,7 @@ def trim_to_sentences(text: str) -> str:
             break
         seen.add(sentence)
         start = kept = end.end()
-    return _without_stump(text[:kept]) or text.strip()
-
-
-def _without_stump(text: str) -> str:
-    """Without last lines that only announce what is missing: a bullet, a number, a colon."""
-    lines = text.strip().split("\n")
-    while len(lines) > 1 and _STUMP.match(lines[-1].strip()):
+    lines = text[:kept].strip().split("\n")
+    while len(lines) > 1 and _STUMP.match(lines[-1].strip()):  # a bullet, a number or a colon without its text
         lines.pop()
-    return "\n".join(lines).rstrip()
-
-
-def _closed(text: str) -> str:
-    lines = text.rstrip().split("\n")
-    whole = lines[:-1] if not _FENCE.match(lines[-1]) else lines
-    return "\n".join([*whole, "```"])
+    return "\n".join(lines).rstrip() or text.strip()

@@ -1,1 +1,1 @@
-"""Turns every failure of a provider or its connection into one error of our tree."""
+"""Translate every failure of a provider or its connection into one error of the tree."""

@@ -1,6 +1,6 @@
-"""Which error of our tree a provider's answer means: by its type and code first, by its words, by status last.
+"""Classify a provider's error: by code and type first, then by message, by status last.
 
-Status alone misleads: an overload inside a stream has status 200, and being out of money has 429.
+Status alone misleads: an overload inside a stream has status 200, and an exhausted balance has 429.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ BY_STATUS: dict[int, ErrorClass] = {
     529: Overloaded,
 }
 
-# What some providers say only in words, under a general code.
+# Meanings that some providers put only into the message, under a general code.
 _BY_MESSAGE: tuple[tuple[str, ErrorClass], ...] = (
     (r"credit balance|used all available credits|spend(ing)? limit|specified api usage limits", QuotaSpent),
     (r"(incorrect|invalid) api key", KeyRefused),
@@ -86,27 +86,24 @@ _BY_MESSAGE: tuple[tuple[str, ErrorClass], ...] = (
     (r"model\b.{0,80}\b(does not exist|not found|not available)", ModelGone),
 )
 _GENERAL = frozenset({CallRefused, KeyRefused, RateLimited})
-"""Kinds whose code is so general that the message may say something more precise."""
+"""Classes of codes so general that the message may be more precise."""
 
 
 def classify(status: int, code: str | None, kind: str | None, message: str) -> ErrorClass:
-    """The error class that a provider's refusal means.
+    """Return the error class of a provider's error reply.
 
     Args:
         status: HTTP status; 200 for an error inside a stream.
-        code: the most specific error code, where there is one.
+        code: the most specific error code, if any.
         kind: the provider's error type.
-        message: the provider's words.
+        message: the provider's message.
     """
-    if status == 503:  # `slow_down` was once a code of 503: no capacity, not a rate of ours
+    if status == 503:  # `slow_down` was once a code of 503: no capacity, not our own rate
         return Overloaded
     found = BY_CODE.get(code or "") or BY_CODE.get(kind or "")
     if found in (None, CallRefused):
         found = BY_STATUS.get(status, found)
     if found in _GENERAL or found is None:
-        found = _by_message(f"{code} {message}") or found
+        words = f"{code} {message}"
+        found = next((kind for pattern, kind in _BY_MESSAGE if re.search(pattern, words, re.IGNORECASE)), found)
     return found or (CallRefused if 300 <= status < 500 else ServerFault)
-
-
-def _by_message(message: str) -> ErrorClass | None:
-    return next((kind for pattern, kind in _BY_MESSAGE if re.search(pattern, message, re.IGNORECASE)), None)

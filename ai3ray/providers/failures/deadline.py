@@ -1,4 +1,4 @@
-"""A limit in time that says in our words that it ran out."""
+"""A time limit that raises CallTimeout with a message of its own."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ai3ray.errors import CallTimeout
 
 
 class Deadline:
-    """Bounds what happens inside `async with`; raises CallTimeout when the time is up.
+    """A time limit on the block inside `async with`; raises CallTimeout when it passes.
 
     Args:
         seconds: how long; None for no limit until `restart`.
-        message: what the error says.
+        message: the error's message.
     """
 
     def __init__(self, seconds: float | None, message: str) -> None:
@@ -23,7 +23,7 @@ class Deadline:
         self._timeout = asyncio.timeout(None)
 
     def restart(self, seconds: float, message: str) -> None:
-        """Give it this much time from now; `message` is what the error then says."""
+        """Allow this many seconds from now; `message` replaces the error's message."""
         self._message = message
         self._timeout.reschedule(asyncio.get_running_loop().time() + seconds)
 
@@ -38,5 +38,5 @@ class Deadline:
         try:
             await self._timeout.__aexit__(kind, error, trace)
         except TimeoutError as expired:
-            # By now the request may have been sent, and what it made the model say is billed.
+            # The request may have been sent, and the provider bills what the model wrote.
             raise CallTimeout(self._message, maybe_paid=True) from expired

@@ -1,4 +1,4 @@
-"""What an error body says, in any of the shapes that providers use."""
+"""Read an error body in any of the shapes that providers use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 
 class ErrorBody(NamedTuple):
-    """The parts of an error body; None or empty where it has none."""
+    """The parts of an error body; None or empty where absent."""
 
     message: str = ""
     type: str | None = None
@@ -17,25 +17,25 @@ class ErrorBody(NamedTuple):
 
 
 def parse_error_body(body: bytes | Mapping[str, Any]) -> ErrorBody:
-    """The error that a body tells.
+    """Return the error described by a body.
 
     Anthropic: `{"type", "error": {"type", "message", "details": {"error_code"}}, "request_id"}`.
     OpenAI: `{"error": {"message", "type", "code", "param"}}`. xAI: `{"code", "error": "<text>"}`.
-    Other servers: `{"message", "type", "code"}` or `{"detail": …}`; a body that is no JSON is its own message.
+    Other servers: `{"message", "type", "code"}` or `{"detail": …}`; a body without JSON is its own message.
     """
-    read = _decoded(body) if isinstance(body, bytes) else body
-    if not isinstance(read, Mapping):
-        return ErrorBody(message=str(read))
-    inner = read.get("error")
+    value = _decoded(body) if isinstance(body, bytes) else body
+    if not isinstance(value, Mapping):
+        return ErrorBody(message=str(value))
+    inner = value.get("error")
     if not isinstance(inner, Mapping):
-        inner = {**read, "message": inner or read.get("message") or read.get("detail") or ""}
+        inner = {**value, "message": inner or value.get("message") or value.get("detail") or ""}
     details = inner.get("details")
     detail = details.get("error_code") if isinstance(details, Mapping) else None
     return ErrorBody(
         message=_text(inner.get("message")) or "",
         type=_text(inner.get("type")),
         code=_text(detail) or _text(inner.get("code")),
-        request_id=_text(read.get("request_id")),
+        request_id=_text(value.get("request_id")),
     )
 
 
@@ -48,6 +48,4 @@ def _decoded(body: bytes) -> object:
 
 
 def _text(value: object) -> str | None:
-    if value is None or isinstance(value, Mapping):
-        return None
-    return str(value)
+    return None if value is None or isinstance(value, Mapping) else str(value)

@@ -1,4 +1,4 @@
-"""The one place where foreign errors become errors of our tree."""
+"""Translate foreign errors into ai3ray's error tree, in this one place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ai3ray.providers.rates import rate_headers, retry_after
 from ai3ray.providers.reply_parser import ErrorInBody
 
 MAX_MESSAGE_CHARS = 500
-"""Characters kept of a provider's own words."""
+"""Characters kept of a provider's message."""
 
 _KEY_LIKE = re.compile(r"\b(?:sk|xai)-[A-Za-z0-9_-]{8,}|(?<=Bearer )[^\s'\"]{8,}")
 _REDACTED = "[key]"
@@ -26,32 +26,31 @@ _MAYBE_PAID_STATUS = frozenset({408, 502, 504})
 
 
 class Redacted(Exception):
-    """Stands in a chain of causes for an error whose text held a key."""
+    """Replaces an error whose text held a key in a chain of causes."""
 
 
 @dataclass(frozen=True)
 class ProviderAccount:
-    """One provider account, as its errors name it."""
+    """One account at one provider: where to call, with which key, and how its errors are translated."""
 
     provider: str
     """The provider's name in the configuration."""
-    host: str
-    """Where it listens: host and port."""
-    secret: str = field(repr=False)
-    """The key, which must appear in no message."""
+    base_url: str = field(repr=False)
+    key: str = field(repr=False)
+    """Sent as bearer token; never part of a message."""
 
-    @classmethod
-    def at(cls, provider: str, base_url: str, secret: str) -> ProviderAccount:
-        """The line to a base URL; a user and password in it stay out of every message."""
-        return cls(provider=provider, host=urlsplit(base_url).netloc.rpartition("@")[2], secret=secret)
+    @property
+    def host(self) -> str:
+        """Host and port of the base URL, without user name and password."""
+        return urlsplit(self.base_url).netloc.rpartition("@")[2]
 
     def translate(self, error: Exception, call: ModelCall, headers: Mapping[str, str] | None) -> ProviderError | None:
-        """The error of our tree that this failure of a call is; None when the failure is no foreign one.
+        """Return the ProviderError for the failure of a call; None for an error of ai3ray's own code.
 
         Args:
-            error: what the SDK, the transport or our own reading raised; becomes the cause.
+            error: raised by the SDK, the transport or the reply parser; becomes the cause.
             call: the call that failed.
-            headers: those of the reply, when one had begun with status 200; it may then have been billed.
+            headers: those of the reply, if it had begun with status 200; it may then have been billed.
         """
         translated = self._translated(error, call, headers)
         if translated is None:
@@ -66,30 +65,30 @@ class ProviderAccount:
         return translated
 
     def redact(self, text: str) -> str:
-        """The text as one line, without the key or anything that looks like one."""
+        """Return the text as one bounded line, without the key or anything like a key."""
         line = " ".join(text.split())
-        if self.secret:
-            line = line.replace(self.secret, _REDACTED)
+        if self.key:
+            line = line.replace(self.key, _REDACTED)
         return _KEY_LIKE.sub(_REDACTED, line)[:MAX_MESSAGE_CHARS]
 
     def _translated(self, error: Exception, call: ModelCall, headers: Mapping[str, str] | None) -> ProviderError | None:
         if isinstance(error, ProviderError):
             return error
         if isinstance(error, ErrorInBody):
-            return self._refusal(200, headers or {}, error.body)
+            return self._from_reply(200, headers or {}, error.body)
         response = getattr(error, "response", None)
         if response is not None and response.status_code >= 300:
-            return self._refusal(response.status_code, response.headers, response.content)
+            return self._from_reply(response.status_code, response.headers, response.content)
         found = transport_failure(error, self.host, call.timeouts.connect_s, answering=headers is not None)
-        return found and found.kind(self.redact(found.message), maybe_paid=found.sent)
+        return found and found.error_class(self.redact(found.message), maybe_paid=found.sent)
 
-    def _refusal(self, status: int, headers: Mapping[str, str], body: bytes | Mapping[str, Any]) -> ProviderError:
+    def _from_reply(self, status: int, headers: Mapping[str, str], body: bytes | Mapping[str, Any]) -> ProviderError:
         parsed = parse_error_body(body)
         message = parsed.message or f"HTTP status {status}"
         if 300 <= status < 400:
             message = f"{self.host} redirects to {headers.get('location', 'another address')}: set that as base URL"
-        kind = classify(status, parsed.code, parsed.type, parsed.message)
-        return kind(
+        error_class = classify(status, parsed.code, parsed.type, parsed.message)
+        return error_class(
             self.redact(message),
             status=status,
             code=parsed.code or parsed.type,
@@ -100,10 +99,10 @@ class ProviderAccount:
         )
 
     def _clean(self, error: BaseException) -> BaseException:
-        """The chain without the key: tracebacks print all of it, and servers and libraries quote what was sent."""
+        """Remove the key from the whole chain: tracebacks print it, and libraries quote the headers they sent."""
         inner = error.__cause__ or error.__context__
         cleaned = self._clean(inner) if inner is not None else None
-        if self.secret and self.secret in f"{error} {error!r}":
+        if self.key and self.key in f"{error} {error!r}":
             error = Redacted(self.redact(f"{type(error).__name__}: {error}"))
         if cleaned is not inner or isinstance(error, Redacted):
             error.__cause__ = cleaned
@@ -111,5 +110,5 @@ class ProviderAccount:
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
-    """The provider's id of the request, from the reply's headers."""
+    """Return the provider's id of the request."""
     return headers.get("request-id") or headers.get("x-request-id")

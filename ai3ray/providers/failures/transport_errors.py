@@ -1,4 +1,4 @@
-"""What it means when the connection, not the provider, failed a call."""
+"""Classify failures of the connection, as opposed to errors that a provider sent."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ _SDKS = frozenset({"anthropic", "openai"})
 class TransportFailure(NamedTuple):
     """A failure of transport or encoding."""
 
-    kind: type[ProviderError]
+    error_class: type[ProviderError]
     message: str
     sent: bool
     """Whether the request may have reached the provider."""
 
 
 def transport_failure(error: Exception, host: str, connect_s: float, *, answering: bool) -> TransportFailure | None:
-    """Read a transport's or an SDK's failure; None when it is neither's.
+    """Classify a failure of the transport or an SDK; return None for any other error.
 
-    The whole chain is searched, the most telling class first: both SDKs wrap what happened, and OpenAI's
-    transport calls every lost connection a connect timeout, even one that was lost after the request was sent.
+    Both SDKs wrap the original error, and OpenAI's transport reports every lost connection as a connect timeout,
+    even one lost after the request was sent. So the whole chain of causes is searched, the most specific class first.
 
     Args:
-        error: what was raised.
-        host: whom the call went to.
-        connect_s: the limit for connecting, in seconds.
-        answering: whether an answer had begun. A connection that is lost before counts as none: what
-            closes it unanswered is as a rule a gateway without a provider behind it.
+        error: the exception raised.
+        host: the host called.
+        connect_s: the connect limit in seconds.
+        answering: whether a reply had begun. A connection lost before that counts as never made: usually a gateway
+            without a provider behind it closed it.
     """
     links = tuple(_causes(error))
     for row in _table(host, connect_s, answering=answering):
         found = next((link for link in links if isinstance(link, row.types)), None)
         if found is not None:
-            return TransportFailure(row.kind, row.words.replace("{}", _reason(found)), row.sent)
+            return TransportFailure(row.error_class, row.message.replace("{}", _reason(found)), row.sent)
     if any(type(link).__module__.partition(".")[0] in _SDKS for link in links):
         return TransportFailure(MalformedReply, _reason(error), sent=True)
     return None
@@ -46,20 +46,20 @@ def transport_failure(error: Exception, host: str, connect_s: float, *, answerin
 
 class _Row(NamedTuple):
     types: tuple[type[BaseException], ...]
-    kind: type[ProviderError]
-    words: str
+    error_class: type[ProviderError]
+    message: str
     sent: bool = True
 
 
 def _table(host: str, connect_s: float, *, answering: bool) -> Sequence[_Row]:
-    """Most telling first. Built late: whoever asks has these libraries loaded, others need not pay for them."""
+    """Return the rows, most specific first. The libraries are imported late: a failed call has loaded them already."""
     import aiohttp
     import httpx2
 
     refused, late = f"cannot connect to {host}: {{}}", f"no connection to {host} within {connect_s:g} s"
     lost, silent = StreamCut if answering else ConnectFailed, f"{host} stopped sending"
-    cut = f"{host} closed the connection {'before the answer was complete' if answering else 'without an answer'}"
-    garbled = f"{host} answered what the protocol does not allow: {{}}"
+    cut = f"{host} closed the connection {'before the reply was complete' if answering else 'without a reply'}"
+    garbled = f"{host} sent an invalid reply: {{}}"
     return (
         _Row((aiohttp.ConnectionTimeoutError,), CallTimeout, late, sent=False),
         _Row((aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError), ConnectFailed, refused, sent=False),
@@ -81,7 +81,7 @@ def _table(host: str, connect_s: float, *, answering: bool) -> Sequence[_Row]:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    # Causes only, no contexts: the context of a call made while an earlier failure is handled is that failure.
+    # No contexts: a call made while an earlier failure is handled has that failure as its context.
     link: BaseException | None = error
     while link is not None:
         yield link

@@ -69,7 +69,7 @@ def test_a_wrong_file_is_refused(model, monkeypatch):
             "Failed to download; cause: Hash mismatch",
         ),
         ("no such option\n", "no such option"),
-        ("", "did not say why"),
+        ("", "gave no reason"),
     ],
 )
 def test_an_installers_failure_is_its_telling_line(model, monkeypatch, log, said):

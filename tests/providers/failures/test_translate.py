@@ -9,7 +9,7 @@ from ai3ray.providers.failures.translate import MAX_MESSAGE_CHARS, ProviderAccou
 from tests.providers.conftest import asks
 
 KEY = "canary-77aa88bb"
-ACCOUNT = ProviderAccount.at("lab", "https://user:pass@lab.example:8443/v1", KEY)
+ACCOUNT = ProviderAccount("lab", "https://user:pass@lab.example:8443/v1", KEY)
 
 
 def test_a_line_knows_host_and_port_and_hides_the_rest():
