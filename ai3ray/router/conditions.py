@@ -1,4 +1,4 @@
-"""What the router has to know: of the call that is wanted, of the models, and of the moment."""
+"""What the router needs to know of a model, and of the moment."""
 
 from __future__ import annotations
 
@@ -12,39 +12,37 @@ from ai3ray.registry.prices import Rates
 
 
 class PricedModel(NamedTuple):
-    """A model that might take a call, with what every choice needs of it at hand."""
+    """A model's card and list price, with the fields that every choice reads."""
 
     card: ModelCard
-    """What it can do."""
     name: str
     """`provider/model`."""
     provider: str
-    """Its provider."""
     has_price: bool
-    """Whether its price is known."""
+    """True when the price is known."""
     input_usd: float
-    """US dollars per million tokens of input; 0 where it is not known."""
+    """US dollars per million tokens of input; 0 where unknown."""
     output_usd: float
-    """The same of output."""
+    """US dollars per million tokens of output; 0 where unknown."""
 
     @classmethod
     def of(cls, card: ModelCard, rates: Rates | None = None) -> PricedModel:
-        """The offer of this model at this list price."""
+        """Return the model of this card at this list price."""
         price = (rates.input, rates.output) if rates is not None else (0.0, 0.0)
         return cls(card, card.name, card.provider, rates is not None, *price)
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """How things stand when the choice is made."""
+    """The moment of a choice."""
 
     today: date
-    """Tells which models are retired."""
+    """The UTC day, on which models may be retired."""
     load: Mapping[str, float] = field(default_factory=dict)
     """Share of its permits that a provider has given out, 0 to 1."""
     in_flight: Mapping[str, int] = field(default_factory=dict)
-    """Calls in flight by `provider/model`; none where it is not named."""
+    """Calls in flight by `provider/model`; models without any are absent."""
     out: Mapping[str, str] = field(default_factory=dict)
-    """Providers that are not called any more, and why."""
+    """Providers that are not called any more, with the reason."""
     paused: Mapping[str, str] = field(default_factory=dict)
-    """Providers, or single models, that cannot be called at this moment, and why."""
+    """Providers and single models that cannot be called at this moment, with the reason."""

@@ -1,4 +1,4 @@
-"""From a lease request, the models and the state of things to a ranked list of candidates."""
+"""From a lease request, its candidates and the conditions of the moment to a ranking."""
 
 from __future__ import annotations
 
@@ -19,29 +19,26 @@ _EXCLUDED = -inf
 
 
 class ScoredCandidates(NamedTuple):
-    """All models for one request at one moment, in columns: each lease weighs all of them."""
+    """All candidates of one request, with their terms in columns."""
 
     candidates: CandidateSet
-    """The models."""
     answers: ScoreColumn
-    """How good each one's answers are."""
+    """Terms `quality` and `tier`."""
     calls: ScoreColumn
-    """How each one's calls go."""
+    """Terms `success` and `latency`."""
     costs: Sequence[float]
-    """Each one's cost term."""
     loads: Sequence[float]
-    """Each one's load term."""
     expected: Sequence[float]
-    """The sums of all that."""
+    """Sums of all terms."""
 
 
 class Ranking:
-    """The outcome of one choice. What it shows is put together only when somebody looks.
+    """The outcome of one choice. The list of candidates is built only on demand.
 
     Args:
-        weighed: the models and their terms.
-        scores: what is expected of each and a draw; _NEVER for those that cannot be called.
-        reasons: why those cannot, by their places.
+        scored: the candidates and their terms.
+        scores: each one's expected score plus its draw; _EXCLUDED for those that cannot be called.
+        reasons: why those cannot be called, by position.
     """
 
     __slots__ = ("_reasons", "_scored", "_scores", "best")
@@ -51,30 +48,29 @@ class Ranking:
         self._scores = scores
         self._reasons = reasons
         self.best = self._best()
-        """The model to call; None when none can be."""
+        """The model to call; None when none can be called."""
 
     def candidates(self) -> tuple[Candidate, ...]:
-        """All models with their terms: the admissible ones first, best first, then the others with the reason."""
-        barred, names = self._reasons, self._scored.candidates.names
-        shown = [self._scored.expected[n] if n in barred else score for n, score in enumerate(self._scores)]
-        order = sorted(range(len(shown)), key=lambda n: (n in barred, -shown[n], names[n]))
-        return tuple([_candidate(self._scored, n, shown[n], barred.get(n)) for n in order])
+        """Return all models with their terms: admissible ones first, best first, then the others with the reason."""
+        scored, excluded, names = self._scored, self._reasons, self._scored.candidates.names
+        shown = [scored.expected[n] if n in excluded else score for n, score in enumerate(self._scores)]
+        order = sorted(range(len(shown)), key=lambda n: (n in excluded, -shown[n], names[n]))
+        return tuple([_candidate(scored, n, shown[n], excluded.get(n)) for n in order])
 
     def __reduce__(self) -> tuple[object, ...]:
-        """A choice is shown where it was made: a lease that travels to a runner takes nothing of it along."""
+        """Pickle as an empty ranking: a decision is shown where it was made, and a lease for a runner stays small."""
         return _empty_ranking, ()
 
     def _best(self) -> PricedModel | None:
         top = max(self._scores, default=_EXCLUDED)
         if top == _EXCLUDED:
             return None
-        priced_models = self._scored.candidates.priced_models
+        models = self._scored.candidates.priced_models
         if self._scores.count(top) == 1:
-            return priced_models[self._scores.index(top)]
-        # In the order of their names, so that the same question has the same answer.
-        return min(
-            (o for o, score in zip(priced_models, self._scores, strict=True) if score == top), key=lambda o: o.name
-        )
+            return models[self._scores.index(top)]
+        # By name, so that the same question has the same answer.
+        equals = (model for model, score in zip(models, self._scores, strict=True) if score == top)
+        return min(equals, key=lambda model: model.name)
 
 
 def rank(
@@ -84,20 +80,19 @@ def rank(
     score_cache: ScoreCache,
     draw: Callable[[int], Sequence[float]] | None = None,
 ) -> Ranking:
-    """Weigh all models for a lease request.
+    """Rank the candidates of a lease request.
 
-    The score is the weighted sum of the terms, and for each model a draw from what is believed of it: the
-    better one is taken mostly, one that little is known of, or nothing recent, now and then. That is Thompson
-    sampling with normal posteriors, of the sum instead of each term by itself: independent normal
-    deviations add up to one.
+    A score is the weighted sum of a model's terms plus a draw from its uncertainty, so the better model is taken
+    mostly, and one of which little or nothing recent is known now and then. This is Thompson sampling with normal
+    posteriors, of the sum instead of each term: independent normal deviations add up to one.
 
     Args:
-        request: the call that is wanted.
-        candidates: the models, sifted for requests of this form.
-        conditions: load, and who is out or cannot be called at the moment.
-        score_cache: what has been learned, and the weights.
-        draw: gives so many normal numbers around 0; their spread is how boldly to explore. None are drawn when
-            absent.
+        request: the request.
+        candidates: its candidates.
+        conditions: load, outages and pauses.
+        score_cache: what was learned, and the weights.
+        draw: returns as many normal numbers around 0 as asked for; their spread is the boldness of exploration.
+            Nothing is drawn when absent.
     """
     weights = score_cache.weights
     calls, answers = score_cache.calls(candidates), score_cache.answers(request.kind, request.tier, candidates)
@@ -110,41 +105,40 @@ def rank(
         deviations = map(sqrt, map(add, answers.variances, calls.variances))
         scores = list(map(add, expected, map(mul, draw(len(expected)), deviations)))
     reasons = _exclusions(request, candidates, conditions)
-    for place in reasons:
-        scores[place] = _EXCLUDED
+    for position in reasons:
+        scores[position] = _EXCLUDED
     return Ranking(ScoredCandidates(candidates, answers, calls, cheap, idle, expected), scores, reasons)
 
 
 def _exclusions(request: LeaseRequest, candidates: CandidateSet, conditions: Conditions) -> dict[int, str]:
-    """Why some models cannot be called, by their places."""
-    mismatches, shut = candidates.mismatches, {**conditions.paused, **conditions.out}
+    """Return why some models cannot be called, by position."""
+    mismatches, unavailable = candidates.mismatches, {**conditions.paused, **conditions.out}
     tight = request.input_tokens + request.max_output_tokens > candidates.narrowest
-    if not mismatches and not shut and not tight:
+    if not mismatches and not unavailable and not tight:
         return {}
     reasons = (
         mismatches.get(priced.name)
-        or shut.get(priced.provider)
-        or shut.get(priced.name)
+        or unavailable.get(priced.provider)
+        or unavailable.get(priced.name)
         or (tight and too_long(request, priced.card))
         for priced in candidates.priced_models
     )
-    return {place: reason for place, reason in enumerate(reasons) if reason}
+    return {position: reason for position, reason in enumerate(reasons) if reason}
 
 
-def _candidate(scored: ScoredCandidates, place: int, total: float, excluded: str | None) -> Candidate:
-    sampled = rounded(total - scored.expected[place])
+def _candidate(scored: ScoredCandidates, position: int, total: float, excluded: str | None) -> Candidate:
     terms = {
-        **scored.answers.parts[place].terms,
-        **scored.calls.parts[place].terms,
-        "cost": scored.costs[place],
-        "load": scored.loads[place],
-        "sampled": sampled,
+        **scored.answers.parts[position].terms,
+        **scored.calls.parts[position].terms,
+        "cost": scored.costs[position],
+        "load": scored.loads[position],
+        "sampled": rounded(total - scored.expected[position]),
     }
-    return Candidate(scored.candidates.names[place], rounded(total), terms, excluded)
+    return Candidate(scored.candidates.names[position], rounded(total), terms, excluded)
 
 
-_NONE = ScoreColumn((), (), ())
-_NO_CANDIDATES = ScoredCandidates(CandidateSet.of((), {}), _NONE, _NONE, (), (), ())
+_NO_COLUMN = ScoreColumn((), (), ())
+_NO_CANDIDATES = ScoredCandidates(CandidateSet.of((), {}), _NO_COLUMN, _NO_COLUMN, (), (), ())
 
 
 def _empty_ranking() -> Ranking:

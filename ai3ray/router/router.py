@@ -1,4 +1,4 @@
-"""The router of one pool: what it has learned, and how it chooses."""
+"""The router of one pool: it ranks models, and learns from calls and verdicts."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class Router:
     Args:
         settings: weights, preset and tuning.
         clock: monotonic seconds.
-        rng: where draws come from; seeded as `router.toml` says when absent.
+        rng: source of the draws; seeded by `router.toml` when absent.
 
     Raises:
-        SettingsError: `router.toml` is wrong.
+        SettingsError: `router.toml` is invalid.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float], rng: Random | None = None) -> None:
         weights, tuning = load_weights(settings), load_tuning(settings)
         evidence = tuning.evidence
         self.live = LiveStats(clock, DecayRate(evidence.calls_kept, evidence.calls_half_life_s))
-        """What has been seen of the models' calls."""
+        """Statistics of the models' calls."""
         self._posterior = Posterior(clock, evidence)
         self._scores = ScoreCache(weights, self.live, self._posterior)
         rng = rng or Random(tuning.seed)  # noqa: S311 - exploration, not secrecy
@@ -48,35 +48,35 @@ class Router:
     # ── choosing ─────────────────────────────────────────────────────────────────────────────────
 
     def rank(self, request: LeaseRequest, candidates: CandidateSet, conditions: Conditions) -> Ranking:
-        """The models for a call that is to be made."""
+        """Rank the models for a call that is to be made."""
         return rank(request, candidates, conditions, self._scores, self._draw)
 
     def preview(self, request: LeaseRequest, candidates: CandidateSet, conditions: Conditions) -> Ranking:
-        """The same by what is expected alone: asking twice gives the same answer, and nothing is drawn."""
+        """Rank the models by expectation alone, without a draw: the same question has the same answer."""
         return rank(request, candidates, conditions, self._scores)
 
     # ── learning ─────────────────────────────────────────────────────────────────────────────────
 
     def call_began(self, priced: PricedModel) -> None:
-        """A call of this model is under way."""
+        """Count a call of this model as in flight."""
         self.live.call_began(priced.name, priced.card.tier)
 
     def call_ended(
         self, model: str, *, success: bool | None, seconds: float, cost_usd: float | None, usage: Usage | None
     ) -> None:
-        """A call has ended; see `LiveStats.end`."""
+        """Learn from the end of a call; for the arguments see `ModelStats.end`."""
         self.live.call_ended(model, success=success, seconds=seconds, cost_usd=cost_usd, usage=usage)
         if success is not None:
             self._scores.call_ended(model)
 
     def record_verdict(self, kind: Kind, card: ModelCard, *, passed: bool, score: float) -> None:
-        """An answer was verified: what it was worth counts for its author, at this kind of work.
+        """Learn what an answer was worth.
 
         Args:
             kind: the kind of its task.
             card: its author's.
-            passed: whether it could be committed.
-            score: how good its check found it, 0 to 1.
+            passed: True if it could be committed.
+            score: the quality its check found, 0 to 1.
         """
         if self._posterior.learn(kind, card, reward(passed=passed, score=score)):
             self._scores.clear()
@@ -86,11 +86,11 @@ class Router:
     def load_call_stats(
         self, rows: Iterable[Mapping[str, Any]], card: Callable[[str], ModelCard | None], latest: Iterable[str] = ()
     ) -> None:
-        """Begin with what the journal knows of each model's calls.
+        """Load the journal's figures of each model's calls.
 
         Args:
             rows: of the view `model_stats`, by column name.
-            card: the card of a `provider/model`; None when it is not there any more.
+            card: returns the card of a `provider/model`; None if it is gone.
             latest: the models of the latest calls, oldest first.
         """
         for row in rows:
@@ -108,11 +108,11 @@ class Router:
         self.live.load_traffic(latest)
 
     def load_verdict_stats(self, rows: Iterable[Mapping[str, Any]], card: Callable[[str], ModelCard | None]) -> None:
-        """Begin with what the journal knows of each model's answers, worth 2 * WARM of them at most.
+        """Load the journal's figures of each model's answers, with the weight of 2 * WARM_START_CALLS at most.
 
         Args:
             rows: of the view `model_kind_stats`, by column name.
-            card: the card of a `provider/model`; None when it is not there any more.
+            card: returns the card of a `provider/model`; None if it is gone.
         """
         for row in rows:
             known = card(row["model"])

@@ -1,4 +1,4 @@
-"""The terms of a score that hold for one request at one moment; higher is better, 1 is the best."""
+"""The terms of a score that depend on request and moment, 0 to 1; higher is better."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from ai3ray.domain.lease import LeaseRequest
 from ai3ray.router.candidates import CandidateSet
 
 _STEPS = 100_000.0
-"""Steps from 0 to 1 that terms and scores have: five decimal places."""
+"""Steps from 0 to 1: terms and scores have five decimal places."""
 _HALF_USD_PER_MTOK = 4.0
 """Price at which the cost term is one half."""
 _UNKNOWN_COST = -1.0
-"""The cost term of an unknown price: beyond the dearest, so that no draw makes a run's cost unknown."""
-_CROWD = 4
-"""Calls in flight beside which a model that has them all counts as half busy."""
+"""The cost term of an unknown price: worse than any known one, so that no draw makes a run's cost unknown."""
+_OTHER_CALLS = 4
+"""Calls in flight, beside which a model that has all of them counts as half busy."""
 
 
 def rounded(value: float) -> float:
-    """To five decimal places, halves upwards; `round` takes several times as long, and each decision has hundreds."""
+    """Round to five decimal places, halves upwards. Several times faster than `round`; decisions need hundreds."""
     return floor(value * _STEPS + 0.5) / _STEPS
 
 
 def costs(candidates: CandidateSet, request: LeaseRequest, weight: float) -> Sequence[float]:
-    """How cheap each model is, by the mean price of this call's tokens, input and output as they are expected.
+    """Return how cheap each model is, by the mean price of the call's expected input and output.
 
     Args:
         candidates: the models.
-        request: the call; the share of its input is taken in whole percent, it is an estimate anyway.
-        weight: how much the term counts.
+        request: the call; the share of its input counts in whole percent, because it is an estimate.
+        weight: weight of the term.
     """
     tokens = request.input_tokens + request.max_output_tokens
     return _costs(candidates, round(100 * request.input_tokens / tokens) if tokens else 50, weight)
@@ -43,31 +43,31 @@ def _costs(candidates: CandidateSet, percent_read: int, weight: float) -> Sequen
     writes = 1.0 - reads
     full = weight * _HALF_USD_PER_MTOK
     found = [full / (_HALF_USD_PER_MTOK + reads * read + writes * write) for read, write in candidates.prices]
-    for place in candidates.unpriced:
-        found[place] = weight * _UNKNOWN_COST
+    for position in candidates.unpriced:
+        found[position] = weight * _UNKNOWN_COST
     return [rounded(cost) for cost in found]
 
 
 def loads(
     candidates: CandidateSet, busy: Mapping[str, float], in_flight: Mapping[str, int], weight: float
 ) -> Sequence[float]:
-    """How idle each is: its provider's free permits, or what others have of the calls in flight if that is less.
+    """Return how idle each model is: its provider's free permits, or its share of the calls in flight if worse.
 
-    Where permits abound the second keeps a hundred calls that come at once from going to one model.
+    Where permits abound, the second keeps a hundred simultaneous calls from going to one model.
 
     Args:
         candidates: the models.
         busy: share of its permits that a provider has given out, 0 to 1.
-        in_flight: calls by `provider/model`, of those that have any.
-        weight: how much the term counts.
+        in_flight: calls by `provider/model`; models without any are absent.
+        weight: weight of the term.
     """
     idle = {provider: rounded(weight * (1.0 - share)) for provider, share in busy.items()}
     found = list(map(idle.get, candidates.providers, repeat(weight)))
-    places, crowd = candidates.positions, sum(in_flight.values()) + _CROWD
-    for name, mine in in_flight.items():
-        place = places.get(name)
-        if place is not None:
-            others = weight * (1.0 - mine / crowd)
-            if others < found[place]:
-                found[place] = rounded(others)
+    positions, calls = candidates.positions, sum(in_flight.values()) + _OTHER_CALLS
+    for name, own in in_flight.items():
+        position = positions.get(name)
+        if position is not None:
+            others = weight * (1.0 - own / calls)
+            if others < found[position]:
+                found[position] = rounded(others)
     return found

@@ -18,28 +18,28 @@ _KEYS = {"preset", "presets", *Tuning.model_fields}
 
 
 class Weights(Frozen):
-    """How much each term counts. The terms lie between 0 and 1; weights that sum to 1 keep the score there, too."""
+    """The weight of each term. Terms lie between 0 and 1, and so does a score of weights that add up to 1."""
 
     quality: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """How good its answers of this kind are: the card's prior, corrected by verdicts."""
+    """Quality of its answers of this kind: the card's prior, corrected by verdicts."""
     tier: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """How near the model's tier is to the one wanted."""
+    """Nearness of its tier to the one wanted."""
     success: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """How often its calls succeeded lately."""
+    """Success of its recent calls."""
     latency: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """How fast it is."""
+    """Speed of its recent calls."""
     cost: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """How cheap it is."""
+    """Cheapness."""
     load: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """How idle it and its provider are."""
+    """Idleness of model and provider."""
 
 
 def load_weights(settings: Settings) -> Weights:
-    """The weights of the preset in force: AI3_ROUTER_PRESET, else the one that `router.toml` names.
+    """Return the weights of the preset in force: AI3_ROUTER_PRESET, else the one that `router.toml` names.
 
     Raises:
-        SettingsError: naming file and key, for an unknown preset, a weight that is none, or weights of a preset
-            that do not add up to 1.
+        SettingsError: a preset or key is unknown, a weight is invalid, or the weights of a preset do not add up to 1;
+            names file and key.
     """
     data = settings.router
     for key in data:
@@ -48,17 +48,13 @@ def load_weights(settings: Settings) -> Weights:
     presets = data.get("presets")
     if not isinstance(presets, dict):
         raise SettingsError(f"{source_of(settings, 'presets')}: presets has to be a table")
-    preset, source = _preset(settings)
+    if settings.router_preset is not None:
+        preset, source = settings.router_preset, "AI3_ROUTER_PRESET"
+    else:
+        preset, source = data.get("preset", "balanced"), source_of(settings, "preset")
     if preset not in presets:
         raise SettingsError(f"{source}: there is no preset {preset!r}, only {', '.join(presets)}")
     return {name: _weights(settings, name, table) for name, table in presets.items()}[preset]
-
-
-def _preset(settings: Settings) -> tuple[Any, str]:
-    """The preset in force, and who says so."""
-    if settings.router_preset is not None:
-        return settings.router_preset, "AI3_ROUTER_PRESET"
-    return settings.router.get("preset", "balanced"), source_of(settings, "preset")
 
 
 def _weights(settings: Settings, preset: str, table: Any) -> Weights:
@@ -72,12 +68,7 @@ def _weights(settings: Settings, preset: str, table: Any) -> Weights:
         if problem.unknown:
             raise SettingsError(f"{source} has no weight {key!r}, only {', '.join(Weights.model_fields)}") from error
         raise SettingsError(f"{source} {key} is {problem.value}: {problem.demand}") from error
-    _check_sum(settings, where, weights)
-    return weights
-
-
-def _check_sum(settings: Settings, where: str, weights: Weights) -> None:
-    """A preset divides one whole among its terms: who raises one weight says what gives way."""
+    # A preset divides one whole among its terms: raising one weight has to lower another.
     given = {name: weight for name, weight in weights.model_dump().items() if weight}
     if not given:
         raise SettingsError(f"{source_of(settings, where)}: [{where}] has no weight above 0")
@@ -85,3 +76,4 @@ def _check_sum(settings: Settings, where: str, weights: Weights) -> None:
     if abs(total - 1.0) > TOLERANCE:
         listed = " + ".join(f"{name} {weight:g}" for name, weight in given.items())
         raise SettingsError(f"{source_of(settings, where)}: [{where}] adds up to {total:g}, not 1: {listed}")
+    return weights

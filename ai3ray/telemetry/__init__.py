@@ -1,1 +1,1 @@
-"""What the journal's rows tell about models, providers and verifiers; `views.sql` is created in every journal."""
+"""Live statistics of model calls: outcomes, pace, traffic, and evidence that decays."""

@@ -1,4 +1,4 @@
-"""Evidence that loses weight with what happens after it, with time, and at once when things have changed."""
+"""Evidence that loses weight with later events, with time, and at once when a change is detected."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import NamedTuple
 MIN_WEIGHT = 5.0
 """Weight of observations before changes are looked for."""
 SLACK = 0.35
-"""Standard deviations by which observations may lie beyond the mean without adding up."""
+"""Standard deviations by which observations may differ from the mean without adding up."""
 CHANGE_THRESHOLD = 11.0
-"""Sum, in standard deviations, that is a change: by chance it comes once in some two thousand observations."""
+"""Sum, in standard deviations, that is a change: chance reaches it once in some two thousand observations."""
 
 
 class DecayRate(NamedTuple):
@@ -24,37 +24,37 @@ class DecayRate(NamedTuple):
 
 
 class DecayClock:
-    """What evidence fades with: a count of events, and a clock.
+    """A count of events and a clock, by both of which evidence fades.
 
     Args:
         clock: monotonic seconds.
-        memory: how fast.
+        rate: how fast evidence fades.
     """
 
     __slots__ = ("_per_s", "_per_tick", "clock", "ticks")
 
-    def __init__(self, clock: Callable[[], float], memory: DecayRate) -> None:
+    def __init__(self, clock: Callable[[], float], rate: DecayRate) -> None:
         self.clock = clock
         self.ticks = 0
         """Events so far."""
-        self._per_tick = -math.log(memory.keep)
-        self._per_s = math.log(2.0) / memory.half_life_s
+        self._per_tick = -math.log(rate.keep)
+        self._per_s = math.log(2.0) / rate.half_life_s
 
     def tick(self) -> None:
-        """One more event."""
+        """Count one more event."""
         self.ticks += 1
 
     def left(self, ticks: int, at: float) -> float:
-        """What is left of the weight of evidence that stood at so many beats and that time, 0 to 1."""
+        """Return what is left of the weight that evidence had at that tick and time, 0 to 1."""
         lost = (self.ticks - ticks) * self._per_tick + max(0.0, self.clock() - at) * self._per_s
         return math.exp(-lost)
 
 
 class DecayingSum:
-    """A weighted sum of observations, each of which counts the less the older it is.
+    """A weighted sum of observations, in which older ones count less.
 
     Args:
-        pulse: what it fades with; several sums may share one.
+        decay_clock: what it fades by; several sums may share one.
     """
 
     __slots__ = ("_at", "_decay_clock", "_ticks", "_total", "_weight")
@@ -67,23 +67,23 @@ class DecayingSum:
         self._at = 0.0
 
     def add(self, value: float, weight: float = 1.0) -> None:
-        """One more observation."""
+        """Add an observation."""
         left = self._left()
         self.reset(self._total * left + value * weight, self._weight * left + weight)
 
     def sums(self) -> tuple[float, float]:
-        """The weighted sum of what was observed, and the weight, as both stand now."""
+        """Return the weighted sum of the observations and their weight, as of now."""
         left = self._left()
         return self._total * left, self._weight * left
 
     def limit(self, most: float) -> None:
-        """Let all evidence so far weigh no more than this."""
+        """Reduce the weight of all evidence so far to at most this."""
         total, weight = self.sums()
         if weight > most:
             self.reset(total * most / weight, most)
 
     def reset(self, total: float, weight: float) -> None:
-        """Forget all evidence so far, and stand for this instead."""
+        """Replace all evidence so far by this."""
         self._total, self._weight = total, weight
         self._ticks, self._at = self._decay_clock.ticks, self._decay_clock.clock()
 
@@ -92,17 +92,17 @@ class DecayingSum:
 
 
 class ChangeDetector(DecayingSum):
-    """A fading sum that notices when what it observes has changed, and forgets what was before.
+    """A decaying sum that detects changes of what it observes, and then forgets what was before.
 
-    It is watched by Page's cumulative sums, one for rises and one for falls: how far observations lie beyond
-    the mean so far, less SLACK, added up until they are back. They find a large change after a few
-    observations and a small one after some dozens, without a window that would have to fit either.
+    It uses Page's cumulative sums, one for rises and one for falls: how far observations lie beyond the mean so far,
+    less SLACK, added up until the sum is back at 0. They detect a large change after a few observations and a small
+    one after some dozens, without a window that would have to fit either.
 
     Args:
-        pulse: what it fades with.
-        variance: of one observation, from sum and weight of the earlier ones; above 0.
-        farthest: standard deviations that one observation counts for at most; the fewer, the less do rare ones
-            look like a change.
+        decay_clock: what it fades by.
+        variance: returns the variance of one observation, above 0, from sum and weight of the earlier ones.
+        max_deviations: standard deviations that one observation counts for at most; with fewer, rare ones look less
+            like a change.
     """
 
     __slots__ = ("_cumulative_sums", "_max_deviations", "_variance")
@@ -116,7 +116,7 @@ class ChangeDetector(DecayingSum):
         self._cumulative_sums = (_CumulativeSum(1.0), _CumulativeSum(-1.0))
 
     def observe(self, value: float, weight: float = 1.0) -> bool:
-        """One more observation. Returns whether there was a change; then only those since it began count on."""
+        """Add an observation. Returns True for a change; then only observations since it began still count."""
         total, before = self.sums()
         self.reset(total + value * weight, before + weight)
         if before < MIN_WEIGHT:
@@ -132,7 +132,7 @@ class ChangeDetector(DecayingSum):
 
 
 class _CumulativeSum:
-    """Observations on one side of the mean, since they were last on the other."""
+    """Deviations on one side of the mean, and the observations since they began to add up."""
 
     __slots__ = ("_beyond", "_sign", "count", "total")
 
@@ -143,7 +143,7 @@ class _CumulativeSum:
         self.count = 0
 
     def observe(self, beyond: float, value: float) -> bool:
-        """One more observation, so many standard deviations beyond the mean. Returns whether that is too far."""
+        """Add an observation this many standard deviations beyond the mean. Returns True above CHANGE_THRESHOLD."""
         self._beyond += self._sign * beyond - SLACK
         if self._beyond <= 0.0:
             self._beyond, self.total, self.count = 0.0, 0.0, 0

@@ -1,4 +1,4 @@
-"""What has been seen of the models lately: the figures that routing goes by and `ai3 models` shows."""
+"""Statistics of the models' recent calls: routing uses them, and `ai3 models` shows them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ai3ray.telemetry.pace import USUAL_TOKENS, Drift, ModelPace, PaceBelief
 WINDOW = 64
 """Calls whose seconds are kept for the quantiles."""
 TRAFFIC = 200
-"""Latest calls of all models, of which each has its share."""
+"""Latest calls of all models that the shares of the traffic refer to."""
 WARM_START_CALLS = 4
-"""Calls that the journal's figures count for: they say how it was, not how it is."""
+"""Calls that the journal's figures count for: they are old."""
 PRIOR_SUCCESSES = 4.75
 PRIOR_FAILURES = 0.25
-"""Before anything is seen, a model is taken to succeed in 95 of 100 calls, with the weight of five calls."""
+"""Before its first call a model is expected to succeed in 95 of 100 calls, with the weight of five calls."""
 
 
 class ModelStats:
-    """Live figures of one model.
+    """Live statistics of one model.
 
     Args:
-        pulse: what its evidence fades with, shared by the models that compete.
+        decay_clock: what its evidence fades by, shared by all models.
         pace: how fast it is.
     """
 
@@ -33,7 +33,6 @@ class ModelStats:
         self._decay_clock = decay_clock
         self._outcomes = DecayingSum(decay_clock)
         self.pace = pace
-        """How fast it is."""
         self._seconds: deque[float] = deque(maxlen=WINDOW)
         self._sorted: list[float] | None = []
         self._succeeded = 0
@@ -42,12 +41,11 @@ class ModelStats:
         self.calls = 0
         """Calls that have ended."""
         self.in_flight = 0
-        """Calls that have not."""
         self.cost_usd = 0.0
         """Sum of the known costs."""
 
     def begin(self) -> None:
-        """A call starts."""
+        """Count a call as in flight."""
         self.in_flight += 1
 
     def end(
@@ -58,12 +56,12 @@ class ModelStats:
         cost_usd: float | None = None,
         usage: Usage | None = None,
     ) -> None:
-        """A call has ended.
+        """Record the end of a call.
 
         Args:
-            success: None when the outcome says nothing about the model, such as a rate limit.
-            seconds: how long it took; kept when it succeeded.
-            cost_usd: what it cost, when known.
+            success: None if the outcome says nothing about the model, as a rate limit does.
+            seconds: its duration, which counts when it succeeded.
+            cost_usd: its cost, when known.
             usage: its tokens, when known.
         """
         self.in_flight -= 1
@@ -90,15 +88,15 @@ class ModelStats:
         input_tokens: int = 0,
         output_tokens: int = 0,
     ) -> None:
-        """Begin with what the journal knows of earlier days, worth WARM calls at most.
+        """Load the journal's figures of earlier days, with the weight of WARM_START_CALLS at most.
 
         Args:
             calls: calls that ended.
             success: share of them that succeeded, 0 to 1.
             p50_s: median seconds of a call.
-            cost_usd: what they cost.
-            input_tokens: what they read.
-            output_tokens: what they wrote.
+            cost_usd: their cost.
+            input_tokens: tokens they read.
+            output_tokens: tokens they wrote.
         """
         weight = float(min(calls, WARM_START_CALLS))
         self._outcomes.add(success, weight)
@@ -114,7 +112,7 @@ class ModelStats:
         return good / (good + bad)
 
     def outcomes(self) -> tuple[float, float]:
-        """Both parameters of that posterior: good ends of calls and bad ones, the prior included."""
+        """Return the parameters of that posterior: successes and failures, with the prior."""
         good, weight = self._outcomes.sums()
         return good + PRIOR_SUCCESSES, weight - good + PRIOR_FAILURES
 
@@ -125,11 +123,11 @@ class ModelStats:
 
     @property
     def cost_per_1k_tokens(self) -> float | None:
-        """US dollars per thousand tokens, input and output together; None before a call of known cost."""
+        """US dollars per thousand tokens of input and output; None before a call of known cost."""
         return 1000.0 * self.cost_usd / self._priced_tokens if self._priced_tokens else None
 
     def quantile(self, q: float) -> float | None:
-        """Seconds that the share `q` of recent successful calls stayed under (nearest rank); None before the first."""
+        """Return a quantile (nearest rank) of the seconds of recent successful calls; None before the first."""
         if self._sorted is None:
             self._sorted = sorted(self._seconds)
         if not self._sorted:
@@ -143,17 +141,17 @@ class ModelStats:
 
 
 class LiveStats(Mapping[str, ModelStats]):
-    """The live figures of all models, by `provider/model`. A model is in it from its first call on.
+    """The live statistics of all models that have been called, by `provider/model`.
 
     Args:
         clock: monotonic seconds.
-        memory: how fast evidence fades: with each call of known outcome, whichever model made it, so that a
-            model that is not called any more is forgiven while others work, and with time.
+        rate: how fast evidence fades, with time and with each call of known outcome, whichever model made it: a model
+            that is not called any more is forgiven while others work.
     """
 
-    def __init__(self, clock: Callable[[], float], memory: DecayRate | None = None) -> None:
-        self.decay_clock = DecayClock(clock, memory or DecayRate())
-        """What the evidence fades with."""
+    def __init__(self, clock: Callable[[], float], rate: DecayRate | None = None) -> None:
+        self.decay_clock = DecayClock(clock, rate or DecayRate())
+        """What the evidence fades by."""
         self._drift = Drift(self.decay_clock)
         self._models: dict[str, ModelStats] = {}
         self._latest: deque[str] = deque(maxlen=TRAFFIC)
@@ -170,24 +168,24 @@ class LiveStats(Mapping[str, ModelStats]):
         return len(self._models)
 
     def of(self, model: str, tier: Tier = "standard") -> ModelStats:
-        """The figures of a model, blank ones of its tier when it is new."""
+        """Return a model's statistics, which are blank for a new one of this tier."""
         stats = self._models.get(model)
         if stats is None:
             stats = self._models[model] = ModelStats(self.decay_clock, ModelPace(self.decay_clock, self._drift, tier))
         return stats
 
     def pace(self, model: str, tier: Tier) -> PaceBelief:
-        """How fast the next call of a model is expected to be, called before or not."""
+        """Return the expected pace of a model's next call, whether it was called before or not."""
         stats = self._models.get(model)
         return stats.pace.belief() if stats is not None else self._drift.unseen(tier)
 
     @property
     def in_flight(self) -> Mapping[str, int]:
-        """Calls that have not ended, of each model that has any; it changes as they begin and end."""
+        """Calls in flight of each model that has any; a live view."""
         return self._in_flight
 
     def call_began(self, model: str, tier: Tier = "standard") -> None:
-        """A call of this model is under way: it counts in the traffic."""
+        """Count a call as in flight, and in the traffic."""
         stats = self.of(model, tier)
         stats.begin()
         self._in_flight[model] = stats.in_flight
@@ -196,7 +194,7 @@ class LiveStats(Mapping[str, ModelStats]):
     def call_ended(
         self, model: str, *, success: bool | None, seconds: float, cost_usd: float | None, usage: Usage | None
     ) -> None:
-        """It has ended; see `LiveStats.end`."""
+        """Record the end of a call; for the arguments see `ModelStats.end`."""
         stats = self.of(model)
         stats.end(success=success, seconds=seconds, cost_usd=cost_usd, usage=usage)
         if stats.in_flight > 0:
@@ -205,17 +203,17 @@ class LiveStats(Mapping[str, ModelStats]):
             self._in_flight.pop(model, None)
 
     def count_traffic(self, model: str) -> None:
-        """A call of this model counts in the traffic."""
+        """Count a call in the traffic."""
         if len(self._latest) == TRAFFIC:
             self._counts[self._latest[0]] -= 1
         self._latest.append(model)
         self._counts[model] += 1
 
     def traffic(self, model: str) -> float | None:
-        """The model's share of the latest TRAFFIC calls, 0 to 1; None before the first call of any."""
+        """Return the model's share of the latest TRAFFIC calls, 0 to 1; None before the first call of any model."""
         return self._counts[model] / len(self._latest) if self._latest else None
 
     def load_traffic(self, models: Iterable[str]) -> None:
-        """Calls of earlier days, oldest first, for the shares of the traffic."""
+        """Count the calls of earlier days, oldest first, in the traffic."""
         for model in models:
             self.count_traffic(model)

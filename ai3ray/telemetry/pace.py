@@ -1,4 +1,4 @@
-"""How fast models answer, on a scale that makes short and long answers, and models of all tiers, comparable."""
+"""How fast models answer, on a scale on which short and long answers, and models of all tiers, are comparable."""
 
 from __future__ import annotations
 
@@ -9,56 +9,56 @@ from ai3ray.domain.plan import Tier
 from ai3ray.telemetry.decay import ChangeDetector, DecayClock, DecayingSum
 
 USUAL_TOKENS = 600
-"""Output of an ordinary answer: about 450 words of English."""
+"""Output of a usual answer: about 450 words of English."""
 _USUAL_FIRST_S = 0.5
 _USUAL_TOKENS_PER_S = 60.0
 _TIER: dict[Tier, float] = {"small": -1.4, "standard": 0.0, "frontier": 0.9}
-"""How slow a model is taken to be before a call was seen."""
+"""Expected pace of a model before its first call, in doublings of the usual seconds."""
 _PRIOR_CALLS = 0.5
-"""Calls that what is expected of a model counts for."""
+"""Calls that this expectation counts for."""
 _SPREAD = 0.5
-"""Standard deviation of one model's calls: 40 % slower, or faster."""
+"""Standard deviation of one model's calls: 40 % slower or faster."""
 _MAX_DEVIATIONS = 5.0
-"""Standard deviations that one call counts for in noticing a change."""
+"""Standard deviations that one call counts for in detecting a change."""
 
 
 def usual_seconds(output_tokens: int) -> float:
-    """Seconds that an ordinary model needs for an answer of this length."""
+    """Return the seconds that a usual model takes for an answer of this length."""
     return _USUAL_FIRST_S + output_tokens / _USUAL_TOKENS_PER_S
 
 
 class PaceBelief(NamedTuple):
-    """What is believed of a model's pace."""
+    """The belief about a model's pace."""
 
     doublings: float
     """log2(seconds / usual seconds): 0 is usual, 1 is twice as slow."""
     deviation: float
-    """Standard deviation: how unsure that is."""
+    """Standard deviation."""
 
 
 class Drift(DecayingSum):
-    """By how many doublings the calls of all models differ from what was expected of each: slow days, fast networks."""
+    """How the calls of all models differ from their expected pace, in doublings: slow days, fast networks."""
 
     def mean(self) -> float:
-        """The mean difference, nearer to 0 the fewer calls there are."""
+        """Return the mean difference, the nearer to 0 the fewer calls there are."""
         total, weight = self.sums()
         return total / (weight + _PRIOR_CALLS)
 
     def unseen(self, tier: Tier) -> PaceBelief:
-        """The pace of a model that was never called."""
+        """Return the pace of a model that was never called."""
         return PaceBelief(_TIER[tier] + self.mean(), _SPREAD / math.sqrt(_PRIOR_CALLS))
 
 
 class ModelPace:
     """The pace of one model.
 
-    One that was not called lately is taken to be as its tier is, and as the others are now: so a model that was
-    slow is tried again.
+    A model without recent calls is expected to be as fast as its tier, and to drift as the others do, so a model that
+    was slow is tried again.
 
     Args:
-        pulse: what evidence fades with.
+        decay_clock: what evidence fades by.
         drift: that of all models.
-        tier: its own.
+        tier: the model's tier.
     """
 
     __slots__ = ("_drift", "_expected", "_seen")
@@ -69,14 +69,14 @@ class ModelPace:
         self._seen = ChangeDetector(decay_clock, _variance, _MAX_DEVIATIONS)
 
     def observe(self, seconds: float, output_tokens: int, weight: float = 1.0) -> None:
-        """A call has succeeded after so many seconds; `weight` when it stands for several."""
+        """Add a successful call of this duration, which may stand for several."""
         if seconds > 0:
             beyond = math.log2(seconds / usual_seconds(output_tokens)) - self._expected
             self._seen.observe(beyond, weight)
             self._drift.add(beyond, weight)
 
     def belief(self) -> PaceBelief:
-        """How fast the next call is expected to be."""
+        """Return the expected pace of the next call."""
         total, weight = self._seen.sums()
         calls = weight + _PRIOR_CALLS
         beyond = (total + self._drift.mean() * _PRIOR_CALLS) / calls

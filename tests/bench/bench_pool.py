@@ -73,7 +73,7 @@ class Load:
         """One more."""
         number = next(self._numbers)
         return LeaseRequest(
-            request_id=f"wish_{number}",
+            request_id=f"request_{number}",
             run_id=f"run_{number % 8}",
             task_id=f"task_{number % 200}",
             kind=KINDS[number % 4],

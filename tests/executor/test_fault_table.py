@@ -100,7 +100,7 @@ ROWS = (
 ELSEWHERE = {
     "invalid JSON plan": "executor/test_contract.py::test_a_plan_that_stays_invalid_becomes_one_task_and_says_so",
     "killed runner": "executor/ray/test_ray.py::test_a_killed_runner_costs_only_its_attempts",
-    "expired lease": "pool/account/test_charge.py"
+    "expired lease": "pool/test_pool.py"
     "::test_a_lease_that_runs_out_gives_its_permit_to_the_next_and_fences_off_the_late_result",
     "killed core": "executor/ray/test_ray.py::test_a_killed_core_goes_on_from_the_journal",
     "killed head": "deployments/local_head/test_head_process.py"

@@ -83,7 +83,7 @@ def test_twenty_failures_put_another_model_first(world):
     assert terms["a/m1"] < 0.3 < terms["b/m1"]
 
 
-def test_a_failed_model_is_left_alone_for_a_moment_not_its_provider(world):
+def test_a_failed_model_is_paused_for_a_moment_not_its_provider(world):
     here = world({"a": 5}, models=2)
     here.fail(here.take(), "server_fault")
     assert here.lease(models=("a/m1",)) is None
@@ -124,7 +124,7 @@ def test_a_failed_probe_opens_the_breaker_for_longer(world):
         here.pool.withdraw([f"w{n}" for n in range(100)])
 
 
-def test_while_the_last_provider_fails_wishes_wait_for_the_probe(world):
+def test_while_the_last_provider_fails_requests_wait_for_the_probe(world):
     here = world({"a": 9})
     for _ in range(TRIP_AFTER):
         here.now += 10

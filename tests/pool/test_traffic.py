@@ -125,7 +125,7 @@ def test_permits_leases_and_waiters_leave_nothing_behind(world):
     assert all(view.in_flight == 0 for view in inside.snapshot().providers)
 
 
-def test_a_wish_is_not_served_before_its_run_has_room_however_often_others_are(world):
+def test_a_request_is_not_served_before_its_run_has_room_however_often_others_are(world):
     pool = world({"a": 10})
     first = pool.take("small", run_limit=1)
     waiting = LeaseRequest(request_id="late", run_id="small", run_limit=1)

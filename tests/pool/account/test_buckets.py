@@ -22,7 +22,7 @@ def test_requests_per_minute_are_never_exceeded_and_nearly_used_up(world):
     assert len(sent) >= 0.98 * 120 * 3
 
 
-def test_a_wish_that_comes_when_the_rate_is_used_up_is_served_by_time_alone(world):
+def test_a_request_that_comes_when_the_rate_is_used_up_is_served_by_time_alone(world):
     pool = world({"a": 10}, rates={"rpm": 60})
     pool.take()
     assert pool.lease() is None

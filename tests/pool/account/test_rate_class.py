@@ -222,14 +222,14 @@ def test_the_class_of_a_model(wire, model, own, rate_class):
     assert rate_class_of(card, ProviderSettings(wire=wire)) == rate_class
 
 
-def test_a_429_holds_back_its_class_and_leaves_the_others_alone(world):
+def test_a_429_pauses_its_class_and_no_other(world):
     pool = world({"a": 100}, models=2, rates={"wire": "anthropic"})
     pool.fail(pool.take(models=("a/m1",)), "rate_limited", retry_after_s=7.0)
     assert pool.lease(models=("a/m1",)) is None
     assert pool.take(models=("a/m2",)).model == "a/m2"
 
 
-def test_a_class_is_held_back_with_all_its_models_also_those_that_were_never_called(world):
+def test_a_class_is_paused_with_all_its_models_also_those_that_were_never_called(world):
     pool = world({"a": 100, "b": 100}, models=2, rates={"wire": "anthropic"}, limit_class="big")
     pool.fail(pool.take(models=("a/m1",)), "rate_limited", retry_after_s=7.0)
     assert pool.take().model == "b/m1"

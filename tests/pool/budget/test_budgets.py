@@ -37,7 +37,7 @@ def test_a_lease_tells_the_most_that_its_call_can_cost_with_a_budget_or_without(
     assert here.take(models=("a/brand-new",), **SIZE).reserved_usd is None
 
 
-def test_a_wish_waits_for_money_that_is_held_and_gets_it_when_a_call_was_cheaper(priced):
+def test_a_request_waits_for_money_that_is_held_and_gets_it_when_a_call_was_cheaper(priced):
     here = priced({"a": 10})
     first = here.take(budget_usd=MOST, **SIZE)
     assert here.lease(budget_usd=MOST, **SIZE) is None
@@ -66,7 +66,7 @@ def test_the_budget_of_one_run_holds_up_no_other(priced):
     assert here.take(run="r3", budget_usd=MOST, **SIZE)
 
 
-def test_a_provider_that_comes_free_serves_a_wish_that_can_be_paid_before_one_that_cannot(priced):
+def test_a_provider_that_comes_free_serves_a_request_that_can_be_paid_before_one_that_cannot(priced):
     here = priced({"a": 2})
     first, other = here.take(budget_usd=0.024, **SIZE), here.take(run="r2", **SIZE)
     assert here.lease(budget_usd=0.024, **SIZE) is None

@@ -73,7 +73,7 @@ def test_a_run_keeps_its_turn_when_what_it_wants_cannot_be_had():
     assert served(queue, AB) == ["w1", "w3"]
 
 
-def test_a_wish_whose_models_change_keeps_its_place():
+def test_a_request_whose_models_change_keeps_its_place():
     queue = LeaseQueue()
     early, late = wait(queue, "w1", "r1", B), wait(queue, "w2", "r1", A)
     queue.update(early, Waiter(early.request, A))
@@ -88,7 +88,7 @@ def test_what_ends_something_goes_first_whatever_models_it_wants():
     assert served(queue, AB) == ["judge", "task"]
 
 
-def test_a_withdrawn_wish_and_a_dropped_run_leave_no_trace():
+def test_a_withdrawn_request_and_a_dropped_run_leave_no_trace():
     queue = LeaseQueue()
     for number in range(100):
         wait(queue, f"w{number}", f"r{number % 2}", A if number % 4 else B)

@@ -21,7 +21,7 @@ def test_a_busy_provider_is_passed_over_with_the_reason_and_the_chosen_one_stand
     assert [(c.model, c.excluded) for c in lease.candidates] == [("b/m1", None), ("a/m1", "busy with 1 of 1 calls")]
 
 
-def test_a_wish_waits_only_while_nobody_can_serve_it(world):
+def test_a_request_waits_only_while_nobody_can_serve_it(world):
     here = world({"a": 1, "b": 1})
     first, _ = here.take(), here.take()
     request = here.request()
@@ -84,7 +84,7 @@ def test_interactive_goes_before_batch(world):
     assert order == ["i1", "i2", "b1", "b2"]
 
 
-def test_a_wish_that_can_be_served_is_not_held_up_by_one_that_cannot(world):
+def test_a_request_that_can_be_served_is_not_held_up_by_one_that_cannot(world):
     here = world({"a": 1, "b": 1})
     here.take(models=("a/m1",))
     lease = here.take(models=("b/m1",))
@@ -94,7 +94,7 @@ def test_a_wish_that_can_be_served_is_not_held_up_by_one_that_cannot(world):
     assert grant.model == "b/m1"
 
 
-def test_a_withdrawn_wish_gets_nothing_and_its_place_goes_to_the_next(world):
+def test_a_withdrawn_request_gets_nothing_and_its_place_goes_to_the_next(world):
     here = world({"a": 1})
     lease = here.take()
     gone, stays = here.request(), here.request()
