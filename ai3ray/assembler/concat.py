@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from ai3ray.assembler.hole import hole
 from ai3ray.assembler.port import Parts, Strategy, in_code
 from ai3ray.domain.plan import Task
+from ai3ray.prompts.markdown import begins_with_heading
 
-# A Markdown heading: `# …`, a line underlined with === or ---, or a line in bold.
-_HEADING = re.compile(
-    r"""\s*(?: \#{1,6}[ \t]+\S
-           | [^\n]+\n(?:={3,}|-{3,})[ \t]*(?:\n|$)
-           | (?:\*\*|__)[^\n]+(?:\*\*|__)[ \t]*(?:\n|$) )""",
-    re.VERBOSE,
-)
 _FENCES = {"code": "", "json": "json"}
 
 
@@ -39,7 +32,7 @@ def section(task: Task, outputs: Mapping[str, str], holes: Mapping[str, str]) ->
     if task.output in _FENCES:
         return text if "```" in text else f"```{_FENCES[task.output]}\n{text}\n```"
     # A title that is only the id was written by nobody, so it is no heading for readers.
-    if task.title in {"", task.id} or _HEADING.match(text):
+    if task.title in {"", task.id} or begins_with_heading(text):
         return text
     return f"## {' '.join(task.title.split())}\n\n{text}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from ai3ray.verifier.markdown import around
+from ai3ray.prompts.markdown import around
 
 MAX_CHARS = 300
 """A longer paragraph says something."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ai3ray.domain.plan import Task
+from ai3ray.prompts.markdown import fenced_blocks, unwrapped
 from ai3ray.verifier.chatter import without_chatter
-from ai3ray.verifier.markdown import fenced_blocks, unwrapped
 
 _MARKDOWN = frozenset({"markdown", "md"})
 _JSON = frozenset({"", "json", "jsonc", "json5"})

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable
 
 from ai3ray.domain.verdict import Defect
-from ai3ray.verifier.markdown import fenced_blocks
+from ai3ray.prompts.markdown import fenced_blocks
 
 _ALIASES = {"py": "python", "python3": "python", "py3": "python"}
 

@@ -6,9 +6,9 @@ import re
 from typing import NamedTuple
 
 from ai3ray.domain.plan import Task
+from ai3ray.prompts.markdown import FencedBlock, fenced_blocks
 from ai3ray.verifier.clean import wants_json
 from ai3ray.verifier.code import compiler_of
-from ai3ray.verifier.markdown import FencedBlock, fenced_blocks
 from ai3ray.verifier.words import prompt_excerpt
 
 MIN_SNIPPET_LINES = 3

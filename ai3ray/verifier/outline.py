@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from ai3ray.verifier.markdown import outside
-from ai3ray.verifier.words import HEADING, ITEM, excerpt
+from ai3ray.prompts.markdown import headings, outside
+from ai3ray.verifier.words import ITEM, excerpt
 
 _BOLD_LINE = re.compile(r"^\s*(?:\d{1,2}[.)]\s*)?(\*\*|__)([^*_\n]{2,90})\1:?\s*$")
 _LABEL = re.compile(
@@ -46,25 +46,24 @@ class Outline(NamedTuple):
 
 
 def read_outline(text: str) -> Outline:
-    """The structure of an answer."""
-    text = outside(excerpt(text), "code")
-    lines = [line for line in text.splitlines() if line.strip()]
-    title = _title(lines)
-    headings = [found for line in lines if (found := _heading(line))]
-    rows = [line for line in lines if line.lstrip().startswith("|") and not _RULE.match(line)]
-    labels = [match[1].strip(" *_") for line in lines if (match := _LABEL.match(line))]
-    blocks = [block for block in re.split(r"\n\s*\n", text) if block.strip() and not HEADING.match(block.strip())]
-    items = [line for line in lines if ITEM.match(line) and not _heading(line)]
+    """Read the structure of an answer."""
+    text = "\n".join(outside(excerpt(text), "code").splitlines())
+    lines = {number: line for number, line in enumerate(text.split("\n")) if line.strip()}
+    marked = {heading.line: (heading.level, heading.text.strip(" *_:")) for heading in headings(text)}
+    titles = {number: found for number, line in lines.items() if (found := marked.get(number) or _unmarked(line))}
+    title = _title(list(lines.values()), marked=bool(marked) and min(marked) == min(lines))
+    items = [line for number, line in lines.items() if ITEM.match(line) and number not in titles]
     numbers = [int(match[1]) for line in items if (match := _NUMBER.match(line))]
+    rows = [line for line in lines.values() if line.lstrip().startswith("|") and not _RULE.match(line)]
     return Outline(
         title=title,
-        sections=_sections(headings, title),
-        headings=tuple(name for _, name in headings),
-        labels=tuple(labels),
+        sections=_sections(list(titles.values()), title),
+        headings=tuple(name for _, name in titles.values()),
+        labels=tuple(match[1].strip(" *_") for line in lines.values() if (match := _LABEL.match(line))),
         items=max(len(items), len(rows) - 1, _counted_in_line(text)),
         numbered=len(items) > 1 and numbers == list(range(1, len(items) + 1)),
         lines=len(lines),
-        paragraphs=len(blocks),
+        paragraphs=sum(number - 1 not in lines and number not in marked for number in lines),
     )
 
 
@@ -76,11 +75,8 @@ def _counted_in_line(text: str) -> int:
     return number
 
 
-def _heading(line: str) -> tuple[int, str] | None:
-    """Level and text of a heading; bold lines and lines such as 'Section 2' are levels of their own."""
-    found = HEADING.match(line)
-    if found:
-        return len(found[1]), found[2].strip(" *_:")
+def _unmarked(line: str) -> tuple[int, str] | None:
+    """Level and text of a bold line or one such as 'Section 2'; both are levels of their own."""
     bold = _BOLD_LINE.match(line)
     if bold:
         return _BOLD_LEVEL, bold[2].strip(" :")
@@ -96,9 +92,10 @@ def _sections(headings: list[tuple[int, str]], title: str) -> int:
     return max(levels.values(), default=0)
 
 
-def _title(lines: list[str]) -> str:
+def _title(lines: list[str], *, marked: bool) -> str:
+    """The first line, when it is marked as a heading or stands there like one."""
     first = lines[0].strip() if lines else ""
-    if HEADING.match(first) or _BOLD_LINE.match(first) or re.match(r"\W*title\s*:", first, re.IGNORECASE):
+    if marked or _BOLD_LINE.match(first) or re.match(r"\W*title\s*:", first, re.IGNORECASE):
         return first
     short = len(lines) > 1 and len(first.split()) <= MAX_TITLE_WORDS and not re.search(r"[.,;:!]$", first)
     return first if short and not ITEM.match(first) else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ai3ray.domain.plan import Task
-from ai3ray.verifier.markdown import outside
+from ai3ray.prompts.markdown import outside
 
 MAX_CHARS = 60_000
 """What a rule reads of a text at most: half of it from the beginning, half from the end."""
@@ -23,8 +23,6 @@ ITEM = re.compile(
     r"^(\s*)(?:[-*+\u2022\u2013\u2043]|\(?\d{1,3}[.)]|\d{1,3}\ufe0f?\u20e3|[\d一二三四五六七八九十]+、)\s*(?=\S)"
 )
 """The mark of a list item; its group is the indentation."""
-HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.*?)[\s#]*$")
-"""A heading; its groups are the marks and the text."""
 
 
 def excerpt(text: str, limit: int = MAX_CHARS) -> str:

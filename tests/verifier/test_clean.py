@@ -5,8 +5,8 @@ import time
 import pytest
 
 from ai3ray.domain.plan import Checks, Task
+from ai3ray.prompts.markdown import fenced_blocks, unclosed
 from ai3ray.verifier.clean import clean_output
-from ai3ray.verifier.markdown import fenced_blocks, unclosed
 
 
 def task(output: str, schema: dict[str, object] | None = None) -> Task:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
+from ai3ray.prompts.markdown import outside, unclosed
 from ai3ray.verifier.clean import wants_json
-from ai3ray.verifier.markdown import outside, unclosed
-from ai3ray.verifier.words import HEADING, ITEM, excerpt, prompt_excerpt, words
+from ai3ray.verifier.words import ITEM, excerpt, prompt_excerpt, words
 
 MIN_WORDS = 40
 """A shorter text may end as it likes."""
@@ -64,7 +64,7 @@ def _last_line(text: str) -> str:
     last = excerpt(text.rstrip(), 4_000).rpartition("\n")[2].strip()
     final = last.rpartition(" ")[2]
     address = "://" in final or "@" in final or "." in final
-    return "" if address or HEADING.match(last) or last.startswith(("#", "|", ">", "@")) else last
+    return "" if address or last.startswith(("#", "|", ">", "@")) else last
 
 
 def _stops_short(last: str, text: str) -> bool:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
+from ai3ray.prompts.markdown import fenced_blocks, outside, unclosed, unwrapped
 from ai3ray.verifier.clean import wants_json
-from ai3ray.verifier.markdown import fenced_blocks, outside, unclosed, unwrapped
 from ai3ray.verifier.rules.json_schema import parse_json
 from ai3ray.verifier.words import prompt_excerpt, shortened
 
