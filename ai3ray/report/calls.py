@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ai3ray.domain.call import Attempt
-from ai3ray.report.run_history import RunRecord
+from ai3ray.report.run_history import RunHistory
 
 if TYPE_CHECKING:
     from ai3ray.domain.result import TaskResult
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SCHEMA = Path(__file__).with_name("calls.sql")
 
 
-def write_calls(path: Path, record: RunRecord) -> None:
+def write_calls(path: Path, record: RunHistory) -> None:
     """Write the file; its columns are those of `calls.sql`, also when there was no call."""
     import duckdb
 

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from ai3ray.errors import UsageError
-from ai3ray.report.run_history import RunRecord
+from ai3ray.report.run_history import RunHistory
 
-Write = Callable[[RunRecord], None]
+Write = Callable[[RunHistory], None]
 
 
 def writer_for(name: str) -> Write:
@@ -22,7 +22,7 @@ def writer_for(name: str) -> Write:
         UsageError: the suffix is none we know, or there is no such folder.
     """
     path = Path(name)
-    writers: dict[str, Callable[[Path, RunRecord], None]] = {
+    writers: dict[str, Callable[[Path, RunHistory], None]] = {
         ".json": write_json,
         ".parquet": write_parquet,
         ".html": write_html,
@@ -35,7 +35,7 @@ def writer_for(name: str) -> Write:
     return partial(write, path)
 
 
-def write_json(path: Path, record: RunRecord) -> None:
+def write_json(path: Path, record: RunHistory) -> None:
     """The run's JSON with `events`, `attempts` and `decisions` beside it."""
     data = record.result.model_dump(mode="json")
     data["events"] = list(record.events)
@@ -45,7 +45,7 @@ def write_json(path: Path, record: RunRecord) -> None:
         draft.write_text(f"{json.dumps(data, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
 
 
-def write_parquet(path: Path, record: RunRecord) -> None:
+def write_parquet(path: Path, record: RunHistory) -> None:
     """The run's model calls, a row each."""
     from ai3ray.report.calls import write_calls
 
@@ -53,7 +53,7 @@ def write_parquet(path: Path, record: RunRecord) -> None:
         write_calls(draft, record)
 
 
-def write_html(path: Path, record: RunRecord) -> None:
+def write_html(path: Path, record: RunHistory) -> None:
     """The run as one page."""
     from ai3ray.report.page import page
 

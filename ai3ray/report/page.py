@@ -14,12 +14,12 @@ from ai3ray.report.markup import Markup, joined, tag
 from ai3ray.report.timeline import timeline_picture
 
 if TYPE_CHECKING:
-    from ai3ray.report.run_history import RunRecord
+    from ai3ray.report.run_history import RunHistory
 
 _STYLE = Path(__file__).with_name("page.css")
 
 
-def page(record: RunRecord) -> str:
+def page(record: RunHistory) -> str:
     """The whole document."""
     result = record.result
     parts = {

@@ -22,7 +22,7 @@ _MOST_ATTEMPTS = 100_000
 
 
 @dataclass(frozen=True)
-class RunRecord:
+class RunHistory:
     """A run with its history."""
 
     result: RunResult
@@ -50,14 +50,14 @@ class RunRecord:
         return str(self.events[0]["ts"]) if self.events else ""
 
 
-async def record_of(reader: RunReader, run_id: str) -> RunRecord:
+async def record_of(reader: RunReader, run_id: str) -> RunHistory:
     """Read a run with its history so far.
 
     Raises:
         UnknownRun: there is no such run.
     """
     result = await reader.result(run_id)
-    return RunRecord(result, await _events(reader, result.run_id), await _attempts(reader, result.run_id))
+    return RunHistory(result, await _events(reader, result.run_id), await _attempts(reader, result.run_id))
 
 
 async def _events(reader: RunReader, run_id: str) -> list[Mapping[str, Any]]:

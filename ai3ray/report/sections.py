@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ai3ray.domain.events import Candidate, Decision
     from ai3ray.domain.result import RunResult, TaskResult
     from ai3ray.domain.verdict import Verdict
-    from ai3ray.report.run_history import RunRecord
+    from ai3ray.report.run_history import RunHistory
 
 Cell = str | Markup
 _LONG_PROMPT = 300
@@ -24,7 +24,7 @@ _BAR_W = 120.0
 _OTHERS = 3
 
 
-def head(record: RunRecord) -> Markup:
+def head(record: RunHistory) -> Markup:
     """What was asked, how it ended, and the figures."""
     result = record.result
     prompt = result.prompt.strip() or "(a plan without a prompt)"
@@ -95,7 +95,7 @@ def answer(result: RunResult) -> Markup:
     return _words(result.output)
 
 
-def texts(record: RunRecord) -> Markup:
+def texts(record: RunHistory) -> Markup:
     """Each task's prompt and answer."""
     prompts = {str(task.get("id")): str(task.get("prompt") or "") for task in record.plan.get("tasks", ())}
     return joined(*(_text(task, prompts.get(task.id, "")) for task in record.result.tasks))

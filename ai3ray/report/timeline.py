@@ -14,7 +14,7 @@ from ai3ray.report.markup import Markup, joined, tag
 
 if TYPE_CHECKING:
     from ai3ray.domain.call import Attempt
-    from ai3ray.report.run_history import RunRecord
+    from ai3ray.report.run_history import RunHistory
 
 ROLES = ("plan", "task", "judge", "repair", "assemble")
 NAMES_W, CHART_W, END_W = 240.0, 730.0, 50.0
@@ -25,7 +25,7 @@ _TICKS = 8
 
 
 @dataclass(frozen=True)
-class Bar:
+class CallBar:
     """One call."""
 
     call: Attempt
@@ -37,16 +37,16 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Line:
+class TimelineRow:
     """The calls for one task, or those of the planner or the assembler."""
 
     name: str
     """What stands at its beginning."""
-    bars: Sequence[Bar]
+    bars: Sequence[CallBar]
     """Its calls."""
 
 
-def timeline_picture(record: RunRecord) -> Markup:
+def timeline_picture(record: RunHistory) -> Markup:
     """Every call as a bar, and what the colours mean."""
     lines = lines_of(record)
     if not lines:
@@ -59,28 +59,28 @@ def timeline_picture(record: RunRecord) -> Markup:
     return joined(_legend(record.attempts), picture("Calls over time", NAMES_W + CHART_W + END_W, height, content))
 
 
-def lines_of(record: RunRecord) -> list[Line]:
+def lines_of(record: RunHistory) -> list[TimelineRow]:
     """The calls by task: the planner's first, the assembler's last, between them in the order of their start."""
     titles = {task.id: task.title for task in record.result.tasks}
-    calls: dict[tuple[int, str], list[Bar]] = {}
+    calls: dict[tuple[int, str], list[CallBar]] = {}
     for bar in _bars(record):
         call = bar.call
         key = (1, call.task_id) if call.task_id else (0, "plan") if call.role == "plan" else (2, call.role)
         calls.setdefault(key, []).append(bar)
     order = sorted(calls.items(), key=lambda item: (item[0][0], item[1][0].start))
-    return [Line(titles.get(name, name) if group == 1 else name, bars) for (group, name), bars in order]
+    return [TimelineRow(titles.get(name, name) if group == 1 else name, bars) for (group, name), bars in order]
 
 
-def _bars(record: RunRecord) -> Iterator[Bar]:
+def _bars(record: RunHistory) -> Iterator[CallBar]:
     end_of_run = record.result.stats.seconds
     for call in record.attempts:
         start = seconds_between(record.started_at, call.started_at)
         if start is not None:
             end = start + call.seconds if call.seconds is not None else max(start, end_of_run)
-            yield Bar(call, start, end)
+            yield CallBar(call, start, end)
 
 
-def _row(line: Line, y: float, scale: float) -> Markup:
+def _row(line: TimelineRow, y: float, scale: float) -> Markup:
     name = clipped(one_line(line.name), _NAME_CHARS)
     bars = joined(*(_bar(bar, y + (LINE_H - BAR_H) / 2, scale) for bar in line.bars))
     last = max(bar.end for bar in line.bars)
@@ -92,7 +92,7 @@ def _row(line: Line, y: float, scale: float) -> Markup:
     )
 
 
-def _bar(bar: Bar, y: float, scale: float) -> Markup:
+def _bar(bar: CallBar, y: float, scale: float) -> Markup:
     call = bar.call
     width = max((bar.end - bar.start) * scale, SLIVER_W)
     x = NAMES_W + bar.start * scale

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ai3ray.simulator.simulator_settings import Answers, Caching, Limits, Pace, Price, Ramp, SimulatorSettings
+from ai3ray.simulator.simulator_settings import (
+    Answers,
+    Caching,
+    Limits,
+    Pace,
+    Price,
+    Ramp,
+    SimulatorSettings,
+)
 
 if TYPE_CHECKING:
     from ai3ray.simulator.host.asgi_app import app

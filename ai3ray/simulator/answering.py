@@ -7,15 +7,22 @@ import time
 from functools import cached_property
 
 from ai3ray.simulator.author.author import write
-from ai3ray.simulator.billing import Call
+from ai3ray.simulator.billing import BilledCall
 from ai3ray.simulator.fault_rules import FaultName
-from ai3ray.simulator.host.client_connection import Aborted
-from ai3ray.simulator.pricing import Used
-from ai3ray.simulator.response_times import Tempo
-from ai3ray.simulator.simulation import Admission
-from ai3ray.simulator.wires.parsed_request import CHARS_PER_TOKEN, Asked, Refused, Written, tokens, tokens_of
-from ai3ray.simulator.wires.reply import HTML, JSON, Reply
-from ai3ray.simulator.wires.wire import Sheet, encoded
+from ai3ray.simulator.host.client_connection import ConnectionAborted
+from ai3ray.simulator.pricing import UsedTokens
+from ai3ray.simulator.response_times import AnswerSpeed
+from ai3ray.simulator.simulation import AdmittedRequest
+from ai3ray.simulator.wires.parsed_request import (
+    CHARS_PER_TOKEN,
+    ParsedRequest,
+    RequestRefused,
+    WrittenAnswer,
+    tokens,
+    tokens_of,
+)
+from ai3ray.simulator.wires.reply import HTML, JSON, WireReply
+from ai3ray.simulator.wires.wire import ReplyContent, encoded
 
 _STREAM = "text/event-stream; charset=utf-8"
 _NO_STREAM = b"<!doctype html><html><body>Please sign in to continue.</body></html>"
@@ -35,7 +42,7 @@ class Answering:
         admission: what the request holds until it ends.
     """
 
-    def __init__(self, reply: Reply, call: Call, asked: Asked, admission: Admission) -> None:
+    def __init__(self, reply: WireReply, call: BilledCall, asked: ParsedRequest, admission: AdmittedRequest) -> None:
         self._reply = reply
         reply.rates = admission.rates
         self._simulation = reply.simulation
@@ -54,7 +61,7 @@ class Answering:
         line.watch()
         try:
             await self._answer()
-        except Aborted:
+        except ConnectionAborted:
             pass
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -67,19 +74,19 @@ class Answering:
             self._settle(complete=False)
 
     @cached_property
-    def _written(self) -> Written:
+    def _written(self) -> WrittenAnswer:
         settings = self._simulation.settings
         return write(self._asked, settings.seed, self._name, settings.answers)
 
     @cached_property
-    def _sheet(self) -> Sheet:
+    def _sheet(self) -> ReplyContent:
         asked, call = self._asked, self._call
         used = self._admission.reading.used(asked.input_tokens, self._written.output_tokens)
         ticks = self._simulation.ledger.ticks(asked.model, used)
-        return Sheet(call.request_id, asked, self._written, used, ticks, int(call.started))
+        return ReplyContent(call.request_id, asked, self._written, used, ticks, int(call.started))
 
     @cached_property
-    def _tempo(self) -> Tempo:
+    def _tempo(self) -> AnswerSpeed:
         return self._simulation.tempo(self._asked)
 
     @cached_property
@@ -138,7 +145,7 @@ class Answering:
                 self._settle(complete=False)
                 await self._reply.line.abort()
             case "error_event":
-                refused = Refused("overloaded", "Overloaded")
+                refused = RequestRefused("overloaded", "Overloaded")
                 body = self._reply.wire.refusal(refused, self._call.request_id)[1]
                 await self._broken(JSON, encoded(body))
             case _:
@@ -239,7 +246,7 @@ class Answering:
         ticks = self._simulation.ledger.end(self._call, used)
         self._simulation.finish(self._admission, used, ticks)
 
-    def _used(self, *, complete: bool) -> Used:
+    def _used(self, *, complete: bool) -> UsedTokens:
         """What is billed: of an answer that was cut short, what was said of it."""
         if complete:
             return self._sheet.used

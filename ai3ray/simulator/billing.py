@@ -7,14 +7,14 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from ai3ray.simulator.billing_totals import Totals
-from ai3ray.simulator.pricing import TICKS_PER_USD, Used
+from ai3ray.simulator.billing_totals import BillingTotals
+from ai3ray.simulator.pricing import TICKS_PER_USD, UsedTokens
 from ai3ray.simulator.simulator_settings import SimulatorSettings
-from ai3ray.simulator.wires.parsed_request import Asked
+from ai3ray.simulator.wires.parsed_request import ParsedRequest
 
 
 @dataclass(slots=True)
-class Call:
+class BilledCall:
     """One request as it was served. Times are seconds since the epoch."""
 
     n: int
@@ -63,11 +63,11 @@ class Call:
     """Role and text of each message."""
 
 
-_SHOWN = tuple(name for name in Call.__slots__ if name not in {"system", "turns"})
+_SHOWN = tuple(name for name in BilledCall.__slots__ if name not in {"system", "turns"})
 _PROMPTS = ("system", "turns")
 
 
-class Ledger:
+class BillingLedger:
     """All requests since the last reset.
 
     Args:
@@ -76,9 +76,9 @@ class Ledger:
 
     def __init__(self, settings: SimulatorSettings) -> None:
         self._prices = settings.prices
-        self._open: dict[int, Totals] = {}
-        self._totals = Totals()
-        self.calls: list[Call] = []
+        self._open: dict[int, BillingTotals] = {}
+        self._totals = BillingTotals()
+        self.calls: list[BilledCall] = []
         """Every request, in order of arrival."""
         self.max_in_flight = 0
         """The most requests that were open at once."""
@@ -97,7 +97,7 @@ class Ledger:
         while len(self.calls) < count:
             await self._arrival.wait()
 
-    def begin(self, asked: Asked, request_id: str, account: str) -> Call:
+    def begin(self, asked: ParsedRequest, request_id: str, account: str) -> BilledCall:
         """Enter a request.
 
         Args:
@@ -105,7 +105,7 @@ class Ledger:
             request_id: the id that the reply will carry.
             account: the name of its account.
         """
-        call = Call(
+        call = BilledCall(
             n=len(self.calls) + 1,
             request_id=request_id,
             provider=asked.account,
@@ -127,12 +127,12 @@ class Ledger:
         self._arrival = asyncio.Event()
         return call
 
-    def ticks(self, model: str, used: Used) -> int | None:
+    def ticks(self, model: str, used: UsedTokens) -> int | None:
         """What tokens cost, in ticks; None when the model has no price."""
         price = self._prices.get(model)
         return price.ticks(used) if price else None
 
-    def end(self, call: Call, used: Used | None) -> int | None:
+    def end(self, call: BilledCall, used: UsedTokens | None) -> int | None:
         """Close a request and write its bill; returns it in ticks.
 
         Args:
@@ -155,7 +155,7 @@ class Ledger:
     def reset(self) -> None:
         """Forget all requests; those that are open end unrecorded."""
         self.calls = []
-        self._totals = Totals()
+        self._totals = BillingTotals()
         self.max_in_flight = len(self._open)
 
     def to_json(self, *, prompts: bool = False, summary: bool = False) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ai3ray.simulator.pricing import TICKS_PER_USD
 _OK = 200
 
 
-class Ended(Protocol):
+class EndedCall(Protocol):
     """What a call was, once it has ended."""
 
     status: int
@@ -24,7 +24,7 @@ class Ended(Protocol):
 
 
 @dataclass(slots=True)
-class Sums:
+class CallSums:
     """Sums of some calls."""
 
     calls: int = 0
@@ -45,7 +45,7 @@ class Sums:
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
 
-    def end(self, call: Ended, ticks: int) -> None:
+    def end(self, call: EndedCall, ticks: int) -> None:
         """A call has ended."""
         self.in_flight -= 1
         self.completed += call.complete
@@ -64,12 +64,12 @@ class Sums:
 
 
 @dataclass
-class Totals:
+class BillingTotals:
     """Sums of all calls, by model and by account."""
 
-    everything: Sums = field(default_factory=Sums)
-    by_model: dict[str, Sums] = field(default_factory=dict)
-    by_account: dict[str, Sums] = field(default_factory=dict)
+    everything: CallSums = field(default_factory=CallSums)
+    by_model: dict[str, CallSums] = field(default_factory=dict)
+    by_account: dict[str, CallSums] = field(default_factory=dict)
     by_status: Counter[int] = field(default_factory=Counter)
     unfinished_ticks: int = 0
     unpriced: int = 0
@@ -79,7 +79,7 @@ class Totals:
         for sums in self._sums(model, account):
             sums.begin()
 
-    def end(self, model: str, account: str, call: Ended, ticks: int | None) -> None:
+    def end(self, model: str, account: str, call: EndedCall, ticks: int | None) -> None:
         """A call has ended; `ticks` is its bill, None when the model has no price."""
         for sums in self._sums(model, account):
             sums.end(call, ticks or 0)
@@ -99,7 +99,7 @@ class Totals:
             "by_account": {account: self.by_account[account].to_json() for account in sorted(self.by_account)},
         }
 
-    def _sums(self, model: str, account: str) -> tuple[Sums, Sums, Sums]:
-        by_model = self.by_model.get(model) or self.by_model.setdefault(model, Sums())
-        by_account = self.by_account.get(account) or self.by_account.setdefault(account, Sums())
+    def _sums(self, model: str, account: str) -> tuple[CallSums, CallSums, CallSums]:
+        by_model = self.by_model.get(model) or self.by_model.setdefault(model, CallSums())
+        by_account = self.by_account.get(account) or self.by_account.setdefault(account, CallSums())
         return self.everything, by_model, by_account

@@ -12,7 +12,7 @@ from ai3ray.domain.frozen import Frozen
 from ai3ray.errors import RequestError, first_problem
 from ai3ray.simulator.chance import chance
 from ai3ray.simulator.vendors import Account
-from ai3ray.simulator.wires.parsed_request import Asked
+from ai3ray.simulator.wires.parsed_request import ParsedRequest
 
 FaultName = Literal[
     # refusals
@@ -58,7 +58,7 @@ FaultName = Literal[
 _LONGEST_OUTAGE_S = 60.0
 
 
-class When(Frozen):
+class FaultTrigger(Frozen):
     """Which of the calls that a rule is about it strikes, counted from 1: all conditions that are given must hold."""
 
     n: tuple[int, ...] = ()
@@ -79,7 +79,7 @@ class When(Frozen):
     """Each with this chance, drawn from the simulator's seed."""
 
     @model_validator(mode="after")
-    def _says_something(self) -> When:
+    def _says_something(self) -> FaultTrigger:
         if not self.model_fields_set:
             fields = "n, first, every, from, to, after_s, until_s or probability"
             raise ValueError(f"'when' is empty: give {fields}")
@@ -118,7 +118,7 @@ class Fault(Frozen):
     """Only calls for this, told by the schema they bring."""
     contains: str | None = None
     """Only calls whose prompt contains this."""
-    when: When | None = None
+    when: FaultTrigger | None = None
     """Which of them; all when absent."""
     status: int | None = Field(default=None, ge=400, le=599)
     """Another HTTP status than the fault's usual one."""
@@ -136,7 +136,7 @@ class Fault(Frozen):
         """How long an outage lasts."""
         return min(self.seconds, _LONGEST_OUTAGE_S)
 
-    def concerns(self, asked: Asked) -> bool:
+    def concerns(self, asked: ParsedRequest) -> bool:
         """Whether the rule is about this call at all."""
         return (
             self.provider in (None, asked.account)
@@ -167,7 +167,7 @@ class Faults:
         self._counts = [0] * len(self.rules)
         self._since = self._clock()
 
-    def strike(self, asked: Asked) -> Fault | None:
+    def strike(self, asked: ParsedRequest) -> Fault | None:
         """The fault of this call, if any; counts it for every rule that is about it."""
         if not self.rules:
             return None
@@ -205,7 +205,7 @@ def spread(rates: Mapping[FaultName, float]) -> tuple[Fault, ...]:
             raise ValueError(f"{fault}: a share from 0 to 1, and all shares together at most 1")
         # Of the calls that no earlier rule has struck.
         probability = min(1.0, share / left) if left > 0 else 0.0
-        rules.append(Fault(fault=fault, when=When(probability=probability)))
+        rules.append(Fault(fault=fault, when=FaultTrigger(probability=probability)))
         left -= share
     return tuple(rules)
 

@@ -16,7 +16,7 @@ _READ, _WRITE, _WRITE_1H = 0.1, 1.25, 2.0
 """What reading and writing a cache costs, as a multiple of the input price (Anthropic's price page)."""
 
 
-class Used(NamedTuple):
+class UsedTokens(NamedTuple):
     """The tokens of one call."""
 
     input_tokens: int
@@ -54,7 +54,7 @@ class Price(Frozen):
     long_output: float = 0.0
     """Output of a long request."""
 
-    def ticks(self, used: Used) -> int:
+    def ticks(self, used: UsedTokens) -> int:
         """The bill of one call in ticks."""
         read = self.input * _READ if self.cache_read is None else self.cache_read
         write = self.input * _WRITE if self.cache_write is None else self.cache_write
@@ -67,4 +67,4 @@ class Price(Frozen):
 
     def cost(self, input_tokens: int, output_tokens: int) -> float:
         """The bill in US dollars of a call that had nothing to do with a cache."""
-        return self.ticks(Used(input_tokens, output_tokens=output_tokens)) / TICKS_PER_USD
+        return self.ticks(UsedTokens(input_tokens, output_tokens=output_tokens)) / TICKS_PER_USD

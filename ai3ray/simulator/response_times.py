@@ -43,7 +43,7 @@ class Pace(Frozen):
     """Whether calls fail as often as the measured ones did: 429 as rate limits, all others as server errors."""
 
 
-class Tempo(NamedTuple):
+class AnswerSpeed(NamedTuple):
     """How fast one answer comes."""
 
     first_token_s: float
@@ -61,7 +61,7 @@ class Tempo(NamedTuple):
         return self.first_token_s + (self.total_s - self.first_token_s) * share
 
 
-class Measured(Frozen):
+class MeasuredCall(Frozen):
     """One measured call."""
 
     ttft_s: float | None = Field(default=None, ge=0)
@@ -72,7 +72,7 @@ class Measured(Frozen):
     """HTTP status of a failure, or any other number for one without; None when it was answered."""
 
 
-class Clockwork:
+class ResponseTimes:
     """Draws the tempo of each answer.
 
     Args:
@@ -92,20 +92,22 @@ class Clockwork:
         if calls and not self._answered:
             raise SettingsError(f"{pace.data}: none of its calls was answered")
 
-    def tempo(self, *about: str) -> Tempo:
+    def tempo(self, *about: str) -> AnswerSpeed:
         """The tempo of the answer to a request: the same for the same request and seed."""
         rng = random.Random(f"{self._seed}:pace:{':'.join(about)}")  # noqa: S311
         pace = self.pace
         if self._answered:
             call = rng.choice(self._answered)
             total_s = call.total_s or 0.0
-            return Tempo(min(total_s, total_s if call.ttft_s is None else call.ttft_s), pace.tokens_per_s, total_s)
+            return AnswerSpeed(
+                min(total_s, total_s if call.ttft_s is None else call.ttft_s), pace.tokens_per_s, total_s
+            )
         first_s = pace.first_token_s * math.exp(rng.gauss(0.0, pace.first_token_sigma))
         speed = pace.tokens_per_s * math.exp(rng.gauss(0.0, pace.tokens_sigma))
         if pace.total_s is None:
-            return Tempo(first_s, speed)
+            return AnswerSpeed(first_s, speed)
         total_s = pace.total_s * math.exp(rng.gauss(0.0, pace.total_sigma))
-        return Tempo(min(first_s, total_s), speed, total_s)
+        return AnswerSpeed(min(first_s, total_s), speed, total_s)
 
     def error(self, n: int) -> int | None:
         """The measured failure that strikes the n-th call, if any."""
@@ -149,17 +151,17 @@ def _seconds(word: str) -> float:
     return figure
 
 
-def _measured(path: Path, provider: str | None) -> list[Measured]:
+def _measured(path: Path, provider: str | None) -> list[MeasuredCall]:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise SettingsError(f"{path}: not a list of measured calls")
         kept = [
-            {name: row.get(name) for name in Measured.model_fields}
+            {name: row.get(name) for name in MeasuredCall.model_fields}
             for row in rows
             if provider is None or row.get("provider") == provider
         ]
-        calls = TypeAdapter(list[Measured]).validate_python(kept)
+        calls = TypeAdapter(list[MeasuredCall]).validate_python(kept)
     except ValidationError as error:
         (position, field), demand, *_ = first_problem(error)
         raise SettingsError(f"{path}: call {position}: {field}: {demand}") from error

@@ -10,30 +10,30 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from ai3ray.errors import RequestError, SettingsError, first_problem
-from ai3ray.simulator.billing import Ledger
+from ai3ray.simulator.billing import BillingLedger
 from ai3ray.simulator.fault_rules import Fault, Faults, spread
 from ai3ray.simulator.limits.accounts import Accounts, KeyAccount
-from ai3ray.simulator.limits.prompt_cache import Reading
-from ai3ray.simulator.limits.vendor_limits import Call, Rejection, Spent
-from ai3ray.simulator.pricing import TICKS_PER_USD, Price, Used
-from ai3ray.simulator.response_times import Clockwork, Pace, Tempo, read_latency
+from ai3ray.simulator.limits.prompt_cache import CacheRead
+from ai3ray.simulator.limits.vendor_limits import AdmittedCall, Rejection, TokensSpent
+from ai3ray.simulator.pricing import TICKS_PER_USD, Price, UsedTokens
+from ai3ray.simulator.response_times import AnswerSpeed, Pace, ResponseTimes, read_latency
 from ai3ray.simulator.simulator_settings import SimulatorSettings
 from ai3ray.simulator.vendors import FAMILIES, Account, is_served
-from ai3ray.simulator.wires.parsed_request import Asked, Refused
+from ai3ray.simulator.wires.parsed_request import ParsedRequest, RequestRefused
 from ai3ray.simulator.wires.refusals import no_such_model, refusal_of, too_long
 
 _RATE_LIMITED = 429
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Admission:
+class AdmittedRequest:
     """A request that was let in, and what has to be given back when it ends."""
 
     account: KeyAccount
     """Whose it is."""
-    call: Call
+    call: AdmittedCall
     """What its limits were told."""
-    reading: Reading
+    reading: CacheRead
     """What its cache does for it."""
     fault: Fault | None
     """What is to go wrong with its answer."""
@@ -53,11 +53,11 @@ class Simulation:
 
     def __init__(self, settings: SimulatorSettings) -> None:
         self.settings = settings
-        self.ledger = Ledger(settings)
+        self.ledger = BillingLedger(settings)
         self.faults = Faults(settings.seed)
         self.clock = time.monotonic
         self.accounts = Accounts(settings, self.clock, time.time() - self.clock())
-        self._clockwork = Clockwork(settings.pace, settings.seed)
+        self._response_times = ResponseTimes(settings.pace, settings.seed)
         self._requests = 0
         self._calls = 0
         self._set_faults()
@@ -67,14 +67,14 @@ class Simulation:
         self.ledger.reset()
         self.accounts.reset()
         if self.pace is not self.settings.pace:
-            self._clockwork = Clockwork(self.settings.pace, self.settings.seed)
+            self._response_times = ResponseTimes(self.settings.pace, self.settings.seed)
         self._calls = 0
         self._set_faults()
 
     @property
     def pace(self) -> Pace:
         """How fast it answers at present."""
-        return self._clockwork.pace
+        return self._response_times.pace
 
     def set_pace(self, data: object) -> Pace:
         """Change the pace at run time.
@@ -92,7 +92,7 @@ class Simulation:
             if "spec" in fields:
                 fields |= read_latency(str(fields.pop("spec")))
             pace = Pace.model_validate({**self.pace.model_dump(), **fields})
-            self._clockwork = Clockwork(pace, self.settings.seed)
+            self._response_times = ResponseTimes(pace, self.settings.seed)
         except ValidationError as error:
             problem = first_problem(error)
             raise RequestError(problem.message, problem.field) from error
@@ -105,7 +105,7 @@ class Simulation:
         self._requests += 1
         return f"req_sim{self.settings.seed}x{self._requests:06d}"
 
-    def admit(self, asked: Asked, account: KeyAccount, key: str) -> Admission:
+    def admit(self, asked: ParsedRequest, account: KeyAccount, key: str) -> AdmittedRequest:
         """Let a request in; `finish` has to be called for it.
 
         Raises:
@@ -113,28 +113,28 @@ class Simulation:
         """
         try:
             fault = self._checked(asked, key)
-        except Refused:
+        except RequestRefused:
             account.limits.failed(self.clock())
             raise
         now, price = self.clock(), self.price(asked.model)
         counts_writes = price is not None and price.cache_write is not None
         reading = account.cache.read(now, asked, counts_writes=counts_writes)
-        call = Call(asked.input_tokens, asked.max_tokens if asked.capped else None, reading.read)
+        call = AdmittedCall(asked.input_tokens, asked.max_tokens if asked.capped else None, reading.read)
         rejection = account.limits.admit(now, call)
         if rejection is not None:
             raise _rejected(rejection)
-        return Admission(account, call, reading, fault, account.limits.headers(now))
+        return AdmittedRequest(account, call, reading, fault, account.limits.headers(now))
 
-    def begun(self, admission: Admission) -> None:
+    def begun(self, admission: AdmittedRequest) -> None:
         """The answer has begun: its prompt can be read from the cache."""
         if admission.reading.entries:
             admission.account.cache.begun(self.clock(), admission.reading)
 
-    def wrote(self, admission: Admission, tokens: int) -> None:
+    def wrote(self, admission: AdmittedRequest, tokens: int) -> None:
         """So many tokens of the answer were sent."""
         admission.account.limits.wrote(self.clock(), admission.call, tokens)
 
-    def finish(self, admission: Admission, used: Used | None, ticks: int | None) -> None:
+    def finish(self, admission: AdmittedRequest, used: UsedTokens | None, ticks: int | None) -> None:
         """A request that was let in has ended.
 
         Args:
@@ -145,12 +145,12 @@ class Simulation:
         spent = None
         if used is not None:
             cost_usd = (ticks or 0) / TICKS_PER_USD
-            spent = Spent(used.input_tokens, used.cache_read, used.output_tokens, cost_usd)
+            spent = TokensSpent(used.input_tokens, used.cache_read, used.output_tokens, cost_usd)
         admission.account.limits.finish(self.clock(), admission.call, spent)
 
-    def tempo(self, asked: Asked) -> Tempo:
+    def tempo(self, asked: ParsedRequest) -> AnswerSpeed:
         """The speed of an answer: the same for the same request and seed."""
-        return self._clockwork.tempo(asked.model, asked.gist)
+        return self._response_times.tempo(asked.model, asked.gist)
 
     def price(self, model: str) -> Price | None:
         """What a model costs; None when that is not known."""
@@ -160,13 +160,13 @@ class Simulation:
         """Ids with a price that the vendor serves."""
         return [model for model in self.settings.prices if model.startswith(FAMILIES[account])]
 
-    def _checked(self, asked: Asked, key: str) -> Fault | None:
+    def _checked(self, asked: ParsedRequest, key: str) -> Fault | None:
         """The fault that is to strike the answer; raises Refused for whatever is against an answer but a limit."""
         if "bad" in key:
-            raise Refused("auth", f"Incorrect API key provided: {key}.")
+            raise RequestRefused("auth", f"Incorrect API key provided: {key}.")
         self._check_model(asked)
         if asked.input_tokens > self.settings.context_tokens:
-            raise Refused("too_long", too_long(asked, self.settings.context_tokens), "messages")
+            raise RequestRefused("too_long", too_long(asked, self.settings.context_tokens), "messages")
         fault = self.faults.strike(asked)
         refused = fault and refusal_of(fault, asked)
         if refused:
@@ -174,27 +174,27 @@ class Simulation:
         self._check_measured()
         return fault
 
-    def _check_model(self, asked: Asked) -> None:
+    def _check_model(self, asked: ParsedRequest) -> None:
         if not is_served(asked.model, asked.account, self.settings.prices) or asked.model in self.settings.retired:
-            raise Refused("unknown_model", no_such_model(asked), "model")
+            raise RequestRefused("unknown_model", no_such_model(asked), "model")
 
     def _check_measured(self) -> None:
         """Fail as often as the measured calls did, where that is asked for."""
         self._calls += 1
-        error = self._clockwork.error(self._calls)
+        error = self._response_times.error(self._calls)
         if error == _RATE_LIMITED:
-            raise Refused("rate_limit", "Rate limit reached, slow down", retry_after_s=1.0)
+            raise RequestRefused("rate_limit", "Rate limit reached, slow down", retry_after_s=1.0)
         if error is not None:
-            raise Refused("server_error", "Internal server error", status=error if 500 <= error < 600 else None)
+            raise RequestRefused("server_error", "Internal server error", status=error if 500 <= error < 600 else None)
 
     def _set_faults(self) -> None:
         self.faults.set((*self.settings.faults, *spread(self.settings.rates)))
 
 
-def _rejected(rejection: Rejection) -> Refused:
+def _rejected(rejection: Rejection) -> RequestRefused:
     """A limit's rejection, as the wires know refusals; the vendors tell whole seconds."""
     wait_s = rejection.retry_after
-    return Refused(
+    return RequestRefused(
         "quota" if rejection.bound == "spend" else "ramp" if rejection.bound == "ramp" else "rate_limit",
         rejection.message,
         retry_after_s=None if wait_s is None else float(max(1, math.ceil(wait_s - 1e-6))),

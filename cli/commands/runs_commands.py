@@ -10,7 +10,7 @@ from .. import options
 from ..mounting import mount
 
 if TYPE_CHECKING:
-    from ai3ray.report.run_history import RunRecord
+    from ai3ray.report.run_history import RunHistory
 
     from ..command_context import CommandContext
 
@@ -223,7 +223,7 @@ def prune(
         notify(prune_summary(report))
 
 
-async def _record(context: CommandContext, word: str) -> RunRecord:
+async def _record(context: CommandContext, word: str) -> RunHistory:
     from ai3ray.report.run_history import record_of
 
     from ..input.run_refs import resolve_run_id

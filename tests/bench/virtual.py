@@ -19,7 +19,7 @@ from ai3ray.providers.rates import rate_headers
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.model import ProviderSettings, Settings
 from ai3ray.simulator.limits.limit_settings import Limits
-from ai3ray.simulator.limits.vendor_limits import Call, Rejection, Spent, VendorLimits
+from ai3ray.simulator.limits.vendor_limits import AdmittedCall, Rejection, TokensSpent, VendorLimits
 from ai3ray.simulator.vendors import Account
 
 CAP = 1024
@@ -127,7 +127,7 @@ class Vendor:
 
     def _arrive(self, work: Work, then: Callable[[Reply], None]) -> None:
         now = self.clock.now
-        call = Call(work.input_tokens, CAP)
+        call = AdmittedCall(work.input_tokens, CAP)
         refused = self.account.admit(now, call)
         if refused is not None:
             self.refused.append((now, refused.retry_after or 0.0))
@@ -139,9 +139,11 @@ class Vendor:
         self.clock.at(now + work.seconds / 2, lambda: self.account.wrote(self.clock.now, call, work.output_tokens // 2))
         self.clock.at(now + work.seconds, lambda: self._finish(call, work, told, then))
 
-    def _finish(self, call: Call, work: Work, told: dict[str, str] | None, then: Callable[[Reply], None]) -> None:
+    def _finish(
+        self, call: AdmittedCall, work: Work, told: dict[str, str] | None, then: Callable[[Reply], None]
+    ) -> None:
         now = self.clock.now
-        self.account.finish(now, call, Spent(work.input_tokens, output_tokens=work.output_tokens))
+        self.account.finish(now, call, TokensSpent(work.input_tokens, output_tokens=work.output_tokens))
         self._busy.append((now, self.account.in_flight))
         self._reply(then, Reply(None, told or self._headers()))
 

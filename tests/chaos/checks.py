@@ -11,7 +11,7 @@ from datetime import datetime
 from ai3ray.client.client import Client
 from ai3ray.domain.events import Event
 from ai3ray.domain.result import RunResult
-from ai3ray.simulator.billing import Call
+from ai3ray.simulator.billing import BilledCall
 from tests.chaos.homes import LIMIT, Site, Victim
 from tests.chaos.trap import Point, Struck
 
@@ -64,7 +64,7 @@ class Record:
     result: RunResult
     events: Sequence[Event]
     attempts: Sequence[Attempt]
-    calls: Sequence[Call]
+    calls: Sequence[BilledCall]
 
     @property
     def answer(self) -> Answer:
@@ -84,7 +84,7 @@ class Record:
         """The artifact of each task."""
         return {str(event.task_id): event for event in self.events if event.type == "task_artifact"}
 
-    def key_of(self, call: Call) -> Key:
+    def key_of(self, call: BilledCall) -> Key:
         """What a call was for, by what it says."""
         text, model = call.turns[-1][1], f"{call.provider}/{call.model}"
         if "Make one answer from these parts" in text:
@@ -213,7 +213,7 @@ def _check_paid_once(record: Record, keys: Sequence[Key]) -> None:
                 raise Broken(f"a call as {role} of {task_id} came {late:.3f} s after {event.type} {event.seq}")
 
 
-def _check_limits(calls: Iterable[Call]) -> None:
+def _check_limits(calls: Iterable[BilledCall]) -> None:
     """Never more calls at a provider than it allows, whoever made them."""
     moments: list[tuple[float, int, str]] = []
     for call in calls:

@@ -21,7 +21,7 @@ from ai3ray.connect import connect
 from ai3ray.domain.events import Event
 from ai3ray.domain.result import RunResult
 from ai3ray.simulator import Simulator
-from ai3ray.simulator.billing import Call
+from ai3ray.simulator.billing import BilledCall
 from tests.conftest import quiet
 from tests.executor.graphs import asked, wide
 
@@ -130,7 +130,7 @@ class Ended:
     result: RunResult
     events: list[Event]
     attempts: list[dict[str, Any]]
-    calls: list[Call]
+    calls: list[BilledCall]
     """What the simulator served."""
     kinds: Counter[str] = field(init=False)
 
@@ -205,7 +205,7 @@ def check_failed_call(run: Ended, row: Row) -> None:
         assert attempt["usage_estimated"]
 
 
-def check_error(error: Any, row: Row, call: Call) -> None:
+def check_error(error: Any, row: Row, call: BilledCall) -> None:
     assert error.type == row.error
     assert (error.provider, error.model) == (call.provider, call.model)
     assert error.request_id == (call.request_id if row.replied else None)

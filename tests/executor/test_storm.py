@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 import pytest
 
 from ai3ray.connect import connect
-from ai3ray.simulator.billing import Call
+from ai3ray.simulator.billing import BilledCall
 from tests.conftest import quiet
 from tests.executor.graphs import asked, wide
 
@@ -26,9 +26,9 @@ async def client(head_home, simulator):
         yield connected
 
 
-def by_task(calls: list[Call]) -> dict[str, list[Call]]:
+def by_task(calls: list[BilledCall]) -> dict[str, list[BilledCall]]:
     """The calls of each task, by the last line of their prompt: the task's own."""
-    found: dict[str, list[Call]] = defaultdict(list)
+    found: dict[str, list[BilledCall]] = defaultdict(list)
     for call in calls:
         found[call.turns[-1][1].rsplit("\n", 1)[-1]].append(call)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ai3ray.domain.call import Attempt
-from ai3ray.report.run_history import RunRecord
+from ai3ray.report.run_history import RunHistory
 from tests.cli.recorded import EVENTS, RUN, run_result
 
 
@@ -41,4 +41,4 @@ CALLS = (
 
 def record(**changes):
     fields = {"result": run_result(), "events": [json.loads(event.line()) for event in EVENTS], "attempts": CALLS}
-    return RunRecord(**(fields | changes))
+    return RunHistory(**(fields | changes))

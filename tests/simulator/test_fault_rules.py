@@ -2,12 +2,12 @@
 
 import pytest
 
-from ai3ray.simulator.fault_rules import Faults, When, read_faults
-from ai3ray.simulator.wires.parsed_request import Asked
+from ai3ray.simulator.fault_rules import Faults, FaultTrigger, read_faults
+from ai3ray.simulator.wires.parsed_request import ParsedRequest
 
 
 def asked(prompt="p", account="openai", model="gpt-6-luna"):
-    return Asked(account, model, stream=False, system="", turns=(("user", prompt),), max_tokens=9)
+    return ParsedRequest(account, model, stream=False, system="", turns=(("user", prompt),), max_tokens=9)
 
 
 @pytest.mark.parametrize(
@@ -70,4 +70,4 @@ def test_the_first_rule_that_strikes_decides():
 
 def test_an_empty_when_says_nothing():
     with pytest.raises(ValueError, match="empty"):
-        When()
+        FaultTrigger()

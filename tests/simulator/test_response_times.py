@@ -7,7 +7,7 @@ import pytest
 
 from ai3ray.errors import SettingsError
 from ai3ray.simulator import Pace
-from ai3ray.simulator.response_times import Clockwork, read_latency
+from ai3ray.simulator.response_times import ResponseTimes, read_latency
 
 MEASURED = [
     {"provider": "a", "model": "m", "ttft_s": 0.1, "total_s": 1.0, "output_tokens": 9, "error": None},
@@ -26,12 +26,12 @@ def measured(tmp_path):
 
 
 def totals(pace, count=401, tokens=100):
-    clockwork = Clockwork(pace, seed=1)
+    clockwork = ResponseTimes(pace, seed=1)
     return [clockwork.tempo("m", str(n)).after(tokens, tokens) for n in range(count)]
 
 
 def test_the_usual_pace_is_a_first_token_and_a_speed():
-    tempo = Clockwork(Pace(first_token_sigma=0, tokens_sigma=0), seed=1).tempo("m", "p")
+    tempo = ResponseTimes(Pace(first_token_sigma=0, tokens_sigma=0), seed=1).tempo("m", "p")
     assert tempo.after(0, 100) == pytest.approx(0.05)
     assert tempo.after(40, 100) == pytest.approx(0.15)
     assert tempo.after(100, 100) == pytest.approx(0.3)
@@ -49,7 +49,7 @@ def test_a_lognormal_total_has_its_median_and_spread():
 
 
 def test_an_answer_begins_before_it_ends():
-    clockwork = Clockwork(Pace(first_token_s=5, **read_latency("constant:0.2")), seed=1)
+    clockwork = ResponseTimes(Pace(first_token_s=5, **read_latency("constant:0.2")), seed=1)
     tempo = clockwork.tempo("m", "p")
     assert tempo.after(0, 9) <= tempo.after(9, 9) == pytest.approx(0.2)
 
@@ -65,24 +65,24 @@ def test_a_number_alone_is_the_median_of_the_first_token():
 
 def test_measured_calls_are_drawn_as_they_were(measured):
     pace = Pace(**read_latency(str(measured)))
-    drawn = [Clockwork(pace, 1).tempo("m", str(n)) for n in range(60)]
+    drawn = [ResponseTimes(pace, 1).tempo("m", str(n)) for n in range(60)]
     assert {(tempo.after(0, 9), tempo.after(9, 9)) for tempo in drawn} == {(0.1, 1.0), (0.2, 2.0), (0.3, 3.0)}
-    assert Clockwork(pace, 1).tempo("m", "p") == Clockwork(pace, 1).tempo("m", "p")
+    assert ResponseTimes(pace, 1).tempo("m", "p") == ResponseTimes(pace, 1).tempo("m", "p")
 
 
 def test_measured_calls_of_one_provider(measured):
     assert set(totals(Pace(data=measured, data_provider="b"))) == {3.0}
     with pytest.raises(SettingsError, match="no measured calls of c"):
-        Clockwork(Pace(data=measured, data_provider="c"), 1)
+        ResponseTimes(Pace(data=measured, data_provider="c"), 1)
 
 
 def test_calls_fail_as_often_as_the_measured_ones_did(measured):
-    clockwork = Clockwork(Pace(data=measured, data_errors=True), seed=1)
+    clockwork = ResponseTimes(Pace(data=measured, data_errors=True), seed=1)
     struck = [clockwork.error(n) for n in range(1000)]
     assert set(struck) == {None, 429}
     assert 200 < struck.count(429) < 300
     assert struck == [clockwork.error(n) for n in range(1000)]
-    assert Clockwork(Pace(data=measured), 1).error(1) is None
+    assert ResponseTimes(Pace(data=measured), 1).error(1) is None
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,6 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path, text, words):
     file = tmp_path / "calls.json"
     file.write_text(text)
     with pytest.raises(SettingsError, match=words):
-        Clockwork(Pace(data=file), 1)
+        ResponseTimes(Pace(data=file), 1)
     with pytest.raises(SettingsError, match="nowhere"):
-        Clockwork(Pace(data=tmp_path / "nowhere.json"), 1)
+        ResponseTimes(Pace(data=tmp_path / "nowhere.json"), 1)

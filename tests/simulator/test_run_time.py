@@ -9,7 +9,7 @@ import openai as o
 import pytest
 
 from ai3ray.simulator import Answers, Limits, Pace, SimulatorSettings, running
-from ai3ray.simulator.pricing import Used
+from ai3ray.simulator.pricing import UsedTokens
 
 from .conftest import anthropic_client, openai_client, says
 
@@ -195,15 +195,15 @@ def test_a_summary_has_the_sums_without_the_calls(http, sim):
 
 
 def test_many_small_bills_add_up_to_the_cent():
-    from ai3ray.simulator.billing import Ledger
-    from ai3ray.simulator.wires.parsed_request import Asked
+    from ai3ray.simulator.billing import BillingLedger
+    from ai3ray.simulator.wires.parsed_request import ParsedRequest
 
-    ledger = Ledger(SHORT)
-    asked = Asked("openai", "gpt-6-luna", False, "", (("user", "?"),), 9)
+    ledger = BillingLedger(SHORT)
+    asked = ParsedRequest("openai", "gpt-6-luna", False, "", (("user", "?"),), 9)
     for n in range(10_000):
         call = ledger.begin(asked, f"r{n}", "openai/none")
         call.status = 200
-        ledger.end(call, Used(7, output_tokens=3))
+        ledger.end(call, UsedTokens(7, output_tokens=3))
     assert ledger.to_json(summary=True)["totals"]["cost_usd"] == 10_000 * (7 * 0.10 + 3 * 0.50) / 1e6
 
 

@@ -8,7 +8,7 @@ from ai3ray.simulator.author.author import write
 from ai3ray.simulator.fault_rules import Faults, spread
 from ai3ray.simulator.simulation import Simulation
 from ai3ray.simulator.simulator_settings import Answers
-from ai3ray.simulator.wires.parsed_request import Asked
+from ai3ray.simulator.wires.parsed_request import ParsedRequest
 from ai3ray.verifier.check import check
 
 
@@ -50,7 +50,7 @@ def test_what_a_file_may_not_say_is_one_line_that_names_it(tmp_path, text, words
 def test_measured_calls_are_looked_for_beside_the_file(tmp_path):
     (tmp_path / "calls.json").write_text('[{"ttft_s": 0.5, "total_s": 2.5}]')
     settings = load(tmp_path, "[pace]\ndata = 'calls.json'\n")
-    asked = Asked("xai", "grok-4.7", False, "", (("user", "p"),), 9)
+    asked = ParsedRequest("xai", "grok-4.7", False, "", (("user", "p"),), 9)
     assert Simulation(settings).tempo(asked).total_s == 2.5
 
 
@@ -67,14 +67,14 @@ def test_configured_faults_hold_from_the_start_and_after_a_reset(tmp_path):
 def test_rates_strike_each_kind_as_often_as_it_says():
     faults = Faults(seed=3)
     faults.set(spread({"rate_limit": 0.3, "cut": 0.2, "eof": 0.5}))
-    asked = Asked("xai", "grok-4.7", False, "", (("user", "p"),), 9)
+    asked = ParsedRequest("xai", "grok-4.7", False, "", (("user", "p"),), 9)
     struck = [faults.strike(asked).fault for _ in range(2000)]
     assert [round(struck.count(name) / 2000, 1) for name in ("rate_limit", "cut", "eof")] == [0.3, 0.2, 0.5]
 
 
 @pytest.mark.parametrize("size", [1, 2, 16, 64, 1000])
 def test_a_short_answer_is_exactly_so_long_and_always_the_same(size):
-    asked = [Asked("anthropic", "m", False, "", (("user", prompt),), 10_000) for prompt in ("One?", "Two?")]
+    asked = [ParsedRequest("anthropic", "m", False, "", (("user", prompt),), 10_000) for prompt in ("One?", "Two?")]
     first, second = (write(one, 1, None, Answers(tokens=size)) for one in asked)
     assert first == second
     assert first.output_tokens == size
@@ -84,7 +84,7 @@ def test_a_short_answer_passes_the_rules():
     from ai3ray.domain.call import Reply, Usage
     from ai3ray.domain.plan import Task
 
-    asked = Asked("anthropic", "m", False, "", (("user", "Write."),), 10_000)
+    asked = ParsedRequest("anthropic", "m", False, "", (("user", "Write."),), 10_000)
     text = write(asked, 1, None, Answers(tokens=120)).text
     task = Task(id="t", title="t", prompt="Write about the subject.", kind="writing")
     verdict = check(task, Reply(text=text, finish="stop", usage=Usage(), model="m"), content=True)
@@ -92,8 +92,8 @@ def test_a_short_answer_passes_the_rules():
 
 
 def test_a_fixed_answer_gives_way_to_a_schema_and_to_a_defect():
-    asked = Asked("anthropic", "m", False, "", (("user", "Write."),), 10_000)
-    schema = Asked("anthropic", "m", False, "", (("user", "Write."),), 10_000, {"type": "integer"})
+    asked = ParsedRequest("anthropic", "m", False, "", (("user", "Write."),), 10_000)
+    schema = ParsedRequest("anthropic", "m", False, "", (("user", "Write."),), 10_000, {"type": "integer"})
     fixed = Answers(text="Yes.")
     assert write(asked, 1, None, fixed).text == "Yes."
     assert "DEFECT" in write(asked, 1, "defect", fixed).text

@@ -8,7 +8,7 @@ from ai3ray.domain.request import RunRequest
 from ai3ray.prompts.task_prompt import build_task_prompt
 from ai3ray.simulator.author.author import write
 from ai3ray.simulator.author.plans import write_plan
-from ai3ray.simulator.wires.parsed_request import Asked
+from ai3ray.simulator.wires.parsed_request import ParsedRequest
 from ai3ray.verifier.check import check_with_code
 
 GOALS = (
@@ -68,7 +68,7 @@ def simulated(task, fault=None):
         task, titles={}, deps=deps, request=RunRequest(prompt="x"), max_output_tokens=4096, fence="0123456789abcdef"
     )
     turns = tuple((message.role, message.text) for message in prompt.messages)
-    asked = Asked("openai", "m", False, prompt.system, turns, prompt.max_output_tokens, prompt.json_schema)
+    asked = ParsedRequest("openai", "m", False, prompt.system, turns, prompt.max_output_tokens, prompt.json_schema)
     written = write(asked, 7, fault)
     return task, Reply(text=written.text, finish=written.finish, usage=Usage(), model="m")
 

@@ -13,7 +13,7 @@ from ai3ray.simulator.author.prose import DEFECT, filler, write_text
 from ai3ray.simulator.author.schema_instances import instance
 from ai3ray.simulator.fault_rules import FaultName
 from ai3ray.simulator.simulator_settings import Answers
-from ai3ray.simulator.wires.parsed_request import CHARS_PER_TOKEN, Asked, Figures, Written, tokens
+from ai3ray.simulator.wires.parsed_request import CHARS_PER_TOKEN, Figures, ParsedRequest, WrittenAnswer, tokens
 
 REFUSAL = "I can't help with that."
 MARK = "DEFECT"
@@ -30,7 +30,7 @@ _FIGURES: dict[FaultName | None, Figures] = {
 _PLAIN = Answers()
 
 
-def write(asked: Asked, seed: int, fault: FaultName | None, answers: Answers = _PLAIN) -> Written:
+def write(asked: ParsedRequest, seed: int, fault: FaultName | None, answers: Answers = _PLAIN) -> WrittenAnswer:
     """The answer: the same for the same request and seed.
 
     Args:
@@ -43,7 +43,7 @@ def write(asked: Asked, seed: int, fault: FaultName | None, answers: Answers = _
     if text is None or fault == "defect":
         rng = random.Random(f"{seed}:{asked.account}:{asked.model}:{asked.gist}")  # noqa: S311 - seeded on purpose
         text = _text(asked, rng, defective=fault == "defect")
-    written = Written(text, reasoning_tokens=_reasoning(asked, text), figures=_FIGURES.get(fault, "real"))
+    written = WrittenAnswer(text, reasoning_tokens=_reasoning(asked, text), figures=_FIGURES.get(fault, "real"))
     if fault == "empty":
         return replace(written, text="")
     if fault == "refusal":
@@ -55,7 +55,7 @@ def write(asked: Asked, seed: int, fault: FaultName | None, answers: Answers = _
     return written
 
 
-def _fixed(asked: Asked, answers: Answers) -> str | None:
+def _fixed(asked: ParsedRequest, answers: Answers) -> str | None:
     """The answer that does not depend on the request, where there is one."""
     if asked.schema is not None:
         return None
@@ -64,7 +64,7 @@ def _fixed(asked: Asked, answers: Answers) -> str | None:
     return filler(answers.tokens) if answers.tokens is not None else None
 
 
-def _text(asked: Asked, rng: random.Random, *, defective: bool) -> str:
+def _text(asked: ParsedRequest, rng: random.Random, *, defective: bool) -> str:
     if asked.schema is None and parts(asked.user_text):
         return merged(asked.user_text, defective=defective)
     if asked.schema is None:
@@ -79,7 +79,7 @@ def _text(asked: Asked, rng: random.Random, *, defective: bool) -> str:
     return _json(value)
 
 
-def _verdict(asked: Asked, rng: random.Random, *, defective: bool) -> dict[str, Any]:
+def _verdict(asked: ParsedRequest, rng: random.Random, *, defective: bool) -> dict[str, Any]:
     bad = defective or MARK in asked.user_text
     problem = {"part": "answer", "problem": "One passage is unfinished: complete it or leave it out."}
     return {
@@ -89,7 +89,7 @@ def _verdict(asked: Asked, rng: random.Random, *, defective: bool) -> dict[str, 
     }
 
 
-def _reasoning(asked: Asked, text: str) -> int:
+def _reasoning(asked: ParsedRequest, text: str) -> int:
     # Grok thinks before it speaks, and xAI's chat wire counts that beside the completion.
     return max(1, tokens(text) // 10) if asked.account == "xai" else 0
 

@@ -46,7 +46,7 @@ class Goal(NamedTuple):
 
 def read_goal(text: str) -> Goal:
     """The goal of a user's turn: what stands after one of the labels, or all of it."""
-    wish, cap = _wish(text), _AT_MOST.search(text)
+    wish, cap = _requested_output(text), _AT_MOST.search(text)
     most = min(MOST_PARTS, int(cap[1])) if cap else MOST_PARTS
     found = [_number(match[1]) for match in _PARTS.finditer(_AT_MOST.sub("", wish))]
     short = len(wish.split()) <= _SHORT_QUESTION and (wish.rstrip().endswith("?") or bool(_QUESTION.match(wish)))
@@ -79,7 +79,7 @@ def wanted_words(text: str) -> tuple[int, int]:
     return low, high
 
 
-def _wish(text: str) -> str:
+def _requested_output(text: str) -> str:
     paragraphs = [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
     labels = [index for index, part in enumerate(paragraphs[:-1]) if part.lower() in _LABELS]
     return "\n\n".join(paragraphs[labels[0] + 1 :] if labels else paragraphs)

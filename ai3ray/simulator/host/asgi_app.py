@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ai3ray.simulator.host.chat_endpoint import Chat, decoded
-from ai3ray.simulator.host.control import Control
+from ai3ray.simulator.host.chat_endpoint import ChatEndpoint, decoded
+from ai3ray.simulator.host.control import ControlApi
 from ai3ray.simulator.simulation import Simulation
 from ai3ray.simulator.simulator_settings import SimulatorSettings
 from ai3ray.simulator.vendors import VENDORS, Account
@@ -29,17 +29,17 @@ def app(settings: SimulatorSettings | None = None, simulation: Simulation | None
         simulation: the state to serve, for a host that wants to see it.
     """
     simulation = simulation or Simulation(settings or SimulatorSettings.load())
-    chats: dict[str, Chat] = {}
-    routes = Control(simulation).routes()
+    chats: dict[str, ChatEndpoint] = {}
+    routes = ControlApi(simulation).routes()
     for version in ("", "/v1"):
         for account in (None, *VENDORS):
             base = f"/{account}{version}" if account else version
             chats |= _chats(simulation, base, account)
             routes += _others(simulation, base, account)
-    return Doors(chats, Starlette(routes=routes))
+    return ChatRouter(chats, Starlette(routes=routes))
 
 
-class Doors:
+class ChatRouter:
     """Sends chat calls straight to their route: there are many of them, and the router asks its routes in turn.
 
     Args:
@@ -47,7 +47,7 @@ class Doors:
         others: everything else.
     """
 
-    def __init__(self, chats: Mapping[str, Chat], others: ASGIApp) -> None:
+    def __init__(self, chats: Mapping[str, ChatEndpoint], others: ASGIApp) -> None:
         self._chats = chats
         self._others = others
 
@@ -57,24 +57,24 @@ class Doors:
         await (chat or self._others)(scope, receive, send)
 
 
-def _chats(simulation: Simulation, base: str, account: Account | None) -> dict[str, Chat]:
+def _chats(simulation: Simulation, base: str, account: Account | None) -> dict[str, ChatEndpoint]:
     """The chat routes of one vendor, or of those that tell the vendor by path and model."""
     chats = {}
     if account in (None, "anthropic"):
-        chats[f"{base}/messages"] = Chat(simulation, "anthropic")
+        chats[f"{base}/messages"] = ChatEndpoint(simulation, "anthropic")
     if account != "anthropic":
-        chats[f"{base}/chat/completions"] = Chat(simulation, account)
+        chats[f"{base}/chat/completions"] = ChatEndpoint(simulation, account)
     return chats
 
 
 def _others(simulation: Simulation, base: str, account: Account | None) -> list[BaseRoute]:
-    routes: list[BaseRoute] = [Route(f"{base}/models", Models(simulation, account).list, methods=["GET"])]
+    routes: list[BaseRoute] = [Route(f"{base}/models", ModelListRoute(simulation, account).list, methods=["GET"])]
     if account in (None, "anthropic"):
         routes.append(Route(f"{base}/messages/count_tokens", _count_tokens, methods=["POST"]))
     return routes
 
 
-class Models:
+class ModelListRoute:
     """A route that lists models.
 
     Args:

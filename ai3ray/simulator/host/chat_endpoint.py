@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 from starlette.types import Receive, Scope, Send
 
 from ai3ray.simulator.answering import Answering
-from ai3ray.simulator.billing import Call
-from ai3ray.simulator.host.client_connection import Line
+from ai3ray.simulator.billing import BilledCall
+from ai3ray.simulator.host.client_connection import ClientConnection
 from ai3ray.simulator.simulation import Simulation
 from ai3ray.simulator.vendors import Account, account_of
 from ai3ray.simulator.wires.completions import CompletionsWire
 from ai3ray.simulator.wires.messages import MessagesWire
-from ai3ray.simulator.wires.parsed_request import Asked, Refused
-from ai3ray.simulator.wires.reply import Reply
+from ai3ray.simulator.wires.parsed_request import ParsedRequest, RequestRefused
+from ai3ray.simulator.wires.reply import WireReply
 from ai3ray.simulator.wires.wire import Wire, compact
 
 _READ = {name.encode(): name for name in ("authorization", "x-api-key", "anthropic-version")}
@@ -27,7 +27,7 @@ _WIRES: dict[Account, Wire] = {
 }
 
 
-class Received(NamedTuple):
+class ReceivedCall(NamedTuple):
     """A request as it came."""
 
     vendor: Account
@@ -38,7 +38,7 @@ class Received(NamedTuple):
     """Its length in bytes."""
     headers: Mapping[str, str]
     """Those headers that are read here."""
-    line: Line
+    line: ClientConnection
     """The connection it came on."""
 
     @property
@@ -48,7 +48,7 @@ class Received(NamedTuple):
         return self.headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
 
 
-class Chat:
+class ChatEndpoint:
     """A route that answers chat calls.
 
     Args:
@@ -69,18 +69,18 @@ class Chat:
         body = data if isinstance(data, Mapping) else {}
         headers = {_READ[name]: value.decode("latin-1") for name, value in scope["headers"] if name in _READ}
         vendor = self._account or account_of(body.get("model"))
-        await self._serve(Received(vendor, body, len(raw), headers, Line.of(scope)), send)
+        await self._serve(ReceivedCall(vendor, body, len(raw), headers, ClientConnection.of(scope)), send)
 
-    async def _serve(self, received: Received, send: Send) -> None:
+    async def _serve(self, received: ReceivedCall, send: Send) -> None:
         simulation, wire = self._simulation, _WIRES[received.vendor]
         account = simulation.accounts.of(received.vendor, received.key)
-        reply = Reply(simulation, wire, account, received.line, send)
-        call: Call | None = None
+        reply = WireReply(simulation, wire, account, received.line, send)
+        call: BilledCall | None = None
         try:
             asked = self._understood(received)
             call = simulation.ledger.begin(asked, reply.request_id, account.label)
             admission = simulation.admit(asked, account, received.key)
-        except Refused as refused:
+        except RequestRefused as refused:
             if call is not None:
                 call.status, call.fault = wire.refusal(refused, reply.request_id)[0], refused.fault
                 simulation.ledger.end(call, None)
@@ -88,12 +88,12 @@ class Chat:
             return
         await Answering(reply, call, asked, admission).run()
 
-    def _understood(self, received: Received) -> Asked:
+    def _understood(self, received: ReceivedCall) -> ParsedRequest:
         """What is asked for; raises Refused."""
         if received.headers.get("authorization") and not received.key:
-            raise Refused("auth", "You did not provide an API key.")
+            raise RequestRefused("auth", "You did not provide an API key.")
         if received.size > self._simulation.settings.body_bytes:
-            raise Refused("too_large", "Request exceeds the maximum size")
+            raise RequestRefused("too_large", "Request exceeds the maximum size")
         return _WIRES[received.vendor].read(received.body, received.headers, received.vendor)
 
 

@@ -9,11 +9,11 @@ from typing import Any
 from starlette.types import Scope
 
 
-class Aborted(Exception):
+class ConnectionAborted(Exception):
     """The connection was torn down on purpose."""
 
 
-class Line:
+class ClientConnection:
     """A connection that its requests can tear down, and that ends a request's task when the client goes away.
 
     Args:
@@ -28,10 +28,10 @@ class Line:
         self._closed = asyncio.Event()
 
     @classmethod
-    def of(cls, scope: Scope) -> Line:
+    def of(cls, scope: Scope) -> ClientConnection:
         """The line of a request."""
         line = scope.get("state", {}).get("line")
-        return line if isinstance(line, Line) else cls(None)
+        return line if isinstance(line, ClientConnection) else cls(None)
 
     @property
     def lost(self) -> bool:
@@ -58,7 +58,7 @@ class Line:
         if self._transport is not None:
             self._transport.abort()
             await self._closed.wait()  # the server has to notice, too, or it would complain about the missing answer
-        raise Aborted
+        raise ConnectionAborted
 
     async def outage(self, seconds: float) -> None:
         """Make the server unreachable for a while, this line included. Raises Aborted."""

@@ -17,7 +17,7 @@ from ai3ray.simulator.host.chat_endpoint import decoded
 from ai3ray.simulator.simulation import Simulation
 
 
-class Control:
+class ControlApi:
     """The `/_sim` routes.
 
     Args:

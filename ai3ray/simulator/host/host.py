@@ -13,10 +13,10 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from ai3ray.simulator.billing import Ledger
+from ai3ray.simulator.billing import BillingLedger
 from ai3ray.simulator.fault_rules import read_faults
 from ai3ray.simulator.host.asgi_app import app
-from ai3ray.simulator.host.client_connection import Line
+from ai3ray.simulator.host.client_connection import ClientConnection
 from ai3ray.simulator.simulation import Simulation
 from ai3ray.simulator.simulator_settings import SimulatorSettings
 
@@ -38,7 +38,7 @@ class Simulator:
         self.simulation = simulation
 
     @property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> BillingLedger:
         """What was asked and billed."""
         return self.simulation.ledger
 
@@ -227,7 +227,7 @@ def _connection_class(outage: Callable[[float], None]) -> type[asyncio.Protocol]
         app_state: dict[str, Any]
 
         def connection_made(self, transport: asyncio.Transport) -> None:
-            self.app_state = {**self.app_state, "line": Line(transport, outage)}
+            self.app_state = {**self.app_state, "line": ClientConnection(transport, outage)}
             super().connection_made(transport)
 
         def connection_lost(self, exc: Exception | None) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from ai3ray.simulator.pricing import Used
+from ai3ray.simulator.pricing import UsedTokens
 from ai3ray.simulator.simulator_settings import Caching
-from ai3ray.simulator.wires.parsed_request import CHARS_PER_TOKEN, Asked, Block
+from ai3ray.simulator.wires.parsed_request import CHARS_PER_TOKEN, ContentBlock, ParsedRequest
 
 LOOKBACK = 20
 """Blocks before a breakpoint in which Anthropic looks for what it has."""
@@ -19,7 +19,7 @@ _MOST_ENTRIES = 50_000
 
 
 @dataclass(slots=True)
-class Reading:
+class CacheRead:
     """What the cache does for one call."""
 
     read: int = 0
@@ -31,9 +31,9 @@ class Reading:
     entries: list[tuple[bytes, float]] = field(default_factory=list)
     """What is kept as soon as the answer begins: the prefix's digest, and for how many seconds."""
 
-    def used(self, input_tokens: int, output_tokens: int) -> Used:
+    def used(self, input_tokens: int, output_tokens: int) -> UsedTokens:
         """The tokens of the call."""
-        return Used(input_tokens, self.read, self.write, self.write_1h, output_tokens)
+        return UsedTokens(input_tokens, self.read, self.write, self.write_1h, output_tokens)
 
 
 class PromptCache:
@@ -47,7 +47,7 @@ class PromptCache:
         self._caching = caching
         self._until: dict[bytes, float] = {}
 
-    def read(self, now: float, asked: Asked, *, counts_writes: bool) -> Reading:
+    def read(self, now: float, asked: ParsedRequest, *, counts_writes: bool) -> CacheRead:
         """What the cache does for a request; reading keeps an entry alive.
 
         Args:
@@ -57,12 +57,12 @@ class PromptCache:
         """
         least = self._caching.min_tokens_of.get(asked.model, self._caching.min_tokens)
         if not self._caching.enabled or asked.input_tokens < least:
-            return Reading()
+            return CacheRead()
         if asked.account == "anthropic":
-            return self._marked(now, asked, least) if asked.blocks else Reading()
+            return self._marked(now, asked, least) if asked.blocks else CacheRead()
         return self._automatic(now, asked, least, counts_writes=counts_writes)
 
-    def begun(self, now: float, reading: Reading) -> None:
+    def begun(self, now: float, reading: CacheRead) -> None:
         """The answer begins: what it was to keep can be read from now on."""
         if len(self._until) > _MOST_ENTRIES:
             self._until = {digest: until for digest, until in self._until.items() if until > now}
@@ -70,11 +70,11 @@ class PromptCache:
             self._until[digest] = max(now + ttl_s, self._until.get(digest, 0.0))
         reading.entries = []
 
-    def _marked(self, now: float, asked: Asked, least: int) -> Reading:
+    def _marked(self, now: float, asked: ParsedRequest, least: int) -> CacheRead:
         """Anthropic: up to a breakpoint, and what stands at most LOOKBACK blocks before one."""
         places = list(_places(asked))
         marked = [index for index, (_, ahead, block) in enumerate(places) if block.ttl and ahead >= least]
-        reading = Reading()
+        reading = CacheRead()
         reading.read = next((found for at in reversed(marked) if (found := self._before(now, places, at))), 0)
         paid = reading.read
         for at in marked:
@@ -90,16 +90,16 @@ class PromptCache:
             paid = ahead
         return reading
 
-    def _before(self, now: float, places: list[tuple[bytes, int, Block]], at: int) -> int:
+    def _before(self, now: float, places: list[tuple[bytes, int, ContentBlock]], at: int) -> int:
         """Tokens of the longest known prefix that ends at a breakpoint or a little before; 0 without one."""
         for digest, ahead, block in reversed(places[max(0, at - LOOKBACK) : at + 1]):
             if self._alive(now, digest, _HOUR_S if block.ttl == "1h" else self._caching.ttl_s):
                 return ahead
         return 0
 
-    def _automatic(self, now: float, asked: Asked, least: int, *, counts_writes: bool) -> Reading:
+    def _automatic(self, now: float, asked: ParsedRequest, least: int, *, counts_writes: bool) -> CacheRead:
         """OpenAI and xAI: whatever stands first, in steps."""
-        reading = Reading()
+        reading = CacheRead()
         size = asked.input_tokens // STEP_TOKENS * STEP_TOKENS
         for digest, ahead in _steps(asked, size):
             if ahead < least:
@@ -121,7 +121,7 @@ class PromptCache:
         return True
 
 
-def _places(asked: Asked) -> Iterator[tuple[bytes, int, Block]]:
+def _places(asked: ParsedRequest) -> Iterator[tuple[bytes, int, ContentBlock]]:
     """The end of each block: digest and tokens of all that stands before it."""
     whole = blake2b(asked.model.encode(), digest_size=16)
     chars = 0
@@ -131,7 +131,7 @@ def _places(asked: Asked) -> Iterator[tuple[bytes, int, Block]]:
         yield whole.digest(), min(chars // CHARS_PER_TOKEN, asked.input_tokens), block
 
 
-def _steps(asked: Asked, size: int) -> Iterator[tuple[bytes, int]]:
+def _steps(asked: ParsedRequest, size: int) -> Iterator[tuple[bytes, int]]:
     """Each step of a prompt: digest and tokens of all that stands before its end."""
     whole = blake2b(asked.model.encode(), digest_size=16)
     width = STEP_TOKENS * CHARS_PER_TOKEN

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ai3ray.simulator.limits.limit_settings import Limits
-from ai3ray.simulator.limits.windows import Bucket, Growth, Meter, Window
+from ai3ray.simulator.limits.windows import GrowthLimit, LimitMeter, RefillingBucket, RequestSpacing
 from ai3ray.simulator.vendors import Account
 from ai3ray.simulator.wires.rate_headers import anthropic_headers, openai_headers
 
@@ -47,7 +47,7 @@ _BUSY_WAIT_S = 1.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Call:
+class AdmittedCall:
     """One request as the vendor's limits see it. The same object is given to `admit`, `wrote` and `finish`."""
 
     input_tokens: int
@@ -59,7 +59,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class TokensSpent:
     """What a call has really used."""
 
     input_tokens: int
@@ -110,12 +110,12 @@ class VendorLimits:
         self.refused: dict[str, int] = {}
         """How many calls each limit has turned away."""
         self._epoch = epoch
-        self._written: dict[Call, int] = {}
-        self._meters: dict[str, Meter] = {}
-        self._growth: list[tuple[Growth, bool]] = []
+        self._written: dict[AdmittedCall, int] = {}
+        self._meters: dict[str, LimitMeter] = {}
+        self._growth: list[tuple[GrowthLimit, bool]] = []
         self._build(now)
 
-    def admit(self, now: float, call: Call) -> Rejection | None:
+    def admit(self, now: float, call: AdmittedCall) -> Rejection | None:
         """Let a call in, or say why not.
 
         Args:
@@ -139,12 +139,12 @@ class VendorLimits:
         self.in_flight += 1
         return None
 
-    def wrote(self, now: float, call: Call, tokens: int) -> None:
+    def wrote(self, now: float, call: AdmittedCall, tokens: int) -> None:
         """A part of the answer was written: it counts from now on, where the vendor counts output in real time."""
         self._written[call] += tokens
         self._count_output(now, tokens)
 
-    def finish(self, now: float, call: Call, spent: Spent | None = None) -> None:
+    def finish(self, now: float, call: AdmittedCall, spent: TokensSpent | None = None) -> None:
         """A call has ended, well or not.
 
         Args:
@@ -154,7 +154,7 @@ class VendorLimits:
         """
         self.in_flight -= 1
         written = self._written.pop(call)
-        spent = spent or Spent(0, output_tokens=written)
+        spent = spent or TokensSpent(0, output_tokens=written)
         self.spent_usd += spent.cost_usd
         if self.vendor == "openai":
             return
@@ -206,7 +206,7 @@ class VendorLimits:
             "ramp_per_minute": [growth.allowed for growth, _ in self._growth],
         }
 
-    def _rejection(self, now: float, call: Call) -> Rejection | None:
+    def _rejection(self, now: float, call: AdmittedCall) -> Rejection | None:
         limits = self.limits
         if limits.spend_usd is not None and self.spent_usd >= limits.spend_usd:
             return self._rejected("spend", None, f"the spend limit of {limits.spend_usd:g} USD is reached")
@@ -230,7 +230,7 @@ class VendorLimits:
         code = _CODES.get((self.vendor, bound), _USUAL_CODE[self.vendor])
         return Rejection(bound, code, retry_after, message)
 
-    def _charges(self, call: Call) -> Iterator[tuple[str, float, float]]:
+    def _charges(self, call: AdmittedCall) -> Iterator[tuple[str, float, float]]:
         """Which meters a call uses up at the start, how much, and how much has to be there."""
         yield "requests", 1, 1
         if self.vendor == "xai":
@@ -244,7 +244,7 @@ class VendorLimits:
         if "output_tokens" in self._meters:
             yield "output_tokens", 0, 1
 
-    def _estimate(self, call: Call) -> int:
+    def _estimate(self, call: AdmittedCall) -> int:
         return self._counted(call.input_tokens, call.cached_tokens)
 
     def _counted(self, input_tokens: int, cached_tokens: int) -> int:
@@ -262,23 +262,23 @@ class VendorLimits:
         self._meters = dict(self._fresh(now))
         self._growth = list(self._fresh_growth(now))
 
-    def _fresh(self, now: float) -> Iterator[tuple[str, Meter]]:
+    def _fresh(self, now: float) -> Iterator[tuple[str, LimitMeter]]:
         limits = self.limits
-        yield "requests", Bucket(limits.rpm, now, limits.burst_s)
+        yield "requests", RefillingBucket(limits.rpm, now, limits.burst_s)
         if self.vendor == "xai":
-            yield _BY_SECOND, Window(limits.rpm)
-        yield "tokens", Bucket(limits.tpm, now, limits.burst_s)
+            yield _BY_SECOND, RequestSpacing(limits.rpm)
+        yield "tokens", RefillingBucket(limits.tpm, now, limits.burst_s)
         if self.vendor == "anthropic":
             if limits.itpm is not None:
-                yield "input_tokens", Bucket(limits.itpm, now, limits.burst_s)
+                yield "input_tokens", RefillingBucket(limits.itpm, now, limits.burst_s)
             if limits.otpm is not None:
-                yield "output_tokens", Bucket(limits.otpm, now, limits.burst_s)
+                yield "output_tokens", RefillingBucket(limits.otpm, now, limits.burst_s)
 
-    def _fresh_growth(self, now: float) -> Iterator[tuple[Growth, bool]]:
+    def _fresh_growth(self, now: float) -> Iterator[tuple[GrowthLimit, bool]]:
         ramp = self.limits.ramp
         if ramp is None:
             return
         if ramp.requests is not None:
-            yield Growth(ramp.requests, ramp.growth, ramp.window_s, now), True
+            yield GrowthLimit(ramp.requests, ramp.growth, ramp.window_s, now), True
         if ramp.tokens is not None:
-            yield Growth(ramp.tokens, ramp.growth, ramp.window_s, now), False
+            yield GrowthLimit(ramp.tokens, ramp.growth, ramp.window_s, now), False

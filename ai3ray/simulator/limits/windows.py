@@ -10,7 +10,7 @@ _CRUMB = 1e-6
 """No shortage: below it are only errors of rounding."""
 
 
-class Meter(Protocol):
+class LimitMeter(Protocol):
     """Counts what is used of an allowance. Times are seconds of a clock that never goes back."""
 
     per_minute: float
@@ -37,7 +37,7 @@ class Meter(Protocol):
         ...
 
 
-class Bucket:
+class RefillingBucket:
     """A token bucket that starts full and fills continuously, as Anthropic describes its own.
 
     Args:
@@ -89,7 +89,7 @@ class Bucket:
             self._at = now
 
 
-class Window:
+class RequestSpacing:
     """A sliding window of about a second: xAI holds a minute's requests to their share of every second, no bursts.
 
     Args:
@@ -140,7 +140,7 @@ class Window:
             self._used.popleft()
 
 
-class Growth:
+class GrowthLimit:
     """Holds down how fast use grows: per minute at most 1 + `growth` of the busiest minute of the window before.
 
     Both vendors tell a rule of thumb only (OpenAI: above a million input tokens per minute not more than +50 % in
@@ -158,7 +158,7 @@ class Growth:
     def __init__(self, floor: float, growth: float, window_s: float, now: float) -> None:
         self._floor, self._growth, self._window_s = floor, growth, window_s
         self._minute_s = min(MINUTE_S, window_s)
-        self._bucket = Bucket(floor, now, self._minute_s)
+        self._bucket = RefillingBucket(floor, now, self._minute_s)
         self._minute = self._window = now
         self._used = self._peak = 0.0
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ai3ray.simulator.vendors import Account
-from ai3ray.simulator.wires.parsed_request import Asked, Reason, Refused
-from ai3ray.simulator.wires.wire import Sheet, compact, model_of, positive, told, turns_of
+from ai3ray.simulator.wires.parsed_request import ParsedRequest, Reason, RequestRefused
+from ai3ray.simulator.wires.wire import ReplyContent, compact, model_of, positive, told, turns_of
 
 _REFUSALS: dict[Reason, tuple[int, str, str | None]] = {
     "invalid": (400, "invalid_request_error", None),
@@ -60,7 +60,7 @@ class CompletionsWire:
     def __init__(self, *, xai: bool = False) -> None:
         self._xai = xai
 
-    def read(self, body: Mapping[str, Any], _headers: Mapping[str, str], account: Account) -> Asked:
+    def read(self, body: Mapping[str, Any], _headers: Mapping[str, str], account: Account) -> ParsedRequest:
         """Understand a request."""
         model = model_of(body)
         turns = turns_of(body)
@@ -68,7 +68,7 @@ class CompletionsWire:
         _check_sampling(body, model)
         output = body.get("response_format") or {}
         schema = (output.get("json_schema") or {}).get("schema") if output.get("type") == "json_schema" else None
-        return Asked(
+        return ParsedRequest(
             account=account,
             model=model,
             stream=body.get("stream") is True,
@@ -80,7 +80,7 @@ class CompletionsWire:
             capped=body.get(cap) is not None,
         )
 
-    def refusal(self, refused: Refused, _request_id: str) -> tuple[int, dict[str, Any]]:
+    def refusal(self, refused: RequestRefused, _request_id: str) -> tuple[int, dict[str, Any]]:
         """Status and body of a refusal."""
         status, kind, code = _REFUSALS[refused.reason]
         if self._xai:
@@ -89,7 +89,7 @@ class CompletionsWire:
         error = {"message": refused.message, "type": kind, "param": refused.param, "code": refused.code or code}
         return refused.status or status, {"error": error}
 
-    def headers(self, request_id: str, refused: Refused | None) -> dict[str, str]:
+    def headers(self, request_id: str, refused: RequestRefused | None) -> dict[str, str]:
         """The headers of every reply."""
         headers = {"x-request-id": request_id, "openai-processing-ms": "1", "openai-version": "2020-10-01"}
         if refused is not None and refused.retry_after_s is not None:
@@ -98,7 +98,7 @@ class CompletionsWire:
             headers["retry-after-ms"] = str(math.ceil(1000 * exact_s - 1e-6))
         return headers
 
-    def whole(self, sheet: Sheet) -> dict[str, Any]:
+    def whole(self, sheet: ReplyContent) -> dict[str, Any]:
         """The body of an answer that is not streamed."""
         content, refusal = _said(sheet)
         message = {"role": "assistant", "content": content, "refusal": refusal}
@@ -108,17 +108,17 @@ class CompletionsWire:
             body["usage"] = self._usage(sheet)
         return body
 
-    def opening(self, sheet: Sheet) -> Iterable[bytes]:
+    def opening(self, sheet: ReplyContent) -> Iterable[bytes]:
         """What a stream begins with."""
         yield _chunk(sheet, {"role": "assistant", "content": "", "refusal": None})
 
-    def frame(self, sheet: Sheet) -> tuple[bytes, bytes]:
+    def frame(self, sheet: ReplyContent) -> tuple[bytes, bytes]:
         """What stands around the JSON of a piece's text."""
         name = "content" if _said(sheet)[1] is None else "refusal"
         before, after = _chunk(sheet, {name: _MARK}).split(compact(_MARK).encode(), 1)
         return before, after
 
-    def closing(self, sheet: Sheet) -> Iterable[bytes]:
+    def closing(self, sheet: ReplyContent) -> Iterable[bytes]:
         """What a stream ends with."""
         yield _chunk(sheet, {}, _finish(sheet))
         if sheet.asked.include_usage and sheet.written.tells_usage:
@@ -128,9 +128,9 @@ class CompletionsWire:
 
     def error_event(self, request_id: str) -> bytes:
         """The overload that is told inside a stream."""
-        return _data(self.refusal(Refused("overloaded", "The server is overloaded"), request_id)[1])
+        return _data(self.refusal(RequestRefused("overloaded", "The server is overloaded"), request_id)[1])
 
-    def _usage(self, sheet: Sheet) -> dict[str, Any]:
+    def _usage(self, sheet: ReplyContent) -> dict[str, Any]:
         used, reasoning = sheet.used, sheet.written.reasoning_tokens
         usage: dict[str, Any] = {
             "prompt_tokens": used.input_tokens,
@@ -152,20 +152,20 @@ class CompletionsWire:
 def _check_sampling(body: Mapping[str, Any], model: str) -> None:
     for name in ("temperature", "top_p"):
         if body.get(name) is not None and model.startswith(_NO_SAMPLING):
-            raise Refused("invalid", f"Unsupported parameter: '{name}' is not supported with this model.", name)
+            raise RequestRefused("invalid", f"Unsupported parameter: '{name}' is not supported with this model.", name)
 
 
-def _said(sheet: Sheet) -> tuple[str | None, str | None]:
+def _said(sheet: ReplyContent) -> tuple[str | None, str | None]:
     """Content and refusal: with a schema a refusal has a field of its own."""
     refused = sheet.written.finish == "refusal" and sheet.asked.schema is not None
     return (None, sheet.written.text) if refused else (sheet.written.text, None)
 
 
-def _finish(sheet: Sheet) -> str:
+def _finish(sheet: ReplyContent) -> str:
     return "stop" if _said(sheet)[1] is not None else _FINISH[sheet.written.finish]
 
 
-def _head(sheet: Sheet, kind: str) -> dict[str, Any]:
+def _head(sheet: ReplyContent, kind: str) -> dict[str, Any]:
     return {
         "id": f"chatcmpl-{sheet.request_id}",
         "object": kind,
@@ -176,7 +176,7 @@ def _head(sheet: Sheet, kind: str) -> dict[str, Any]:
     }
 
 
-def _chunk(sheet: Sheet, delta: dict[str, Any], finish: str | None = None) -> bytes:
+def _chunk(sheet: ReplyContent, delta: dict[str, Any], finish: str | None = None) -> bytes:
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
     usage = {"usage": None} if sheet.asked.include_usage else {}
     return _data({**_head(sheet, "chat.completion.chunk"), "choices": [choice], **usage})

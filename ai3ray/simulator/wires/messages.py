@@ -7,8 +7,8 @@ from typing import Any
 
 from ai3ray.simulator.vendors import Account
 from ai3ray.simulator.wires.cache_blocks import blocks_of
-from ai3ray.simulator.wires.parsed_request import Asked, Reason, Refused
-from ai3ray.simulator.wires.wire import Sheet, compact, model_of, positive, text_of, told, turns_of
+from ai3ray.simulator.wires.parsed_request import ParsedRequest, Reason, RequestRefused
+from ai3ray.simulator.wires.wire import ReplyContent, compact, model_of, positive, text_of, told, turns_of
 
 SAMPLING_VERSION = "2023-06-01"
 """The last version of the API that took sampling parameters from current models."""
@@ -43,19 +43,19 @@ _FRAME = (
 class MessagesWire:
     """POST /v1/messages; see Wire."""
 
-    def read(self, body: Mapping[str, Any], headers: Mapping[str, str], account: Account) -> Asked:
+    def read(self, body: Mapping[str, Any], headers: Mapping[str, str], account: Account) -> ParsedRequest:
         """Understand a request."""
         model = model_of(body)
         max_tokens = positive(body, "max_tokens", required=True)
         turns = turns_of(body)
         for role, _ in turns:
             if role not in {"user", "assistant"}:
-                raise Refused("invalid", f"messages: unexpected role {role!r}", "messages")
+                raise RequestRefused("invalid", f"messages: unexpected role {role!r}", "messages")
         sampling = [name for name in ("temperature", "top_p", "top_k") if body.get(name) is not None]
         if sampling and headers.get("anthropic-version") != SAMPLING_VERSION:
-            raise Refused("invalid", f"{sampling[0]}: sampling parameters are not supported", sampling[0])
+            raise RequestRefused("invalid", f"{sampling[0]}: sampling parameters are not supported", sampling[0])
         output = (body.get("output_config") or {}).get("format") or {}
-        return Asked(
+        return ParsedRequest(
             account=account,
             model=model,
             stream=body.get("stream") is True,
@@ -66,7 +66,7 @@ class MessagesWire:
             blocks=blocks_of(body),
         )
 
-    def refusal(self, refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
+    def refusal(self, refused: RequestRefused, request_id: str) -> tuple[int, dict[str, Any]]:
         """Status and body of a refusal."""
         status, kind = _REFUSALS[refused.reason]
         error: dict[str, Any] = {"type": kind, "message": refused.message}
@@ -75,14 +75,14 @@ class MessagesWire:
             error["details"] = {"error_code": code}
         return refused.status or status, {"type": "error", "error": error, "request_id": request_id}
 
-    def headers(self, request_id: str, refused: Refused | None) -> dict[str, str]:
+    def headers(self, request_id: str, refused: RequestRefused | None) -> dict[str, str]:
         """The headers of every reply."""
         headers = {"request-id": request_id, "anthropic-workspace-id": "wrkspc_simulated"}
         if refused is not None and refused.retry_after_s is not None:
             headers["retry-after"] = f"{refused.retry_after_s:g}"
         return headers
 
-    def whole(self, sheet: Sheet) -> dict[str, Any]:
+    def whole(self, sheet: ReplyContent) -> dict[str, Any]:
         """The body of an answer that is not streamed."""
         text = sheet.written.text
         message = _message(sheet, [{"type": "text", "text": text}] if text else [], *_stopped(sheet))
@@ -90,7 +90,7 @@ class MessagesWire:
             message["usage"] = _usage(sheet, sheet.written.output_tokens)
         return message
 
-    def opening(self, sheet: Sheet) -> Iterable[bytes]:
+    def opening(self, sheet: ReplyContent) -> Iterable[bytes]:
         """What a stream begins with."""
         message = _message(sheet, [], None, None)
         if sheet.written.tells_usage:
@@ -99,11 +99,11 @@ class MessagesWire:
         yield _event("content_block_start", {"index": 0, "content_block": {"type": "text", "text": ""}})
         yield _event("ping", {})
 
-    def frame(self, _sheet: Sheet) -> tuple[bytes, bytes]:
+    def frame(self, _sheet: ReplyContent) -> tuple[bytes, bytes]:
         """What stands around the JSON of a piece's text."""
         return _FRAME
 
-    def closing(self, sheet: Sheet) -> Iterable[bytes]:
+    def closing(self, sheet: ReplyContent) -> Iterable[bytes]:
         """What a stream ends with."""
         reason, details = _stopped(sheet)
         delta = {"stop_reason": reason, "stop_sequence": None, "stop_details": details}
@@ -119,7 +119,7 @@ class MessagesWire:
 
 
 def _message(
-    sheet: Sheet, content: list[dict[str, Any]], reason: str | None, details: dict[str, Any] | None
+    sheet: ReplyContent, content: list[dict[str, Any]], reason: str | None, details: dict[str, Any] | None
 ) -> dict[str, Any]:
     return {
         "id": f"msg_{sheet.request_id}",
@@ -133,13 +133,13 @@ def _message(
     }
 
 
-def _stopped(sheet: Sheet) -> tuple[str, dict[str, Any] | None]:
+def _stopped(sheet: ReplyContent) -> tuple[str, dict[str, Any] | None]:
     finish = sheet.written.finish
     details = {"type": "refusal", "category": "general_harms", "explanation": None} if finish == "refusal" else None
     return _STOP[finish], details
 
 
-def _usage(sheet: Sheet, output_tokens: int) -> dict[str, Any]:
+def _usage(sheet: ReplyContent, output_tokens: int) -> dict[str, Any]:
     used = sheet.used
     usage = {
         "input_tokens": used.fresh,

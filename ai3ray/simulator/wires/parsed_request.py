@@ -36,7 +36,7 @@ Figures = Literal["real", "missing", "zero", "negative", "huge", "text"]
 """How a reply tells its token counts."""
 
 
-class Block(NamedTuple):
+class ContentBlock(NamedTuple):
     """A part of a prompt, as far as a cache is concerned."""
 
     text: str
@@ -48,7 +48,7 @@ class Block(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Asked:
+class ParsedRequest:
     """What a request asks for."""
 
     account: Account
@@ -67,7 +67,7 @@ class Asked:
     """The JSON Schema that the answer has to follow."""
     include_usage: bool = True
     """Whether a stream is to end with the token counts."""
-    blocks: tuple[Block, ...] = ()
+    blocks: tuple[ContentBlock, ...] = ()
     """The prompt block by block, when the request marks what is to be cached."""
     capped: bool = True
     """Whether the cap stood in the request."""
@@ -102,7 +102,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenAnswer:
     """What the model answers."""
 
     text: str
@@ -126,7 +126,7 @@ class Written:
 
 
 @dataclass(eq=False)
-class Refused(Exception):
+class RequestRefused(Exception):
     """The request is not answered."""
 
     reason: Reason

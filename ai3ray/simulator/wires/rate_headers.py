@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from ai3ray.simulator.limits.windows import Meter
+from ai3ray.simulator.limits.windows import LimitMeter
 
 _ROUNDED_TO = 1000
 """Anthropic tells remaining tokens in steps of so many."""
 
 
-def anthropic_headers(meters: Mapping[str, Meter], now: float, epoch: float) -> dict[str, str]:
+def anthropic_headers(meters: Mapping[str, LimitMeter], now: float, epoch: float) -> dict[str, str]:
     """Anthropic's: a date for each reset; `tokens` shows the most restrictive limit in force.
 
     Args:
@@ -38,7 +38,7 @@ def anthropic_headers(meters: Mapping[str, Meter], now: float, epoch: float) -> 
     return told
 
 
-def openai_headers(meters: Mapping[str, Meter], now: float) -> dict[str, str]:
+def openai_headers(meters: Mapping[str, LimitMeter], now: float) -> dict[str, str]:
     """OpenAI's and xAI's: a duration for each reset, as Go writes it.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ai3ray.simulator.fault_rules import Fault, FaultName
-from ai3ray.simulator.wires.parsed_request import Asked, Reason, Refused
+from ai3ray.simulator.wires.parsed_request import ParsedRequest, Reason, RequestRefused
 
 
 class _Refusing(NamedTuple):
@@ -38,13 +38,13 @@ _REFUSING: dict[FaultName, _Refusing] = {
 }
 
 
-def refusal_of(fault: Fault, asked: Asked) -> Refused | None:
+def refusal_of(fault: Fault, asked: ParsedRequest) -> RequestRefused | None:
     """The refusal that a fault is; None when it strikes the answer."""
     refusing = _REFUSING.get(fault.fault)
     if refusing is None:
         return None
     wait_s = refusing.usual_wait_s if fault.retry_after is None else fault.retry_after
-    return Refused(
+    return RequestRefused(
         refusing.reason,
         refusing.words or _words(fault, asked),
         status=fault.status,
@@ -54,21 +54,21 @@ def refusal_of(fault: Fault, asked: Asked) -> Refused | None:
     )
 
 
-def no_such_model(asked: Asked) -> str:
+def no_such_model(asked: ParsedRequest) -> str:
     """The vendor's words for a model it does not have."""
     if asked.account == "anthropic":
         return f"model: {asked.model}"
     return f"The model `{asked.model}` does not exist or you do not have access to it."
 
 
-def too_long(asked: Asked, most: int) -> str:
+def too_long(asked: ParsedRequest, most: int) -> str:
     """The vendor's words for a prompt that is longer than the window."""
     if asked.account == "anthropic":
         return f"prompt is too long: {asked.input_tokens} tokens > {most} maximum"
     return f"This model's maximum context length is {most} tokens, but the request has {asked.input_tokens} tokens."
 
 
-def _words(fault: Fault, asked: Asked) -> str:
+def _words(fault: Fault, asked: ParsedRequest) -> str:
     if fault.fault == "unknown_model":
         return no_such_model(asked)
     return too_long(asked, max(1, asked.input_tokens - 1))

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from starlette.types import Send
 
-from ai3ray.simulator.host.client_connection import Line
+from ai3ray.simulator.host.client_connection import ClientConnection
 from ai3ray.simulator.limits.accounts import KeyAccount
 from ai3ray.simulator.simulation import Simulation
-from ai3ray.simulator.wires.parsed_request import Refused
+from ai3ray.simulator.wires.parsed_request import RequestRefused
 from ai3ray.simulator.wires.wire import Wire, encoded
 
 JSON = "application/json"
@@ -17,7 +17,7 @@ HTML = "text/html"
 _BAD_GATEWAY = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>502 Bad Gateway</body>\r\n</html>\r\n"
 
 
-class Reply:
+class WireReply:
     """The reply to one request.
 
     Args:
@@ -28,7 +28,9 @@ class Reply:
         send: of the ASGI request.
     """
 
-    def __init__(self, simulation: Simulation, wire: Wire, account: KeyAccount, line: Line, send: Send) -> None:
+    def __init__(
+        self, simulation: Simulation, wire: Wire, account: KeyAccount, line: ClientConnection, send: Send
+    ) -> None:
         self.simulation = simulation
         """The providers' state."""
         self.wire = wire
@@ -43,7 +45,7 @@ class Reply:
         self._send = send
 
     async def start(
-        self, status: int, media_type: str, *, length: int | None = None, refused: Refused | None = None
+        self, status: int, media_type: str, *, length: int | None = None, refused: RequestRefused | None = None
     ) -> None:
         """Send status and headers."""
         told = self.wire.headers(self.request_id, refused)
@@ -58,7 +60,7 @@ class Reply:
         """Send a part of the body; the last one unless there is more."""
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
-    async def refuse(self, refused: Refused) -> None:
+    async def refuse(self, refused: RequestRefused) -> None:
         """Send a refusal."""
         status, body = self.wire.refusal(refused, self.request_id)
         data, media_type = encoded(body), JSON

@@ -7,25 +7,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ai3ray.simulator.pricing import Used
+from ai3ray.simulator.pricing import UsedTokens
 from ai3ray.simulator.vendors import Account
-from ai3ray.simulator.wires.parsed_request import Asked, Figures, Refused, Written
+from ai3ray.simulator.wires.parsed_request import Figures, ParsedRequest, RequestRefused, WrittenAnswer
 
 _HUGE = 10**18
 """More tokens than a call can have."""
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ReplyContent:
     """One answer with everything its wire format wants to tell."""
 
     request_id: str
     """The reply's id."""
-    asked: Asked
+    asked: ParsedRequest
     """The request."""
-    written: Written
+    written: WrittenAnswer
     """The answer."""
-    used: Used
+    used: UsedTokens
     """Its tokens."""
     ticks: int | None
     """The bill in ticks; None when the model has no price."""
@@ -36,15 +36,15 @@ class Sheet:
 class Wire(Protocol):
     """One vendor's format."""
 
-    def read(self, body: Mapping[str, Any], headers: Mapping[str, str], account: Account, /) -> Asked:
+    def read(self, body: Mapping[str, Any], headers: Mapping[str, str], account: Account, /) -> ParsedRequest:
         """Understand a request; raises Refused as the vendor would."""
         ...
 
-    def refusal(self, refused: Refused, request_id: str, /) -> tuple[int, dict[str, Any]]:
+    def refusal(self, refused: RequestRefused, request_id: str, /) -> tuple[int, dict[str, Any]]:
         """Status and body of a refusal."""
         ...
 
-    def headers(self, request_id: str, refused: Refused | None, /) -> dict[str, str]:
+    def headers(self, request_id: str, refused: RequestRefused | None, /) -> dict[str, str]:
         """The headers of every reply beside the account's rate limits.
 
         Args:
@@ -53,19 +53,19 @@ class Wire(Protocol):
         """
         ...
 
-    def whole(self, sheet: Sheet) -> dict[str, Any]:
+    def whole(self, sheet: ReplyContent) -> dict[str, Any]:
         """The body of an answer that is not streamed."""
         ...
 
-    def opening(self, sheet: Sheet) -> Iterable[bytes]:
+    def opening(self, sheet: ReplyContent) -> Iterable[bytes]:
         """What a stream begins with."""
         ...
 
-    def frame(self, sheet: Sheet, /) -> tuple[bytes, bytes]:
+    def frame(self, sheet: ReplyContent, /) -> tuple[bytes, bytes]:
         """What stands before and after the JSON of each piece of the answer's text."""
         ...
 
-    def closing(self, sheet: Sheet) -> Iterable[bytes]:
+    def closing(self, sheet: ReplyContent) -> Iterable[bytes]:
         """What a stream ends with."""
         ...
 
@@ -110,10 +110,10 @@ def turns_of(body: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Role and text of each message; raises Refused."""
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
-        raise Refused("invalid", "messages: at least one message is required", "messages")
+        raise RequestRefused("invalid", "messages: at least one message is required", "messages")
     for position, message in enumerate(messages):
         if not isinstance(message, Mapping) or "role" not in message or "content" not in message:
-            raise Refused("invalid", f"messages.{position}: role and content are required", "messages")
+            raise RequestRefused("invalid", f"messages.{position}: role and content are required", "messages")
     return [(str(message["role"]), text_of(message["content"])) for message in messages]
 
 
@@ -124,7 +124,7 @@ def positive(body: Mapping[str, Any], name: str, *, required: bool) -> int:
         return 1_000_000
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         words = f"{name}: Field required" if value is None else f"{name}: Input should be a positive integer"
-        raise Refused("invalid", words, name)
+        raise RequestRefused("invalid", words, name)
     return value
 
 
@@ -132,7 +132,7 @@ def model_of(body: Mapping[str, Any]) -> str:
     """The model's id; raises Refused."""
     model = body.get("model")
     if not isinstance(model, str) or not model:
-        raise Refused("invalid", "model: Field required", "model")
+        raise RequestRefused("invalid", "model: Field required", "model")
     return model
 
 

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from ai3ray.domain.plan import parse_graph
 from ai3ray.domain.verdict import Verdict
 from ai3ray.simulator.author.author import write
-from ai3ray.simulator.wires.parsed_request import Asked, tokens
+from ai3ray.simulator.wires.parsed_request import ParsedRequest, tokens
 
 PLAN = {"type": "object", "properties": {"tasks": {"type": "array"}, "assembly": {"type": "string"}}}
 JUDGE = {"type": "object", "properties": {"passed": {}, "score": {}, "defects": {}}}
 
 
 def answer(prompt, schema=None, fault=None, seed=1, max_tokens=10_000):
-    asked = Asked("anthropic", "claude-opus-5-5", False, "", (("user", prompt),), max_tokens, schema)
+    asked = ParsedRequest("anthropic", "claude-opus-5-5", False, "", (("user", prompt),), max_tokens, schema)
     return write(asked, seed, fault)
 
 

@@ -7,7 +7,7 @@ import pytest
 from ai3ray.errors import RequestError
 from ai3ray.simulator import Limits, SimulatorSettings
 from ai3ray.simulator.limits.accounts import Accounts
-from ai3ray.simulator.limits.vendor_limits import Call
+from ai3ray.simulator.limits.vendor_limits import AdmittedCall
 
 
 class Clock:
@@ -35,10 +35,10 @@ def limits_of(accounts, vendor, key="k"):
 def test_different_keys_have_the_same_limits_and_their_own_use(accounts):
     one, two, none = (accounts.of("openai", key) for key in ("sk-one", "sk-two", ""))
     for _ in range(4):
-        assert one.limits.admit(0.0, Call(1)) is None
-    assert one.limits.admit(0.0, Call(1)).bound == "requests"
-    assert two.limits.admit(0.0, Call(1)) is None
-    assert none.limits.admit(0.0, Call(1)) is None
+        assert one.limits.admit(0.0, AdmittedCall(1)) is None
+    assert one.limits.admit(0.0, AdmittedCall(1)).bound == "requests"
+    assert two.limits.admit(0.0, AdmittedCall(1)) is None
+    assert none.limits.admit(0.0, AdmittedCall(1)) is None
     assert accounts.of("openai", "sk-one") is one
 
 
@@ -79,7 +79,7 @@ def test_a_change_may_end_by_itself(accounts, clock):
 
 def test_a_reset_forgets_use_and_changes(accounts):
     accounts.change({"factor": 0.5})
-    accounts.of("openai", "k").limits.admit(0.0, Call(1))
+    accounts.of("openai", "k").limits.admit(0.0, AdmittedCall(1))
     accounts.reset()
     assert limits_of(accounts, "openai").rpm == 4
     assert accounts.of("openai", "k").limits.in_flight == 0

@@ -8,7 +8,7 @@ import pytest
 from ai3ray.errors import SettingsError
 from ai3ray.simulator import Pace, Price, SimulatorSettings, running
 from ai3ray.simulator.simulation import Simulation
-from ai3ray.simulator.wires.parsed_request import Asked
+from ai3ray.simulator.wires.parsed_request import ParsedRequest
 
 
 async def test_over_the_wire_the_third_call_at_once_is_429():
@@ -33,7 +33,7 @@ def test_long_requests_have_long_prices():
 
 def test_the_pace_is_drawn_from_seed_and_prompt():
     def tempo(seed, prompt):
-        asked = Asked("xai", "grok-4.7", False, "", (("user", prompt),), 9)
+        asked = ParsedRequest("xai", "grok-4.7", False, "", (("user", prompt),), 9)
         return Simulation(SimulatorSettings.load(seed=seed)).tempo(asked)
 
     assert tempo(1, "a") == tempo(1, "a")

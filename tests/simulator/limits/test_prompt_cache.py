@@ -5,7 +5,7 @@ import pytest
 from ai3ray.simulator import Caching
 from ai3ray.simulator.limits.prompt_cache import PromptCache
 from ai3ray.simulator.wires.messages import MessagesWire
-from ai3ray.simulator.wires.parsed_request import Asked, Refused
+from ai3ray.simulator.wires.parsed_request import ParsedRequest, RequestRefused
 
 LONG = "All rivers run into the sea; yet the sea is not full. " * 100  # 1,350 tokens
 MARK = {"type": "ephemeral"}
@@ -24,7 +24,7 @@ def claude(*turns, system=None, model="claude-opus-4-8", **more):
 
 
 def gpt(prompt, account="openai", model="gpt-6-luna"):
-    return Asked(account, model, False, "", (("user", prompt),), 9)
+    return ParsedRequest(account, model, False, "", (("user", prompt),), 9)
 
 
 def ask(cache, now, asked, *, begun=True, counts_writes=False):
@@ -132,12 +132,12 @@ def test_a_mark_on_the_request_itself_is_for_its_last_block():
 
 @pytest.mark.parametrize("mark", [{"type": "eternal"}, {"type": "ephemeral", "ttl": "1d"}, "ephemeral"])
 def test_a_mark_that_is_wrong_is_refused(mark):
-    with pytest.raises(Refused, match="cache_control"):
+    with pytest.raises(RequestRefused, match="cache_control"):
         claude((LONG, {"cache_control": mark}))
 
 
 def test_at_most_four_marks():
-    with pytest.raises(Refused, match="Found 5"):
+    with pytest.raises(RequestRefused, match="Found 5"):
         claude(*[("x", {"cache_control": MARK})] * 5)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from ai3ray.providers.rates import rate_headers
 from ai3ray.simulator import Limits
-from ai3ray.simulator.limits.vendor_limits import Call, VendorLimits
+from ai3ray.simulator.limits.vendor_limits import AdmittedCall, VendorLimits
 from ai3ray.simulator.wires.rate_headers import go_duration
 
 EPOCH = datetime(2026, 11, 22, 10, tzinfo=UTC).timestamp()
@@ -14,7 +14,7 @@ EPOCH = datetime(2026, 11, 22, 10, tzinfo=UTC).timestamp()
 
 def test_anthropics():
     limits = VendorLimits("anthropic", Limits(rpm=60, tpm=100_000, itpm=50_000, otpm=8500), epoch=EPOCH)
-    limits.admit(0.0, Call(12_345))
+    limits.admit(0.0, AdmittedCall(12_345))
     assert limits.headers(0.0) == {
         "anthropic-ratelimit-requests-limit": "60",
         "anthropic-ratelimit-requests-remaining": "59",
@@ -35,7 +35,7 @@ def test_anthropics():
 @pytest.mark.parametrize("vendor", ["openai", "xai"])
 def test_openais_and_xais(vendor):
     limits = VendorLimits(vendor, Limits(rpm=600, tpm=60_000))
-    limits.admit(0.0, Call(6500))
+    limits.admit(0.0, AdmittedCall(6500))
     assert limits.headers(0.0) == {
         "x-ratelimit-limit-requests": "600",
         "x-ratelimit-remaining-requests": "599",
@@ -57,7 +57,7 @@ def test_durations_are_written_as_go_does(seconds, told):
 @pytest.mark.parametrize("vendor", ["anthropic", "openai", "xai"])
 def test_they_are_read_as_they_were_meant(vendor):
     limits = VendorLimits(vendor, Limits(rpm=60, tpm=30_000), epoch=EPOCH)
-    limits.admit(0.0, Call(15_000, max_tokens=10))
+    limits.admit(0.0, AdmittedCall(15_000, max_tokens=10))
     told = rate_headers({**limits.headers(0.0), "date": "Sun, 22 Nov 2026 10:00:00 GMT"})
     assert (told.requests.limit, told.requests.remaining, told.requests.reset_s) == (60, 59, 1)
     assert (told.tokens.limit, told.tokens.remaining, told.tokens.reset_s) == (30_000, 15_000, 30)
@@ -65,6 +65,6 @@ def test_they_are_read_as_they_were_meant(vendor):
 
 def test_a_debt_is_shown_as_nothing_left():
     limits = VendorLimits("openai", Limits(tpm=1000))
-    limits.admit(0.0, Call(5000))
+    limits.admit(0.0, AdmittedCall(5000))
     assert limits.headers(0.0)["x-ratelimit-remaining-tokens"] == "0"
     assert limits.headers(0.0)["x-ratelimit-reset-tokens"] == "5m0s"
