@@ -12,7 +12,7 @@ from ai3ray.client.local_head import Notify, ensure_head, find_head
 from ai3ray.client.port import RunReader
 from ai3ray.domain.listings import PruneReport
 from ai3ray.errors import JournalLocked
-from ai3ray.executor.ray.join import cluster_address
+from ai3ray.executor.ray.environment import cluster_address
 from ai3ray.settings.model import Settings
 
 LOCKED_S = 10.0

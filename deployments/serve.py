@@ -16,6 +16,7 @@ from ai3ray.domain.access import AccessRules
 from ai3ray.executor.ray.actors import create_core
 from ai3ray.executor.ray.answers import answer
 from ai3ray.executor.ray.engine import RayEngine
+from ai3ray.executor.ray.patches import close_internal_port
 from ai3ray.server.access.keys import Access
 from ai3ray.server.app import build_app
 from ai3ray.server.engine_gate import EngineGate
@@ -23,7 +24,6 @@ from ai3ray.settings.access_rules import access_rules
 from ai3ray.settings.model import Settings
 
 from .ray_serve.home_checks import node_settings, prepare, serve_host
-from .ray_serve.replica_port import close_internal_port
 
 if TYPE_CHECKING:
     from ray.serve import Application

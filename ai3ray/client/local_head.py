@@ -6,7 +6,6 @@ import asyncio
 import fcntl
 import json
 import os
-import secrets
 import socket
 import subprocess
 import sys
@@ -36,19 +35,9 @@ _POLL_S = 0.01
 _LOG_BYTES = 5_000_000
 _REPLACEMENTS = 5
 
-# Read when ray is imported. OR_OSX_CLUSTER=0 makes Ray use the loopback address for everything, on
-# Linux too; the regular expression keeps Ray's "(raylet) ..." lines off stdout; the uv hook would
-# copy the working directory.
-_RAY_ENVIRONMENT = {
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-    "RAY_AUTH_MODE": "token",
-}
 # A bytecode cache halves the boot; the server's key is no business of the head; the rest would make
-# it join a foreign Ray.
-_NOT_INHERITED = ("PYTHONDONTWRITEBYTECODE", "AI3_SERVER_KEY", "RAY_ADDRESS", "RAY_AUTH_TOKEN_PATH")
+# it join a foreign Ray, or take its token.
+_NOT_INHERITED = ("PYTHONDONTWRITEBYTECODE", "AI3_SERVER_KEY", "RAY_ADDRESS", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 Notify = Callable[[str], None]
 
@@ -260,8 +249,6 @@ def _head_environment(settings: Settings, env: Mapping[str, str]) -> dict[str, s
         "PYTHONPATH": _python_path(env.get("PYTHONPATH", "")),
         "PYTHONPYCACHEPREFIX": str(cache),
         "PYTHONUNBUFFERED": "1",
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        **_RAY_ENVIRONMENT,
     }
 
 

@@ -12,20 +12,18 @@ import re
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 import ray
-from ray._private import ray_constants, state
-from ray._private.worker import global_worker
 
 from ai3ray.client.local_head import find_head
 from ai3ray.domain.access import AccessRules
 from ai3ray.errors import Ai3Error, HeadUnavailable, JournalError, JournalLocked
+from ai3ray.executor.ray import patches
 from ai3ray.executor.ray.actors import CORE_NAME, NAMESPACE
-from ai3ray.executor.ray.boot import RAY_WHERE_BUSY, make_lean
+from ai3ray.executor.ray.environment import set_for_serve_run
 from ai3ray.settings.access_rules import access_rules
 from ai3ray.settings.load import load_settings, merged_env
 from ai3ray.settings.model import Settings
@@ -66,15 +64,9 @@ def node_settings() -> Settings:
 def serve_host() -> str:
     """The address that Serve listens on, or is about to."""
     from ray.serve.config import HTTPOptions
-    from ray.serve.context import _get_global_client
-    from ray.serve.exceptions import RayServeException
 
-    if ray.is_initialized():
-        with suppress(RayServeException):  # it has not been started yet
-            client = _get_global_client()
-            if client is not None:
-                return client.http_config.host or ""
-    return HTTPOptions().host or ""
+    host = patches.serve_http_host() if ray.is_initialized() else None
+    return (HTTPOptions().host or "") if host is None else host
 
 
 def check_home(settings: Settings) -> None:
@@ -118,18 +110,9 @@ def _configure_ray(settings: Settings) -> None:
         cache = settings.home / "pycache"
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.environ.setdefault("PYTHONPYCACHEPREFIX", str(cache))
-    # Otherwise it would join whatever Ray this user has left running.
-    os.environ["RAY_ADDRESS"] = "local"
-    for name, value in RAY_WHERE_BUSY.items():
-        os.environ.setdefault(name, value)
-    make_lean()
-    # Ray has read these variables by now. The first has it use the loopback address for everything, on
-    # Linux too; without the second, workers under `uv run` would work in a copy of this folder.
-    if "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER" not in os.environ:
-        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-        ray_constants.ENABLE_RAY_CLUSTER = False
-    if "RAY_ENABLE_UV_RUN_RUNTIME_ENV" not in os.environ:
-        ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV = False
+    set_for_serve_run(os.environ)
+    patches.make_lean()
+    patches.read_environment_again(os.environ)
 
 
 def _core_is_here() -> bool:
@@ -149,7 +132,7 @@ def _refuse(error: Ai3Error) -> None:
     if _serve_command() is not None:
         print(line, file=sys.stderr)  # noqa: T201 - what the command says
         raise SystemExit(error.exit_code)
-    if ray.is_initialized() and global_worker.mode == ray.WORKER_MODE:
+    if patches.in_worker():
         print(line, file=sys.stderr, flush=True)  # noqa: T201 - Ray shows it in the driver's terminal
         _interrupt_driver()
 
@@ -167,9 +150,9 @@ def _interrupt_driver() -> None:
     machine, and nobody else uses this Ray.
     """
     here = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
-    drivers = [job for job in state.jobs() if not job["IsDead"]]  # type: ignore[no-untyped-call]
-    if len(drivers) != 1 or drivers[0]["DriverIPAddress"] != here:
+    drivers = patches.drivers()
+    if len(drivers) != 1 or drivers[0].address != here:
         return
     for process in processes():
-        if process.pid == drivers[0]["DriverPid"] and re.search(r"\bserve\b.* run\b", process.command):
+        if process.pid == drivers[0].pid and re.search(r"\bserve\b.* run\b", process.command):
             os.kill(process.pid, signal.SIGINT)

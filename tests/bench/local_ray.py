@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ai3ray.executor.ray.boot import OBJECT_STORE_BYTES, RAY_ENVIRONMENT, make_lean
+from ai3ray.executor.ray.boot import OBJECT_STORE_BYTES
+from ai3ray.executor.ray.environment import set_for_own_ray
+from ai3ray.executor.ray.patches import make_lean
 
 
 @contextmanager
@@ -19,8 +20,7 @@ def local_ray(home: Path) -> Iterator[None]:
     Args:
         home: an empty folder with a short name, for its files.
     """
-    os.environ.update(RAY_ENVIRONMENT)
-    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    set_for_own_ray(os.environ)
     import ray
 
     make_lean()

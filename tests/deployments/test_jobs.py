@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ai3ray.executor.ray.join import cluster_address
+from ai3ray.executor.ray.environment import LOOPBACK, QUIET, cluster_address
 
 CANARY = f"sk-ant-canary-{secrets.token_hex(8)}"
 """Made anew each time, so that not even this file holds it."""
@@ -41,9 +41,8 @@ class Cluster:
             "PYTHONPATH": str(root),
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": self._token,
-            "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+            **QUIET,
+            **LOOPBACK,
         }
 
     def __enter__(self) -> Cluster:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import os
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ai3ray.errors import Ai3Error, EngineError
+from ai3ray.executor.ray.environment import set_for_own_ray
+from ai3ray.executor.ray.patches import make_lean, node_processes
 from ai3ray.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -26,28 +26,6 @@ READY_S = 60.0
 """Seconds that the core gets to open its journal."""
 CLOSE_S = 5.0
 """Seconds that it gets to close it."""
-
-# For a Ray of our own on a machine that has much else to do. Ray's workers yield to all other processes (niceness 15),
-# but ours hardly compute, and somebody waits for what they pass on. And its 30 seconds for a raylet and 5 for Serve's
-# proxy are too few there: it gives up what would have been up a moment later.
-RAY_WHERE_BUSY = {
-    "RAY_worker_niceness": "0",
-    "RAY_raylet_start_wait_time_s": "120",
-    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
-}
-# Read when ray is imported. Loopback and a token: by default every port listens on all interfaces.
-RAY_ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    "RAY_AUTH_MODE": "token",
-    **RAY_WHERE_BUSY,
-}
-
-# Ray starts these for clusters; a laptop's head needs none of them (seconds of boot, 50 to 70 MB each).
-# They are private defaults: looked up by name, and skipped where a version does not have them.
-LEAN_DEFAULTS: dict[str, Any] = {"no_monitor": True, "include_log_monitor": False, "dashboard_agent_listen_port": 0}
 
 
 @dataclass
@@ -81,9 +59,7 @@ def boot_local(settings: Settings, *, temp_dir: Path) -> RayHandle:
     Raises:
         EngineError: Ray did not start.
     """
-    os.environ.update(RAY_ENVIRONMENT)
-    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    os.environ.pop("RAY_ADDRESS", None)
+    set_for_own_ray(os.environ)
     import ray
     from ray.exceptions import RayTaskError
 
@@ -113,38 +89,4 @@ def boot_local(settings: Settings, *, temp_dir: Path) -> RayHandle:
         if isinstance(error.cause, Ai3Error):  # such as: the journal is another process's
             raise error.cause from None
         raise
-    return RayHandle(engine=engine, core=core, processes=_watched_processes())
-
-
-def make_lean() -> None:
-    """Change the defaults of Ray's own parameters, by name, where this version has them.
-
-    For a Ray of our own that this process is about to start; never for clusters.
-    """
-    from ray._private.node import Node
-    from ray._private.parameter import RayParams
-
-    init = RayParams.__init__
-    parameters = inspect.signature(init).parameters
-    defaults = list(init.__defaults__ or ())
-    names = [name for name, parameter in parameters.items() if parameter.default is not inspect.Parameter.empty]
-    for name, value in LEAN_DEFAULTS.items():
-        if name in names:
-            defaults[names.index(name)] = value
-    init.__defaults__ = tuple(defaults)
-    with suppress(AttributeError):
-        setattr(Node, "start_api_server", _no_api_server)  # noqa: B010 - the type says it is a method
-
-
-def _no_api_server(*_: Any, **__: Any) -> None:
-    """The dashboard's process starts even when it is told not to."""
-
-
-def _watched_processes() -> Sequence[int]:
-    from ray._private.worker import _global_node
-
-    found: list[int] = []
-    for kind, infos in getattr(_global_node, "all_processes", {}).items():
-        if kind in {"gcs_server", "raylet"}:
-            found.extend(info.process.pid for info in infos)
-    return tuple(found)
+    return RayHandle(engine=engine, core=core, processes=node_processes())

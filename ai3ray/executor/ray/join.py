@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ai3ray.errors import Ai3Error, EngineError
+from ai3ray.executor.ray.environment import set_for_joining
 from ai3ray.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -15,24 +15,6 @@ if TYPE_CHECKING:
 
 JOIN_S = 90.0
 """Seconds that a core which has to be made gets to open its journal."""
-
-# Read when ray is imported. Auth and addresses are the cluster's own business.
-_ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-}
-
-
-def cluster_address(env: Mapping[str, str]) -> str | None:
-    """The Ray that this process is a part of, from `RAY_ADDRESS` or `RAY_JOB_ID`; None when there is none.
-
-    `RAY_ADDRESS` may also name a dashboard, for `ray job submit`: that is no cluster one could join.
-    """
-    address = env.get("RAY_ADDRESS", "").strip()
-    if address and not address.startswith(("http://", "https://")):
-        return address
-    return "auto" if env.get("RAY_JOB_ID") else None
 
 
 def join(settings: Settings, address: str) -> RayEngine:
@@ -46,7 +28,7 @@ def join(settings: Settings, address: str) -> RayEngine:
         EngineError: the cluster cannot be reached, or its core does not come up.
         SettingsError: the cluster's core serves another home.
     """
-    os.environ.update({name: os.environ.get(name, value) for name, value in _ENVIRONMENT.items()})
+    set_for_joining(os.environ)
     import ray
     from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 

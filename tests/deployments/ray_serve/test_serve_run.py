@@ -23,6 +23,7 @@ from pydantic import SecretStr
 from ai3ray.client.client import Client
 from ai3ray.domain.access import new_api_key
 from ai3ray.domain.request import RunRequest
+from ai3ray.executor.ray.environment import LOOPBACK
 from tests.conftest import Home, make_home
 from tests.executor.graphs import DIAMOND, wide
 
@@ -175,7 +176,7 @@ def test_an_update_replaces_the_replica_and_costs_nobody_a_run_nor_an_event(runn
 async def _followed_through_an_update(running: ServeRun) -> list[int | None]:
     """The numbers of a run's events as one client saw them, which had to come again in between."""
     env = {**running.home.env, "RAY_TMPDIR": str(running.ray_dir), "PYTHONPATH": str(CHECKOUT)}
-    env["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # as in `serve run`: all of it is on the loopback address
+    env |= LOOPBACK  # as in `serve run`
     seen = []
     async with Client(running.url, key=SecretStr(ALICE)) as client, asyncio.timeout(120):
         accepted = await client.submit(RunRequest.model_validate({"plan": DIAMOND, "verify": False}))

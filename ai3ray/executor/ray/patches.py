@@ -1,0 +1,103 @@
+"""Every use of Ray's private API. Each function names what it needs and does without where a version lacks it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import MutableMapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from ai3ray.executor.ray.environment import LOOPBACK
+
+# Ray starts these for clusters; a laptop's head needs none of them (seconds of boot, 50 to 70 MB each).
+_LEAN_DEFAULTS: dict[str, Any] = {"no_monitor": True, "include_log_monitor": False, "dashboard_agent_listen_port": 0}
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A process that has called `ray.init` on this Ray and has not left."""
+
+    pid: int
+    address: str
+    """IP address of its node."""
+
+
+def make_lean() -> None:
+    """Start no monitors and no dashboard with the Ray that this process is about to start; never for clusters."""
+    from ray._private.node import Node
+    from ray._private.parameter import RayParams
+
+    init = RayParams.__init__
+    parameters = inspect.signature(init).parameters
+    defaults = list(init.__defaults__ or ())
+    names = [name for name, parameter in parameters.items() if parameter.default is not inspect.Parameter.empty]
+    for name, value in _LEAN_DEFAULTS.items():
+        if name in names:
+            defaults[names.index(name)] = value
+    init.__defaults__ = tuple(defaults)
+    with suppress(AttributeError):  # the dashboard's process starts even with `include_dashboard=False`
+        setattr(Node, "start_api_server", lambda *_, **__: None)  # noqa: B010 - the type says it is a method
+
+
+def read_environment_again(environ: MutableMapping[str, str]) -> None:
+    """Apply LOOPBACK, and no copies of the folder under `uv run`, after Ray has read its variables.
+
+    What `environ` sets already stays as it is.
+    """
+    from ray._private import ray_constants
+
+    if not LOOPBACK.keys() & environ.keys():
+        environ.update(LOOPBACK)
+        ray_constants.ENABLE_RAY_CLUSTER = False
+    if "RAY_ENABLE_UV_RUN_RUNTIME_ENV" not in environ:
+        ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV = False
+
+
+def node_processes() -> Sequence[int]:
+    """Return the process ids of gcs and raylet, if this process started them."""
+    from ray._private.worker import _global_node
+
+    kinds = getattr(_global_node, "all_processes", {})
+    return tuple(info.process.pid for kind in ("gcs_server", "raylet") for info in kinds.get(kind, ()))
+
+
+def in_worker() -> bool:
+    """Return whether this process is a worker of a connected Ray."""
+    import ray
+    from ray._private.worker import global_worker
+
+    return bool(ray.is_initialized() and global_worker.mode == ray.WORKER_MODE)
+
+
+def drivers() -> Sequence[Driver]:
+    """Return the drivers of this Ray."""
+    from ray._private import state
+
+    jobs = state.jobs()  # type: ignore[no-untyped-call]  # as all of this module of Ray's
+    return tuple(Driver(job["DriverPid"], job["DriverIPAddress"]) for job in jobs if not job["IsDead"])
+
+
+def serve_http_host() -> str | None:
+    """Return the address that Serve listens on; None before it is started."""
+    from ray.serve.context import _get_global_client
+    from ray.serve.exceptions import RayServeException
+
+    with suppress(RayServeException):
+        client = _get_global_client()
+        if client is not None:
+            return client.http_config.host or ""
+    return None
+
+
+def close_internal_port() -> None:
+    """Keep this Serve replica from listening for gRPC calls of other deployments; call it in its constructor.
+
+    Serve 2.60 opens that port on every interface, authenticates no caller, and unpickles what it receives: whoever
+    reaches it runs code as this user, whatever address and keys the HTTP side has. Nothing calls it unless Serve was
+    told to prefer gRPC to Ray's own calls, which Ray's token protects.
+    """
+    from ray.serve._private import constants, replica
+
+    if not (constants.RAY_SERVE_USE_GRPC_BY_DEFAULT or constants.RAY_SERVE_PROXY_USE_GRPC):
+        setattr(replica, "add_port_to_grpc_server", lambda _server, _address: 0)  # noqa: B010 - the module does not export it
