@@ -38,7 +38,7 @@ def test_a_block_that_is_never_closed_is_no_block():
 
 def test_fences_that_are_balanced_when_read_as_nested_are_closed():
     assert not unclosed("```md\n```python\nx\n```\n```")
-    assert unclosed("```md\n```python\nx\n```")
+    assert unclosed("```\nx\n```\n```")
     assert without_fences("```md\nx\n~~~\n```") == "x"
 
 
