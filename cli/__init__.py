@@ -1,1 +1,1 @@
-"""The `ai3` command: every command parses its words, asks `ai3ray` once, and renders the answer."""
+"""The `ai3` command: each command parses its arguments, calls `ai3ray` once, and prints the result."""

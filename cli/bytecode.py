@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def keep_bytecode() -> None:
-    """Compile to `$AI3_HOME/pycache` when PYTHONDONTWRITEBYTECODE is set.
+    """Cache bytecode in `$AI3_HOME/pycache` when PYTHONDONTWRITEBYTECODE is set.
 
-    Many containers set it, and then every start of a command compiles all it imports: two thirds of
-    the time until `ai3` can speak. Code is only ever loaded from a folder that is ours alone.
+    Many containers set it, and then compiling takes two thirds of a command's start. Code is only loaded
+    from a folder that no other user can write to.
     """
     if not sys.dont_write_bytecode or sys.pycache_prefix:
         return
@@ -25,7 +25,7 @@ def keep_bytecode() -> None:
 
 
 def _private_folder(home: Path) -> Path | None:
-    """The cache's folder; None when somebody else could write code into it."""
+    """Return the cache's folder; None when another user could write code into it."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = home / "pycache"
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -1,58 +1,61 @@
-"""What a command needs before it can ask anything: settings, environment, a connection."""
+"""What a command works with: its settings, its environment, and a connection."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+from ai3ray.client.client import Client, fill_request
+from ai3ray.client.port import RunReader
+from ai3ray.connect import connect, connect_for_reading
+from ai3ray.domain.request import RunRequest
+from ai3ray.settings.load import load_settings, merged_env
+from ai3ray.settings.model import Settings
 
 from .streams import print_stderr
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ai3ray.client.client import Client
-    from ai3ray.client.port import RunReader
-    from ai3ray.domain.request import RunRequest
-    from ai3ray.settings.model import Settings
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class CommandContext:
-    """One command's settings and whom it talks to."""
+    """A command's settings, and the connections made from them."""
 
     settings: Settings
     """Flags, environment, `.env` and files, merged."""
     env: Mapping[str, str]
-    """The environment with `.env` beneath it."""
+    """The environment, completed from `.env`."""
     server: str | None
     """The `--server` flag."""
 
     def connect(self, notify: Callable[[str], None], *, inline: bool = False) -> AbstractAsyncContextManager[Client]:
-        """A client of whoever serves; starts the local head when nobody does."""
-        from ai3ray.connect import connect
-
+        """Connect to the server, or to the local head, which is started when it is not running."""
         if inline:
-            _divert_logs(self.settings.home)
+            _log_to_file(self.settings.home)
         return connect(self.settings, self.env, server=self.server, inline=inline, notify=notify)
 
-    def filled(self, request: RunRequest, client: Client) -> RunRequest:
-        """The request with what the settings say where the flags leave it open."""
-        from ai3ray.client.client import fill_request
-
+    def fill(self, request: RunRequest, client: Client) -> RunRequest:
+        """Return the request with defaults from the settings where the flags set nothing."""
         return fill_request(request, self.settings, remote=client.remote)
 
     def reader(self) -> AbstractAsyncContextManager[RunReader]:
-        """Somebody to read from: the server, the head if it is up, else the journal's file."""
-        from ai3ray.connect import connect_for_reading
-
+        """Open the server, the head if it is up, or else the journal's file, for reading."""
         return connect_for_reading(self.settings, self.env, server=self.server)
+
+    def read(self, query: Callable[[RunReader], Awaitable[T]]) -> T:
+        """Return what `query` reads, in an event loop of its own."""
+
+        async def answer() -> T:
+            async with self.reader() as reader:
+                return await query(reader)
+
+        return run_async(answer())
 
 
 def load_context(config: str | None = None, server: str | None = None) -> CommandContext:
@@ -61,8 +64,6 @@ def load_context(config: str | None = None, server: str | None = None) -> Comman
     Raises:
         SettingsError: a variable, a `.env` line or a file is wrong.
     """
-    from ai3ray.settings.load import load_settings, merged_env
-
     cwd = Path.cwd()
     env = merged_env(os.environ, cwd)
     settings = load_settings(env=env, cwd=cwd, config=Path(config) if config else None)
@@ -70,19 +71,17 @@ def load_context(config: str | None = None, server: str | None = None) -> Comman
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """The one event loop of a command: run this to its end."""
+    """Run the coroutine to its end in the command's only event loop."""
     return asyncio.run(work)
 
 
-def _divert_logs(home: Path) -> None:
-    """Keep the engine's log out of the terminal when it works in this process; with --debug it goes there."""
-    import logging
+def notify(text: str) -> None:
+    """Print a line on stderr, with the program's name before it."""
+    print_stderr(f"ai3: {text}")
 
+
+def _log_to_file(home: Path) -> None:
+    """Keep the log of an engine in this process out of the terminal; with --debug it goes there."""
     root = logging.getLogger()
     if not root.handlers:
         root.addHandler(logging.FileHandler(home / "ai3.log", delay=True))
-
-
-def notify(text: str) -> None:
-    """A remark on stderr, signed."""
-    print_stderr(f"ai3: {text}")

@@ -1,34 +1,30 @@
-"""Deleting old runs: told first, asked for, then done."""
+"""Deleting old runs: counted first, confirmed, then deleted."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
+from ai3ray.connect import prune
+from ai3ray.domain.listings import PruneReport
 from ai3ray.errors import UsageError
 
 from .command_context import CommandContext, notify, run_async
 from .render.run_tables import prune_summary
 from .streams import is_terminal
 
-if TYPE_CHECKING:
-    from ai3ray.domain.listings import PruneReport
-
 
 def confirm_and_prune(context: CommandContext, older_than_s: float, *, dry_run: bool, ask: bool) -> PruneReport:
-    """What was deleted, or would be.
+    """Delete runs that ended long ago, and report what was or would be deleted.
 
     Args:
         context: names the home.
         older_than_s: seconds since a run's end.
         dry_run: delete nothing.
-        ask: have a person agree first.
+        ask: ask on the terminal before deleting.
 
     Raises:
-        UsageError: there is nobody to ask, or the runs are a server's.
+        UsageError: stdin is not a terminal to ask on, or the runs belong to a server.
     """
-    from ai3ray.connect import prune
-
     if context.settings.server is not None:
         raise UsageError("AI3_SERVER is set, and a server keeps its runs itself; unset it to prune this home")
     if dry_run or not ask:
@@ -36,13 +32,10 @@ def confirm_and_prune(context: CommandContext, older_than_s: float, *, dry_run: 
     if not is_terminal(sys.stdin):
         raise UsageError("there is nobody to ask; give --yes to delete, or --dry-run to see what would be deleted")
     preview = run_async(prune(context.settings, older_than_s, dry_run=True))
-    if preview.runs and _agreed(preview):
-        return run_async(prune(context.settings, older_than_s))
+    if preview.runs:
+        notify(prune_summary(preview))
+        sys.stderr.write("delete them for good? [y/N] ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            return run_async(prune(context.settings, older_than_s))
     return preview.model_copy(update={"runs": 0, "events": 0, "bytes": 0, "dry_run": False})
-
-
-def _agreed(preview: PruneReport) -> bool:
-    notify(prune_summary(preview))
-    sys.stderr.write("delete them for good? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

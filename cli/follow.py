@@ -1,26 +1,23 @@
-"""One run from its request to its end, and what an interrupt does to it."""
+"""One run from its request to its end, and what Ctrl-C does to it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING
 
+from ai3ray.client.client import Client
+from ai3ray.domain.events import Event
 from ai3ray.domain.ids import new_id
+from ai3ray.domain.listings import Accepted
+from ai3ray.domain.request import RunRequest
+from ai3ray.domain.result import RunResult
 from ai3ray.domain.run import TERMINAL
 from ai3ray.errors import Ai3Error
 
 from .command_context import CommandContext, notify
 from .interrupt import Interrupts
 from .live.progress import Progress
-
-if TYPE_CHECKING:
-    from ai3ray.client.client import Client
-    from ai3ray.domain.events import Event
-    from ai3ray.domain.listings import Accepted
-    from ai3ray.domain.request import RunRequest
-    from ai3ray.domain.result import RunResult
 
 CANCEL_WAIT_S = 2.0  # Ctrl-C answers within this time, whatever the server does
 
@@ -30,15 +27,13 @@ async def run_to_end(
 ) -> RunResult | None:
     """Submit the request and follow its run.
 
-    The run's id is known from the first answer on, so that an interrupt can name what to cancel.
-
     Returns:
         The finished run; None when it was interrupted and its end did not come in time.
     """
     with Interrupts() as interrupts:
         try:
             async with context.connect(progress.note, inline=inline) as client:
-                return await _submit_and_watch(client, context.filled(request, client), progress, interrupts)
+                return await _submit_and_watch(client, context.fill(request, client), progress, interrupts)
         except asyncio.CancelledError:
             if not interrupts.requested:
                 raise
@@ -48,13 +43,13 @@ async def run_to_end(
 
 
 async def submit_detached(context: CommandContext, request: RunRequest) -> Accepted:
-    """Hand in the request and leave its run to whoever serves."""
+    """Submit the request and leave its run to the server."""
     async with context.connect(notify) as client:
-        return await client.submit(context.filled(request, client), key=new_id("key"))
+        return await client.submit(context.fill(request, client), key=new_id("key"))
 
 
 async def watch_to_end(client: Client, run_id: str, on_event: Callable[[Event], None]) -> RunResult:
-    """Follow a run's history from its beginning. Raises UnknownRun."""
+    """Follow a run's events from the first on, and return the finished run; raises UnknownRun."""
     async with aclosing(client.events(run_id)) as events:
         async for event in events:
             on_event(event)
@@ -64,11 +59,11 @@ async def watch_to_end(client: Client, run_id: str, on_event: Callable[[Event], 
 async def _submit_and_watch(
     client: Client, request: RunRequest, progress: Progress, interrupts: Interrupts
 ) -> RunResult | None:
-    # Its own task: an interrupt must not lose the id of a run that the server has just accepted.
+    # A task of its own: an interrupt must not lose the id of a run that the server has just accepted.
     submission = asyncio.create_task(client.submit(request, key=new_id("key")))
     try:
-        submit_detached = await asyncio.shield(submission)
-        return await watch_to_end(client, submit_detached.run_id, progress.event)
+        accepted = await asyncio.shield(submission)
+        return await watch_to_end(client, accepted.run_id, progress.event)
     except asyncio.CancelledError:
         if not interrupts.requested:
             raise
@@ -82,8 +77,8 @@ async def _cancel(client: Client, submission: asyncio.Task[Accepted], progress: 
     progress.note("cancelling the run; Ctrl-C again leaves at once")
     try:
         async with asyncio.timeout(CANCEL_WAIT_S):
-            submit_detached = await submission
-            result = await client.cancel(submit_detached.run_id)
+            accepted = await submission
+            result = await client.cancel(accepted.run_id)
     except (TimeoutError, Ai3Error) as error:
         progress.note(f"the run's end was not seen: {str(error) or f'no answer within {CANCEL_WAIT_S:g} s'}")
         return None

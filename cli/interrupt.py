@@ -1,4 +1,4 @@
-"""Ctrl-C while a run is followed: the first asks, the second leaves."""
+"""Ctrl-C while a run is followed: the first cancels, the second leaves."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _SHOW_CURSOR = "\x1b[?25h"
 class Interrupts:
     """While entered, the first SIGINT or SIGTERM cancels this task and the second ends the process.
 
-    `asyncio.run` alone would turn the first into KeyboardInterrupt only after the task has ended, knows
-    nothing of SIGTERM, and the run would go on in the head.
+    `asyncio.run` alone would raise KeyboardInterrupt only after the task has ended, and does not handle SIGTERM,
+    and the run would go on in the head.
     """
 
     def __init__(self) -> None:
         self.requested = False
-        """Whether the first one has come."""
+        """Whether the first signal has come."""
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -39,14 +39,14 @@ class Interrupts:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def handled(self) -> None:
-        """The cancellation has been dealt with: the task may await again."""
+        """Let the task await again after its cancellation."""
         if self._task is not None:
             self._task.uncancel()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         if self.requested or self._task is None:
-            if is_terminal(sys.stderr):  # the spinner hides it, and nobody is left to bring it back
+            if is_terminal(sys.stderr):  # a spinner hides the cursor, and its own exit does not run
                 os.write(sys.stderr.fileno(), _SHOW_CURSOR.encode())
             os._exit(LEAVE)
         self.requested = True

@@ -8,6 +8,7 @@ import typer
 
 from ai3ray.domain import assembly
 
+from .input.amounts import parse_dollars
 from .input.completion import model_names, run_ids
 
 Server = Annotated[
@@ -18,6 +19,7 @@ Config = Annotated[
     str | None, typer.Option("--config", metavar="FILE", help="Settings file, on top of ./ai3.toml. [AI3_CONFIG]")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
+Stream = Annotated[bool, typer.Option("--stream", help="Show on stderr what happens: live, or a line per event.")]
 Inline = Annotated[bool, typer.Option("--inline", help="Run in this process: no Ray, no head.")]
 PlannerModel = Annotated[
     str | None,
@@ -57,7 +59,7 @@ Files = Annotated[
     list[str] | None,
     typer.Option("-f", "--file", metavar="FILE", help="A text to read, up to 1 MB; may be repeated, '-' is stdin."),
 ]
-RunId = Annotated[
+RunRef = Annotated[
     str,
     typer.Argument(metavar="RUN", help="A run id, the beginning of one, or 'last'.", autocompletion=run_ids),
 ]
@@ -65,6 +67,4 @@ RunId = Annotated[
 
 def budget_usd(text: str | None) -> float | None:
     """The US dollars of `--budget`; raises UsageError."""
-    from .input.amounts import parse_dollars
-
     return None if text is None else parse_dollars(text, "--budget")

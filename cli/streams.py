@@ -1,4 +1,4 @@
-"""stdout and stderr: the answer on one, all else on the other, and nothing that drives the terminal."""
+"""stdout for the answer, stderr for all else, and no model output that controls the terminal."""
 
 from __future__ import annotations
 
@@ -12,18 +12,16 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 10_000  # a table on a pipe is as wide as its content
 
-# Control characters as pictures of themselves, so that no model output can move the cursor, rename
-# the window or write to the clipboard. C1 controls (0x80 to 0x9f) have no pictures.
-_GONE = {errno.EPIPE, errno.EIO}  # the reader left; the terminal died
+_READER_GONE = {errno.EPIPE, errno.EIO}  # a closed pipe; a closed terminal
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a person reads this stream."""
+    """Return whether the stream is an open terminal."""
     return stream is not None and not stream.closed and stream.isatty()
 
 
 def configure_streams() -> None:
-    """Let no character that a model may write end the command; what is piped is UTF-8."""
+    """Replace what a stream cannot encode instead of failing; pipes are UTF-8."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is None:  # closed, or replaced by a test
@@ -35,22 +33,22 @@ def configure_streams() -> None:
 
 
 def write_stdout(text: str) -> None:
-    """Write to stdout at once. A reader that has left is no error; a full disk is.
+    """Write to stdout at once; a closed pipe is no error.
 
     Raises:
-        OSError: the text could not be written.
+        OSError: the text could not be written, as on a full disk.
     """
     _write(sys.stdout, text)
 
 
-def print_stderr(text: str) -> None:
+def print_stderr(line: str) -> None:
     """Write a line to stderr at once."""
-    _write(sys.stderr, f"{text}\n")
+    _write(sys.stderr, f"{line}\n")
 
 
 def console(stream: TextIO, *, width: int | None = None) -> Console:
-    """A Rich console for this stream: NO_COLOR and the terminal's width count, a pipe has no width."""
-    from rich.console import Console
+    """Return a Rich console for the stream, without colour under NO_COLOR, as wide as the terminal or `width`."""
+    from rich.console import Console  # late: a run without a terminal does without Rich
 
     terminal = is_terminal(stream)
     return Console(
@@ -65,7 +63,7 @@ def console(stream: TextIO, *, width: int | None = None) -> Console:
 
 
 def render_text(renderable: RenderableType, *, width: int | None = None) -> str:
-    """What Rich makes of it for stdout."""
+    """Return what Rich would write to stdout, without trailing blanks."""
     target = console(sys.stdout, width=width)
     with target.capture() as capture:
         target.print(renderable)
@@ -74,30 +72,30 @@ def render_text(renderable: RenderableType, *, width: int | None = None) -> str:
 
 
 class _PipeSafeStream:
-    """A stream that outlives its reader, for Rich, whose spinner writes from a thread of its own."""
+    """A stream that ignores a closed pipe, for Rich: its spinner writes from a thread of its own."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     @property
     def encoding(self) -> str:
-        """Decides whether Rich draws with ASCII alone."""
+        """The encoding, from which Rich decides whether to draw with ASCII alone."""
         return self._stream.encoding
 
     def write(self, text: str) -> int:
-        """Write it at once; drop it when nobody reads."""
+        """Write the text at once."""
         _write(self._stream, text)
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: `write` flushes."""
 
     def isatty(self) -> bool:
-        """Whether a person reads."""
+        """Return whether the stream is a terminal."""
         return is_terminal(self._stream)
 
     def fileno(self) -> int:
-        """The descriptor, for the terminal's size."""
+        """Return the descriptor, from which Rich reads the terminal's size."""
         return self._stream.fileno()
 
 
@@ -108,15 +106,11 @@ def _write(stream: TextIO | None, text: str) -> None:
         stream.write(text)
         stream.flush()
     except OSError as error:
-        if error.errno not in _GONE:
+        if error.errno not in _READER_GONE:
             raise
-        _mute(stream)
-
-
-def _mute(stream: TextIO) -> None:
-    """Send the rest nowhere, so that the interpreter's last flush stays quiet too."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, stream.fileno())
-    finally:
-        os.close(nowhere)
+        # The rest goes to /dev/null, so that the interpreter's last flush does not fail either.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, stream.fileno())
+        finally:
+            os.close(nowhere)

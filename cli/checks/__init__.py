@@ -1,1 +1,1 @@
-"""What `ai3 doctor` looks at, one file per subject; each check is bounded in time and starts nothing that stays."""
+"""The checks of `ai3 doctor`, one file per subject; each is bounded in time and leaves no process behind."""

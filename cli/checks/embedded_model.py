@@ -1,4 +1,4 @@
-"""The embedded model: its weights and what runs them."""
+"""The embedded model: its weights and its runtime."""
 
 from __future__ import annotations
 
@@ -6,23 +6,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ai3ray.errors import SettingsError
 from ai3ray.settings.configured import local_model
 from ai3ray.settings.local_model import RUNTIME
+from ai3ray.settings.model import Settings
 
 from .finding import Finding
-
-if TYPE_CHECKING:
-    from ai3ray.settings.model import Settings
 
 IMPORT_S = 8.0
 """Seconds that loading the runtime may take."""
 
 
 def check_embedded_model(settings: Settings) -> Finding:
-    """Whether the model that needs no key can be called. Its absence is no failure: other models do without."""
+    """Return whether the model that needs no key can be called; without it, others still can."""
     model = local_model(settings)
     remedy = model.remedy()
     if remedy is not None:
@@ -32,15 +29,15 @@ def check_embedded_model(settings: Settings) -> Finding:
     except SettingsError as error:
         return Finding("local model", "warn", str(error), "ai3 local install")
     runtime = model.runtime()
-    reason = _cannot_import(runtime) if runtime else f"{RUNTIME} is gone"
+    reason = _import_error(runtime) if runtime else f"{RUNTIME} is gone"
     if reason is not None:
         # What it lacks on a slim system is nearly always this library.
         return Finding("local model", "warn", f"{RUNTIME} does not load: {reason}", "apt-get install -y libgomp1")
     return Finding("local model", "ok", f"{weights.name}, run by {RUNTIME}")
 
 
-def _cannot_import(folder: Path) -> str | None:
-    """Why the runtime does not load; None when it does. In a process of its own: it may crash."""
+def _import_error(folder: Path) -> str | None:
+    """Return why the runtime does not load, tried in a process of its own because it may crash."""
     search = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(folder))))
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter

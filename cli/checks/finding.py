@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Finding:
     """One line of the diagnosis."""
 
     name: str
-    """What was looked at."""
+    """The subject."""
     status: CheckStatus
     """`fail` keeps runs from working, `warn` may, `ok` does not."""
     message: str
@@ -24,5 +24,5 @@ class Finding:
 
 
 def healthy(findings: Iterable[Finding]) -> bool:
-    """Whether nothing has failed."""
+    """Return whether no check failed."""
     return all(finding.status != "fail" for finding in findings)

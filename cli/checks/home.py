@@ -5,34 +5,28 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ai3ray.client.head_paths import head_paths
 from ai3ray.client.local_head import HEAD_FILE, HeadAddress, head_status, is_listening, read_head_file
 from ai3ray.errors import Ai3Error, JournalLocked
 from ai3ray.report.format import count
 
+from ..command_context import CommandContext
 from .finding import CheckStatus, Finding
-
-if TYPE_CHECKING:
-    from ..command_context import CommandContext
 
 LEAST_MB, LITTLE_MB = 100, 1000
 ANSWER_S = 3.0
-"""Seconds the head gets to tell how it is."""
+"""Seconds the head gets to report its status."""
 
 
-async def check_home(context: CommandContext) -> AsyncIterator[Finding]:
-    """What stands in the home, and who works there."""
-    for finding in _folder(context.settings.home):
-        yield finding
-    yield _sockets(context.settings.home)
-    head_file = read_head_file(context.settings.home)
-    head = head_file if head_file is not None and await asyncio.to_thread(is_listening, head_file.socket) else None
-    yield await _head(context, head_file, head)
-    yield await _journal(context, head)
+async def check_home(context: CommandContext) -> list[Finding]:
+    """Return the state of the home, its journal and its head."""
+    home = context.settings.home
+    written = read_head_file(home)
+    head = written if written is not None and await asyncio.to_thread(is_listening, written.socket) else None
+    return [*_folder(home), _sockets(home), await _head(context, written, head), await _journal(context, head)]
 
 
 def _folder(path: Path) -> Iterator[Finding]:
@@ -64,13 +58,12 @@ def _sockets(path: Path) -> Finding:
     return Finding("socket", "ok", str(paths.socket))
 
 
-async def _head(context: CommandContext, head_file: HeadAddress | None, head: HeadAddress | None) -> Finding:
+async def _head(context: CommandContext, written: HeadAddress | None, head: HeadAddress | None) -> Finding:
     if head is None:
-        if head_file is not None or (context.settings.home / HEAD_FILE).exists():
-            return Finding(
-                "head", "warn", f"stale {HEAD_FILE}: no head answers", "none needed: the next run starts a new one"
-            )
-        return Finding("head", "ok", "none is running; the next run starts one")
+        if written is not None or (context.settings.home / HEAD_FILE).exists():
+            remedy = "none needed: the next run starts a new one"
+            return Finding("head", "warn", f"stale {HEAD_FILE}: no head answers", remedy)
+        return Finding("head", "ok", "not running; the next run starts it")
     try:
         async with asyncio.timeout(ANSWER_S):
             found = await head_status(context.settings)
@@ -83,9 +76,8 @@ async def _head(context: CommandContext, head_file: HeadAddress | None, head: He
     state = f"pid {head.pid} is {found.status}, {count(found.runs_active, 'active run')}"
     difference = head.differs(context.settings, context.env)
     if difference is not None:
-        return Finding(
-            "head", "warn", f"{state}; it {difference}", "none needed: it is replaced when idle; or ai3 down"
-        )
+        remedy = "none needed: it is replaced when idle; or ai3 down"
+        return Finding("head", "warn", f"{state}; it {difference}", remedy)
     return Finding("head", "ok", state)
 
 
@@ -95,7 +87,7 @@ async def _journal(context: CommandContext, head: HeadAddress | None) -> Finding
         return Finding("journal", "ok", f"{path}, held by the local head (pid {head.pid})")
     if not path.exists():
         return Finding("journal", "ok", f"{path} (made by the first run)")
-    from ai3ray.journal.reader import JournalReader
+    from ai3ray.journal.reader import JournalReader  # late: it loads DuckDB, which another check may find broken
 
     try:
         reader = await JournalReader.open(path)
@@ -105,4 +97,4 @@ async def _journal(context: CommandContext, head: HeadAddress | None) -> Finding
     except Ai3Error as error:
         return Finding("journal", "fail", str(error), f"move {path} away; the next run makes a new one")
     await reader.aclose()
-    return Finding("journal", "ok", f"{path}, held by nobody")
+    return Finding("journal", "ok", f"{path}, not in use")

@@ -15,13 +15,13 @@ from .finding import Finding
 PYTHON = (3, 11)
 PACKAGES = {"ray": "ray", "anthropic": "anthropic SDK", "openai": "openai SDK"}
 OBJECT_STORE_MB = 128
-"""What the local head's Ray keeps in shared memory."""
+"""Shared memory that the local head's Ray needs."""
 _SHARED = Path("/dev/shm")  # noqa: S108 - looked at, never written to
 _REINSTALL = "install ai3ray again: uv sync, or pip install --force-reinstall ai3ray"
 
 
 def check_machine() -> Iterator[Finding]:
-    """What this computer offers."""
+    """Yield a finding per requirement of this computer."""
     yield _python()
     yield from (_package(package, name) for package, name in PACKAGES.items())
     yield _duckdb()
@@ -45,7 +45,7 @@ def _package(package: str, name: str) -> Finding:
 
 
 def _duckdb() -> Finding:
-    """Loaded too, unlike the others, which take seconds: its wheel may be there and its library not fit."""
+    """Import DuckDB too, which is fast, unlike the others: its wheel may be installed and its library not fit."""
     try:
         import duckdb
     except ImportError as error:
@@ -64,8 +64,8 @@ def _shared_memory() -> Finding:
     try:
         free = shutil.disk_usage(_SHARED).free >> 20
     except OSError:
-        return Finding(str(_SHARED), "warn", "not there: Ray uses the disk instead", f"mount a tmpfs on {_SHARED}")
+        return Finding(str(_SHARED), "warn", "missing: Ray uses the disk instead", f"mount a tmpfs on {_SHARED}")
     if free < OBJECT_STORE_MB:
         remedy = f"in a container: --shm-size=256m; else make room in {_SHARED}"
-        return Finding(str(_SHARED), "warn", f"{free:,} MB free, Ray wants {OBJECT_STORE_MB}", remedy)
+        return Finding(str(_SHARED), "warn", f"{free:,} MB free, Ray needs {OBJECT_STORE_MB}", remedy)
     return Finding(str(_SHARED), "ok", f"{free:,} MB free")

@@ -1,4 +1,4 @@
-"""Looking up a name without being held up by it."""
+"""Looks up a host name without letting a dead resolver hold the command up."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 
 async def resolve_host(url: str) -> None:
-    """Wait until the URL's host has an address. Behind a proxy that is the proxy's business.
+    """Wait until the URL's host has an address; do nothing behind a proxy, which looks it up itself.
 
-    The loop's own look-up works in a pool of threads whose end the process awaits, and a resolver that
-    nobody answers takes far longer than anybody wants to wait. This one's thread is left behind.
+    The event loop's own look-up uses a thread pool that the process waits for at its end, for as long as a
+    resolver that does not answer takes. The thread of this one is abandoned.
 
     Raises:
-        OSError: it has none.
+        OSError: the host has no address.
     """
     parts = urlsplit(url)
     if parts.hostname is None or parts.scheme in urllib.request.getproxies():
@@ -25,8 +25,8 @@ async def resolve_host(url: str) -> None:
     loop = asyncio.get_running_loop()
     found: asyncio.Future[None] = loop.create_future()
 
-    def tell(error: OSError | None) -> None:
-        if found.done():  # nobody waits any more
+    def finish(error: OSError | None) -> None:
+        if found.done():  # the caller has given up
             return
         if error is None:
             found.set_result(None)
@@ -40,7 +40,7 @@ async def resolve_host(url: str) -> None:
         except OSError as failed:
             error = failed
         with suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(tell, error)
+            loop.call_soon_threadsafe(finish, error)
 
     threading.Thread(target=look_up, args=(parts.hostname,), name="ai3-resolve", daemon=True).start()
     await found

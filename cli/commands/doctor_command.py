@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import typer
 
+from ai3ray.errors import SettingsError
+
 from .. import options
+from ..checks.diagnosis import diagnose, diagnose_without_settings
+from ..checks.finding import healthy
+from ..command_context import load_context, run_async
+from ..render.diagnosis_text import diagnosis_json, diagnosis_text
+from ..render.final_answer import print_json
+from ..streams import render_text, write_stdout
 
 
 def doctor(
@@ -21,18 +29,12 @@ def doctor(
       ai3 doctor
       ai3 doctor --json | jq -r '.checks[] | select(.status != "ok") | .remedy'
     """
-    from ai3ray.errors import SettingsError
-
-    from ..checks.diagnosis import diagnose, diagnose_without_settings
-    from ..checks.finding import healthy
-    from ..command_context import load_context, run_async
-    from ..render.diagnosis_text import diagnosis_json, diagnosis_text
-    from ..render.final_answer import print_json
-    from ..streams import render_text, write_stdout
-
     try:
         findings = run_async(diagnose(load_context(config, server)))
     except SettingsError as error:
         findings = diagnose_without_settings(error)
-    print_json(diagnosis_json(findings)) if as_json else write_stdout(render_text(diagnosis_text(findings)))
+    if as_json:
+        print_json(diagnosis_json(findings))
+    else:
+        write_stdout(render_text(diagnosis_text(findings)))
     raise typer.Exit(0 if healthy(findings) else 1)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from ai3ray.client.client import Client
+from ai3ray.client.local_head import HeadAddress, ensure_head, head_status, stop_head
 
 from .. import options
-
-if TYPE_CHECKING:
-    from ai3ray.client.local_head import HeadAddress
-
-    from ..command_context import CommandContext
+from ..command_context import CommandContext, load_context, notify, run_async
+from ..render.final_answer import print_json
+from ..render.head_status import status_json, status_text
+from ..streams import write_stdout
 
 
 def up(config: options.Config = None) -> None:
@@ -20,11 +20,15 @@ def up(config: options.Config = None) -> None:
     Examples:
       ai3 up && ai3 run "Hello"
     """
-    from ..command_context import load_context, run_async
-    from ..streams import write_stdout
-
-    head = run_async(_kept(load_context(config)))
+    head = run_async(_start_and_keep(load_context(config)))
     write_stdout(f"the local head is up: pid {head.pid}, socket {head.socket}\n")
+
+
+async def _start_and_keep(context: CommandContext) -> HeadAddress:
+    head = await ensure_head(context.settings, context.env, notify=notify)
+    async with Client(socket=head.socket) as client:
+        await client.keep_head()
+    return head
 
 
 def down(config: options.Config = None) -> None:
@@ -35,11 +39,6 @@ def down(config: options.Config = None) -> None:
     Examples:
       ai3 down
     """
-    from ai3ray.client.local_head import stop_head
-
-    from ..command_context import load_context, run_async
-    from ..streams import write_stdout
-
     head = run_async(stop_head(load_context(config).settings))
     write_stdout(f"stopped the local head (pid {head.pid})\n" if head else "no head is running\n")
 
@@ -51,28 +50,9 @@ def status(as_json: options.AsJson = False, config: options.Config = None) -> No
       ai3 status
       ai3 status --json | jq .pid
     """
-    from ai3ray.client.local_head import head_status
-
-    from ..command_context import load_context, run_async
-    from ..render.final_answer import print_json
-    from ..render.head_status import status_json, status_text
-    from ..streams import write_stdout
-
-    context = load_context(config)
-    found = run_async(head_status(context.settings))
+    settings = load_context(config).settings
+    found = run_async(head_status(settings))
     if as_json:
-        print_json(status_json(found, context.settings.home))
+        print_json(status_json(found, settings.home))
     else:
-        write_stdout(status_text(found, context.settings.home))
-
-
-async def _kept(context: CommandContext) -> HeadAddress:
-    from ai3ray.client.client import Client
-    from ai3ray.client.local_head import ensure_head
-
-    from ..command_context import notify
-
-    head = await ensure_head(context.settings, context.env, notify=notify)
-    async with Client(socket=head.socket) as client:
-        await client.keep_head()
-    return head
+        write_stdout(status_text(found, settings.home))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
+from ai3ray.domain.access import new_api_key
+from ai3ray.errors import UsageError
+
 from .. import options
-from ..mounting import mount
+from ..lazy_group import mount
+from ..streams import write_stdout
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is: the owner of the runs it starts.")]
 ScopeNames = Annotated[
@@ -15,11 +20,11 @@ ScopeNames = Annotated[
 ]
 
 
-def app() -> typer.Typer:
-    """The noun with its verb."""
-    tree = typer.Typer(help="Make keys for the callers of a server.", rich_markup_mode=None)
-    mount(tree, "new", new)
-    return tree
+def keys() -> typer.Typer:
+    """Return `ai3 keys` with its verb."""
+    app = typer.Typer(help="Make keys for the callers of a server.", rich_markup_mode=None)
+    mount(app, "new", new)
+    return app
 
 
 def new(name: Name, scope: ScopeNames = "run,read", as_json: options.AsJson = False) -> None:
@@ -33,21 +38,13 @@ def new(name: Name, scope: ScopeNames = "run,read", as_json: options.AsJson = Fa
       ai3 keys new alice --scope run,read
       ai3 keys new ops --scope admin --json | jq -r .secret
     """
-    import json
-
-    from ai3ray.domain.access import new_api_key
-    from ai3ray.errors import UsageError
-
-    from ..streams import write_stdout
-
     try:
         secret, key = new_api_key(name, scope.replace("+", ",").split(","))
     except ValueError as error:
         raise UsageError(str(error)) from error
     if as_json:
-        write_stdout(
-            json.dumps({"name": name, "secret": secret, "entry": key.entry(), "scopes": sorted(key.scopes)}) + "\n"
-        )
+        made = {"name": name, "secret": secret, "entry": key.entry(), "scopes": sorted(key.scopes)}
+        write_stdout(f"{json.dumps(made)}\n")
         return
     write_stdout(
         f"# the secret: for {name}, shown this once; the client sends it, in AI3_SERVER_KEY\n{secret}\n"

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .. import options
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ai3ray.domain.listings import ModelView
-
-    from ..command_context import CommandContext
+from ..command_context import load_context
+from ..render.final_answer import print_json
+from ..render.model_table import models_json, models_table
+from ..streams import render_text, write_stdout
 
 
 def models(
@@ -29,18 +24,8 @@ def models(
       ai3 models
       ai3 models --json | jq -r '.[] | select(.state == "ready") | .model'
     """
-    from ..command_context import load_context, run_async
-    from ..render.final_answer import print_json
-    from ..render.model_table import models_json, models_table
-    from ..streams import render_text, write_stdout
-
-    views = run_async(_views(load_context(config, server)))
+    views = load_context(config, server).read(lambda reader: reader.models())
     if as_json:
         print_json(models_json(views))
     else:
         write_stdout(render_text(models_table(views)))
-
-
-async def _views(context: CommandContext) -> Sequence[ModelView]:
-    async with context.reader() as reader:
-        return await reader.models()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from ai3ray.domain.listings import PlanPreview
+from ai3ray.domain.plan import graph_json
+from ai3ray.domain.request import RunRequest
+
 from .. import options
-
-if TYPE_CHECKING:
-    from ai3ray.domain.listings import PlanPreview
-    from ai3ray.domain.request import RunRequest
-
-    from ..command_context import CommandContext
+from ..command_context import CommandContext, load_context, notify, run_async
+from ..input.run_request import RunArguments, plan_request
+from ..render.final_answer import print_json
+from ..render.plan_tree import preview_text
+from ..streams import write_stdout
 
 Prompt = Annotated[str, typer.Argument(metavar="PROMPT", help="What is to be done; '-' is stdin.")]
 Output = Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the plan's JSON here.")]
@@ -41,14 +44,6 @@ def plan(
       ai3 plan "Write a report on tidal power" --budget 0.50
       ai3 plan "Write a report on tidal power" -o plan.json && ai3 run --plan plan.json
     """
-    from ai3ray.domain.plan import graph_json
-
-    from ..command_context import load_context, notify, run_async
-    from ..input.run_request import RunArguments, plan_request
-    from ..render.final_answer import print_json
-    from ..render.plan_tree import preview_text
-    from ..streams import write_stdout
-
     fields = {"planner_model": planner_model, "models": model, "budget_usd": options.budget_usd(budget)}
     context = load_context(config, server)
     request = plan_request(RunArguments(prompt, files=file or ()), fields)
@@ -56,7 +51,8 @@ def plan(
     for warning in preview.warnings:
         notify(f"warning: {warning}")
     if output:
-        _write(output, f"{graph_json(preview.plan)}\n")
+        Path(output).write_text(f"{graph_json(preview.plan)}\n", encoding="utf-8")
+        notify(f"wrote {output}; run it with: ai3 run --plan {output}")
     if as_json:
         print_json(graph_json(preview.plan))
     elif not output:
@@ -64,14 +60,5 @@ def plan(
 
 
 async def _preview(context: CommandContext, request: RunRequest, *, inline: bool) -> PlanPreview:
-    from ..command_context import notify
-
     async with context.connect(notify, inline=inline) as client:
-        return await client.plan(context.filled(request, client))
-
-
-def _write(name: str, text: str) -> None:
-    from ..command_context import notify
-
-    Path(name).write_text(text, encoding="utf-8")
-    notify(f"wrote {name}; run it with: ai3 run --plan {name}")
+        return await client.plan(context.fill(request, client))

@@ -1,25 +1,30 @@
-"""`ai3 run`: ask, follow, answer."""
+"""`ai3 run`: plan a prompt, follow the run, print its answer."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from ai3ray.domain.request import RunRequest
+from ai3ray.errors import UsageError
+
 from .. import options
-
-if TYPE_CHECKING:
-    from ai3ray.domain.request import RunRequest
-
-    from ..command_context import CommandContext
+from ..command_context import CommandContext, load_context, run_async
+from ..command_errors import CANCELLED
+from ..follow import run_to_end, submit_detached
+from ..input.durations import parse_duration
+from ..input.run_request import RunArguments, run_request
+from ..interrupt import outlive_terminal
+from ..live.progress import progress
+from ..render.final_answer import print_json, print_result
+from ..streams import is_terminal, write_stdout
 
 Prompt = Annotated[
     str | None,
     typer.Argument(metavar="PROMPT", help="What is to be done; '-' is stdin.", show_default=False),
 ]
-Stream = Annotated[bool, typer.Option("--stream", help="Show on stderr what happens: live, or a line per event.")]
 PlanFile = Annotated[str | None, typer.Option("--plan", metavar="FILE", help="Run this task graph; '-' is stdin.")]
 NoPlan = Annotated[bool, typer.Option("--no-plan", help="One routed, verified task: the prompt itself.")]
 NoVerify = Annotated[bool, typer.Option("--no-verify", help="No judge and no content checks.")]
@@ -31,7 +36,7 @@ Deadline = Annotated[
 
 def run(
     prompt: Prompt = None,
-    stream: Stream = False,
+    stream: options.Stream = False,
     as_json: options.AsJson = False,
     plan: PlanFile = None,
     no_plan: NoPlan = False,
@@ -63,56 +68,32 @@ def run(
       ai3 run --plan plan.json --deadline 5m --budget 0.25 --json | jq .stats
       ai3 runs watch $(ai3 run "Write a long report on tidal power" --detach)
     """
-    from ..command_context import load_context
-    from ..input.run_request import RunArguments, run_request
-
-    if detach:
-        _refuse_with_detach({"--inline": inline, "--stream": stream})
-    limits = {"deadline_s": _deadline_s(deadline), "budget_usd": options.budget_usd(budget)}
-    context = load_context(config, server)
-    fields: dict[str, object] = {"planner_model": planner_model, "models": model, "max_concurrency": max_concurrency}
-    fields |= {"assembly": assembly, "verify": False if no_verify else None, **limits}
-    words = RunArguments(prompt, plan, no_plan, file or ())
-    request = run_request(words, fields, max_tasks=context.settings.max_tasks)
-    if detach:
-        _detached(context, request, as_json=as_json)
-    else:
-        raise typer.Exit(_followed(context, request, stream=stream, as_json=as_json, inline=inline))
-
-
-def _deadline_s(text: str | None) -> float | None:
-    from ..input.durations import parse_duration
-
-    return None if text is None else parse_duration(text, "--deadline", bare=True)
-
-
-def _refuse_with_detach(flags: Mapping[str, bool]) -> None:
-    from ai3ray.errors import UsageError
-
-    for flag, given in flags.items():
-        if given:
+    for flag, given in {"--inline": inline, "--stream": stream}.items():
+        if detach and given:
             raise UsageError(f"--detach and {flag} exclude each other: a detached run goes on in the head, unwatched")
+    fields: dict[str, object] = {
+        "planner_model": planner_model,
+        "models": model,
+        "max_concurrency": max_concurrency,
+        "assembly": assembly,
+        "verify": False if no_verify else None,
+        "deadline_s": None if deadline is None else parse_duration(deadline, "--deadline", bare=True),
+        "budget_usd": options.budget_usd(budget),
+    }
+    context = load_context(config, server)
+    arguments = RunArguments(prompt, plan, no_plan, file or ())
+    request = run_request(arguments, fields, max_tasks=context.settings.max_tasks)
+    if not detach:
+        raise typer.Exit(_follow(context, request, stream=stream, as_json=as_json, inline=inline))
+    accepted = run_async(submit_detached(context, request))
+    if as_json:
+        print_json(accepted.model_dump_json(indent=2))
+    else:
+        write_stdout(f"{accepted.run_id}\n")
 
 
-def _detached(context: CommandContext, request: RunRequest, *, as_json: bool) -> None:
-    from ..command_context import run_async
-    from ..follow import submit_detached
-    from ..render.final_answer import print_json
-    from ..streams import write_stdout
-
-    run = run_async(submit_detached(context, request))
-    print_json(run.model_dump_json(indent=2)) if as_json else write_stdout(f"{run.run_id}\n")
-
-
-def _followed(context: CommandContext, request: RunRequest, *, stream: bool, as_json: bool, inline: bool) -> int:
-    from ..command_context import run_async
-    from ..command_errors import CANCELLED
-    from ..follow import run_to_end
-    from ..interrupt import outlive_terminal
-    from ..live.progress import progress
-    from ..render.final_answer import print_result
-    from ..streams import is_terminal
-
+def _follow(context: CommandContext, request: RunRequest, *, stream: bool, as_json: bool, inline: bool) -> int:
+    """Follow the run to its end, print its answer and return its exit code."""
     if inline:
         outlive_terminal()
     with progress(full=stream) as shown:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from ai3ray.client.port import RunReader
+from ai3ray.report.export_files import writer_for
+from ai3ray.report.run_history import RunHistory, record_of
+
 from .. import options
-from ..mounting import mount
-
-if TYPE_CHECKING:
-    from ai3ray.report.run_history import RunHistory
-
-    from ..command_context import CommandContext
+from ..command_context import load_context, notify, run_async
+from ..confirm_prune import confirm_and_prune
+from ..input.durations import parse_duration
+from ..input.run_refs import cancel_run, load_decisions, load_run, resolve_run_id, resume_run, watch_run
+from ..lazy_group import mount
+from ..live.progress import progress
+from ..render.final_answer import print_json, print_result
+from ..render.run_tables import decisions_json, decisions_text, prune_summary, rows_json, run_text, runs_table
+from ..streams import render_text, write_stdout
 
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many, the newest.")]
 Decisions = Annotated[bool, typer.Option("--decisions", help="Why each call went to the model it went to.")]
-Stream = Annotated[bool, typer.Option("--stream", help="Show on stderr what happens: live, or a line per event.")]
 Output = Annotated[
     str, typer.Option("-o", "--output", metavar="FILE", help="A .json, .parquet or .html file.", show_default=False)
 ]
@@ -27,17 +33,17 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
-def app() -> typer.Typer:
-    """The noun with its verbs."""
-    tree = typer.Typer(help="List, show, follow, export and prune runs.", rich_markup_mode=None)
-    mount(tree, "list", list_runs)
-    mount(tree, "show", show)
-    mount(tree, "watch", watch)
-    mount(tree, "cancel", cancel)
-    mount(tree, "resume", resume)
-    mount(tree, "export", export)
-    mount(tree, "prune", prune)
-    return tree
+def runs() -> typer.Typer:
+    """Return `ai3 runs` with its verbs."""
+    app = typer.Typer(help="List, show, follow, export and prune runs.", rich_markup_mode=None)
+    mount(app, "list", list_runs)
+    mount(app, "show", show)
+    mount(app, "watch", watch)
+    mount(app, "cancel", cancel)
+    mount(app, "resume", resume)
+    mount(app, "export", export)
+    mount(app, "prune", prune)
+    return app
 
 
 def list_runs(
@@ -52,13 +58,7 @@ def list_runs(
       ai3 runs list --limit 5
       ai3 runs list --json | jq -r '.[] | select(.status == "failed") | .run_id'
     """
-    from ..command_context import load_context, run_async
-    from ..input.run_refs import newest_runs
-    from ..render.final_answer import print_json
-    from ..render.run_tables import rows_json, runs_table
-    from ..streams import render_text, write_stdout
-
-    rows = run_async(newest_runs(load_context(config, server), limit))
+    rows = load_context(config, server).read(lambda reader: reader.runs(limit=limit))
     if as_json:
         print_json(rows_json(rows))
     else:
@@ -66,7 +66,7 @@ def list_runs(
 
 
 def show(
-    run: options.RunId,
+    run: options.RunRef,
     as_json: options.AsJson = False,
     decisions: Decisions = False,
     server: options.Server = None,
@@ -79,23 +79,17 @@ def show(
       ai3 runs show last --decisions
       ai3 runs show run_01kb --json | jq -r .output
     """
-    from ..command_context import load_context, run_async
-    from ..input.run_refs import load_decisions, load_run
-    from ..render.final_answer import print_json
-    from ..render.run_tables import decisions_json, decisions_text, run_text
-    from ..streams import write_stdout
-
     context = load_context(config, server)
     if decisions:
-        made = run_async(load_decisions(context, run))
+        made = context.read(lambda reader: load_decisions(reader, run))
         print_json(decisions_json(made)) if as_json else write_stdout(decisions_text(made))
         return
-    result = run_async(load_run(context, run))
+    result = context.read(lambda reader: load_run(reader, run))
     print_json(result.model_dump_json(indent=2)) if as_json else write_stdout(run_text(result))
 
 
 def watch(
-    run: options.RunId,
+    run: options.RunRef,
     as_json: options.AsJson = False,
     server: options.Server = None,
     config: options.Config = None,
@@ -107,20 +101,15 @@ def watch(
     Examples:
       ai3 runs watch last
     """
-    from ..command_context import load_context, run_async
-    from ..input.run_refs import watch_run
-    from ..live.progress import progress
-    from ..render.final_answer import print_result
-
     context = load_context(config, server)
     with progress(full=True) as shown:
-        result = run_async(watch_run(context, run, shown))
+        result = context.read(lambda reader: watch_run(reader, run, shown))
         shown.ended(result)
     raise typer.Exit(print_result(result, as_json=as_json))
 
 
 def cancel(
-    run: options.RunId,
+    run: options.RunRef,
     as_json: options.AsJson = False,
     server: options.Server = None,
     config: options.Config = None,
@@ -130,10 +119,6 @@ def cancel(
     Examples:
       ai3 runs cancel last
     """
-    from ..command_context import load_context, notify, run_async
-    from ..input.run_refs import cancel_run
-    from ..render.final_answer import print_json
-
     result = run_async(cancel_run(load_context(config, server), run, notify))
     if as_json:
         print_json(result.model_dump_json(indent=2))
@@ -142,9 +127,9 @@ def cancel(
 
 
 def resume(
-    run: options.RunId,
+    run: options.RunRef,
     as_json: options.AsJson = False,
-    stream: Stream = False,
+    stream: options.Stream = False,
     server: options.Server = None,
     config: options.Config = None,
 ) -> None:
@@ -156,11 +141,6 @@ def resume(
       ai3 runs resume last
       ai3 runs resume run_01kb --json | jq .status
     """
-    from ..command_context import load_context, run_async
-    from ..input.run_refs import resume_run
-    from ..live.progress import progress
-    from ..render.final_answer import print_result
-
     context = load_context(config, server)
     with progress(full=stream) as shown:
         result = run_async(resume_run(context, run, shown))
@@ -169,7 +149,7 @@ def resume(
 
 
 def export(
-    run: options.RunId,
+    run: options.RunRef,
     output: Output,
     server: options.Server = None,
     config: options.Config = None,
@@ -184,12 +164,12 @@ def export(
       ai3 runs export last -o calls.parquet
       ai3 runs export run_01kb -o run.json && jq .stats run.json
     """
-    from ai3ray.report.export_files import writer_for
-
-    from ..command_context import load_context, notify, run_async
-
     write = writer_for(output)
-    record = run_async(_record(load_context(config, server), run))
+
+    async def load(reader: RunReader) -> RunHistory:
+        return await record_of(reader, await resolve_run_id(reader, run))
+
+    record = load_context(config, server).read(load)
     write(record)
     notify(f"wrote {output}: {record.result.run_id}, {record.result.status}")
 
@@ -209,24 +189,9 @@ def prune(
       ai3 runs prune --older-than 30d --dry-run
       ai3 runs prune --older-than 12w --yes
     """
-    from ..command_context import load_context, notify
-    from ..confirm_prune import confirm_and_prune
-    from ..input.durations import parse_duration
-    from ..render.final_answer import print_json
-    from ..render.run_tables import prune_summary
-
     age_s = parse_duration(older_than, "--older-than")
     report = confirm_and_prune(load_context(config), age_s, dry_run=dry_run, ask=not yes)
     if as_json:
         print_json(report.model_dump_json(indent=2))
     else:
         notify(prune_summary(report))
-
-
-async def _record(context: CommandContext, word: str) -> RunHistory:
-    from ai3ray.report.run_history import record_of
-
-    from ..input.run_refs import resolve_run_id
-
-    async with context.reader() as reader:
-        return await record_of(reader, await resolve_run_id(reader, word))

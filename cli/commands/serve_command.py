@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import asyncio
+from contextlib import aclosing
+from typing import Annotated
 
 import typer
 
+from ai3ray.client.client import Client
+from ai3ray.client.local_head import ensure_head
+from ai3ray.domain.serving import ServeRequest, ServeState
+from ai3ray.errors import EngineError, HeadUnavailable
+from ai3ray.settings.access_rules import access_rules
+
 from .. import options
-
-if TYPE_CHECKING:
-    from ai3ray.domain.serving import ServeRequest, ServeState
-
-    from ..command_context import CommandContext
+from ..command_context import CommandContext, load_context, notify, run_async
+from ..free_port import free_port
+from ..interrupt import Interrupts
+from ..streams import write_stdout
 
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")]
 Port = Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port; 0 takes a free one.")]
@@ -28,29 +35,12 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, config: options.Config = 
       curl --no-buffer http://127.0.0.1:8000/stream/run -d '{"prompt": "Name three rivers"}'
       AI3_API_KEYS=$(ai3 keys new alice --json | tee alice.json | jq -r .entry) ai3 serve --host 0.0.0.0
     """
-    from ai3ray.domain.serving import ServeRequest
-    from ai3ray.settings.access_rules import access_rules
-
-    from ..command_context import load_context, run_async
-    from ..listening import free_port
-
     context = load_context(config)
     rules = access_rules(context.settings, host)
-    run_async(_served(context, ServeRequest(host=host, port=free_port(host, port), rules=rules)))
+    run_async(_serve_until_interrupted(context, ServeRequest(host=host, port=free_port(host, port), rules=rules)))
 
 
-async def _served(context: CommandContext, request: ServeRequest) -> None:
-    """Have the head serve until this is interrupted."""
-    import asyncio
-    from contextlib import aclosing
-
-    from ai3ray.client.client import Client
-    from ai3ray.client.local_head import ensure_head
-    from ai3ray.errors import HeadUnavailable
-
-    from ..command_context import notify
-    from ..interrupt import Interrupts
-
+async def _serve_until_interrupted(context: CommandContext, request: ServeRequest) -> None:
     with Interrupts() as interrupts:
         head = await ensure_head(context.settings, context.env, notify=notify)
         async with Client(socket=head.socket) as client:
@@ -68,16 +58,11 @@ async def _served(context: CommandContext, request: ServeRequest) -> None:
 
 
 def _show(serving: ServeState, request: ServeRequest) -> None:
-    """Say how it stands; raises EngineError when it cannot be."""
-    from ai3ray.errors import EngineError
-
-    from ..command_context import notify
-    from ..streams import write_stdout
-
+    """Print a change of the server's status; raises EngineError when it failed."""
     if serving.status == "starting":
         notify("starting Ray Serve …")
     elif serving.status == "failed":
         raise EngineError(f"cannot serve on {request.host}:{request.port}: {serving.message}")
     elif serving.status == "serving":
-        whom = ", ".join(dict.fromkeys(key.name for key in request.rules.keys)) or "this computer only, no keys"
-        write_stdout(f"serving {serving.url} ({whom}); Ctrl-C ends it\n")
+        callers = ", ".join(dict.fromkeys(key.name for key in request.rules.keys)) or "this computer only, no keys"
+        write_stdout(f"serving {serving.url} ({callers}); Ctrl-C ends it\n")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from ai3ray.simulator import Simulator
+from ai3ray.errors import UsageError
+from ai3ray.simulator import Simulator, SimulatorSettings, run
+from ai3ray.simulator.response_times import read_latency
+
+from ..streams import write_stdout
 
 Port = Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port; 0 takes a free one.")]
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")]
@@ -54,10 +57,6 @@ def simulate(
       curl -d '{"factor": 0.25, "seconds": 30}' http://127.0.0.1:9000/_sim/limits
       curl 'http://127.0.0.1:9000/_sim/ledger?summary=1'
     """
-    from ai3ray.errors import UsageError
-    from ai3ray.simulator import SimulatorSettings, run
-    from ai3ray.simulator.response_times import read_latency
-
     pace = {} if latency is None else read_latency(latency)
     if tokens_per_s is not None:
         pace["tokens_per_s"] = tokens_per_s
@@ -71,8 +70,6 @@ def simulate(
 
 
 def _announce(simulator: Simulator) -> None:
-    from ..streams import write_stdout
-
     urls = {name: value for name, value in simulator.env().items() if name.endswith("_BASE_URL")}
     exports = "".join(f"export {name}={value}\n" for name, value in urls.items())
     write_stdout(f"# simulator ready at {simulator.base_url}, Ctrl-C ends it\n{exports}")

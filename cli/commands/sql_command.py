@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
+from ai3ray.errors import UsageError
+
 from .. import options
-
-if TYPE_CHECKING:
-    from ai3ray.domain.listings import Table
-
-    from ..command_context import CommandContext
+from ..command_context import load_context, notify
+from ..input.text_input import STDIN, read_text
+from ..render.query_table import table_text
+from ..streams import write_stdout
 
 Query = Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT; '-' reads it from stdin.")]
 Format = Annotated[Literal["table", "json", "csv"], typer.Option("--format", help="How to write the rows.")]
@@ -35,22 +36,10 @@ def sql(
       ai3 sql "SELECT * FROM model_stats" --format json
       ai3 sql - --format csv < query.sql > rows.csv
     """
-    from ai3ray.errors import UsageError
-
-    from ..command_context import load_context, notify, run_async
-    from ..input.text_input import STDIN, read_text
-    from ..render.query_table import table_text
-    from ..streams import write_stdout
-
     text = read_text(STDIN) if query == STDIN else query
     if not text.strip():
         raise UsageError("the query is empty; give one SELECT")
-    answer = run_async(_answer(load_context(config, server), text, limit))
+    answer = load_context(config, server).read(lambda reader: reader.sql(text, max_rows=limit))
     write_stdout(table_text(answer, format))
     if answer.truncated:
         notify(f"only the first {len(answer.rows):,} rows; --limit raises that")
-
-
-async def _answer(context: CommandContext, query: str, limit: int) -> Table:
-    async with context.reader() as reader:
-        return await reader.sql(query, max_rows=limit)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from .. import options
+from ai3ray.errors import UsageError
 
-if TYPE_CHECKING:
-    from ..command_context import CommandContext
-    from ..journal_stats import JournalStats
+from .. import options
+from ..command_context import load_context
+from ..input.durations import parse_duration
+from ..journal_stats import query_stats
+from ..render.final_answer import print_json
+from ..render.stat_charts import journal_stats_json, journal_stats_text
+from ..streams import write_stdout
 
 Since = Annotated[str | None, typer.Option("--since", metavar="AGE", help="Only what began in the last 12h, 7d, 4w.")]
 
@@ -30,33 +34,16 @@ def stats(
       ai3 stats --since 7d
       ai3 stats --json | jq '.latency[] | {model, p95_s}'
     """
-    from ..command_context import load_context, run_async
-    from ..render.final_answer import print_json
-    from ..render.stat_charts import journal_stats_json, journal_stats_text
-    from ..streams import write_stdout
-
-    figures = run_async(_figures(load_context(config, server), _moment(since)))
+    begin = None if since is None else _time_before_now(since)
+    found = load_context(config, server).read(lambda reader: query_stats(reader, begin))
     if as_json:
-        print_json(journal_stats_json(figures))
+        print_json(journal_stats_json(found))
     else:
-        write_stdout(journal_stats_text(figures))
+        write_stdout(journal_stats_text(found))
 
 
-def _moment(since: str | None) -> datetime | None:
-    from ai3ray.errors import UsageError
-
-    from ..input.durations import parse_duration
-
-    if since is None:
-        return None
+def _time_before_now(since: str) -> datetime:
     try:
         return datetime.now(UTC) - timedelta(seconds=parse_duration(since, "--since"))
     except OverflowError:
         raise UsageError(f"--since {since} is before all history; leave it out", "--since") from None
-
-
-async def _figures(context: CommandContext, since: datetime | None) -> JournalStats:
-    from ..journal_stats import query_stats
-
-    async with context.reader() as reader:
-        return await query_stats(reader, since)

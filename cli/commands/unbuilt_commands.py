@@ -1,38 +1,29 @@
-"""Commands that are promised and not built yet: refused by name, never shown as working."""
+"""Commands that the contract promises and this version lacks: hidden from help, refused by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from ai3ray.errors import NotBuilt
 
-COMMANDS = {
-    "batch": "ai3 batch",
-    "submit": "ai3 submit",
-    "cache": "ai3 cache",
-}
+NAMES = ("batch", "submit", "cache")
 
 AnyArguments = Annotated[list[str] | None, typer.Argument()]
 
 
-def mount_refusals(tree: typer.Typer, commands: Mapping[str, str]) -> None:
-    """Add hidden commands that take any words and refuse them.
-
-    Args:
-        tree: where to.
-        commands: what each is called in full, by its name in the tree.
-    """
-    for name, full_name in commands.items():
-        tree.command(name, hidden=True, add_help_option=False, context_settings={"ignore_unknown_options": True})(
-            _refusal(full_name)
+def add_unbuilt_commands(app: typer.Typer) -> None:
+    """Add hidden commands that accept any arguments and refuse them."""
+    for name in NAMES:
+        app.command(name, hidden=True, add_help_option=False, context_settings={"ignore_unknown_options": True})(
+            _refusal(f"ai3 {name}")
         )
 
 
 def _refusal(full_name: str) -> Callable[[list[str] | None], None]:
-    def refuse(words: AnyArguments = None) -> None:  # noqa: ARG001 - whatever follows is refused with it
+    def refuse(arguments: AnyArguments = None) -> None:  # noqa: ARG001 - refused with all its arguments
         raise NotBuilt(f"{full_name} is not built in this version")
 
     return refuse

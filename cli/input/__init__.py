@@ -1,1 +1,1 @@
-"""Reads the command line's words, files and stdin."""
+"""Reads the command line's arguments, files and stdin."""

@@ -1,4 +1,4 @@
-"""Amounts of money as people type them: `0.25`, `$0.25`."""
+"""Amounts of money on the command line: `0.25`, `$0.25`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _AMOUNT = re.compile(r"\$?\s*((?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)", re.ASCII 
 
 
 def parse_dollars(text: str, flag: str) -> float:
-    """The US dollars that a word stands for.
+    """Return the US dollars of a number with or without the dollar sign.
 
     Args:
-        text: a number, with or without the dollar sign.
-        flag: where it was given, for the message.
+        text: the number.
+        flag: the option it was given to, for the message.
 
     Raises:
-        UsageError: it is no amount, or nothing, or no end of money.
+        UsageError: not a positive, finite amount.
     """
     found = _AMOUNT.fullmatch(text.strip())
     value = float(found[1]) if found else 0.0

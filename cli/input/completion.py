@@ -1,19 +1,21 @@
-"""What the shell offers when Tab is pressed: names of models, ids of runs. Silent when it cannot tell."""
+"""What the shell offers when Tab is pressed: model names and run ids, or nothing when they cannot be read."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+
+from ai3ray.errors import Ai3Error
 
 RUNS = 20
 """Newest runs that are offered."""
 ANSWER_S = 1.0
-"""Seconds that whoever has the runs gets: somebody waits at a prompt."""
+"""Seconds after which the run ids are given up."""
+
+# Imports are late here: commands import this module, and only the shell calls it.
 
 
 def model_names(incomplete: str) -> list[str]:
-    """Models of configured providers that begin like this; all models when no provider is configured."""
-    from ai3ray.errors import Ai3Error
+    """Return the models of configured providers that begin like this, or of all when none is configured."""
     from ai3ray.registry.registry import Registry
     from ai3ray.settings.configured import configured_providers
 
@@ -33,22 +35,15 @@ def model_names(incomplete: str) -> list[str]:
 
 
 def run_ids(incomplete: str) -> list[str]:
-    """The newest runs that begin like this, and `last`."""
-    found = ["last", *_newest()]
-    return [run_id for run_id in found if run_id.startswith(incomplete)]
-
-
-def _newest() -> Sequence[str]:
-    from ai3ray.errors import Ai3Error
-
+    """Return `last` and the newest run ids that begin like this."""
     from ..command_context import load_context, run_async
-    from .run_refs import newest_runs
 
-    async def bounded() -> Sequence[str]:
-        async with asyncio.timeout(ANSWER_S):
-            return [row.run_id for row in await newest_runs(load_context(), RUNS)]
+    async def newest() -> list[str]:
+        async with asyncio.timeout(ANSWER_S), load_context().reader() as reader:
+            return [row.run_id for row in await reader.runs(limit=RUNS)]
 
     try:
-        return run_async(bounded())
+        found = ["last", *run_async(newest())]
     except (Ai3Error, TimeoutError, OSError):
-        return []
+        found = ["last"]
+    return [run_id for run_id in found if run_id.startswith(incomplete)]

@@ -15,33 +15,33 @@ from .text_input import STDIN, decode_text, display_name, read_bytes
 MAX_BYTES = 1_000_000
 """Bytes of one text."""
 STDIN_NAME = "stdin"
-"""What a task's prompt calls the text that was piped in."""
+"""The name by which a task's prompt refers to the piped text."""
 
 
 def context_texts(files: Sequence[str], *, read_stdin: bool, notify: Callable[[str], None]) -> list[ContextText]:
-    """The texts in the order of the command line, what was piped in last.
+    """Return the texts in the order of the command line, the piped one last.
 
     Args:
-        files: names of files; `-` is stdin, and waits for it however long it is silent.
-        read_stdin: whether stdin is context although no `-` names it.
-        notify: told in one line what takes time or surprises.
+        files: names of files; `-` is stdin, read however long it is silent.
+        read_stdin: take what is piped in even without a `-`.
+        notify: called with a line about a wait for stdin.
 
     Raises:
-        UsageError: one cannot be read, is not text, or is too large; the message names it.
+        UsageError: a file cannot be read, is not text, or is too large; the message names it.
     """
     files = list(dict.fromkeys(files))
-    names = _names(files)
+    names = _unique_names(files)
     found = [ContextText(name=names[file], text=_text(read_bytes(file, MAX_BYTES + 1), file)) for file in files]
     if read_stdin and STDIN not in files and (data := read_piped(MAX_BYTES, notify)):
         found.append(ContextText(name=names[STDIN], text=_text(data, STDIN)))
     return found
 
 
-def _names(files: Sequence[str]) -> dict[str, str]:
-    """A name for each: that of the file without its folder, unless two would be called the same."""
+def _unique_names(files: Sequence[str]) -> dict[str, str]:
+    """Return a name for each file: without its folder, unless two would have the same name."""
     short = {STDIN: STDIN_NAME} | {file: Path(file).name or file for file in files if file != STDIN}
-    taken = Counter(short.values())
-    return {file: name if file == STDIN or taken[name] == 1 else file for file, name in short.items()}
+    uses = Counter(short.values())
+    return {file: name if file == STDIN or uses[name] == 1 else file for file, name in short.items()}
 
 
 def _text(data: bytes, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Lengths of time as people type them: `90`, `30s`, `5m`, `2h`, `7d`, `1w`."""
+"""Lengths of time on the command line: `90`, `30s`, `5m`, `2h`, `7d`, `1w`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _LENGTH = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([smhdw]?)", re.ASCII)
 
 
 def parse_duration(text: str, flag: str, *, bare: bool = False) -> float:
-    """The seconds that a word stands for.
+    """Return the seconds of a number with a unit.
 
     Args:
-        text: a number with a unit.
-        flag: where it was given, for the message.
-        bare: whether a number alone is taken as seconds.
+        text: the number and its unit.
+        flag: the option it was given to, for the message.
+        bare: accept a number without a unit as seconds.
 
     Raises:
-        UsageError: it is no length of time.
+        UsageError: not a length of time.
     """
     found = _LENGTH.fullmatch(text.strip().lower())
     if found and (found[2] or bare):

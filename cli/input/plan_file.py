@@ -1,9 +1,8 @@
-"""`--plan FILE`: a task graph in JSON, with errors that say where."""
+"""`--plan FILE`: a task graph in JSON, with errors that name the place."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from ai3ray.domain.plan import TaskGraph, parse_graph
 from ai3ray.errors import PlanError
@@ -12,7 +11,7 @@ from .text_input import display_name, read_text
 
 
 def read_plan(name: str, *, max_tasks: int) -> TaskGraph:
-    """The checked graph of a plan file.
+    """Return the checked graph of a plan file.
 
     Args:
         name: the file, or `-` for stdin.
@@ -22,18 +21,16 @@ def read_plan(name: str, *, max_tasks: int) -> TaskGraph:
         UsageError: it cannot be read.
         PlanError: it is not JSON (with line and column) or not a task graph (with the task).
     """
-    data = _decoded(read_text(name), display_name(name))
+    shown = display_name(name)
+    text = read_text(name)
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise PlanError(f"{shown}: {where}: not JSON: {error.msg}", "plan") from error
+    except (RecursionError, ValueError) as error:  # nested too deep, or a number too long
+        raise PlanError(f"{shown}: not a plan: {error}", "plan") from error
     try:
         return parse_graph(data, max_tasks=max_tasks)
     except PlanError as error:
-        raise PlanError(f"{display_name(name)}: {error}", error.param) from error
-
-
-def _decoded(text: str, name: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise PlanError(f"{name}: {where}: not JSON: {error.msg}", "plan") from error
-    except (RecursionError, ValueError) as error:  # nested or a number too long for anybody
-        raise PlanError(f"{name}: not a plan: {error}", "plan") from error
+        raise PlanError(f"{shown}: {error}", error.param) from error

@@ -1,4 +1,4 @@
-"""From the words of `run` and `plan` to a request."""
+"""From the arguments of `run` and `plan` to a request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ai3ray.domain.plan import TaskGraph, single_task
+from ai3ray.domain.plan import single_task
 from ai3ray.domain.request import RunRequest, parse_request
 from ai3ray.errors import UsageError
 
@@ -18,7 +18,7 @@ from .text_input import STDIN, read_text
 
 @dataclass(frozen=True)
 class RunArguments:
-    """What a command line says of the work itself."""
+    """The part of a command line that describes the work."""
 
     prompt: str | None
     """The PROMPT argument; `-` is stdin."""
@@ -30,36 +30,38 @@ class RunArguments:
     """The `-f` files; `-` is stdin."""
 
 
-def run_request(words: RunArguments, fields: Mapping[str, Any], *, max_tasks: int) -> RunRequest:
-    """The request of `ai3 run`.
+def run_request(arguments: RunArguments, fields: Mapping[str, Any], *, max_tasks: int) -> RunRequest:
+    """Return the request of `ai3 run`.
 
     Args:
-        words: the work.
-        fields: further fields of the request; those that are None or empty were not asked for.
+        arguments: the work.
+        fields: further fields of the request; None and empty lists are left out.
         max_tasks: the most tasks a plan file may have.
 
     Raises:
-        UsageError: a word is wrong, before anything was sent.
+        UsageError: an argument is wrong; nothing has been sent.
     """
-    if words.plan is not None and words.no_plan:
+    if arguments.plan is not None and arguments.no_plan:
         raise UsageError("--plan and --no-plan exclude each other; give one of them")
-    if words.prompt is None and words.plan is None:
+    if arguments.prompt is None and arguments.plan is None:
         raise UsageError("what is to be done? Give a PROMPT, '-' to read it from stdin, or --plan FILE")
-    _check_stdin_used_once(words)
-    text = prompt_text(words.prompt)
-    graph = _graph(text, words.plan, no_plan=words.no_plan, max_tasks=max_tasks)
+    _check_stdin_used_once(arguments)
+    prompt = prompt_text(arguments.prompt)
+    graph = single_task(prompt) if arguments.no_plan else None
+    if arguments.plan is not None:
+        graph = read_plan(arguments.plan, max_tasks=max_tasks)
     plan = graph.model_dump(mode="json", exclude_none=True) if graph else None
-    return parse_request(_without_unset({"prompt": text, "context": _context(words), "plan": plan, **fields}))
+    return _request({"prompt": prompt, "context": _context(arguments), "plan": plan, **fields})
 
 
-def plan_request(words: RunArguments, fields: Mapping[str, Any]) -> RunRequest:
-    """The request of `ai3 plan`; raises UsageError."""
-    _check_stdin_used_once(words)
-    return parse_request(_without_unset({"prompt": prompt_text(words.prompt), "context": _context(words), **fields}))
+def plan_request(arguments: RunArguments, fields: Mapping[str, Any]) -> RunRequest:
+    """Return the request of `ai3 plan`; raises UsageError."""
+    _check_stdin_used_once(arguments)
+    return _request({"prompt": prompt_text(arguments.prompt), "context": _context(arguments), **fields})
 
 
 def prompt_text(prompt: str | None) -> str:
-    """The prompt in words.
+    """Return the prompt, read from stdin for `-`.
 
     Raises:
         UsageError: it is empty.
@@ -72,24 +74,18 @@ def prompt_text(prompt: str | None) -> str:
     return text
 
 
-def _check_stdin_used_once(words: RunArguments) -> None:
-    named = {"PROMPT": words.prompt == STDIN, "--plan": words.plan == STDIN, "-f": STDIN in words.files}
-    asking = [name for name, asks in named.items() if asks]
-    if len(asking) > 1:
-        raise UsageError(f"{' and '.join(asking)} cannot both come from stdin; give one of them as a file or in words")
+def _check_stdin_used_once(arguments: RunArguments) -> None:
+    uses = {"PROMPT": arguments.prompt == STDIN, "--plan": arguments.plan == STDIN, "-f": STDIN in arguments.files}
+    users = [name for name, used in uses.items() if used]
+    if len(users) > 1:
+        raise UsageError(f"{' and '.join(users)} cannot both come from stdin; give one of them as a file or in words")
 
 
-def _context(words: RunArguments) -> list[dict[str, Any]]:
-    free = STDIN not in (words.prompt, words.plan)
-    texts = context_texts(words.files, read_stdin=free, notify=notify)
+def _context(arguments: RunArguments) -> list[dict[str, Any]]:
+    free = STDIN not in (arguments.prompt, arguments.plan)
+    texts = context_texts(arguments.files, read_stdin=free, notify=notify)
     return [text.model_dump(mode="json") for text in texts]
 
 
-def _graph(prompt: str, plan: str | None, *, no_plan: bool, max_tasks: int) -> TaskGraph | None:
-    if plan is not None:
-        return read_plan(plan, max_tasks=max_tasks)
-    return single_task(prompt) if no_plan else None
-
-
-def _without_unset(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None and value != []}
+def _request(fields: Mapping[str, Any]) -> RunRequest:
+    return parse_request({name: value for name, value in fields.items() if value is not None and value != []})

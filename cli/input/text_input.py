@@ -1,4 +1,4 @@
-"""Texts that come in: files named on the command line, and stdin."""
+"""Text from files named on the command line, and from stdin."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STDIN = "-"
 
 
 def read_text(name: str) -> str:
-    """The text of a file, or of stdin for `-`.
+    """Return the text of a file, or of stdin for `-`.
 
     Raises:
         UsageError: it cannot be read, or is not UTF-8.
@@ -20,11 +20,11 @@ def read_text(name: str) -> str:
 
 
 def read_bytes(name: str, limit: int = -1) -> bytes:
-    """What stands in a file, or on stdin for `-`.
+    """Return the bytes of a file, or of stdin for `-`.
 
     Args:
         name: the file.
-        limit: bytes to read at most; all of them when negative.
+        limit: the most bytes to read; all when negative.
 
     Raises:
         UsageError: it cannot be read.
@@ -40,7 +40,7 @@ def read_bytes(name: str, limit: int = -1) -> bytes:
 
 
 def decode_text(data: bytes, name: str) -> str:
-    """The text of these bytes, without a byte order mark. Raises UsageError."""
+    """Return the text of these bytes, without a byte order mark; raises UsageError."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -48,5 +48,5 @@ def decode_text(data: bytes, name: str) -> str:
 
 
 def display_name(name: str) -> str:
-    """What to call a file in a message."""
+    """Return the name of a file for messages."""
     return "standard input" if name == STDIN else name

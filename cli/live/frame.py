@@ -1,4 +1,4 @@
-"""One picture of a run: heading, tree, progress bar, fitted to the terminal."""
+"""One frame of the live view: heading, tree and progress bar, fitted to the terminal."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .live_run import LiveRun, LiveTotals, TaskLine
 from .tree import TreeRow, visible_tasks
 
 NAME_CELLS = 20
-"""Cells that a task's name gets before columns are left out for it."""
+"""Cells of a task's name below which columns are dropped."""
 MODEL_CELLS, NOTE_CELLS, BAR_CELLS = 26, 22, 30
 GAP = 2
 FINAL_ROWS = 50
-"""Lines of tasks that the last picture may have although the screen is lower."""
+"""Lines of tasks that the last frame may have on a lower screen."""
 
 STYLES = {
     "succeeded": "green",
@@ -33,18 +33,18 @@ STYLES = {
 
 @dataclass(frozen=True)
 class Glyphs:
-    """What the picture is drawn with."""
+    """The characters of a frame."""
 
     marks: dict[str, str]
-    """One for each status."""
-    beats: str
+    """One per status."""
+    spinner: str
     """The spinner's phases."""
     guides: dict[str, str]
-    """The tree's lines."""
+    """The tree's lines, by the characters of `TreeRow.guide`."""
     bar: tuple[str, str]
-    """A cell of the progress bar, done and to do."""
-    after: str
-    """Stands before further dependencies."""
+    """A cell of the progress bar, done and open."""
+    arrow: str
+    """The sign before further dependencies."""
 
 
 UNICODE = Glyphs(
@@ -65,7 +65,7 @@ ASCII = Glyphs(
 
 @dataclass(frozen=True)
 class Canvas:
-    """Where and when it is drawn."""
+    """The space and the time of a frame."""
 
     width: int
     """Cells of a line."""
@@ -73,41 +73,41 @@ class Canvas:
     """Lines of the terminal."""
     now: str
     """The time, as a UTC time stamp."""
-    beat: int | None = None
-    """Phase of the spinner; None when nothing goes on any more."""
-    stays: bool = False
-    """Whether it is the last picture, which may be longer than the screen."""
+    phase: int | None = None
+    """Phase of the spinner; None after the run's end."""
+    final: bool = False
+    """Whether it is the last frame, which may be longer than the screen."""
     glyphs: Glyphs = UNICODE
-    """What can be drawn."""
 
     def mark(self, status: str) -> Text:
-        """The mark of a status; what goes on moves."""
-        moves = status == "running" and self.beat is not None
-        mark = self.glyphs.beats[(self.beat or 0) % len(self.glyphs.beats)] if moves else self.glyphs.marks[status]
+        """Return the mark of a status, the spinner for a running task."""
+        spinner = self.glyphs.spinner
+        moves = status == "running" and self.phase is not None
+        mark = spinner[(self.phase or 0) % len(spinner)] if moves else self.glyphs.marks[status]
         return Text(mark, style="cyan" if status == "running" else STYLES[status])
 
 
 def frame(run: LiveRun, canvas: Canvas) -> list[Text]:
-    """The picture's lines, none wider than the canvas, and fewer than it is high unless it stays.
+    """Return the lines of a frame, none wider than the canvas and, unless it is the last, fewer than its height.
 
-    A run that has no plan yet is a spinner; once it has ended without one there is nothing to see.
+    A run without a plan is a spinner, and nothing after its end.
     """
     tasks = run.lines(canvas.now)
     if not tasks:
-        return [] if canvas.beat is None else [_cut(_preparing(run, canvas), canvas.width)]
+        return [] if canvas.phase is None else [_cut(_preparing(run, canvas), canvas.width)]
     room = max(1, canvas.height - 3)  # heading, bar, and a line that keeps the terminal from scrolling
-    if canvas.stays:
+    if canvas.final:
         room = max(room, FINAL_ROWS)
     fits = visible_tasks(tasks, room)
     hidden = [_hidden(status, number, canvas) for status, number in fits.hidden.items()]
-    lines = [_heading(run), *_table(fits.branches, canvas), *hidden, _bar(run.totals(canvas.now), canvas)]
+    lines = [_heading(run), *_table(fits.rows, canvas), *hidden, _bar(run.totals(canvas.now), canvas)]
     return [_cut(line, canvas.width) for line in lines]
 
 
 def _preparing(run: LiveRun, canvas: Canvas) -> Text:
     status = "starting" if run.status == "new" else run.status
     by = f" with {one_line(run.planner)}" if run.planner and status == "planning" else ""
-    time = f"  {_whole(run.totals(canvas.now).seconds)}" if run.state.created_at else ""
+    time = f"  {_running_seconds(run.totals(canvas.now).seconds)}" if run.state.created_at else ""
     return Text.assemble(canvas.mark("running"), f" {status}{by}", (time, "dim"))
 
 
@@ -120,8 +120,8 @@ def _heading(run: LiveRun) -> Text:
 
 
 def _hidden(status: str, number: int, canvas: Canvas) -> Text:
-    words = {"succeeded": "done", "pending": "waiting"}.get(status, status)
-    return Text.assemble("  ", canvas.mark(status), (f" {count(number, 'task')} {words}", "dim"))
+    word = {"succeeded": "done", "pending": "waiting"}.get(status, status)
+    return Text.assemble("  ", canvas.mark(status), (f" {count(number, 'task')} {word}", "dim"))
 
 
 def _bar(totals: LiveTotals, canvas: Canvas) -> Text:
@@ -129,48 +129,50 @@ def _bar(totals: LiveTotals, canvas: Canvas) -> Text:
     cost = money(totals.cost_usd) if totals.cost_complete else f"{money(totals.cost_usd)} + ?"
     if totals.budget_usd is not None:
         cost += f" of {dollars(totals.budget_usd)}"
-    time = seconds(totals.seconds) if canvas.beat is None else _whole(totals.seconds)
-    words = f"{totals.ended}/{count(totals.tasks, 'task')}{lost}  {cost}  {time}"
-    cells = min(BAR_CELLS, canvas.width - cell_len(words) - GAP)
+    time = seconds(totals.seconds) if canvas.phase is None else _running_seconds(totals.seconds)
+    figures = f"{totals.ended}/{count(totals.tasks, 'task')}{lost}  {cost}  {time}"
+    cells = min(BAR_CELLS, canvas.width - cell_len(figures) - GAP)
     if cells < 5:
-        return Text(words)
+        return Text(figures)
     done = cells * totals.ended // totals.tasks
     full, empty = canvas.glyphs.bar
-    return Text.assemble((full * done, "green"), (empty * (cells - done), "dim"), " " * GAP, words)
+    return Text.assemble((full * done, "green"), (empty * (cells - done), "dim"), " " * GAP, figures)
 
 
-def _table(branches: Sequence[TreeRow], canvas: Canvas) -> list[Text]:
-    """The tree, and right of it as many columns as there is room for."""
-    labels = [_label(branch, canvas) for branch in branches]
-    columns = list(zip(*(_cells(branch.task, canvas) for branch in branches), strict=True))
-    widths = [max(least, *(cell.cell_len for cell in column)) for least, column in zip(_LEAST, columns, strict=False)]
+def _table(rows: Sequence[TreeRow], canvas: Canvas) -> list[Text]:
+    """Return the tree with as many columns to its right as fit."""
+    labels = [_label(row, canvas) for row in rows]
+    columns = list(zip(*(_cells(row.task, canvas) for row in rows), strict=True))
+    widths = [
+        max(least, *(cell.cell_len for cell in column)) for least, column in zip(_MIN_WIDTHS, columns, strict=False)
+    ]
     longest = max((label.cell_len for label in labels), default=0)
-    kept = _kept(widths, canvas.width - min(longest, NAME_CELLS))
+    kept = _fitting_columns(widths, canvas.width - min(longest, NAME_CELLS))
     room = canvas.width - sum(widths[place] + GAP for place in kept)
     lines = []
-    for row, label in enumerate(labels):
+    for number, label in enumerate(labels):
         line = _cut(label, room)
         line.append(" " * (min(room, longest) - line.cell_len))
         for place in kept:
-            cell = columns[place][row]
-            line.append(" " * (GAP + widths[place] - cell.cell_len) if place in _RIGHT else " " * GAP)
+            cell = columns[place][number]
+            line.append(" " * (GAP + widths[place] - cell.cell_len) if place in _RIGHT_ALIGNED else " " * GAP)
             line.append_text(cell)
-            line.append("" if place in _RIGHT else " " * (widths[place] - cell.cell_len))
+            line.append("" if place in _RIGHT_ALIGNED else " " * (widths[place] - cell.cell_len))
         lines.append(line)
     return lines
 
 
 # Places of the columns: model, tokens, cost, note, seconds.
-_RIGHT = (1, 2, 4)
-_LEAST = (0, 7, 7, 9, 6)
-"""Cells they take although nothing stands in them yet, so that the picture does not jump."""
-_DROPPED = (1, 0, 2, 3, 4)
-"""In which order they are left out of a narrow picture."""
+_RIGHT_ALIGNED = (1, 2, 4)
+_MIN_WIDTHS = (0, 7, 7, 9, 6)
+"""Cells of a column that is still empty, so that the frame does not jump."""
+_DROP_ORDER = (1, 0, 2, 3, 4)
+"""The order in which columns are left out of a narrow frame."""
 
 
 def _cells(task: TaskLine, canvas: Canvas) -> tuple[Text, ...]:
-    going = task.status == "running" and canvas.beat is not None
-    time = "" if task.seconds is None else _whole(task.seconds) if going else seconds(task.seconds)
+    running = task.status == "running" and canvas.phase is not None
+    time = "" if task.seconds is None else _running_seconds(task.seconds) if running else seconds(task.seconds)
     return (
         _cut(Text(one_line(task.model), style="dim"), MODEL_CELLS),
         Text("" if task.tokens is None else f"{task.tokens:,} tok"),
@@ -180,10 +182,10 @@ def _cells(task: TaskLine, canvas: Canvas) -> tuple[Text, ...]:
     )
 
 
-def _kept(widths: Sequence[int], room: int) -> list[int]:
-    """The places of the columns that fit into the room."""
-    kept = [place for place, width in enumerate(widths) if width]  # nothing has a model yet
-    for place in _DROPPED:
+def _fitting_columns(widths: Sequence[int], room: int) -> list[int]:
+    """Return the places of the columns that fit into `room` cells."""
+    kept = [place for place, width in enumerate(widths) if width]  # an empty column, such as the models at first
+    for place in _DROP_ORDER:
         if sum(widths[other] + GAP for other in kept) <= room:
             break
         if place in kept:
@@ -191,13 +193,13 @@ def _kept(widths: Sequence[int], room: int) -> list[int]:
     return kept
 
 
-def _label(branch: TreeRow, canvas: Canvas) -> Text:
-    task, glyphs = branch.task, canvas.glyphs
-    deepest = max(2, canvas.width // 8)  # levels; a long chain may not push its own names out of the picture
-    guide = "".join(glyphs.guides[piece] for piece in branch.guide[-deepest:])
+def _label(row: TreeRow, canvas: Canvas) -> Text:
+    task, glyphs = row.task, canvas.glyphs
+    deepest = max(2, canvas.width // 8)  # levels; a long chain may not push its names out of the frame
+    guide = "".join(glyphs.guides[piece] for piece in row.guide[-deepest:])
     label = Text.assemble((guide, "dim"), canvas.mark(task.status), " ", (task.id, "bold"))
-    if branch.also:
-        label.append(f" {glyphs.after} {', '.join(branch.also)}", style="dim")
+    if row.other_dependencies:
+        label.append(f" {glyphs.arrow} {', '.join(row.other_dependencies)}", style="dim")
     if task.title != task.id:
         label.append(f" {one_line(task.title)}")
     return label
@@ -209,10 +211,10 @@ def _cut(text: Text, cells: int) -> Text:
 
 
 def _cost(usd: float) -> str:
-    """Four digits are enough for one task; a price that they cannot show is not nothing."""
+    """Return a task's cost with four digits, or with more when they would show 0."""
     return f"${usd:.4f}" if usd == 0 or usd >= 0.0001 else money(usd)
 
 
-def _whole(value: float) -> str:
-    """Seconds that still run: without the digits that would only flicker."""
+def _running_seconds(value: float) -> str:
+    """Return a growing time without the digits that would flicker."""
     return seconds(value) if value >= 99.5 else f"{int(value)} s"

@@ -1,11 +1,10 @@
-"""A run as its watcher knows it: the journal's own fold, and beside it what only the screen needs."""
+"""The state of a watched run: the journal's own fold, and what only the screen needs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ai3ray.domain.events import (
     Decision,
@@ -18,15 +17,13 @@ from ai3ray.domain.events import (
     TaskStart,
     TextDelta,
 )
+from ai3ray.domain.result import RunResult, TaskResult
 from ai3ray.domain.run import TASK_TERMINAL, RunState, TaskState, apply, seconds_between
 from ai3ray.errors import IllegalTransition
 from ai3ray.report.format import clipped, count
 
-if TYPE_CHECKING:
-    from ai3ray.domain.result import RunResult, TaskResult
-
 MAX_NAMES = 3
-"""Ids that a note lists."""
+"""Ids listed in a note; more are counted."""
 
 
 @dataclass(frozen=True)
@@ -34,101 +31,98 @@ class TaskLine:
     """One task as the screen shows it."""
 
     id: str
-    """Its id."""
     title: str
-    """Its title."""
     depends_on: tuple[str, ...]
-    """Its dependencies."""
     status: str
     """pending, running, succeeded, failed, skipped or cancelled."""
     model: str
     """The model of its latest attempt, without its provider."""
     tokens: int | None
-    """Tokens of the call that made its answer."""
+    """Tokens of the call that gave its answer."""
     cost_usd: float | None
-    """What is known of its cost; None when nothing is, or its price is unknown."""
+    """Its known cost; None when there is none, or the price is unknown."""
     note: str
-    """Its verdict, or what it waits for, or what went wrong."""
+    """Its verdict, its error, or what it waits for."""
     seconds: float | None
-    """How long it has taken."""
+    """Seconds since it started, until its end."""
 
 
 @dataclass(frozen=True)
 class LiveTotals:
-    """The whole run in figures, so far."""
+    """The figures of the whole run so far."""
 
     tasks: int
     """Tasks in the plan."""
     ended: int
-    """Tasks that have ended, however."""
+    """Tasks in a final status."""
     lost: int
-    """Tasks that have ended without an answer."""
+    """Ended tasks without an answer."""
     cost_usd: float
-    """The known cost."""
+    """Known cost."""
     cost_complete: bool
     """False when a price is unknown."""
     budget_usd: float | None
-    """The most that it may cost, when it has a budget."""
+    """The run's budget."""
     seconds: float
-    """Since it was accepted."""
+    """Seconds since it was accepted."""
 
 
 class LiveRun:
-    """Takes in a run's events; tells what to show."""
+    """Applies a run's events, and returns what to show."""
 
     def __init__(self) -> None:
         self.state = RunState()
-        """The run as the events so far tell it."""
+        """The run's state after the events so far."""
         self.planner = ""
-        """The model that plans."""
-        self._spent: dict[str, TaskArtifact] = {}
-        self._happens: dict[str, str] = {}
+        """The planning model."""
+        self._artifacts: dict[str, TaskArtifact] = {}
+        self._activity: dict[str, str] = {}
         self._stats: Stats | None = None
-        self._ended_as = ""
+        self._final_status = ""
         self._results: dict[str, TaskResult] = {}
 
     @property
     def status(self) -> str:
-        """Where the run is; `new` before its first event."""
-        return self._ended_as or self.state.status
+        """The run's status; `new` before its first event."""
+        return self._final_status or self.state.status
 
     def event(self, event: Event) -> None:
-        """One more event."""
+        """Apply an event."""
         if isinstance(event, TextDelta):
             return
-        with suppress(IllegalTransition):  # a server of another version; its run is followed all the same
+        with suppress(IllegalTransition):  # a server of another version; its run is followed nevertheless
             self.state = apply(self.state, event)
         task = event.task_id or ""
         match event:
             case Decision(role="plan"):
-                self.planner = _bare(event.model)
+                self.planner = _model_id(event.model)
             case Decision(role="judge"):
-                self._happens[task] = "judging"
+                self._activity[task] = "judging"
             case TaskStart():
-                self._happens[task] = self._happens.get(task, "")
+                self._activity[task] = self._activity.get(task, "")
             case TaskRetry():
-                self._happens[task] = f"retry: {event.error.type}"
+                self._activity[task] = f"retry: {event.error.type}"
             case TaskRepaired():
-                self._happens[task] = f"repair {event.attempt}"
+                self._activity[task] = f"repair {event.attempt}"
             case TaskArtifact():
-                self._spent[task] = event
+                self._artifacts[task] = event
             case StatsEvent():
                 self._stats = event.stats
 
     def ended(self, result: RunResult) -> None:
-        """The run's end with the cost of every call; the events that led there need not all have come."""
-        self._stats, self._ended_as = result.stats, result.status
+        """Apply the finished run, which has the cost of every call even when some events are missing."""
+        self._stats, self._final_status = result.stats, result.status
         self._results = {task.id: task for task in result.tasks}
 
     def lines(self, now: str) -> list[TaskLine]:
-        """The tasks in plan order; `now` is a UTC time stamp."""
+        """Return the tasks in plan order; `now` is a UTC time stamp."""
         return [self._line(task, now) for task in self._tasks()]
 
     def totals(self, now: str) -> LiveTotals:
-        """The run in figures; `now` is a UTC time stamp."""
+        """Return the run's figures; `now` is a UTC time stamp."""
         tasks = self._tasks()
         ended = [task for task in tasks if task.status in TASK_TERMINAL]
-        costs = [artifact.cost_usd for artifact in self._spent.values()]
+        costs = [artifact.cost_usd for artifact in self._artifacts.values()]
         known = self._stats
         so_far = seconds_between(self.state.created_at, self.state.finished_at or now) or 0.0
         return LiveTotals(
@@ -142,7 +136,7 @@ class LiveRun:
         )
 
     def _tasks(self) -> list[TaskState]:
-        """The tasks as they are, or as the run's end left them."""
+        """Return the tasks with their current or final status."""
         ends = {task_id: result.status for task_id, result in self._results.items()}
         return [
             task.model_copy(update={"status": ends[task.id]}) if task.id in ends else task
@@ -150,7 +144,7 @@ class LiveRun:
         ]
 
     def _line(self, task: TaskState, now: str) -> TaskLine:
-        artifact, result = self._spent.get(task.id), self._results.get(task.id)
+        artifact, result = self._artifacts.get(task.id), self._results.get(task.id)
         usage = artifact.usage if artifact else None
         known = result if result and result.attempts else artifact
         return TaskLine(
@@ -158,7 +152,7 @@ class LiveRun:
             title=task.title,
             depends_on=task.depends_on,
             status=task.status,
-            model=_bare(task.model or ""),
+            model=_model_id(task.model or ""),
             tokens=usage.input_tokens + usage.output_tokens if usage else None,
             cost_usd=known.cost_usd if known else None,
             note=self._note(task),
@@ -166,26 +160,23 @@ class LiveRun:
         )
 
     def _note(self, task: TaskState) -> str:
-        tries = f"try {task.attempts}" if task.attempts > 1 else ""
+        attempt = f"try {task.attempts}" if task.attempts > 1 else ""
         if task.status == "succeeded":
             verdict = f"pass {task.verdict.score:.2f}" if task.verdict else ""
-            return ", ".join(note for note in (verdict, tries) if note)
+            return ", ".join(note for note in (verdict, attempt) if note)
         if task.status == "failed":
             return task.error.type if task.error else "failed"
         if task.status == "skipped":
-            return f"needs {_names(self._without_answer(task))}"
+            return f"needs {_names([dep for dep in task.depends_on if self._status_of(dep) != 'succeeded'])}"
         if task.status == "running":
-            return self._happens.get(task.id) or tries
-        return "cancelled" if task.status == "cancelled" else self._waits(task)
+            return self._activity.get(task.id) or attempt
+        return "cancelled" if task.status == "cancelled" else self._pending_note(task)
 
-    def _waits(self, task: TaskState) -> str:
-        if happens := self._happens.get(task.id):
-            return happens
+    def _pending_note(self, task: TaskState) -> str:
+        if activity := self._activity.get(task.id):
+            return activity
         open_ = [dep for dep in task.depends_on if self._status_of(dep) not in TASK_TERMINAL]
         return f"after {_names(open_)}" if open_ else "waits"
-
-    def _without_answer(self, task: TaskState) -> list[str]:
-        return [dep for dep in task.depends_on if self._status_of(dep) != "succeeded"]
 
     def _status_of(self, task_id: str) -> str:
         found = self.state.tasks.get(task_id)
@@ -193,12 +184,12 @@ class LiveRun:
 
 
 def _names(ids: Sequence[str]) -> str:
-    """A few ids in words."""
+    """Return a few ids, or their number."""
     if len(ids) > MAX_NAMES:
         return count(len(ids), "task")
     return clipped(", ".join(ids), 40)
 
 
-def _bare(model: str) -> str:
-    """A model's own id, without its provider."""
+def _model_id(model: str) -> str:
+    """Return a model's id without its provider."""
     return model.partition("/")[2] or model

@@ -1,50 +1,47 @@
-"""The live view: a thread that draws the run when something has changed, at most ten times a second."""
+"""The live view: a thread that draws the run after a change, at most ten times a second."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from rich.console import Console
 from rich.text import Text
 
 from ai3ray.domain.events import Event, Warned, utc_now
+from ai3ray.domain.result import RunResult
 from ai3ray.report.format import one_line
 
 from .frame import ASCII, UNICODE, Canvas, frame
 from .live_run import LiveRun
 from .region import Region
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from ai3ray.domain.result import RunResult
-
-BEAT_S = 0.25
-"""Seconds between two pictures of a run that goes on: its clock and its spinner move."""
+REDRAW_S = 0.25
+"""Most seconds between two frames of an unfinished run, whose clock and spinner move."""
 LEAST_S = 0.1
-"""Seconds between two pictures at least."""
+"""Fewest seconds between two frames."""
 
 
 class LiveView:
-    """A run's tree, alive while entered; its last picture stays.
+    """A run's tree, redrawn while entered; its last frame stays.
 
     Args:
         console: the terminal.
-        clock: tells the time as a UTC time stamp.
+        clock: returns the time as a UTC time stamp.
     """
 
     def __init__(self, console: Console, clock: Callable[[], str] = utc_now) -> None:
         self._region = Region(console)
         self._clock = clock
-        # Encodings without the glyphs, such as that of LANG=C, get plain ones.
+        # Other encodings, as with LANG=C, lack the glyphs.
         self._glyphs = UNICODE if console.encoding.lower().startswith("utf") else ASCII
         self._run = LiveRun()
-        self._beat = 0
+        self._phase = 0
         self._lock = threading.Lock()
         self._changed, self._stopped = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._draw_on, name="ai3-live", daemon=True)
+        self._thread = threading.Thread(target=self._redraw, name="ai3-live", daemon=True)
 
     def __enter__(self) -> Self:
         self._draw()
@@ -55,11 +52,11 @@ class LiveView:
         self._stopped.set()
         self._changed.set()
         self._thread.join()
-        self._draw(stays=True)
+        self._draw(final=True)
         self._region.leave()
 
     def event(self, event: Event) -> None:
-        """Take in an event; warnings stay above the tree."""
+        """Apply an event; print a warning above the tree."""
         with self._lock:
             self._run.event(event)
         if isinstance(event, Warned):
@@ -71,25 +68,25 @@ class LiveView:
         self._above(Text(f"ai3: {one_line(text)}", style="dim"))
 
     def ended(self, result: RunResult) -> None:
-        """The run's end with all its figures."""
+        """Apply the finished run, with all its figures."""
         with self._lock:
             self._run.ended(result)
 
-    def _draw_on(self) -> None:
+    def _redraw(self) -> None:
         while not self._stopped.is_set():
-            self._changed.wait(None if self._run.state.terminal else BEAT_S)
+            self._changed.wait(None if self._run.state.terminal else REDRAW_S)
             self._changed.clear()
             if not self._stopped.is_set():
-                self._beat += 1
+                self._phase += 1
                 self._draw()
             self._stopped.wait(LEAST_S)
 
-    def _draw(self, *, stays: bool = False) -> None:
+    def _draw(self, *, final: bool = False) -> None:
         with self._lock:
             width, height = self._region.size()
-            beat = None if stays or self._run.state.terminal else self._beat
+            phase = None if final or self._run.state.terminal else self._phase
             # The last column stays free: a terminal that is about to wrap erases the wrong cell.
-            canvas = Canvas(max(1, width - 1), height, self._clock(), beat, stays, self._glyphs)
+            canvas = Canvas(max(1, width - 1), height, self._clock(), phase, final, self._glyphs)
             self._region.draw(frame(self._run, canvas), width=width)
 
     def _above(self, line: Text) -> None:

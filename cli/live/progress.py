@@ -1,4 +1,4 @@
-"""What stderr shows while a run goes on: a live tree, a line per event, one line that changes, or only warnings."""
+"""What stderr shows during a run: a live tree, a line per event, a spinner, or only warnings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from ai3ray.domain.events import Event, Warned
+from ai3ray.domain.result import RunResult
 from ai3ray.report.format import one_line
 
 from ..render.event_lines import EventLines
@@ -17,31 +18,29 @@ from .status_line import StatusLine
 if TYPE_CHECKING:
     from rich.status import Status
 
-    from ai3ray.domain.result import RunResult
-
 
 class Progress(Protocol):
-    """Somebody who watches a run."""
+    """Shows a run on stderr."""
 
     def event(self, event: Event) -> None:
-        """One more event."""
+        """Show an event."""
         ...
 
     def note(self, text: str) -> None:
-        """A remark of the command's own."""
+        """Print a line of the command's own."""
         ...
 
     def ended(self, result: RunResult) -> None:
-        """The run's end with all its figures; the last call, when there is one."""
+        """Show the finished run; the last call, unless the run was interrupted."""
         ...
 
 
 @contextmanager
 def progress(*, full: bool) -> Iterator[Progress]:
-    """What fits: the live tree or a spinner for a person, a line per event or next to nothing for a pipe.
+    """Choose what to show: on a terminal a live tree or a spinner, elsewhere a line per event or only warnings.
 
     Args:
-        full: all that happens, not only how far the run is.
+        full: show every event, not only the progress.
     """
     if not is_terminal(sys.stderr):
         yield PlainLines() if full else WarningsOnly()
@@ -50,7 +49,7 @@ def progress(*, full: bool) -> Iterator[Progress]:
     if target.is_dumb_terminal:
         yield PlainLines() if full else WarningsOnly()
     elif full:
-        from .live_view import LiveView
+        from .live_view import LiveView  # late: other views do without Rich
 
         with LiveView(target) as view:
             yield view
@@ -60,57 +59,57 @@ def progress(*, full: bool) -> Iterator[Progress]:
 
 
 class WarningsOnly:
-    """Only what the reader should know."""
+    """Prints only warnings."""
 
     def event(self, event: Event) -> None:
-        """Write warnings."""
+        """Print a warning."""
         if isinstance(event, Warned):
             self.note(f"warning: {event.message}")
 
     def note(self, text: str) -> None:
-        """Write a line."""
+        """Print a line."""
         print_stderr(f"ai3: {one_line(text)}")
 
     def ended(self, result: RunResult) -> None:
-        """Nothing more is said."""
+        """Print nothing."""
 
 
 class PlainLines:
-    """A line per event, for logs."""
+    """Prints a line per event, for logs."""
 
     def __init__(self) -> None:
         self._lines = EventLines()
 
     def event(self, event: Event) -> None:
-        """Write the event."""
+        """Print the event."""
         line = self._lines.line(event)
         if line:
-            print_stderr(line.plain)
+            print_stderr(line)
 
     def note(self, text: str) -> None:
-        """Write a line."""
+        """Print a line."""
         print_stderr(f"ai3: {one_line(text)}")
 
     def ended(self, result: RunResult) -> None:
-        """Nothing more is said."""
+        """Print nothing."""
 
 
 class Spinner:
-    """One line that tells how far the run is."""
+    """Shows the progress in one line that changes."""
 
     def __init__(self, status: Status) -> None:
         self._status = status
         self._line = StatusLine()
 
     def event(self, event: Event) -> None:
-        """Change the line; warnings stay above it."""
+        """Change the line; print a warning above it."""
         if isinstance(event, Warned):
             self.note(f"warning: {event.message}")
         self._status.update(self._line.after(event))
 
     def note(self, text: str) -> None:
-        """Write a line above the spinner."""
+        """Print a line above the spinner."""
         self._status.console.print(f"ai3: {one_line(text)}")
 
     def ended(self, result: RunResult) -> None:
-        """Nothing more is said."""
+        """Print nothing."""

@@ -1,24 +1,22 @@
-"""The lines at the terminal's end that are drawn over and over."""
+"""The lines at the bottom of the terminal that are redrawn."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.text import Text
+from rich.console import Console
+from rich.text import Text
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 _TO_LINE_END, _TO_SCREEN_END = "\x1b[K", "\x1b[J"
 
 
 class Region:
-    """Draws lines over those it drew before, each time with one write, and only when they differ.
+    """Draws lines over the ones before, in a single write, and only when they differ.
 
-    The cursor rests at the end of the last line. When the terminal has become narrower since, its old
-    lines have been wrapped; they are counted as they stand now.
+    The cursor stays at the end of the last line. When the terminal has become narrower, the old lines have
+    wrapped; they are counted at the new width.
 
     Args:
         console: the terminal.
@@ -30,14 +28,15 @@ class Region:
         self._cells: list[int] = []
 
     def size(self) -> tuple[int, int]:
-        """Cells of a line and lines of the screen, as they are now."""
+        """Return the terminal's cells per line and its lines."""
         try:
-            return os.get_terminal_size(self._console.file.fileno())
+            width, height = os.get_terminal_size(self._console.file.fileno())
         except (OSError, ValueError):  # the terminal has died
             return 80, 24
+        return width or 80, height or 24  # a terminal without a size, as on a serial line
 
     def draw(self, lines: Sequence[Text], *, width: int) -> None:
-        """Show these lines instead of the former ones."""
+        """Replace the lines that are shown."""
         text = self._rendered(lines)
         if text == self._drawn and self._fits(width):
             return
@@ -46,18 +45,18 @@ class Region:
         self._drawn, self._cells = text, [line.cell_len for line in lines]
 
     def above(self, line: Text, *, width: int) -> None:
-        """Write a line that stays, above the region."""
+        """Write a permanent line above the region."""
         text = self._rendered([line])
         drawn = self._drawn.replace("\n", f"{_TO_LINE_END}\n")
         self._write(f"{self._home(width)}{_TO_SCREEN_END}{text}\n{drawn}")
 
     def leave(self) -> None:
-        """Let what is drawn stay; what comes next stands below it."""
+        """Keep the drawn lines; further output goes below them."""
         self._write(("\n" if self._drawn else "") + SHOW_CURSOR)
         self._drawn, self._cells = "", []
 
     def _home(self, width: int) -> str:
-        """To the beginning of the first line."""
+        """Return the codes that move the cursor to the first line."""
         rows = sum(max(1, -(-cells // width)) for cells in self._cells)
         return "\r" + (f"\x1b[{rows - 1}A" if rows > 1 else "")
 
@@ -65,8 +64,6 @@ class Region:
         return max(self._cells, default=0) <= width
 
     def _rendered(self, lines: Sequence[Text]) -> str:
-        from rich.text import Text
-
         with self._console.capture() as capture:
             self._console.print(Text("\n").join(lines), no_wrap=True, overflow="ignore", crop=False, end="")
         return capture.get()

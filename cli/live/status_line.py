@@ -1,4 +1,4 @@
-"""How far a run is, in the one line beside the spinner."""
+"""The progress of a run in the line beside the spinner."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ai3ray.report.format import clipped, count, one_line
 
 
 class StatusLine:
-    """How far a run is, in a few words."""
+    """Turns events into the line beside the spinner."""
 
     def __init__(self) -> None:
         self._total = 0
@@ -24,7 +24,7 @@ class StatusLine:
         self._running: dict[str, str] = {}
 
     def after(self, event: Event) -> str:
-        """The line after one more event."""
+        """Return the line after one more event."""
         match event:
             case PlanProgress(phase="completed"):
                 self._total = len((event.plan or {}).get("tasks", ()))

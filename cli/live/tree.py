@@ -1,4 +1,4 @@
-"""Which tasks a screen has room for, and the tree that their dependencies make."""
+"""The tasks that fit on the screen, as a tree of their dependencies."""
 
 from __future__ import annotations
 
@@ -8,57 +8,56 @@ from dataclasses import dataclass
 
 from .live_run import TaskLine
 
-# Who is shown when not all can be: what goes wrong and what goes on before what is over or to come.
-_FIRST = ("failed", "running", "skipped", "cancelled", "pending", "succeeded")
-_OVER = ("succeeded", "skipped", "cancelled", "failed", "running", "pending")
+# Statuses in the order in which tasks keep their place when not all fit, and in which hidden ones are counted.
+_KEEP_ORDER = ("failed", "running", "skipped", "cancelled", "pending", "succeeded")
+_COUNT_ORDER = ("succeeded", "skipped", "cancelled", "failed", "running", "pending")
 
 
 @dataclass(frozen=True)
 class TreeRow:
-    """One task in its place in the tree."""
+    """A task at its place in the tree."""
 
     task: TaskLine
-    """The task."""
     guide: str
-    """The lines that lead to it: per level a character of ` │├└`."""
-    also: tuple[str, ...]
-    """Its other dependencies; the tree shows only one."""
+    """The lines of the tree before it: per level one of ` │├└`."""
+    other_dependencies: tuple[str, ...]
+    """Dependencies besides the one it is placed below."""
 
 
 @dataclass(frozen=True)
 class VisibleTasks:
-    """What fits."""
+    """The tasks that fit on the screen."""
 
-    branches: tuple[TreeRow, ...]
-    """The tasks that are shown, each below one that it depends on."""
+    rows: tuple[TreeRow, ...]
+    """The tasks shown, each below one of its dependencies."""
     hidden: dict[str, int]
-    """How many tasks of each status are not."""
+    """Hidden tasks by status."""
 
 
 def visible_tasks(tasks: Sequence[TaskLine], room: int) -> VisibleTasks:
-    """The tree of as many tasks as there is room for.
+    """Return the tree of as many tasks as fit.
 
     Args:
         tasks: all tasks in plan order.
-        room: lines; what is hidden takes one line per status.
+        room: lines on the screen; hidden tasks take one line per status.
     """
     if len(tasks) <= room:
-        return VisibleTasks(_branches(tasks), {})
-    rank = {status: place for place, status in enumerate(_FIRST)}
+        return VisibleTasks(_tree_rows(tasks), {})
+    rank = {status: place for place, status in enumerate(_KEEP_ORDER)}
     by_rank = sorted(tasks, key=lambda task: rank.get(task.status, 0))
-    # Finished ones give way even where they would fit in part: which of them is of no interest.
+    # Succeeded tasks are all hidden, even if some would fit.
     kept = [task for task in by_rank if task.status != "succeeded"]
     hidden = Counter(task.status for task in by_rank if task.status == "succeeded")
     while kept and len(kept) + len(hidden) > max(1, room):
         hidden[kept.pop().status] += 1
     ids = {task.id for task in kept}
-    order = {status: place for place, status in enumerate(_OVER)}
+    order = {status: place for place, status in enumerate(_COUNT_ORDER)}
     counted = dict(sorted(hidden.items(), key=lambda item: order.get(item[0], 0)))
-    return VisibleTasks(_branches([task for task in tasks if task.id in ids]), counted)
+    return VisibleTasks(_tree_rows([task for task in tasks if task.id in ids]), counted)
 
 
-def _branches(tasks: Sequence[TaskLine]) -> tuple[TreeRow, ...]:
-    """Each task below the deepest, and then last, of its dependencies among these; siblings in plan order."""
+def _tree_rows(tasks: Sequence[TaskLine]) -> tuple[TreeRow, ...]:
+    """Place each task below its deepest, then last, dependency among these; siblings in plan order."""
     parents = _parents(tasks)
     children: dict[str | None, list[TaskLine]] = {}
     for task in tasks:
@@ -69,8 +68,8 @@ def _branches(tasks: Sequence[TaskLine]) -> tuple[TreeRow, ...]:
         task, above = pending.pop()
         parent = parents[task.id]
         last = children[parent][-1] is task
-        also = tuple(dep for dep in task.depends_on if dep != parent)
-        found.append(TreeRow(task, above + ("└" if last else "├"), also))
+        others = tuple(dep for dep in task.depends_on if dep != parent)
+        found.append(TreeRow(task, above + ("└" if last else "├"), others))
         below = above + (" " if last else "│")
         pending += [(child, below) for child in reversed(children.get(task.id, []))]
     return tuple(found)

@@ -1,1 +1,4 @@
-"""What commands print: tables, charts and texts."""
+"""What commands print: tables, charts and texts.
+
+Rich is imported where something is drawn, because JSON and runs without a terminal do without it.
+"""

@@ -1,4 +1,4 @@
-"""Bar charts out of characters: they need no colour, and give way on a narrow terminal."""
+"""Bar charts of characters: they need no colour, and shrink on a narrow terminal."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ai3ray.report.format import one_line
-
 from ..streams import console, is_terminal
+from .text_table import indented_line
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-ON_A_PIPE = 100
-"""Columns of a chart that nobody watches."""
+PIPE_COLUMNS = 100
+"""Width of a chart that does not go to a terminal."""
 LONGEST = 48
-"""Columns of a bar at most: longer ones are not read better."""
+"""Columns of the longest bar."""
 SHORTEST = 6
-"""A bar that would have fewer columns is left out."""
+"""Columns below which no bars are drawn."""
 _GAP = 2
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -30,37 +29,37 @@ class ChartBar:
     """One line of a chart."""
 
     label: str
-    """What it is about; leading blanks stay."""
+    """Text to its left; leading blanks are kept."""
     note: str = ""
-    """The figure in words, to its right."""
+    """Text to its right, usually the figure."""
     value: float | None = None
-    """The length of the dark part; None draws no bar."""
-    reach: float | None = None
-    """Where a light part behind it ends, when there is one."""
+    """Length of the dark part; None draws no bar."""
+    light_value: float | None = None
+    """End of a light part behind it."""
     style: str = ""
-    """Rich's name of the bar's colour."""
+    """Its colour, as Rich names it."""
 
 
 def chart_width() -> int:
-    """Columns there are."""
-    return console(sys.stdout).width if is_terminal(sys.stdout) else ON_A_PIPE
+    """Return the columns that a chart on stdout has."""
+    return console(sys.stdout).width if is_terminal(sys.stdout) else PIPE_COLUMNS
 
 
-def chart(title: str, bars: Sequence[ChartBar], *, width: int, most: float | None = None) -> Text:
-    """The lines of a chart.
+def chart(title: str, bars: Sequence[ChartBar], *, width: int, full: float | None = None) -> Text:
+    """Return the lines of a chart.
 
     Args:
-        title: above it.
-        bars: its lines.
-        width: columns there are.
-        most: the value of a full bar; the greatest one when absent.
+        title: the heading.
+        bars: the lines.
+        width: columns of the whole chart.
+        full: the value of a full bar; the greatest value when absent.
     """
     from rich.cells import cell_len, set_cell_size
     from rich.text import Text
 
-    most = most or max((max(bar.value or 0.0, bar.reach or 0.0) for bar in bars), default=0.0)
+    full_value = full or max((max(bar.value or 0.0, bar.light_value or 0.0) for bar in bars), default=0.0)
     note_w = max((cell_len(bar.note) for bar in bars), default=0)
-    labels = [_label(bar.label) for bar in bars]
+    labels = [indented_line(bar.label) for bar in bars]
     label_w = min(max((cell_len(label) for label in labels), default=0), max(width - note_w - _GAP, width // 3))
     bar_w = min(width - label_w - note_w - 2 * _GAP, LONGEST)
     drawn = Text(no_wrap=True, overflow="crop", end="")
@@ -68,7 +67,7 @@ def chart(title: str, bars: Sequence[ChartBar], *, width: int, most: float | Non
     for label, bar in zip(labels, bars, strict=True):
         drawn.append("\n" + set_cell_size(label, label_w) + " " * _GAP)
         if bar_w >= SHORTEST:
-            dark, light = _blocks(bar, most, bar_w)
+            dark, light = _blocks(bar, full_value, bar_w)
             drawn.append(dark, style=bar.style)
             drawn.append(light, style=bar.style)
             drawn.append(" " * (bar_w - len(dark) - len(light) + _GAP))
@@ -76,19 +75,15 @@ def chart(title: str, bars: Sequence[ChartBar], *, width: int, most: float | Non
     return drawn
 
 
-def _label(text: str) -> str:
-    return text[: len(text) - len(text.lstrip(" "))] + one_line(text)
-
-
-def _blocks(bar: ChartBar, most: float, width: int) -> tuple[str, str]:
-    """The dark and the light part. Whatever is more than nothing is seen."""
-    if bar.value is None or not most:
+def _blocks(bar: ChartBar, full_value: float, width: int) -> tuple[str, str]:
+    """Return the dark and the light part; any value above 0 has at least one block."""
+    if bar.value is None or not full_value:
         return "", ""
-    full, half_tone = ("█", "░") if _has_blocks() else ("#", "-")
-    exact = min(bar.value / most, 1.0) * width
-    if bar.reach is not None:  # two parts meet at whole columns
+    full, shaded = ("█", "░") if _has_blocks() else ("#", "-")
+    exact = min(bar.value / full_value, 1.0) * width
+    if bar.light_value is not None:  # two parts meet at whole columns
         dark = math.ceil(exact)
-        return full * dark, half_tone * (math.ceil(min(bar.reach / most, 1.0) * width) - dark)
+        return full * dark, shaded * (math.ceil(min(bar.light_value / full_value, 1.0) * width) - dark)
     columns, eighths = divmod(math.ceil(exact * 8), 8)
     rest = _EIGHTHS[eighths].strip() if full == "█" else "#" * (eighths > 0)
     return full * columns + rest, ""

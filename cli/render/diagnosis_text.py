@@ -1,4 +1,4 @@
-"""A diagnosis in words and as JSON."""
+"""The findings of `ai3 doctor` as text and as JSON."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
 def diagnosis_json(findings: Sequence[Finding]) -> str:
-    """`{ok, checks: [{name, status, message, remedy}]}`."""
+    """Return `{ok, checks: [{name, status, message, remedy}]}`."""
     checks = [asdict(finding) for finding in findings]
     return json.dumps({"ok": healthy(findings), "checks": checks}, indent=2, ensure_ascii=False)
 
 
 def diagnosis_text(findings: Sequence[Finding]) -> Text:
-    """A line per finding, its remedy below it, and the score."""
+    """Return a line per finding with its remedy below it, and the number of each status."""
     from rich.text import Text
 
     names = max(len(finding.name) for finding in findings)

@@ -1,11 +1,10 @@
-"""A run's events in words, one line each."""
+"""A run's events as text, one line each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ai3ray.domain.events import (
     AssembleStart,
@@ -22,55 +21,24 @@ from ai3ray.domain.events import (
 from ai3ray.domain.verdict import Defect
 from ai3ray.report.format import clipped, count, error_words, money, one_line, seconds
 
-if TYPE_CHECKING:
-    from rich.text import Text
-
-STYLES = {
-    "final": "bold green",
-    "error": "bold red",
-    "cancelled": "bold red",
-    "task_failed": "red",
-    "task_skipped": "red",
-    "task_retry": "yellow",
-    "task_repaired": "yellow",
-    "warning": "yellow",
-    "task_artifact": "green",
-    "decision": "dim",
-    "stats": "dim",
-}
-
-
-@dataclass(frozen=True)
-class EventLine:
-    """One event in words."""
-
-    plain: str
-    """The words."""
-    style: str
-    """How Rich paints them."""
-
-    def styled(self) -> Text:
-        """The words for a terminal."""
-        from rich.text import Text
-
-        return Text(self.plain, style=self.style)
-
 
 class EventLines:
-    """Turns a run's events into lines; remembers when it began and what its tasks are called."""
+    """Turns a run's events into lines; keeps the run's start and the tasks' titles."""
 
     def __init__(self) -> None:
         self._began: str = ""
         self._titles: dict[str, str] = {}
 
-    def line(self, event: Event) -> EventLine | None:
-        """The line of one event; None for a delta, which is no line of its own."""
+    def line(self, event: Event) -> str | None:
+        """Return time, type, task and text of an event; None for a delta."""
         if isinstance(event, TextDelta):
             return None
         self._began = self._began or event.ts
-        self._titles.update(_titles(event))
+        if isinstance(event, PlanProgress):
+            for task in [*(event.plan or {}).get("tasks", ()), *([event.task] if event.task else [])]:
+                self._titles[str(task.get("id"))] = str(task.get("title") or task.get("id"))
         pieces = (f"{_offset(self._began, event.ts):>8}", f"{event.type:<14}", self._task(event), event_text(event))
-        return EventLine("  ".join(piece for piece in pieces if piece).rstrip(), STYLES.get(event.type, ""))
+        return "  ".join(piece for piece in pieces if piece).rstrip()
 
     def _task(self, event: Event) -> str:
         if event.task_id is None:
@@ -80,13 +48,13 @@ class EventLines:
 
 
 def event_text(event: Event) -> str:
-    """What an event says, on one line, without time and task."""
-    tell = _WORDS.get(event.type)
-    return one_line(tell(event)) if tell else ""
+    """Return an event's content on one line, without time and task."""
+    describe = _TEXTS.get(event.type)
+    return one_line(describe(event)) if describe else ""
 
 
 def stats_summary(stats: Stats) -> str:
-    """A run in figures."""
+    """Return a run's figures on one line."""
     cost = money(stats.cost_usd) if stats.cost_complete else f"{money(stats.cost_usd)} + calls of unknown price"
     tokens = f"{stats.input_tokens:,} + {stats.output_tokens:,} tokens"
     return ", ".join((count(stats.tasks, "task"), count(stats.calls, "call"), tokens, cost, seconds(stats.seconds)))
@@ -98,13 +66,6 @@ def _offset(began: str, now: str) -> str:
     except ValueError:  # no time stamp
         return ""
     return f"{passed.total_seconds():.2f}s"
-
-
-def _titles(event: Event) -> dict[str, str]:
-    if not isinstance(event, PlanProgress):
-        return {}
-    tasks = [*(event.plan or {}).get("tasks", ()), *([event.task] if event.task else [])]
-    return {str(task.get("id")): str(task.get("title") or task.get("id")) for task in tasks}
 
 
 def _run_start(event: RunStart) -> str:
@@ -155,8 +116,7 @@ def _assemble(event: AssembleStart) -> str:
     return f"{event.assembly}{f', without {holes}' if holes else ''}"
 
 
-# One entry per event type: the event's own name is printed before it.
-_WORDS: dict[str, Callable[[Any], str]] = {
+_TEXTS: dict[str, Callable[[Any], str]] = {
     "run_start": _run_start,
     "plan": _plan,
     "decision": _decision,
@@ -174,3 +134,4 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "stats": lambda event: stats_summary(event.stats),
     "warning": lambda event: f"{event.message} [{event.code}]",
 }
+"""What an event's line says after its type."""

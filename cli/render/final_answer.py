@@ -1,11 +1,11 @@
-"""How a run ends on the screen: the answer on stdout, what is missing on stderr, the exit code."""
+"""The end of a run: the answer on stdout, what is missing on stderr, the exit code."""
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
 
+from ai3ray.domain.result import RunResult
 from ai3ray.domain.run import TERMINAL
 from ai3ray.report.format import error_words, one_line, visible
 
@@ -14,21 +14,17 @@ from ..command_errors import exit_code
 from ..streams import is_terminal, render_text, write_stdout
 from .event_lines import stats_summary
 
-if TYPE_CHECKING:
-    from ai3ray.domain.result import RunResult
-
-
 MAX_NAMED = 10
 """Tasks without an answer that are named; more are counted."""
 
 
 def print_result(result: RunResult, *, as_json: bool, summary: bool = False) -> int:
-    """Write what the run gave and return the exit code it stands for.
+    """Print the run's answer and what it lacks, and return its exit code.
 
     Args:
         result: the run.
-        as_json: its whole JSON instead of the answer.
-        summary: a person waited and would like its figures.
+        as_json: print the run's JSON instead of its answer.
+        summary: print a line of figures on stderr when the run succeeded.
     """
     if as_json:
         print_json(result.model_dump_json(indent=2))
@@ -42,12 +38,12 @@ def print_result(result: RunResult, *, as_json: bool, summary: bool = False) -> 
 
 
 def print_json(text: str) -> None:
-    """Write JSON to stdout."""
+    """Print JSON on stdout."""
     write_stdout(f"{visible(text) if is_terminal(sys.stdout) else text}\n")
 
 
 def answer_text(output: str, *, terminal: bool) -> str:
-    """The answer as stdout gets it: Markdown for a person, the text itself for a program."""
+    """Return the answer for stdout: as rendered Markdown on a terminal, unchanged elsewhere."""
     if not terminal:
         return output if output.endswith("\n") else f"{output}\n"
     text = visible(output)
@@ -59,7 +55,7 @@ def answer_text(output: str, *, terminal: bool) -> str:
 
 
 def failure_summary(result: RunResult) -> str | None:
-    """What a run that did not succeed lacks, in one line; None when it lacks nothing."""
+    """Return what a run that did not succeed lacks, on one line; None for one that did."""
     if result.status == "succeeded":
         return None
     if result.status not in TERMINAL:

@@ -1,19 +1,16 @@
-"""The local head in words and as JSON."""
+"""The local head as text and as JSON."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from ai3ray.client.local_head import HeadStatus
 from ai3ray.report.format import count
-
-if TYPE_CHECKING:
-    from ai3ray.client.local_head import HeadStatus
 
 
 def status_text(found: HeadStatus | None, home: Path) -> str:
-    """What `ai3 status` shows to a person."""
+    """Return the lines of `ai3 status`."""
     if found is None:
         return f"no head is running in {home}; the next run starts one\n"
     head = found.head
@@ -29,7 +26,7 @@ def status_text(found: HeadStatus | None, home: Path) -> str:
 
 
 def status_json(found: HeadStatus | None, home: Path) -> str:
-    """What `ai3 status --json` shows; without the fingerprint of the keys, which is of no use to anybody."""
+    """Return the JSON of `ai3 status --json`, without the hash of keys and limits."""
     if found is None:
         return json.dumps({"running": False, "home": str(home)}, indent=2)
     head = found.head.model_dump(mode="json", include={"pid", "address", "socket", "version", "started"})

@@ -6,14 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ai3ray.domain.listings import ModelView
 from ai3ray.report.format import money, seconds, share
 
 from .text_table import TableColumn, table
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-    from ai3ray.domain.listings import ModelView
 
 COLUMNS = (
     TableColumn("model", keep=True),
@@ -32,12 +31,12 @@ COLUMNS = (
 
 
 def models_json(views: Sequence[ModelView]) -> str:
-    """The models as a JSON list."""
+    """Return the models as a JSON list."""
     return json.dumps([view.model_dump(mode="json") for view in views], indent=2, ensure_ascii=False)
 
 
 def models_table(views: Sequence[ModelView]) -> Table:
-    """The models, a line each."""
+    """Return the models, a line each."""
     return table(COLUMNS, (_cells(view) for view in views))
 
 
@@ -59,7 +58,7 @@ def _cells(view: ModelView) -> tuple[str, ...]:
 
 
 def _tokens(count: int) -> str:
-    """The size of a window: `200k`, `1M`, `1.05M`."""
+    """Return a number of tokens as `200k`, `1M`, `1.05M`."""
     return f"{count / 1e6:g}M" if count >= 1_000_000 else f"{count // 1000}k"
 
 

@@ -1,9 +1,11 @@
-"""A task graph as a tree, and what it would take to run it."""
+"""A task graph as a tree, and the estimate of its run."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ai3ray.domain.listings import PlanPreview
+from ai3ray.domain.plan import Task, TaskGraph
 from ai3ray.report.format import count, money, one_line, seconds
 
 from ..streams import render_text
@@ -12,12 +14,9 @@ if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
 
-    from ai3ray.domain.listings import PlanPreview
-    from ai3ray.domain.plan import Task, TaskGraph
-
 
 def preview_text(preview: PlanPreview, *, width: int | None = None) -> str:
-    """The graph and its estimate for stdout."""
+    """Return the graph and its estimate for stdout."""
     cost, length = preview.estimate.get("cost_usd"), preview.estimate.get("seconds")
     price = "cost unknown" if cost is None else f"about {money(cost)}"
     time = "" if length is None else f", {seconds(length)}"
@@ -25,7 +24,7 @@ def preview_text(preview: PlanPreview, *, width: int | None = None) -> str:
 
 
 def plan_tree(graph: TaskGraph) -> Tree:
-    """Each task below the last of its dependencies to come; the others are named beside it."""
+    """Return the tree, each task below its deepest dependency; its other dependencies are named beside it."""
     from rich.text import Text
     from rich.tree import Tree
 

@@ -1,4 +1,4 @@
-"""A query's answer as a table, as JSON, as CSV."""
+"""The answer to a query as a table, as JSON, as CSV."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ import csv
 import io
 import json
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from ai3ray.domain.listings import Table
 from ai3ray.report.format import visible
 
 from ..streams import is_terminal, render_text
 from .text_table import TableColumn, table
 
-if TYPE_CHECKING:
-    from ai3ray.domain.listings import Table
-
 
 def table_text(answer: Table, form: Literal["table", "json", "csv"], *, width: int | None = None) -> str:
-    """The answer for stdout."""
+    """Return the answer for stdout."""
     if form == "table":
         return _grid(answer, width)
     text = _json(answer) if form == "json" else _csv(answer)
@@ -49,7 +47,7 @@ def _is_numeric(answer: Table, at: int) -> bool:
 
 
 def _plain(value: Any) -> str:
-    """One value as text: nothing for null, JSON for lists and objects."""
+    """Return a value as text: nothing for null, JSON for lists and objects."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -7,6 +7,10 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from ai3ray.domain.events import Candidate, Decision
+from ai3ray.domain.listings import PruneReport, RunRow
+from ai3ray.domain.result import RunResult, TaskResult
+from ai3ray.domain.verdict import Verdict
 from ai3ray.report.format import clipped, count, error_words, money, one_line, seconds, size
 
 from ..streams import is_terminal, render_text
@@ -17,23 +21,17 @@ from .text_table import TableColumn, table
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ai3ray.domain.events import Candidate, Decision
-    from ai3ray.domain.listings import PruneReport, RunRow
-    from ai3ray.domain.result import RunResult, TaskResult
-    from ai3ray.domain.verdict import Verdict
-
-
 _HEADINGS = {"quality": "qual", "success": "succ", "latency": "lat", "sampled": "draw"}
-"""Terms in short: a decision fits into 80 columns."""
+"""Short names of terms, so that a decision fits into 80 columns."""
 
 
 def rows_json(rows: Sequence[RunRow]) -> str:
-    """Runs as the JSON list that the contract shows."""
+    """Return the runs as a JSON list."""
     return json.dumps([row.model_dump(mode="json") for row in rows], indent=2, ensure_ascii=False)
 
 
 def runs_table(rows: Sequence[RunRow]) -> Table:
-    """Runs, a line each."""
+    """Return the runs, a line each."""
     columns = (
         TableColumn("run", keep=True),
         TableColumn("status"),
@@ -59,7 +57,7 @@ def runs_table(rows: Sequence[RunRow]) -> Table:
 
 
 def run_text(result: RunResult, *, width: int | None = None) -> str:
-    """A run in full: heading, tasks, warnings, answer."""
+    """Return a run in full: heading, warnings, tasks, answer."""
     head = [f"{result.run_id}  {result.status}", stats_summary(result.stats)]
     if result.prompt:
         head.insert(1, clipped(one_line(result.prompt), 200))
@@ -75,7 +73,7 @@ def run_text(result: RunResult, *, width: int | None = None) -> str:
 
 
 def tasks_table(tasks: Sequence[TaskResult]) -> Table:
-    """Tasks with their verdicts."""
+    """Return the tasks with their verdicts, a line each."""
     columns = (
         TableColumn("task", keep=True),
         TableColumn("status"),
@@ -89,17 +87,17 @@ def tasks_table(tasks: Sequence[TaskResult]) -> Table:
 
 
 def decisions_json(decisions: Iterable[Decision]) -> str:
-    """Decisions as a JSON list of their events."""
+    """Return the decisions as a JSON list of their events."""
     return json.dumps([event.model_dump(mode="json") for event in decisions], indent=2, ensure_ascii=False)
 
 
 def decisions_text(decisions: Sequence[Decision], *, width: int | None = None) -> str:
-    """Every decision with a table of its candidates, a column per term of the score; the chosen one is marked."""
+    """Return a table of candidates per decision: a column per term of the score, the chosen one marked."""
     return "\n".join(_decision_text(event, width) for event in decisions) or "no decisions yet\n"
 
 
 def prune_summary(report: PruneReport) -> str:
-    """What pruning did, in a line."""
+    """Return what pruning did, on one line."""
     done = "would delete" if report.dry_run else "deleted"
     if not report.runs:
         return f"{done} nothing"
@@ -128,7 +126,7 @@ def _verdict(verdict: Verdict | None) -> str:
 
 
 def _decision_text(event: Decision, width: int | None) -> str:
-    """One decision. What was excluded stands below in words, the models of one reason together."""
+    """Return one decision: the candidates as a table, the excluded ones below it, a line per reason."""
     admitted = [candidate for candidate in event.candidates if candidate.excluded is None]
     names = list(dict.fromkeys(name for candidate in admitted for name in candidate.terms))
     columns = [TableColumn("  model", keep=True), TableColumn("score", right=True)]

@@ -1,4 +1,4 @@
-"""The journal's figures as charts and as JSON."""
+"""The journal's statistics as charts and as JSON."""
 
 from __future__ import annotations
 
@@ -14,44 +14,43 @@ from ..streams import render_text
 from .charts import ChartBar, chart, chart_width
 
 DAYS = 14
-"""Days that the chart of costs shows; the JSON has all."""
+"""Days in the chart of costs; the JSON has all."""
 MODELS = 6
-"""Models of a day that it names."""
+"""Models named per day."""
 GOOD, FAIR = 0.98, 0.9
-"""Shares of success from which a bar is green, and yellow."""
+"""Success rates from which a bar is green, and yellow."""
 _STATUS = {"succeeded": "green", "partial": "yellow", "failed": "red", "cancelled": "red"}
 
 
-def journal_stats_json(figures: JournalStats) -> str:
-    """All of them."""
-    return json.dumps(asdict(figures), indent=2, ensure_ascii=False)
+def journal_stats_json(stats: JournalStats) -> str:
+    """Return the statistics as JSON."""
+    return json.dumps(asdict(stats), indent=2, ensure_ascii=False)
 
 
-def journal_stats_text(figures: JournalStats, *, width: int | None = None) -> str:
-    """The charts, one below the other; those without a line are left out."""
+def journal_stats_text(stats: JournalStats, *, width: int | None = None) -> str:
+    """Return the charts, one below the other; empty ones are left out."""
     from rich.console import Group
 
     width = width or chart_width()
-    since = f" since {figures.since}" if figures.since else ""
-    if not figures.runs and not figures.cost:
+    since = f" since {stats.since}" if stats.since else ""
+    if not stats.runs and not stats.cost:
         return f"no runs{since or ' yet'}\n"
-    whole = 1.0
     charts = (
-        chart("cost by day and model", _cost(figures.cost), width=width),
-        chart("latency by model: p50, and p95 behind it", list(map(_latency, figures.latency)), width=width),
-        chart("success by provider", list(map(_provider, figures.providers)), width=width, most=whole),
-        chart("runs by status", list(map(_run, figures.runs)), width=width),
-        chart("verdicts by kind of task", list(map(_kind, figures.kinds)), width=width, most=whole),
+        chart("cost by day and model", _cost(stats.cost), width=width),
+        chart("latency by model: p50, and p95 behind it", list(map(_latency, stats.latency)), width=width),
+        chart("success by provider", list(map(_provider, stats.providers)), width=width, full=1.0),
+        chart("runs by status", list(map(_run, stats.runs)), width=width),
+        chart("verdicts by kind of task", list(map(_kind, stats.kinds)), width=width, full=1.0),
     )
     # In a group, because Rich forgets that a text alone is not to be wrapped.
     drawn = [render_text(Group(text), width=width) for text in charts if "\n" in text.plain]
-    return "\n".join([f"{_totals(figures)}{since}\n", *drawn])
+    return "\n".join([f"{_totals(stats)}{since}\n", *drawn])
 
 
-def _totals(figures: JournalStats) -> str:
-    runs = count(sum(row["runs"] for row in figures.runs), "run")
-    calls = count(sum(row["calls"] for row in figures.cost), "call")
-    return f"{runs}, {calls}, {_money(figures.cost)}"
+def _totals(stats: JournalStats) -> str:
+    runs = count(sum(row["runs"] for row in stats.runs), "run")
+    calls = count(sum(row["calls"] for row in stats.cost), "call")
+    return f"{runs}, {calls}, {_money(stats.cost)}"
 
 
 def _cost(rows: Sequence[Row]) -> list[ChartBar]:

@@ -1,4 +1,4 @@
-"""The look of every table: no frames, so that it can be read, cut and grepped."""
+"""Tables without frames, so that they can be read, cut and grepped."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class TableColumn:
     name: str
     """Its heading."""
     right: bool = False
-    """Numbers stand right."""
+    """Whether it is aligned right, as numbers are."""
     keep: bool = False
-    """Never cut, however narrow the terminal: something to copy."""
+    """Whether it is never cut, however narrow the terminal, because people copy from it."""
 
 
 def table(columns: Sequence[TableColumn], rows: Iterable[Sequence[str]], *, gap: int = 2) -> Table:
-    """A table of texts; what a model wrote is shown as it is, never read as markup.
+    """Return a table of texts; markup in them has no effect.
 
     Args:
         columns: its columns.
@@ -44,10 +44,10 @@ def table(columns: Sequence[TableColumn], rows: Iterable[Sequence[str]], *, gap:
             overflow="fold",
         )
     for cells in rows:
-        grid.add_row(*(Text(_cell(cell)) for cell in cells))
+        grid.add_row(*(Text(indented_line(cell)) for cell in cells))
     return grid
 
 
-def _cell(text: str) -> str:
-    # Leading blanks carry meaning (a mark, an indent); line breaks would tear the row apart.
+def indented_line(text: str) -> str:
+    """Return the text as one line that keeps its leading blanks, which may be an indent."""
     return text[: len(text) - len(text.lstrip(" "))] + one_line(text)

@@ -11,8 +11,8 @@ from cli.command_errors import run_command_line
 from cli.input.amounts import parse_dollars
 from cli.live.frame import Canvas, frame
 from cli.live.live_run import LiveRun
-from cli.main import build
 from cli.render.final_answer import failure_summary, print_result
+from cli.root import command_tree
 
 from .recorded import PLAN, at, run_result, task
 
@@ -48,7 +48,7 @@ def test_the_live_view_shows_what_of_the_budget_is_spent():
     run.event(at(RunStart(request={"prompt": "p", "budget_usd": 0.25}), 1, 0))
     run.event(at(PlanProgress(phase="started"), 2, 0))
     run.event(at(PlanProgress(phase="completed", plan=PLAN, source="model"), 3, 0))
-    lines = frame(run, Canvas(120, 30, "2026-11-23T10:00:05.000Z", beat=0))
+    lines = frame(run, Canvas(120, 30, "2026-11-23T10:00:05.000Z", phase=0))
     assert "$0.0000 of $0.25" in lines[-1].plain
 
 
@@ -62,7 +62,9 @@ def inline(home_folder, simulator, monkeypatch):
     monkeypatch.chdir(home_folder)
     plan = {"tasks": [{"id": f"t{n}", "prompt": f"Write about subject {n}."} for n in range(5)]}
     (home_folder / "plan.json").write_text(json.dumps(plan))
-    return lambda *words: run_command_line(build(), [*words, "--inline", "--model", "gpt-6.1-sol", "--no-verify"])
+    return lambda *words: run_command_line(
+        command_tree(), [*words, "--inline", "--model", "gpt-6.1-sol", "--no-verify"]
+    )
 
 
 def test_a_run_over_budget_ends_with_4_and_its_part_of_the_answer_on_stdout(inline, simulator, capsys):

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import typer
+from typer.main import get_command
 
 from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import Stats
@@ -33,7 +34,7 @@ def tree(body):
     def do(number: int = 0) -> None:
         body()
 
-    return app
+    return get_command(app)
 
 
 def result(status, error=None):

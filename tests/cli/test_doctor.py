@@ -14,11 +14,11 @@ import pytest
 
 from ai3ray.simulator import running_in_thread
 from cli.checks.finding import Finding, healthy
-from cli.checks.home import check_home as home_findings
+from cli.checks.home import check_home
 from cli.command_context import load_context
 from cli.command_errors import run_command_line
-from cli.main import build
 from cli.render.diagnosis_text import diagnosis_json, diagnosis_text
+from cli.root import command_tree
 
 KEY = "sk-secret-0123456789"
 
@@ -62,7 +62,7 @@ def doctor(capsys):
     """Its exit code, and its findings by name."""
 
     def call(*words):
-        code = run_command_line(build(), ["doctor", "--json", *words])
+        code = run_command_line(command_tree(), ["doctor", "--json", *words])
         out, _ = capsys.readouterr()
         assert KEY not in out
         report = json.loads(out)
@@ -173,7 +173,7 @@ async def test_a_stale_note_a_foreign_journal_and_a_locked_folder_are_told(home,
     home.mkdir()
     (home / "head.json").write_text("{}")
     (home / "journal.duckdb").write_text("no database")
-    found = {finding.name: finding async for finding in home_findings(load_context())}
+    found = {finding.name: finding for finding in await check_home(load_context())}
     assert (found["head"].status, found["journal"].status) == ("warn", "fail")
     assert "journal.duckdb" in found["journal"].remedy
 
@@ -184,7 +184,7 @@ async def test_who_holds_the_journal_is_told(home):
     pipe = asyncio.subprocess.PIPE
     holder = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdin=pipe, stdout=pipe)
     await holder.stdout.readline()
-    found = {finding.name: finding async for finding in home_findings(load_context())}
+    found = {finding.name: finding for finding in await check_home(load_context())}
     await holder.communicate(b"\n")
     assert found["journal"].message.endswith(f"is held by process {holder.pid}")
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from cli.command_errors import run_command_line
-from cli.main import build
+from cli.root import command_tree
 
 ROOT = Path(__file__).parents[2]
 PLAN = {
@@ -48,7 +48,7 @@ def ai3(capsys):
     """Run a command line: its exit code, stdout and stderr."""
 
     def call(*words):
-        code = run_command_line(build(), list(words))
+        code = run_command_line(command_tree(), list(words))
         return code, *capsys.readouterr()
 
     return call
@@ -212,7 +212,7 @@ def test_a_signal_cancels_the_run(ai3, silent_provider, number):
 def test_a_run_in_this_process_goes_on_when_its_terminal_dies(ai3):
     ours, theirs = pty.openpty()
     code = (
-        "import os, signal, sys; from cli import follow; from cli.main import build\n"
+        "import os, signal, sys; from cli import follow; from cli.root import command_tree\n"
         "from cli.command_errors import run_command_line\n"
         "original = follow.run_to_end\n"
         "def hung_up(*args, **options):\n"
@@ -220,7 +220,7 @@ def test_a_run_in_this_process_goes_on_when_its_terminal_dies(ai3):
         "    os.close(int(sys.argv.pop()))\n"
         "    return original(*args, **options)\n"
         "follow.run_to_end = hung_up\n"
-        "sys.exit(run_command_line(build(), ['run', 'hello', '--no-plan', '--inline', '--no-verify']))\n"
+        "sys.exit(run_command_line(command_tree(), ['run', 'hello', '--no-plan', '--inline', '--no-verify']))\n"
     )
     env = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
     command = [sys.executable, "-c", code, str(ours)]

@@ -60,7 +60,7 @@ class ScriptedContext:
         notify("connecting")
         yield self.client
 
-    def filled(self, request, client):
+    def fill(self, request, client):
         return request
 
 

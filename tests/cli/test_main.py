@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.command_errors import run_command_line
-from cli.main import build
+from cli.root import command_tree
 
 BUILT = [
     "run",
@@ -41,7 +41,7 @@ def home(tmp_path, monkeypatch):
 
 
 def ai3(*words):
-    return run_command_line(build(), list(words))
+    return run_command_line(command_tree(), list(words))
 
 
 def process(*words):
@@ -163,8 +163,8 @@ def test_python_m_cli_is_ai3():
 def test_help_loads_nothing_heavy(home):
     names = ["ray", "duckdb", "pydantic", "httpx", "rich", "starlette", "openai", "anthropic"]
     code = (
-        "import sys; from cli.command_errors import run_command_line; from cli.main import build;"
-        "run_command_line(build(), ['--help']);"
+        "import sys; from cli.command_errors import run_command_line; from cli.root import command_tree;"
+        "run_command_line(command_tree(), ['--help']);"
         f"print([name for name in {names} if name in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

@@ -17,7 +17,7 @@ from ai3ray.server.app import build_app
 from ai3ray.server.engine_gate import EngineGate
 from ai3ray.server.unix_socket import socket_server
 from cli.command_errors import run_command_line
-from cli.main import build
+from cli.root import command_tree
 from tests.server.memory import MemoryEngine
 
 SECRET, KEY = new_api_key("alice", ["run", "read"])
@@ -75,7 +75,7 @@ def home(tmp_path, monkeypatch):
 
 
 def ai3(*words: str) -> int:
-    return run_command_line(build(), list(words))
+    return run_command_line(command_tree(), list(words))
 
 
 @pytest.mark.parametrize("name", COMMANDS)

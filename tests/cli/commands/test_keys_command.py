@@ -10,7 +10,7 @@ import pytest
 
 from ai3ray.domain.access import parse_api_keys
 from cli.command_errors import run_command_line
-from cli.main import build
+from cli.root import command_tree
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def home(tmp_path, monkeypatch):
 
 
 def ai3(*words: str) -> int:
-    return run_command_line(build(), list(words))
+    return run_command_line(command_tree(), list(words))
 
 
 def test_the_secret_is_printed_once_and_its_entry_as_the_server_wants_it(capsys, home):

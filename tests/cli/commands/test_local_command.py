@@ -8,7 +8,7 @@ from ai3ray.providers.embedded import install as installing
 from ai3ray.settings import local_model
 from ai3ray.settings.local_model import LocalModel
 from cli.command_errors import run_command_line
-from cli.main import build
+from cli.root import command_tree
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def ai3(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def call(*words):
-        code = run_command_line(build(), list(words))
+        code = run_command_line(command_tree(), list(words))
         return code, *capsys.readouterr()
 
     return call

@@ -35,12 +35,6 @@ class Shelf:
         return Table(columns=("body",), rows=tuple((json.loads(event.line()),) for event in wanted))
 
 
-class ShelfContext:
-    @asynccontextmanager
-    async def reader(self):
-        yield Shelf()
-
-
 @pytest.mark.parametrize(
     ("word", "run"), [("last", OTHER), (RUN, RUN), ("run_01kc", OTHER), ("01kb0", RUN), (f"run_{'9' * 22}", None)]
 )
@@ -60,12 +54,12 @@ async def test_what_is_no_run_is_said(word):
 
 
 async def test_decisions_come_from_the_journal():
-    assert [event.model for event in await load_decisions(ShelfContext(), RUN)] == ["sim/fast"]
+    assert [event.model for event in await load_decisions(Shelf(), RUN)] == ["sim/fast"]
 
 
 async def test_watching_without_a_head_tells_what_the_journal_holds():
     seen = Seen()
-    assert await watch_run(ShelfContext(), RUN, seen) == run_result()
+    assert await watch_run(Shelf(), RUN, seen) == run_result()
     assert seen.types == [event.type for event in EVENTS]
 
 
@@ -88,7 +82,7 @@ class Reviver(ScriptedClient):
         return run_result("running", None)
 
 
-class RevivableContext(ShelfContext):
+class RevivableContext:
     def __init__(self, shelf, head=None):
         self.shelf, self.head = shelf, head
 

@@ -18,8 +18,8 @@ def after(events):
     return run
 
 
-def picture(run, width=120, height=30, beat=0, **more):
-    return [line.plain.rstrip() for line in frame(run, Canvas(width, height, NOW, beat, **more))]
+def picture(run, width=120, height=30, phase=0, **more):
+    return [line.plain.rstrip() for line in frame(run, Canvas(width, height, NOW, phase, **more))]
 
 
 def wide(count):
@@ -33,11 +33,11 @@ def wide(count):
 def test_a_run_that_plans_is_a_spinner():
     assert picture(LiveRun()) == ["⠋ starting"]
     assert picture(after(EVENTS[:2])) == ["⠋ planning  8 s"]
-    assert picture(after(EVENTS[:2]), beat=1) == ["⠙ planning  8 s"]
+    assert picture(after(EVENTS[:2]), phase=1) == ["⠙ planning  8 s"]
 
 
 def test_a_run_that_ended_without_a_plan_leaves_nothing():
-    assert picture(after(EVENTS[:2]), beat=None) == []
+    assert picture(after(EVENTS[:2]), phase=None) == []
 
 
 def test_each_task_shows_state_model_tokens_cost_verdict_and_seconds():
@@ -54,7 +54,7 @@ def test_each_task_shows_state_model_tokens_cost_verdict_and_seconds():
 def test_the_last_picture_has_the_runs_own_figures():
     run = after(EVENTS)
     run.ended(run_result())
-    *tree, bar = picture(run, beat=None)
+    *tree, bar = picture(run, phase=None)
     assert tree[0] == f"{RUN}  partial  plan from model, concat"
     assert [line.split()[1] for line in tree[1:]] == ["✔", "✘", "◌"]
     assert bar == "━" * 30 + "  3/3 tasks, 2 lost  $0.0123  12.3 s"
@@ -87,8 +87,8 @@ def test_two_hundred_tasks_fit_on_the_screen(height):
 
 def test_only_the_last_picture_may_be_longer_than_the_screen():
     run = after(wide(40))
-    assert len(picture(run, 80, 24, beat=None)) < 24
-    assert len(picture(run, 80, 24, beat=None, stays=True)) == 42
+    assert len(picture(run, 80, 24, phase=None)) < 24
+    assert len(picture(run, 80, 24, phase=None, final=True)) == 42
 
 
 def test_ascii_is_enough():

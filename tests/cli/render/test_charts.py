@@ -37,7 +37,7 @@ def test_more_than_nothing_is_seen_and_nothing_is_not():
 
 
 def test_a_given_maximum_is_the_full_bar():
-    assert lines([ChartBar("a", "", 0.5)], 29, most=1.0)[1].split() == ["a", "█" * 12]
+    assert lines([ChartBar("a", "", 0.5)], 29, full=1.0)[1].split() == ["a", "█" * 12]
 
 
 @pytest.mark.parametrize("width", [80, 40, 24, 12])

@@ -9,7 +9,7 @@ from tests.cli.recorded import DELTA, EVENTS, RUN
 
 def told():
     lines = EventLines()
-    return [lines.line(event).plain for event in EVENTS]
+    return [lines.line(event) for event in EVENTS]
 
 
 def test_every_event_is_one_line_with_its_time_name_and_task():

@@ -8,10 +8,10 @@ from ai3ray.errors import UsageError
 
 
 def free_port(host: str, port: int) -> int:
-    """The port, or a free one for 0, tried out before anything is started.
+    """Return the port, or a free one for 0, after binding it once.
 
     Raises:
-        UsageError: it is taken, or the address is none of this computer's.
+        UsageError: the port is taken, or this computer has no such address.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
