@@ -47,8 +47,8 @@ Assembly = Annotated[
     assembly.Assembly | None,
     typer.Option(
         "--assembly",
-        metavar="|".join(assembly.ASSEMBLIES),
-        help="How the outputs become one answer; overrides the plan.",
+        metavar="NAME",
+        help=f"How the outputs become one answer, instead of the plan's way: {', '.join(assembly.ASSEMBLIES)}.",
     ),
 ]
 Budget = Annotated[
