@@ -1,12 +1,10 @@
 """One prompt becomes a verified, parallel plan over many language models.
 
-Names are loaded when they are first used: importing this package loads no Ray, no DuckDB, no HTTP
-client and no vendor's SDK.
+Names are loaded on first use: importing this package loads no Ray, no DuckDB, no HTTP client and no vendor SDK.
 """
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 from ai3ray.version import __version__
@@ -54,19 +52,27 @@ __all__ = [
     "stream",
 ]
 
-_HOMES = {
-    "Client": "ai3ray.client.client",
-    "Event": "ai3ray.domain.events",
-    "RunRequest": "ai3ray.domain.request",
-    "RunResult": "ai3ray.domain.result",
-    "TaskGraph": "ai3ray.domain.plan",
-} | dict.fromkeys(("arun", "plan", "run", "stream"), "ai3ray.api")
-
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'ai3ray' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES.get(name, "ai3ray.errors")), name)
+    home: Any
+    match name:
+        case "arun" | "plan" | "run" | "stream":
+            from ai3ray import api as home
+        case "Client":
+            from ai3ray.client import client as home
+        case "Event":
+            from ai3ray.domain import events as home
+        case "TaskGraph":
+            from ai3ray.domain import plan as home
+        case "RunRequest":
+            from ai3ray.domain import request as home
+        case "RunResult":
+            from ai3ray.domain import result as home
+        case _:
+            from ai3ray import errors as home
+    return getattr(home, name)
 
 
 def __dir__() -> list[str]:

@@ -24,23 +24,26 @@ def run(prompt: str = "", *, server: str | None = None, inline: bool = False, **
     """Run a prompt and wait for its end. Ctrl-C cancels the run.
 
     Args:
-        prompt: what is wanted; may be left out when `plan` is given.
-        server: URL of a server; AI3_SERVER, else the local head, when absent.
-        inline: work in this process, without Ray.
-        **fields: the fields of `RunRequest`; a `plan` may be a TaskGraph.
+        prompt: the task; optional with `plan`.
+        server: URL of a server; AI3_SERVER or the local head when absent.
+        inline: run in this process, without Ray.
+        **fields: further fields of `RunRequest`; `plan` may be a TaskGraph.
+
+    Returns:
+        The finished run, whatever its status.
 
     Raises:
         UsageError: a field is wrong, or an event loop is running already: use `arun` there.
-        HeadUnavailable: nobody serves.
+        HeadUnavailable: no server and no head answers, and no head could be started.
     """
-    return _sync(arun(prompt, server=server, inline=inline, **fields), "arun")
+    return _run_sync(arun(prompt, server=server, inline=inline, **fields), "arun")
 
 
 async def arun(prompt: str = "", *, server: str | None = None, inline: bool = False, **fields: Any) -> RunResult:
-    """Run a prompt and wait for its end; cancelling this cancels the run. See `run`."""
+    """Run a prompt and wait for its end, as `run` does; cancelling this cancels the run."""
     request = _request(prompt, fields)
-    async with _connected(server, inline) as client:
-        accepted = await client.submit(_filled(request, client))
+    async with _connect(server, inline) as client:
+        accepted = await client.submit(_fill(request, client))
         try:
             return await client.wait(accepted.run_id)
         except asyncio.CancelledError:
@@ -51,47 +54,47 @@ async def arun(prompt: str = "", *, server: str | None = None, inline: bool = Fa
 async def stream(
     prompt: str = "", *, server: str | None = None, inline: bool = False, **fields: Any
 ) -> AsyncGenerator[Event, None]:
-    """Run a prompt and yield its events, pieces of answers among them; the last is `stats`. See `run`."""
+    """Run a prompt as `run` does and yield its events, with deltas of the answers; the last event is `stats`."""
     request = _request(prompt, fields)
-    async with _connected(server, inline) as client, aclosing(client.stream(_filled(request, client))) as events:
+    async with _connect(server, inline) as client, aclosing(client.stream(_fill(request, client))) as events:
         async for event in events:
             yield event
 
 
 def plan(prompt: str = "", *, server: str | None = None, inline: bool = False, **fields: Any) -> TaskGraph:
-    """The task graph of a prompt; no task is run. See `run`."""
+    """Return the task graph of a prompt and run no task; arguments as for `run`."""
 
     async def preview() -> TaskGraph:
         request = _request(prompt, fields)
-        async with _connected(server, inline) as client:
-            return (await client.plan(_filled(request, client))).plan
+        async with _connect(server, inline) as client:
+            return (await client.plan(_fill(request, client))).plan
 
-    return _sync(preview(), "Client.plan")
+    return _run_sync(preview(), "Client.plan")
 
 
 def _request(prompt: str, fields: dict[str, Any]) -> RunRequest:
-    """The request, checked before anything is started."""
+    """Return the request, checked before anything is started."""
     graph = fields.get("plan")
     if isinstance(graph, TaskGraph):
         fields = {**fields, "plan": graph.model_dump(mode="json", exclude_none=True)}
     return parse_request({**fields, "prompt": prompt})
 
 
-def _connected(server: str | None, inline: bool) -> AbstractAsyncContextManager[Client]:
+def _connect(server: str | None, inline: bool) -> AbstractAsyncContextManager[Client]:
     settings = load_settings()
-    return connect(settings, merged_env(), server=server, inline=inline, notify=_tell)
+    return connect(settings, merged_env(), server=server, inline=inline, notify=_print_notice)
 
 
-def _filled(request: RunRequest, client: Client) -> RunRequest:
+def _fill(request: RunRequest, client: Client) -> RunRequest:
     return fill_request(request, load_settings(), remote=client.remote)
 
 
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201 - as the CLI does: what takes time is said
+def _print_notice(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201 - as the CLI does, a line about whatever takes time
 
 
-def _sync(work: Coroutine[Any, Any, T], instead: str) -> T:
-    """Run it to its end in a loop of its own."""
+def _run_sync(work: Coroutine[Any, Any, T], instead: str) -> T:
+    """Run the coroutine to its end in an event loop of its own."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

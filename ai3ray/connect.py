@@ -1,23 +1,29 @@
-"""Who serves: the server that was named, else this process (`--inline`), else the Ray it is in, else the local head."""
+"""Connects to the server that was named, else this process (`--inline`), else Ray's cluster, else the local head.
+
+Imports of an engine or of DuckDB are late: a command that a head serves does without both.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from ai3ray.client.client import Client
-from ai3ray.client.local_head import Notify, ensure_head, find_head
+from ai3ray.client.local_head import HeadAddress, Notify, ensure_head, find_head
 from ai3ray.client.port import RunReader
 from ai3ray.domain.listings import PruneReport
 from ai3ray.errors import JournalLocked
 from ai3ray.executor.ray.environment import cluster_address
 from ai3ray.settings.model import Settings
 
-LOCKED_S = 10.0
-"""Seconds that a process that is going gets to let go of the journal."""
+LOCK_WAIT_S = 10.0
+"""Seconds to wait for a journal that a process on its way out still locks."""
 _RETRY_S = 0.1
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -29,14 +35,14 @@ async def connect(
     inline: bool = False,
     notify: Notify,
 ) -> AsyncIterator[Client]:
-    """A client of whoever serves, for the length of the context.
+    """Yield a connected client.
 
     Args:
-        settings: the caller's; a head that has to be started gets them.
-        env: the environment such a head gets, keys from `.env` included.
+        settings: the caller's, also for a head that has to be started.
+        env: the environment of such a head, with the keys from `.env`.
         server: URL of a server; AI3_SERVER when absent.
         inline: serve from this process, unless a head owns the home.
-        notify: told in one line what takes time or surprises.
+        notify: called with a line about whatever takes time or is unexpected.
 
     Raises:
         HeadUnavailable: no head answers and none could be started.
@@ -58,7 +64,7 @@ async def connect(
 async def connect_for_reading(
     settings: Settings, env: Mapping[str, str], *, server: str | None = None
 ) -> AsyncIterator[RunReader]:
-    """Whoever can tell about runs: the server, the head if it is up, else the journal's file. Boots nothing.
+    """Yield a reader of runs: the server, the head if it is up, or else the journal's file. Starts nothing.
 
     Raises:
         JournalLocked: another process has held the journal for 10 s; the message names it.
@@ -69,11 +75,11 @@ async def connect_for_reading(
         elif (cluster := cluster_address(env)) is not None:
             yield await stack.enter_async_context(Client(socket=await _cluster_socket(stack, settings, env, cluster)))
         else:
-            yield await _local_reading(stack, settings, env)
+            yield await _local_reader(stack, settings, env)
 
 
 async def prune(settings: Settings, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
-    """Delete this home's runs that ended long ago: through its head if it is up, else in the journal's file.
+    """Delete this home's runs that ended long ago, through its head if it is up, or else in the journal's file.
 
     Args:
         settings: name the home.
@@ -83,18 +89,17 @@ async def prune(settings: Settings, older_than_s: float, *, dry_run: bool = Fals
     Raises:
         JournalLocked: another process has held the journal for 10 s; the message names it.
     """
-    retries = _LockRetries()
-    while True:
-        head = find_head(settings)
-        if head is not None:
-            async with Client(socket=head.socket) as client:
-                return await client.prune(older_than_s, dry_run=dry_run)
+
+    async def prune_file() -> PruneReport:
         from ai3ray.client.journal_client import prune_journal
 
-        try:
-            return await prune_journal(settings, older_than_s, dry_run=dry_run)
-        except JournalLocked as error:
-            await retries.wait(error)
+        return await prune_journal(settings, older_than_s, dry_run=dry_run)
+
+    found = await _head_or(prune_file, settings)
+    if isinstance(found, PruneReport):
+        return found
+    async with Client(socket=found.socket) as client:
+        return await client.prune(older_than_s, dry_run=dry_run)
 
 
 async def _head_client(settings: Settings, env: Mapping[str, str], notify: Notify) -> Client:
@@ -105,53 +110,49 @@ async def _head_client(settings: Settings, env: Mapping[str, str], notify: Notif
 
 
 async def _inline_socket(stack: AsyncExitStack, settings: Settings, env: Mapping[str, str], notify: Notify) -> Path:
-    """The socket of the head that owns the home, else of an app in this process."""
-    retries = _LockRetries()
-    while True:
-        head = find_head(settings)
-        if head is not None:
-            notify(f"the local head (pid {head.pid}) owns this home: it serves the run")
-            return head.socket
+    """Return the socket of the head that owns the home, or of an app started in this process."""
+
+    async def serve_here() -> Path:
         from ai3ray.server.in_process import inline_server
 
-        try:
-            return await stack.enter_async_context(inline_server(settings, env))
-        except JournalLocked as error:
-            await retries.wait(error)
+        return await stack.enter_async_context(inline_server(settings, env))
+
+    found = await _head_or(serve_here, settings)
+    if isinstance(found, Path):
+        return found
+    notify(f"the local head (pid {found.pid}) owns this home: it serves the run")
+    return found.socket
 
 
 async def _cluster_socket(stack: AsyncExitStack, settings: Settings, env: Mapping[str, str], address: str) -> Path:
-    """The socket of an app in this process over the cluster's core."""
+    """Return the socket of an app in this process, over the core of the cluster."""
     from ai3ray.server.in_cluster import cluster_server
 
     return await stack.enter_async_context(cluster_server(settings, env, address))
 
 
-async def _local_reading(stack: AsyncExitStack, settings: Settings, env: Mapping[str, str]) -> RunReader:
-    retries = _LockRetries()
+async def _local_reader(stack: AsyncExitStack, settings: Settings, env: Mapping[str, str]) -> RunReader:
+    async def open_file() -> RunReader:
+        from ai3ray.client.journal_client import open_journal_client
+
+        return await stack.enter_async_context(open_journal_client(settings, env))
+
+    found = await _head_or(open_file, settings)
+    return await stack.enter_async_context(Client(socket=found.socket)) if isinstance(found, HeadAddress) else found
+
+
+async def _head_or(without_head: Callable[[], Awaitable[T]], settings: Settings) -> HeadAddress | T:
+    """Return the home's head if it is up, or else what `without_head` returns, retried while the journal is locked."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + LOCK_WAIT_S
     while True:
         head = find_head(settings)
         if head is not None:
-            return await stack.enter_async_context(Client(socket=head.socket))
-        from ai3ray.client.journal_client import (
-            open_journal_client,  # DuckDB is loaded only when the file has to be read
-        )
-
+            return head
         try:
-            return await stack.enter_async_context(open_journal_client(settings, env))
-        except JournalLocked as error:
-            await retries.wait(error)
-
-
-class _LockRetries:
-    """Waits for a journal that is locked by a process that may be going, up to `LOCKED_S`."""
-
-    def __init__(self) -> None:
-        self._deadline = asyncio.get_running_loop().time() + LOCKED_S
-
-    async def wait(self, error: JournalLocked) -> None:
-        """A short pause, or the error when there have been enough."""
-        # A file lock tells nobody when it falls, and the holder may turn out to be a head that is starting.
-        if asyncio.get_running_loop().time() > self._deadline:
-            raise error
+            return await without_head()
+        except JournalLocked:
+            if loop.time() > deadline:
+                raise
+        # Polled: a file lock gives no notice, and its holder may turn out to be a head that is starting.
         await asyncio.sleep(_RETRY_S)

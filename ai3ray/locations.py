@@ -1,7 +1,7 @@
-"""Where `cli` and `deployments` are: at the top of a checkout, inside `ai3ray` in a wheel.
+"""The place of `cli` and `deployments`: the top of a checkout, or inside `ai3ray` in a wheel.
 
-In a wheel those plain names would clash with other people's packages; in a checkout they are what
-`python -m cli` and `serve run deployments.serve:app` name.
+In a wheel those plain names would clash with other packages; in a checkout `python -m cli` and
+`serve run deployments.serve:app` need them.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ IN_WHEEL = (Path(__file__).parent / "cli").is_dir()
 
 
 def module_name(name: str) -> str:
-    """The name by which `python -m` starts a module such as `deployments.head`."""
+    """Return the full name of a module such as `deployments.head`, for `python -m`."""
     return f"ai3ray.{name}" if IN_WHEEL else name
 
 
 def source_root() -> Path:
-    """The folder that has to be on the path of a process that is to import all of ai3ray."""
+    """Return the folder that the import path needs for all of ai3ray."""
     return Path(__file__).parent.parent

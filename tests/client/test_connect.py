@@ -148,7 +148,7 @@ async def test_a_named_server_is_used_whatever_is_at_home(settings, server, engi
 
 
 async def test_a_journal_that_stays_locked_is_reported_with_the_pid_of_its_holder(settings, holder, monkeypatch):
-    monkeypatch.setattr(connecting, "LOCKED_S", 0.2)
+    monkeypatch.setattr(connecting, "LOCK_WAIT_S", 0.2)
     with pytest.raises(JournalLocked, match=str(holder.pid)):
         async with connect_for_reading(settings, merged_env()):
             pass
