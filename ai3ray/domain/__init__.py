@@ -1,1 +1,1 @@
-"""What ai3ray talks about: plans, calls, runs, events, verdicts. Frozen models and pure rules, no I/O."""
+"""The values and rules of ai3ray: plans, calls, leases, runs, events, verdicts. Frozen models, no I/O."""

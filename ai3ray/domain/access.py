@@ -1,4 +1,4 @@
-"""Who may do what over the network: keys, scopes, and how much of it."""
+"""Access over the network: API keys, their scopes and their limits."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pydantic import Field
 from ai3ray.domain.frozen import Frozen
 
 Scope = Literal["run", "read", "sql", "admin"]
-"""`run` starts and stops runs, `read` sees them, `sql` asks the journal; `admin` may do all, to everybody's runs."""
+"""`run` starts and stops runs, `read` shows them, `sql` queries the journal, `admin` allows everything on all runs."""
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
-SECRET_PREFIX = "ai3_"  # noqa: S105 - it marks a secret, and is none
+SECRET_PREFIX = "ai3_"  # noqa: S105 - a marker of secrets, not a secret
 SECRET_BYTES = 32
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -27,49 +27,48 @@ _BETWEEN_SCOPES = re.compile(r"[+|/\s]+")
 
 
 class ApiKey(Frozen):
-    """A key as the server knows it: everything but the secret."""
+    """An API key without its secret, as the server stores it."""
 
     name: str
-    """Whose it is: the `owner` of the runs it starts. Several keys may share a name."""
+    """Its owner, and the `owner` of the runs it starts. Several keys may share a name."""
     sha256: str
     """SHA-256 of the secret, in hex."""
     scopes: frozenset[Scope]
-    """What it may do."""
 
     def allows(self, scope: Scope) -> bool:
-        """Whether it may do this."""
+        """Return True if the key has this scope, or `admin`."""
         return scope in self.scopes or "admin" in self.scopes
 
     def entry(self) -> str:
-        """The key as `AI3_API_KEYS` holds it."""
+        """Return the key as an entry of `AI3_API_KEYS`."""
         return f"{self.name}:{self.sha256}:{'+'.join(scope for scope in SCOPES if scope in self.scopes)}"
 
 
 class CallerLimits(Frozen):
-    """How much one key may ask; `[keys.NAME]` in `ai3.toml`."""
+    """The limits of one key; `[keys.NAME]` in `ai3.toml`."""
 
     rpm: int | None = Field(default=None, ge=1)
     """Requests per minute; no limit when absent."""
     usd_per_day: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """US dollars that its runs may cost per day, UTC: once they have, no new run is taken. No limit when absent."""
+    """US dollars per UTC day after which no new run is accepted; no limit when absent."""
 
 
 class AccessRules(Frozen):
-    """Who may ask a server that listens on TCP. Without keys: whoever sits at this computer."""
+    """Access to a server that listens on TCP; without keys, for this computer alone."""
 
     keys: tuple[ApiKey, ...] = ()
-    """The keys; without any, no key is asked for."""
+    """The accepted keys; no key is required when empty."""
     hosts: tuple[str, ...] = ()
-    """Names by which the server may be asked, in small letters and without port; by any when empty."""
+    """Host names the server answers to, in lower case and without port; all when empty."""
     origins: tuple[str, ...] = ()
-    """Web pages that may ask it, beside its own."""
+    """Web origins that may call it, beside its own."""
     limits: dict[str, CallerLimits] = {}
-    """What single keys may ask, by name."""
+    """Limits of single keys, by name."""
     usual: CallerLimits = CallerLimits()
-    """What the others may ask, and single keys where their own limits say nothing."""
+    """Limits of all other keys, and of single keys where their own name none."""
 
     def limits_of(self, name: str) -> CallerLimits:
-        """How much this key may ask."""
+        """Return the limits of the keys of this name."""
         own = self.limits.get(name)
         if own is None:
             return self.usual
@@ -77,13 +76,13 @@ class AccessRules(Frozen):
 
 
 def parse_api_keys(text: str) -> tuple[ApiKey, ...]:
-    """The keys of `AI3_API_KEYS`: `NAME:SHA256:SCOPES`, separated by commas.
+    """Parse `AI3_API_KEYS`: `NAME:SHA256:SCOPES`, separated by commas.
 
-    The scopes of a key are separated by `+`. A comma does too: what holds no colon is one more scope
-    of the key before it.
+    The scopes of a key are separated by `+`, or by commas: a piece without a colon is one more scope of the key
+    before it.
 
     Raises:
-        ValueError: naming the entry by its name or number, never by what it holds.
+        ValueError: an entry is invalid; names it by name or number, and never quotes it.
     """
     entries: list[list[str]] = []
     for piece in (piece.strip() for piece in text.split(",")):
@@ -97,10 +96,10 @@ def parse_api_keys(text: str) -> tuple[ApiKey, ...]:
 
 
 def new_api_key(name: str, scopes: Iterable[str]) -> tuple[str, ApiKey]:
-    """A secret that nobody has had, and the key that knows its hash.
+    """Return a new random secret, and the key with its hash.
 
     Raises:
-        ValueError: the name or a scope is wrong.
+        ValueError: the name or a scope is invalid.
     """
     key = ApiKey(name=checked_name(name), sha256="", scopes=checked_scopes(scopes))
     secret = SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
@@ -108,12 +107,12 @@ def new_api_key(name: str, scopes: Iterable[str]) -> tuple[str, ApiKey]:
 
 
 def digest(secret: bytes) -> str:
-    """SHA-256 in hex. A secret of 256 random bits needs neither salt nor a slow hash."""
+    """Return the SHA-256 in hex. A secret of 256 random bits needs neither salt nor a slow hash."""
     return hashlib.sha256(secret).hexdigest()
 
 
 def matching_key(secret: bytes, keys: Iterable[ApiKey]) -> ApiKey | None:
-    """The key of this secret. Every key is compared, in constant time, whichever fits."""
+    """Return the key of this secret, comparing every key in constant time; None if none matches."""
     presented, found = digest(secret), None
     for key in keys:
         if hmac.compare_digest(presented, key.sha256):
@@ -122,14 +121,14 @@ def matching_key(secret: bytes, keys: Iterable[ApiKey]) -> ApiKey | None:
 
 
 def checked_name(name: str) -> str:
-    """The name of a key; raises ValueError."""
+    """Return the name of a key if it is valid, else raise ValueError."""
     if not _NAME.fullmatch(name):
         raise ValueError(_NAME_RULE)
     return name
 
 
 def checked_scopes(scopes: Iterable[str]) -> frozenset[Scope]:
-    """The scopes of a key; raises ValueError when there is none or one that does not exist."""
+    """Return the scopes of a key; raise ValueError for an unknown one, or none at all."""
     found: set[Scope] = set()
     for word in scopes:
         scope = next((scope for scope in SCOPES if scope == word.strip()), None)
@@ -142,7 +141,7 @@ def checked_scopes(scopes: Iterable[str]) -> frozenset[Scope]:
 
 
 def _key(number: int, fields: list[str]) -> ApiKey:
-    """One entry. What is wrong in it is not quoted: it might be the secret, in the wrong place."""
+    """Parse one entry. Errors quote nothing of it: a wrong part might be the secret."""
     if len(fields) != 3:
         raise ValueError(f"key {number} is not of the form NAME:SHA256:SCOPES; `ai3 keys new NAME` makes one")
     name, sha256, scopes = (field.strip() for field in fields)

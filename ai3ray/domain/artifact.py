@@ -15,10 +15,10 @@ _MEDIA_TYPES: dict[OutputFormat, str] = {
 
 
 def artifact_id(text: str) -> str:
-    """`sha256:` and the hex hash of the text's UTF-8 bytes."""
+    """Return `sha256:` and the hex hash of the text's UTF-8 bytes."""
     return f"sha256:{sha256(text.encode()).hexdigest()}"
 
 
 def media_type(output: OutputFormat) -> str:
-    """The media type of an answer in the form its task asked for."""
+    """Return the media type of an answer in its task's output format."""
     return _MEDIA_TYPES[output]

@@ -1,4 +1,4 @@
-"""One call of one model, in no vendor's words."""
+"""One call of one model, independent of its vendor."""
 
 from __future__ import annotations
 
@@ -16,16 +16,14 @@ class Message(Frozen):
     """One turn of the conversation."""
 
     role: Literal["user", "assistant"]
-    """Who speaks."""
     text: str
-    """What is said."""
 
 
 class Timeouts(Frozen):
-    """The clocks of one call, each in seconds."""
+    """Timeouts of one call, each in seconds."""
 
     connect_s: float = 10.0
-    """Until the connection stands."""
+    """Until the connection is open."""
     first_token_s: float = 120.0
     """From the request to the first piece of the answer."""
     idle_s: float = 60.0
@@ -35,29 +33,29 @@ class Timeouts(Frozen):
 
 
 class Prompt(Frozen):
-    """What is asked, before it is known of whom."""
+    """A prompt, before its model is chosen."""
 
     system: str = ""
-    """The system prompt; never holds another model's output."""
+    """The system prompt; never contains another model's output."""
     messages: tuple[Message, ...]
     """The conversation, the user's turn last."""
     shared_chars: int = 0
-    """How much of the first message other calls begin with, too, in characters; 0 when nobody does. A provider that
-    keeps the beginnings of prompts is told, because reading one again costs a tenth."""
+    """Characters at the beginning of the first message that other calls share; 0 when none do. Providers with a prompt
+    cache are told, because reading a cached prefix costs a tenth."""
     brief: str | None = None
-    """The same in few words, for a model that is too small for system prompt and outline."""
+    """A short version, for a model that is too small for system prompt and outline."""
     max_output_tokens: int = 4096
     """The cap of the answer, in tokens."""
     temperature: float | None = None
-    """Wished sampling temperature; sent only to models whose card accepts it."""
+    """Sampling temperature; sent only to models whose card accepts it."""
     json_schema: dict[str, Any] | None = None
-    """Ask for JSON of this schema through the provider's structured output."""
+    """JSON Schema of the answer, requested as the provider's structured output."""
     schema_name: str = "answer"
-    """Name of the schema, for providers that want one."""
+    """Name of the schema, for providers that require one."""
 
     @property
     def beginning(self) -> str:
-        """What it shares with other calls, the system prompt included; empty when it shares nothing."""
+        """The prefix that it shares with other calls, with the system prompt; empty when it shares nothing."""
         return f"{self.system}\n\n{self.messages[0].text[: self.shared_chars]}" if self.shared_chars else ""
 
 
@@ -67,9 +65,8 @@ class ModelCall(Frozen):
     model: str
     """The provider's own id of the model."""
     prompt: Prompt
-    """What is asked; its temperature is None unless the model accepts one."""
+    """Its temperature is None unless the model accepts one."""
     timeouts: Timeouts = Timeouts()
-    """The call's clocks."""
 
 
 class Usage(Frozen):
@@ -78,28 +75,28 @@ class Usage(Frozen):
     input_tokens: int = 0
     """All input, cached parts included."""
     cached_tokens: int = 0
-    """The part of the input that was read from the provider's cache."""
+    """Input read from the provider's cache."""
     cache_write_tokens: int = 0
-    """The part of the input that was written to the provider's cache."""
+    """Input written to the provider's cache."""
     output_tokens: int = 0
     """All output, reasoning included."""
     estimated: bool = False
-    """True when the provider did not tell and the figures are ours."""
+    """True when the provider reported none and the figures are our estimate."""
 
 
 class RateWindow(Frozen):
-    """What a reply's headers said of one rate limit."""
+    """One rate limit, from a reply's headers."""
 
     limit: int | None = None
-    """The allowance of the window."""
+    """Amount per window."""
     remaining: int | None = None
-    """What is left of it."""
+    """Amount left."""
     reset_s: float | None = None
-    """Seconds until it is full again."""
+    """Seconds until the window is full again."""
 
 
 class RateHeaders(Frozen):
-    """The rate limits as a provider's reply told them."""
+    """The rate limits that a reply reported."""
 
     requests: RateWindow | None = None
     """Requests per minute."""
@@ -112,14 +109,11 @@ class RateHeaders(Frozen):
 
 
 class Reply(Frozen):
-    """A complete answer: its terminal event was seen."""
+    """A complete answer, with its terminal event."""
 
     text: str
-    """The answer."""
     finish: FinishReason
-    """Why it ended."""
     usage: Usage
-    """Tokens."""
     model: str
     """The model that answered, as the provider names it."""
     request_id: str | None = None
@@ -129,22 +123,19 @@ class Reply(Frozen):
     seconds: float = 0.0
     """Seconds of the whole call."""
     cost_usd: float | None = None
-    """The bill, when the provider itself tells it."""
+    """The bill, when the provider reports it."""
     rate: RateHeaders | None = None
-    """Rate limits, when the provider told them."""
+    """Rate limits, when the provider reported them."""
 
 
 class ErrorInfo(Frozen):
-    """An error as a value: what events, rows and HTTP bodies show."""
+    """An error as a value, for events, rows and HTTP bodies."""
 
     type: str
     """The error's type in ai3ray's tree, such as `rate_limited`."""
     message: str
-    """One line."""
     provider: str | None = None
-    """The provider that failed."""
     model: str | None = None
-    """The model that failed."""
     request_id: str | None = None
     """The provider's id of the failed request."""
     status: int | None = None
@@ -154,7 +145,7 @@ class ErrorInfo(Frozen):
 
 
 def error_info(error: Exception) -> ErrorInfo:
-    """The error as a value; anything outside our tree is `internal`."""
+    """Convert an exception to a value; anything outside our tree is `internal`."""
     message = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, ProviderError):
         return ErrorInfo(
@@ -170,38 +161,32 @@ def error_info(error: Exception) -> ErrorInfo:
 
 
 class Attempt(Frozen):
-    """One model call as the journal keeps it: written when it starts, again when it ends."""
+    """One model call in the journal, written when it starts and again when it ends."""
 
     run_id: str
-    """The run it belongs to."""
     task_id: str | None = None
     """The task it works for; None for planner and assembler."""
     attempt_id: str
-    """Unique; the id of the lease it ran under."""
+    """Unique id, which is its lease's."""
     role: Role
-    """What the call was for."""
     n: int
-    """1 for the first call for this task or role, then counting."""
+    """Number of the call for this task or role, from 1."""
     provider: str
-    """The provider called."""
     model: str
     """The model called, as `provider/model`."""
     status: AttemptStatus
     """`started` until it ends; `lost` when its runner died."""
     error_type: str | None = None
-    """Type of the error it failed with."""
     request_id: str | None = None
     """The provider's id of the request."""
     input_tokens: int = 0
-    """Input tokens, cached ones included."""
     cached_tokens: int = 0
     """Input tokens read from the provider's cache."""
     output_tokens: int = 0
-    """Output tokens."""
     usage_estimated: bool = False
-    """True when the token counts are ours, not the provider's."""
+    """True when the token counts are our estimate."""
     cost_usd: float | None = None
-    """What it cost; None when the price is unknown or nothing was billed yet."""
+    """Its cost; None when the price is unknown or nothing was billed yet."""
     started_at: str = ""
     """UTC, ISO 8601."""
     first_token_s: float | None = None

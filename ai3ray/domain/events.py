@@ -1,4 +1,4 @@
-"""The events of a run. Each is a frozen model; together they are the run's whole history."""
+"""The events of a run: frozen models that together are its whole history."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ FinalStatus = Literal["succeeded", "partial", "failed"]
 class Candidate:
     """One model in a routing decision, with every term of its score.
 
-    Each decision has one for every model: it is made by those who know what they put into it, and checked
-    only when it is read.
+    Each decision has one per model, so it is validated only when it is read.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -32,18 +31,18 @@ class Candidate:
     model: str
     """`provider/model`."""
     score: float
-    """The sum of the weighted terms; the highest admissible one is taken."""
+    """Sum of the weighted terms; the highest admissible one wins."""
     terms: dict[str, float]
-    """Each weighted term by name."""
+    """Weighted terms by name."""
     excluded: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
-    """Why it was no candidate."""
+    """Why it could not be chosen."""
 
 
 class Stats(Frozen):
-    """A run in figures."""
+    """Statistics of a run."""
 
     cost_usd: float
-    """Sum of the known costs of all model calls, in US dollars."""
+    """Known costs of all model calls, in US dollars."""
     cost_complete: bool
     """False when the price of a call was unknown."""
     input_tokens: int
@@ -51,37 +50,33 @@ class Stats(Frozen):
     output_tokens: int
     """Output tokens of all calls."""
     calls: int
-    """Model calls made."""
     tasks: int
-    """Tasks in the plan."""
     seconds: float
-    """From acceptance to the terminal event."""
+    """Seconds from acceptance to the terminal event."""
     critical_path_seconds: float
-    """The longest chain of dependent tasks."""
+    """Seconds of the longest chain of dependent tasks."""
     judge_cost_usd: float = 0.0
-    """The part of `cost_usd` that judging took."""
+    """Part of `cost_usd` that judging took."""
 
 
 class Event(Frozen):
-    """The envelope. `run_id`, `seq` and `ts` are stamped by the journal; a draft has seq 0."""
+    """The envelope of all events. The journal stamps `run_id`, `seq` and `ts`; a draft has seq 0."""
 
     journaled: ClassVar[bool] = True
 
     v: Literal[1] = 1
-    """Version of the envelope."""
     run_id: str = ""
-    """The run."""
     seq: int = 0
-    """Place in the run's history, from 1, without gaps."""
+    """Position in the run's history, from 1, without gaps."""
     ts: str = ""
     """UTC, ISO 8601 with milliseconds."""
     type: str
-    """Which event it is."""
+    """Type of the event."""
     task_id: str | None = Field(default=None, exclude_if=lambda value: value is None)
-    """The task it is about."""
+    """The task, if the event belongs to one."""
 
     def line(self) -> str:
-        """The envelope as one line of JSON: what the journal keeps and SSE sends."""
+        """Return the envelope as one line of JSON, for the journal and SSE."""
         return self.model_dump_json()
 
 
@@ -96,17 +91,16 @@ class RunStart(Event):
 
 
 class PlanProgress(Event):
-    """Planning began, handed on a task, or ended."""
+    """Planning started, delivered a task, or completed."""
 
     type: Literal["plan"] = "plan"
     phase: Literal["started", "task", "completed"]
-    """How far planning is."""
     task: dict[str, Any] | None = Field(default=None, exclude_if=lambda value: value is None)
-    """With phase `task`: the task that is ready."""
+    """In phase `task`: the ready task."""
     plan: dict[str, Any] | None = Field(default=None, exclude_if=lambda value: value is None)
-    """With phase `completed`: the whole graph."""
+    """In phase `completed`: the whole graph."""
     source: PlanSource | None = Field(default=None, exclude_if=lambda value: value is None)
-    """With phase `completed`: where the graph came from."""
+    """In phase `completed`: the origin of the graph."""
 
 
 class Decision(Event):
@@ -114,17 +108,15 @@ class Decision(Event):
 
     type: Literal["decision"] = "decision"
     attempt_id: str
-    """The attempt it leads to."""
+    """The attempt that follows."""
     role: Role
-    """What the call is for."""
     model: str
     """The chosen `provider/model`."""
     provider: str
-    """Its provider."""
     candidates: tuple[Candidate, ...]
-    """All models that were considered, best first."""
+    """All models considered, best first."""
     reserved_usd: float | None = Field(default=None, exclude_if=lambda value: value is None)
-    """The most that the call can cost: what it counts with when its bill stays unknown."""
+    """The most that the call can cost, in US dollars: it counts as spent when the bill stays unknown."""
 
 
 class TaskStart(Event):
@@ -132,9 +124,7 @@ class TaskStart(Event):
 
     type: Literal["task_start"] = "task_start"
     attempt_id: str
-    """The attempt."""
     model: str
-    """The model that works on it."""
 
 
 class TaskRetry(Event):
@@ -142,27 +132,24 @@ class TaskRetry(Event):
 
     type: Literal["task_retry"] = "task_retry"
     error: ErrorInfo
-    """Why the attempt failed."""
     wait_s: float
     """Seconds until the next one."""
     next_model: str | None
-    """The model that is next, when already known."""
+    """The next model, when known."""
 
 
 class TaskArtifact(Event):
-    """The task's answer is committed; at most once per task."""
+    """The task's answer was committed; at most once per task."""
 
     type: Literal["task_artifact"] = "task_artifact"
     artifact: str
     """Content address: `sha256:` and the hash of the text."""
     text: str
-    """The answer."""
     model: str
-    """Its author."""
     usage: Usage
-    """Tokens of the call that made it."""
+    """Tokens of the call that produced it."""
     cost_usd: float | None
-    """Cost of the call that made it; null when the price is unknown."""
+    """Cost of the call that produced it, in US dollars; null when the price is unknown."""
 
 
 class TaskVerified(Event):
@@ -170,7 +157,6 @@ class TaskVerified(Event):
 
     type: Literal["task_verified"] = "task_verified"
     verdict: Verdict | None
-    """What the check said."""
 
 
 class TaskRepaired(Event):
@@ -178,9 +164,8 @@ class TaskRepaired(Event):
 
     type: Literal["task_repaired"] = "task_repaired"
     defects: tuple[Defect, ...]
-    """What was wrong."""
     attempt: int
-    """Which repair it is, from 1."""
+    """Number of the repair, from 1."""
 
 
 class TaskFailed(Event):
@@ -188,45 +173,40 @@ class TaskFailed(Event):
 
     type: Literal["task_failed"] = "task_failed"
     error: ErrorInfo
-    """The last reason."""
 
 
 class TaskSkipped(Event):
-    """The task was not tried, because one it depends on has no answer."""
+    """The task was not attempted, because a dependency has no answer."""
 
     type: Literal["task_skipped"] = "task_skipped"
     because: str
-    """The id of that task."""
+    """Id of that dependency."""
 
 
 class AssembleStart(Event):
-    """The outputs are being made into one answer."""
+    """Assembling the outputs into one answer began."""
 
     type: Literal["assemble_start"] = "assemble_start"
     assembly: Assembly
-    """How."""
     holes: tuple[str, ...]
     """Ids of the tasks whose output is missing."""
 
 
 class Final(Event):
-    """The run has ended with what it has."""
+    """The run ended with an answer, or a partial one."""
 
     type: Literal["final"] = "final"
     status: FinalStatus
-    """How it ended."""
     output: str
-    """The answer."""
 
 
 class RunFailed(Event):
-    """The run ended without an answer, or with a part of one when its budget was spent."""
+    """The run ended without an answer, or with a partial one because its budget was spent."""
 
     type: Literal["error"] = "error"
     error: ErrorInfo
-    """Why."""
     output: str | None = Field(default=None, exclude_if=lambda value: value is None)
-    """What there is of the answer, when money ran out before all of it was there."""
+    """The partial answer, when money ran out."""
 
 
 class Cancelled(Event):
@@ -234,43 +214,41 @@ class Cancelled(Event):
 
     type: Literal["cancelled"] = "cancelled"
     by: str
-    """Who cancelled it: `user`, `deadline`, `shutdown`."""
+    """`user`, `deadline` or `shutdown`."""
 
 
 class StatsEvent(Stats, Event):
-    """The run in figures; always the last event. The figures stand both flat and under `stats`."""
+    """The statistics of the run, both flat and under `stats`; always the last event."""
 
     type: Literal["stats"] = "stats"
     stats: Stats
-    """The figures once more, as the run's JSON has them."""
+    """The statistics as in the run's JSON."""
 
     @classmethod
     def of(cls, stats: Stats) -> StatsEvent:
-        """The event of these figures."""
+        """Return the event of these statistics."""
         return cls(stats=stats, **stats.model_dump())
 
 
 class Warned(Event):
-    """Something the reader should know; the run goes on."""
+    """A warning; the run continues."""
 
     type: Literal["warning"] = "warning"
     message: str
-    """One line."""
     code: str
-    """A stable word for programs, such as `fallback_plan`."""
+    """A stable code for programs, such as `fallback_plan`."""
 
 
 class TextDelta(Event):
-    """A piece of an answer while it is written; never journaled."""
+    """A piece of an answer that is being written; never journaled."""
 
     journaled: ClassVar[bool] = False
 
     type: Literal["task_delta", "assemble_delta"]
     text: str
-    """The piece."""
 
     def line(self) -> str:
-        """The envelope without the `seq` that only journaled events have."""
+        """Return the envelope without `seq`, which only journaled events have."""
         return json.dumps(self.model_dump(exclude={"seq"}), ensure_ascii=False, separators=(",", ":"))
 
 
@@ -299,16 +277,16 @@ _ADAPTER: TypeAdapter[Event] = TypeAdapter(AnyEvent)
 
 
 def parse_event(line: str | bytes) -> Event:
-    """The event of one line of JSON; raises pydantic.ValidationError."""
+    """Parse one line of JSON; raise pydantic.ValidationError if it is no event."""
     return _ADAPTER.validate_json(line)
 
 
 def event_type(line: str) -> str:
-    """The type in an event's line, without parsing the rest; `line()` writes the envelope in a fixed order."""
+    """Return the type in an event's line without parsing the rest: `line()` writes the envelope in a fixed order."""
     start = line.index('"type":"') + len('"type":"')
     return line[start : line.index('"', start)]
 
 
 def utc_now() -> str:
-    """The wall clock as UTC ISO 8601 with milliseconds: a label, never a measure."""
+    """Return the wall clock as UTC ISO 8601 with milliseconds. A label, not for measuring."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

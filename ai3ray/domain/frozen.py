@@ -1,4 +1,4 @@
-"""The one model configuration that everything passed around shares."""
+"""The base of all values: one model configuration."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pydantic_core import PydanticSerializationError
 
 
 class Frozen(BaseModel):
-    """A value: immutable, comparable, and unwilling to carry a field nobody declared."""
+    """An immutable value that refuses undeclared fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
 
 
 def writable(value: BaseModel) -> bool:
-    """Whether the value has a JSON form. Half a surrogate pair, which Python's strings may hold, has none."""
+    """Return True if the value has a JSON form; a lone surrogate, which Python strings may contain, has none."""
     try:
         value.model_dump_json()
     except PydanticSerializationError:

@@ -1,4 +1,4 @@
-"""Identifiers that sort by time of birth."""
+"""Identifiers that sort by the time they were made."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 
 
 def new_id(prefix: str, now_ms: int | None = None) -> str:
-    """A ULID-like id: `prefix_`, 10 characters of milliseconds, 12 random ones (60 bits).
+    """Return a ULID-like id: `prefix_`, 10 characters of milliseconds, 12 random ones (60 bits).
 
     Args:
-        prefix: what it names, such as `run`.
+        prefix: what the id is for, such as `run`.
         now_ms: milliseconds since the epoch; the wall clock when absent.
     """
     stamp = int(time.time() * 1000) if now_ms is None else now_ms
@@ -21,7 +21,7 @@ def new_id(prefix: str, now_ms: int | None = None) -> str:
 
 
 def _base32(value: int, width: int) -> str:
-    """So many digits, an even number of them, two at a time: every lease has an id, and every put a key."""
+    """Return an even number of digits, made two at a time because every lease needs an id and every write a key."""
     pairs = []
     for _ in range(width // 2):
         pairs.append(_PAIRS[value & 1023])

@@ -1,7 +1,7 @@
-"""What runners ask of the pool, what they get, and what they report back.
+"""Lease requests, leases and settlements: what runners and the pool exchange.
 
-All of it is made and read thousands of times a second by code of this package alone, so it is plain tuples: what is
-told by strangers has been checked by those who listened to them.
+Thousands of these are made per second, and only by this package's own code, so they are plain tuples without
+validation: foreign data was validated where it was read.
 """
 
 from __future__ import annotations
@@ -15,67 +15,61 @@ from ai3ray.domain.request import RunClass
 
 
 class Choice(Protocol):
-    """How a model was chosen."""
+    """The choice of a model."""
 
     def candidates(self) -> tuple[Candidate, ...]:
-        """All models with the terms of their scores, best first."""
+        """Return all models with the terms of their scores, best first."""
         ...
 
 
 class LeaseRequest(NamedTuple):
-    """a lease request to make one model call."""
+    """A request for a lease, which is the right to make one model call."""
 
     request_id: str
-    """The asker's own id of this request, unique."""
+    """The caller's own id of this request, unique."""
     run_id: str
-    """The run it is for."""
     epoch: int | None = None
-    """The epoch of the run's owner, when the asker has one: a lease request of an earlier epoch is refused."""
+    """The epoch of the run's owner, if the caller has one; a request of an earlier epoch is refused."""
     task_id: str | None = None
-    """The task it is for; None for planner and assembler."""
+    """None for planner and assembler."""
     role: Role = "task"
-    """What the call is for."""
     n: int = 1
-    """Which call of this task or role it is, from 1."""
+    """Number of the call for this task or role, from 1."""
     kind: Kind = "other"
-    """The kind of the work, for the router."""
     tier: Tier = "standard"
-    """How strong a model is wanted, for the router."""
+    """The wanted strength of the model."""
     models: tuple[str, ...] = ()
-    """Only these `provider/model` names; every configured one when empty."""
+    """The only `provider/model` names to use; all configured ones when empty."""
     exclude: tuple[str, ...] = ()
-    """Not to be tried again: `provider/model` names, and providers with all their models."""
+    """Names not to use again: `provider/model`, or a provider with all its models."""
     input_tokens: int = 0
-    """Estimate of the prompt, in tokens."""
+    """Estimated tokens of the prompt."""
     max_output_tokens: int = 4096
     """Cap of the answer, in tokens."""
     structured: bool = False
-    """The model has to support structured output."""
+    """True if the model must support structured output."""
     plans: bool = False
-    """The model has to be able to plan."""
+    """True if the model must be able to plan."""
     run_class: RunClass = "interactive"
     """`interactive` is served before `batch`."""
     run_limit: int = 5
     """Calls in flight that the run may have."""
     budget_usd: float | None = None
-    """The run's budget, when it has one."""
+    """The run's budget, if it has one."""
     stretch: bool = True
-    """Whether the last of a budget may go to this call although it is expected to cost more."""
+    """True if the last of a budget may go to this call although it is expected to cost more."""
 
 
 class Lease(NamedTuple):
     """The right to make one call of one model."""
 
     request_id: str
-    """The request it answers."""
     run_id: str
-    """The run it is for."""
     attempt_id: str
-    """Its own id, under which the attempt is journaled."""
+    """The lease's own id, under which the attempt is journaled."""
     provider: str
-    """The provider to call."""
     model: str
-    """The `provider/model` to call."""
+    """`provider/model`."""
     token: int
     """Fencing token: a settlement with another one is refused."""
     expires_s: float
@@ -83,34 +77,31 @@ class Lease(NamedTuple):
     reserved_usd: float | None = None
     """The most that the call can cost, in US dollars; None when its price is unknown."""
     choice: Choice | None = None
-    """How its model was chosen."""
+    """How the model was chosen."""
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
-        """The routing decision, best first; put together when it is looked at, where it was made."""
+        """The routing decision, best first. Built on demand, and only in the process that made it."""
         return self.choice.candidates() if self.choice is not None else ()
 
 
 RUN_STOPPED = "run_stopped"
-"""Type of the error with which requests of a run are refused that is being stopped: whoever asked stops, too."""
+"""Error type of refusals for a run that is being stopped: the caller stops as well."""
 
 
 class Refusal(NamedTuple):
-    """The pool will never grant this request."""
+    """The final answer to a lease request that will never be granted."""
 
     request_id: str
-    """The request it answers."""
     run_id: str
-    """The run it was for."""
     error: ErrorInfo
-    """Why; the last provider failure when that is why nothing is left."""
+    """The reason; the last failure of a provider if that is why no model is left."""
 
 
 class Settlement(NamedTuple):
-    """How a leased call ended."""
+    """The outcome of a leased call."""
 
     attempt_id: str
-    """The lease's id."""
     token: int
     """The lease's fencing token."""
     status: AttemptStatus
@@ -118,29 +109,29 @@ class Settlement(NamedTuple):
     error: ErrorInfo | None = None
     """Why it failed."""
     retry_after_s: float | None = None
-    """Seconds the provider asked us to wait."""
+    """Seconds that the provider asked to wait."""
     usage: Usage | None = None
     """Tokens, when known."""
     cost_usd: float | None = None
-    """What it cost; None when unknown or nothing was billed."""
+    """None when the cost is unknown or nothing was billed."""
     request_id: str | None = None
     """The provider's id of the request."""
     seconds: float = 0.0
     """Seconds of the call."""
     first_token_s: float | None = None
-    """Seconds to the first piece."""
+    """Seconds to the first piece of the answer."""
     rate: RateHeaders | None = None
-    """Rate limits that the reply told."""
+    """Rate limits that the reply reported."""
     maybe_paid: bool = False
-    """The provider may have billed it although no answer was kept."""
+    """True if the provider may have billed the call although no answer was kept."""
 
 
 class Settled(NamedTuple):
-    """What a settlement led to."""
+    """The consequences of a settlement."""
 
     accepted: bool
-    """False when the token was old or the lease unknown."""
+    """False when the token was outdated or the lease unknown."""
     grants: tuple[Lease | Refusal, ...] = ()
-    """Waiting requests that can now be answered."""
+    """Answers to waiting requests."""
     warnings: tuple[Warned, ...] = ()
-    """To be journaled for the run of this call, such as a provider that was taken out."""
+    """Warnings to journal for the call's run, such as a provider that went out."""

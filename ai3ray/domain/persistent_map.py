@@ -1,4 +1,4 @@
-"""A mapping that is only added to, for states of which each is the one before and a little more."""
+"""A persistent append-only mapping; versions share one log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ V = TypeVar("V")
 
 
 class _Log(Generic[K, V]):
-    """All that was ever put into the mappings that have grown from one another."""
+    """All entries of the mappings that were derived from one another."""
 
     def __init__(self, items: Mapping[K, V]) -> None:
         self.entries = list(items.items())
@@ -18,14 +18,14 @@ class _Log(Generic[K, V]):
 
 
 class PersistentMap(Mapping[K, V]):
-    """A mapping that does not change, and of which a larger one is made without copying it.
+    """An immutable mapping that is extended without being copied.
 
-    A run of thousands of calls has a state for each event of it: they share one log, and each knows how much
-    of it was there. Looking up a key is quick in the newest one; an earlier one makes its own dictionary when
-    it is first read. One thread adds, any may read.
+    A run of thousands of calls has a state per event: the states share one log, of which each version sees a prefix.
+    The newest version looks keys up directly; an earlier one builds its own dictionary when it is first read.
+    One thread adds, any thread may read.
 
     Args:
-        items: what is in it.
+        items: its entries.
     """
 
     __slots__ = ("_length", "_log", "_view")
@@ -36,7 +36,7 @@ class PersistentMap(Mapping[K, V]):
         self._view: Mapping[K, V] | None = None
 
     def plus(self, key: K, value: V) -> PersistentMap[K, V]:
-        """The mapping with this entry, too, or with it instead of the one of that key."""
+        """Return the mapping with this entry, which replaces an earlier one of the same key."""
         log = self._log if self._newest() else _Log(self._seen())
         log.entries.append((key, value))
         log.latest[key] = value
@@ -45,7 +45,7 @@ class PersistentMap(Mapping[K, V]):
     def __getitem__(self, key: K) -> V:
         if self._newest():
             value = self._log.latest[key]
-            if self._newest():  # still: whoever adds enters the log before it replaces a value
+            if self._newest():  # checked again: `plus` appends to the log before it replaces a value
                 return value
         return self._seen()[key]
 
@@ -56,7 +56,7 @@ class PersistentMap(Mapping[K, V]):
         return len(self._seen())
 
     def __repr__(self) -> str:
-        return f"Grown({dict(self._seen())!r})"
+        return f"PersistentMap({dict(self._seen())!r})"
 
     def _newest(self) -> bool:
         return self._length == len(self._log.entries)

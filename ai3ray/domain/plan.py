@@ -1,4 +1,4 @@
-"""The task graph: what a planner writes, what `--plan` reads, what the conductor runs."""
+"""The task graph: planners write it, `--plan` reads it, the conductor runs it."""
 
 from __future__ import annotations
 
@@ -22,26 +22,25 @@ Tier = Literal["small", "standard", "frontier"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 MAX_PROBLEMS = 8
-"""The most problems that one error names."""
+"""Problems that one error names at most."""
 MAX_QUOTED = 80
-"""The most characters of a foreign value that an error repeats."""
+"""Characters of a foreign value that an error quotes at most."""
 
 
 class Checks(Frozen):
-    """What a plan file may demand of one task's answer, beyond what is always checked."""
+    """Additional checks of one task's answer; only plan files set them."""
 
     min_words: int | None = Field(default=None, ge=0)
-    """Fewest words."""
     max_words: int | None = Field(default=None, ge=1)
-    """Most words."""
     must_include: tuple[str, ...] = ()
-    """Texts that have to occur, compared without case."""
+    """Texts that must occur, in any case."""
     json_schema: dict[str, Any] | None = None
-    """JSON Schema that the answer has to satisfy; the answer is then read as JSON."""
+    """JSON Schema of the answer, which is then parsed as JSON."""
 
 
+# The fields' descriptions are sent to planners (`planner.schema`): other words make providers compile the schema anew.
 class Task(Frozen):
-    """One model's piece of the work."""
+    """One piece of work for one model."""
 
     id: str
     """Unique in the graph: a letter or digit, then up to 63 of letters, digits, `_`, `.`, `-`."""
@@ -58,11 +57,11 @@ class Task(Frozen):
     tier: Tier = "standard"
     """How strong a model it wants: a term of the routing score, never a filter."""
     checks: Checks | None = None
-    """Extra demands on the answer; only plan files set them."""
+    """Additional checks; only plan files set them."""
 
 
 class TaskGraph(Frozen):
-    """An acyclic graph of tasks and the way their outputs become one answer."""
+    """An acyclic graph of tasks, and how their outputs become one answer."""
 
     tasks: tuple[Task, ...]
     """In the order in which concat joins them."""
@@ -70,37 +69,37 @@ class TaskGraph(Frozen):
     """How the outputs become the answer."""
 
     def task(self, task_id: str) -> Task:
-        """The task of that id; raises KeyError."""
+        """Return the task of this id; raise KeyError if there is none."""
         for task in self.tasks:
             if task.id == task_id:
                 return task
         raise KeyError(task_id)
 
     def sinks(self) -> tuple[Task, ...]:
-        """The tasks nobody depends on, in plan order."""
+        """Return the tasks without dependents, in plan order."""
         needed = {dep for task in self.tasks for dep in task.depends_on}
         return tuple(task for task in self.tasks if task.id not in needed)
 
     def topological(self) -> tuple[Task, ...]:
-        """Every task after its dependencies; otherwise in plan order."""
+        """Return all tasks, each after its dependencies, otherwise in plan order."""
         by_id = {task.id: task for task in self.tasks}
         return tuple(by_id[task_id] for task_id in _topological_ids(self.tasks))
 
 
 def single_task(prompt: str, *, title: str = "answer", output: OutputFormat = "text") -> TaskGraph:
-    """The graph of one task: the prompt itself. The fallback plan, and what `--no-plan` runs."""
+    """Return a graph of one task, the prompt itself: the fallback plan, and the plan of `--no-plan`."""
     return TaskGraph(tasks=(Task(id="answer", title=title, prompt=prompt, output=output),), assembly="last")
 
 
 def parse_graph(data: object, *, max_tasks: int) -> TaskGraph:
-    """Read a task graph leniently, fill the defaults, check it.
+    """Parse a task graph leniently, fill in defaults, and check it.
 
     Args:
-        data: what `json.loads` gave; only `id` and `prompt` must be there in each task.
+        data: the decoded JSON; each task needs only `id` and `prompt`.
         max_tasks: the most tasks allowed.
 
     Raises:
-        PlanError: one line that names every task that is wrong, and what is wrong with it.
+        PlanError: in one line, every invalid task with its problem.
     """
     if not isinstance(data, Mapping):
         raise PlanError(f"a plan is a JSON object with a list 'tasks', not {_json_type(data)}", "plan")
@@ -124,13 +123,13 @@ def parse_graph(data: object, *, max_tasks: int) -> TaskGraph:
 
 
 def default_assembly(tasks: Sequence[Task]) -> Assembly:
-    """`last` when exactly one task has no dependents, else `concat`."""
+    """Return `last` when exactly one task has no dependents, else `concat`."""
     needed = {dep for task in tasks for dep in task.depends_on}
     return "last" if sum(task.id not in needed for task in tasks) == 1 else "concat"
 
 
 def graph_json(graph: TaskGraph) -> str:
-    """The graph as the indented JSON that `--plan` reads."""
+    """Return the graph as indented JSON for `--plan`."""
     return json.dumps(graph.model_dump(mode="json", exclude_none=True), indent=2, ensure_ascii=False)
 
 
@@ -147,7 +146,7 @@ def _parse_tasks(raw_tasks: Sequence[object]) -> tuple[Task, ...]:
 
 
 def _raise_for(problems: Sequence[str]) -> None:
-    """All problems of a kind at once, so that one round of repair can mend them all."""
+    """Raise all problems of a kind at once, so that one round of repair can fix them all."""
     if problems:
         more = f"; and {len(problems) - MAX_PROBLEMS} more" if len(problems) > MAX_PROBLEMS else ""
         raise PlanError("; ".join(problems[:MAX_PROBLEMS]) + more, "plan")
@@ -190,7 +189,7 @@ def _id_problems(tasks: Sequence[Task]) -> list[str]:
 
 
 def _topological_ids(tasks: Sequence[Task]) -> tuple[str, ...]:
-    """Kahn's algorithm, of the ready tasks the one that comes first in the plan; raises PlanError naming a cycle."""
+    """Sort by Kahn's algorithm, ready tasks in plan order; raise PlanError naming a cycle."""
     position = {task.id: place for place, task in enumerate(tasks)}
     waiting = {task.id: set(task.depends_on) for task in tasks}
     dependents: dict[str, list[str]] = {task.id: [] for task in tasks}
@@ -227,6 +226,6 @@ def _json_type(value: object) -> str:
 
 
 def _quoted(text: str) -> str:
-    """The text as Python shows it, short enough for a line."""
+    """Return the text as Python shows it, short enough for a line."""
     shown = repr(text)
     return shown if len(shown) <= MAX_QUOTED else f"{shown[:MAX_QUOTED]}…"

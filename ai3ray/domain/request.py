@@ -1,4 +1,4 @@
-"""A run's request: the HTTP body, the batch line, the Python call."""
+"""The request for a run: HTTP body, batch line, or Python call."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ class ContextText(Frozen):
     """A text that tasks may read, such as a file."""
 
     name: str
-    """What it is called, for instance the file's name."""
+    """Its name, such as a file name."""
     text: str = Field(max_length=1_000_000)
     """Its content."""
 
 
 class RunRequest(Frozen):
-    """Everything a caller may ask of one run. Keys, base URLs and pool limits are not among it."""
+    """Everything a caller may set for one run. Keys, base URLs and pool limits are not part of it."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     prompt: str = Field(default="", max_length=MAX_PROMPT_CHARS)
-    """What is wanted; may be left out when `plan` is given."""
+    """The task; optional with `plan`."""
     context: tuple[ContextText, ...] = ()
-    """Texts given to the tasks that need them."""
+    """Texts for the tasks that need them."""
     plan: dict[str, Any] | None = None
     """A task graph; the planner is skipped."""
     planner_model: str | None = None
     """The model that plans; the best configured planner when absent."""
     models: tuple[str, ...] = ()
-    """Only these models are called, for every role; all configured ones when empty."""
+    """The only models to call, for every role; all configured ones when empty."""
     max_concurrency: int | None = Field(default=None, ge=1, le=1000)
     """Tasks in flight at a time."""
     max_tasks: int | None = Field(default=None, ge=1, le=10_000)
@@ -52,11 +52,11 @@ class RunRequest(Frozen):
     verify: bool | None = None
     """False drops the judge and the content checks; complete and non-empty are always checked."""
     repair_limit: int | None = Field(default=None, ge=0, le=10)
-    """How often a defect goes back to its author."""
+    """How often an answer with defects goes back to its author."""
     run_class: RunClass = Field(default="interactive", alias="class")
     """`interactive` runs are served before `batch` ones."""
     metadata: dict[str, str] = Field(default_factory=dict)
-    """Labels of the caller's own."""
+    """The caller's labels."""
 
     @model_validator(mode="after")
     def _has_work(self) -> Self:
@@ -68,10 +68,10 @@ class RunRequest(Frozen):
 
 
 def parse_request(data: object) -> RunRequest:
-    """Read a request from decoded JSON.
+    """Parse a request from decoded JSON.
 
     Raises:
-        RequestError: in one line, naming the field in `param`.
+        RequestError: the request is invalid; names the field in `param`.
     """
     if not isinstance(data, dict):
         raise RequestError("the request is not a JSON object")

@@ -1,4 +1,4 @@
-"""A run as its JSON: what `ai3 run --json`, `GET /runs/{id}` and `RunResult` show."""
+"""The JSON of a run: `ai3 run --json`, `GET /runs/{id}`, `RunResult`."""
 
 from __future__ import annotations
 
@@ -18,27 +18,20 @@ class TaskResult(Frozen):
     """One task of a run."""
 
     id: str
-    """Its id in the plan."""
     title: str
-    """Its title."""
     kind: str
-    """Its kind."""
     status: str
     """pending, running, succeeded, failed, skipped or cancelled."""
     provider: str | None
-    """The provider of its latest attempt."""
     model: str | None
     """The model of its latest attempt."""
     attempts: int
-    """Attempts begun."""
     depends_on: tuple[str, ...]
-    """Its dependencies."""
     output: str | None
-    """Its answer."""
     cost_usd: float | None
-    """What its calls cost, repairs and judges included; null when a price is unknown."""
+    """Cost of its calls, with repairs and judges; null when a price is unknown."""
     seconds: float | None
-    """From its first attempt to its end."""
+    """Seconds from its first attempt to its end."""
     verdict: Verdict | None
     """The latest verdict; null when not verified."""
     error: ErrorInfo | None = Field(default=None, exclude_if=lambda value: value is None)
@@ -49,29 +42,27 @@ class RunResult(Frozen):
     """A run, finished or not."""
 
     run_id: str
-    """Its id."""
     status: str
     """queued, planning, running, assembling, succeeded, partial, failed or cancelled."""
     prompt: str
-    """What was asked."""
+    """The request's prompt."""
     output: str | None
-    """The answer; null while there is none."""
+    """The answer; null before there is one."""
     tasks: tuple[TaskResult, ...]
-    """Its tasks in plan order."""
+    """In plan order."""
     stats: Stats
-    """The run in figures."""
     warnings: tuple[str, ...]
-    """What the reader should know."""
+    """Warnings, one line each."""
     error: ErrorInfo | None = Field(default=None, exclude_if=lambda value: value is None)
     """Why it failed."""
 
 
 def run_result(state: RunState, now: str | None = None) -> RunResult:
-    """The run's JSON view.
+    """Return the JSON view of a run.
 
     Args:
         state: the folded run.
-        now: time stamp that an unfinished run is measured to.
+        now: time stamp up to which an unfinished run is measured.
     """
     return RunResult(
         run_id=state.run_id,
@@ -86,7 +77,7 @@ def run_result(state: RunState, now: str | None = None) -> RunResult:
 
 
 def run_stats(state: RunState, now: str | None = None) -> Stats:
-    """The run in figures; sums run over known prices."""
+    """Return the run's statistics; sums are over known prices."""
     tally = state.tally
     return Stats(
         cost_usd=tally.known_usd,
@@ -102,17 +93,17 @@ def run_stats(state: RunState, now: str | None = None) -> Stats:
 
 
 def known_cost(calls: Iterable[Attempt]) -> float:
-    """US dollars over the calls whose price is known."""
+    """Return the US dollars of the calls of known price."""
     return Tally.of(calls).known_usd
 
 
 def task_cost(calls: Iterable[Attempt]) -> float | None:
-    """US dollars of one task's calls; None when a price among them is unknown."""
+    """Return the US dollars of one task's calls; None when a price is unknown."""
     return Tally.of(calls).usd
 
 
 def critical_path(state: RunState) -> float:
-    """Seconds of the longest chain of dependent tasks (longest path in a DAG)."""
+    """Return the seconds of the longest chain of dependent tasks (longest path in a DAG)."""
     finish: dict[str, float] = {}
     for task in state.graph.topological() if state.graph else ():
         done = state.tasks[task.id]

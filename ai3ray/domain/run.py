@@ -1,4 +1,4 @@
-"""A run's state machine: two tables and `apply`. Live run, resume, SSE and replay all fold with it."""
+"""A run's state machine: two tables and `apply`, shared by live runs, resume, SSE and replay."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TaskStatus = Literal["pending", "running", "succeeded", "failed", "skipped", "ca
 TERMINAL: frozenset[str] = frozenset({"succeeded", "partial", "failed", "cancelled"})
 TASK_TERMINAL: frozenset[str] = frozenset({"succeeded", "failed", "skipped", "cancelled"})
 
-# Which events a run takes in which status. `new` is the state before run_start.
+# The events that a run takes in each status. `new` is the state before run_start.
 _ANYTIME = frozenset({"decision", "warning"})
 RUN_TABLE: dict[str, frozenset[str]] = {
     "new": frozenset({"run_start"}),
@@ -68,7 +68,7 @@ RUN_TABLE: dict[str, frozenset[str]] = {
     "cancelled": frozenset({"stats"}),
 }
 
-# Which task events a task takes in which status, and what it becomes.
+# The events that a task takes in each status, and its next status.
 TASK_TABLE: dict[tuple[TaskStatus, str], TaskStatus] = {
     ("pending", "task_start"): "running",
     ("pending", "task_retry"): "pending",
@@ -80,7 +80,7 @@ TASK_TABLE: dict[tuple[TaskStatus, str], TaskStatus] = {
     ("running", "task_repaired"): "running",
     ("running", "task_artifact"): "succeeded",
     ("running", "task_failed"): "failed",
-    # A resumed run tries again what failed in its earlier life; what is committed stays committed.
+    # A resumed run retries what failed before; committed answers stay committed.
     ("failed", "task_start"): "running",
     ("failed", "task_failed"): "failed",
     ("failed", "task_skipped"): "skipped",
@@ -91,34 +91,25 @@ TASK_TABLE: dict[tuple[TaskStatus, str], TaskStatus] = {
 
 
 class TaskState(Frozen):
-    """One task as the events so far tell it."""
+    """The state of one task after the events so far."""
 
     id: str
-    """Its id in the plan."""
     title: str
-    """Its title."""
     kind: str
-    """Its kind."""
     depends_on: tuple[str, ...]
-    """Its dependencies."""
     status: TaskStatus = "pending"
-    """Where it is."""
     model: str | None = None
     """The model of its latest attempt, as `provider/model`."""
     attempts: int = 0
-    """Attempts begun."""
     artifact: str | None = None
     """Content address of its answer."""
     output: str | None = None
-    """Its answer."""
     verdict: Verdict | None = None
-    """The latest verdict."""
     error: ErrorInfo | None = None
-    """Why it failed."""
     started_at: str | None = None
-    """When its first attempt began."""
+    """Time stamp of its first attempt."""
     finished_at: str | None = None
-    """When it became terminal."""
+    """Time stamp of its terminal event."""
 
     @property
     def provider(self) -> str | None:
@@ -127,75 +118,72 @@ class TaskState(Frozen):
 
     @property
     def seconds(self) -> float | None:
-        """From its first attempt to its end."""
+        """Seconds from its first attempt to its end."""
         return seconds_between(self.started_at, self.finished_at)
 
 
 class RunState(Frozen):
-    """A run as the events so far tell it."""
+    """The state of a run after the events so far."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     run_id: str = ""
-    """Its id."""
     status: str = "new"
     """One of RunStatus, or `new` before the first event."""
     seq: int = 0
-    """The last event folded in."""
+    """Number of the last event applied."""
     request: dict[str, Any] = {}
-    """The request as accepted."""
+    """The accepted request."""
     purpose: Purpose = "run"
-    """What was asked for: the answer, or only the plan."""
+    """`plan` when only a plan was requested."""
     graph: TaskGraph | None = None
-    """The plan, once there is one."""
+    """The plan, once it is complete."""
     plan_source: PlanSource | None = None
-    """Where the plan came from."""
+    """Origin of the plan."""
     tasks: dict[str, TaskState] = {}
     """The tasks in plan order."""
     attempts: PersistentMap[str, Attempt] = Field(default_factory=PersistentMap)
     """Every model call by attempt id."""
     tally: Tally = NO_CALLS
-    """Sums over them."""
+    """Sums over the attempts."""
     tallies: dict[str | None, Tally] = {}
-    """The same by task; None for planner and assembler."""
+    """Sums by task; None for planner and assembler."""
     reserved: PersistentMap[str, float] = Field(default_factory=PersistentMap)
-    """The most that each of them can cost, in US dollars, where its price is known."""
+    """The most that each attempt can cost, in US dollars, where its price is known."""
     assembly: Assembly | None = None
-    """How the answer was put together."""
+    """How the answer was assembled."""
     output: str | None = None
-    """The answer."""
     error: ErrorInfo | None = None
-    """Why the run failed, when it did."""
+    """Why the run failed."""
     warnings: tuple[str, ...] = ()
-    """The warnings so far."""
     created_at: str = ""
-    """When it was accepted."""
+    """Time stamp of its acceptance."""
     finished_at: str | None = None
-    """When it became terminal."""
+    """Time stamp of its terminal event."""
     complete: bool = False
-    """True once `stats`, the last event, is in."""
+    """True after `stats`, the last event."""
 
     @property
     def terminal(self) -> bool:
-        """Whether the run has ended."""
+        """True when the run has ended."""
         return self.status in TERMINAL
 
 
 def apply(state: RunState, event: Event) -> RunState:
-    """The state after one more event. Raises as `advance`."""
+    """Return the state after one more event; raises as `advance` does."""
     return advance(state, (event,))
 
 
 def advance(state: RunState, events: Iterable[Event], calls: Sequence[Attempt] = ()) -> RunState:
-    """The state after these events, in order, and after these model calls began or ended.
+    """Return the state after these events and after these model calls began or ended.
 
-    Calls may end after the run did.
+    Calls may end after the run.
 
     Raises:
-        IllegalTransition: the state does not take an event; the state given is unchanged.
+        IllegalTransition: the state does not take an event. The given state is unchanged.
     """
     ahead = state.model_copy()
-    mine = ahead.__dict__  # nobody else has this copy yet: it is changed in place, one copy for all events
+    mine = ahead.__dict__  # a private copy: changed in place for all events
     for event in events:
         mine.update(_changes(ahead, event))
     if calls:
@@ -204,12 +192,12 @@ def advance(state: RunState, events: Iterable[Event], calls: Sequence[Attempt] =
 
 
 def fold(events: Iterable[Event], attempts: Iterable[Attempt] = ()) -> RunState:
-    """The state that a history adds up to."""
+    """Return the state after a whole history."""
     return advance(RunState(), events, tuple(attempts))
 
 
 def seconds_between(start: str | None, end: str | None) -> float | None:
-    """Seconds between two event time stamps; None when one is missing."""
+    """Return the seconds between two event time stamps; None when one is missing."""
     if not start or not end:
         return None
     return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
@@ -219,7 +207,7 @@ Changes = dict[str, Any]
 
 
 def _changes(state: RunState, event: Event) -> Changes:
-    """What an event changes. Raises IllegalTransition."""
+    """Return what an event changes; raise IllegalTransition."""
     if event.type not in RUN_TABLE[state.status]:
         raise IllegalTransition(f"run {state.run_id or event.run_id} is {state.status} and takes no {event.type}")
     step = _STEPS.get(event.type)
@@ -313,12 +301,12 @@ def _cancelled(state: RunState, event: Cancelled) -> Changes:
 
 
 def _deadline_error(state: RunState) -> ErrorInfo:
-    """A user knows that they cancelled; that time ran out has to be told."""
+    """Return the error of a deadline; a user who cancelled needs none."""
     return ErrorInfo(type="deadline", message=f"the deadline of {state.request.get('deadline_s')} s ran out")
 
 
 def _ended(state: RunState, ts: str) -> Changes:
-    """What was still open when the run ended was cancelled with it."""
+    """Return the end of the run, which cancels tasks that are still open."""
     closed = {"status": "cancelled", "finished_at": ts}
     tasks = {
         task_id: task if task.status in TASK_TERMINAL else task.model_copy(update=closed)

@@ -1,4 +1,4 @@
-"""Having the local head serve on TCP: what `ai3 serve` asks, and what it is told."""
+"""Serving on TCP by the local head: the request of `ai3 serve`, and the state it follows."""
 
 from __future__ import annotations
 
@@ -11,27 +11,24 @@ from ai3ray.domain.frozen import Frozen
 
 
 class ServeRequest(Frozen):
-    """Where the head shall serve, and whom."""
+    """An address to serve on, and its access rules."""
 
     host: str
-    """The address to listen on."""
     port: int = Field(ge=1, le=65535)
-    """The port to listen on."""
     rules: AccessRules
-    """Who may ask."""
 
 
 class ServeState(Frozen):
-    """How the head serves on TCP."""
+    """The state of serving on TCP."""
 
     status: Literal["off", "starting", "serving", "stopping", "failed"] = "off"
-    """`off` and `failed` are the end."""
+    """`off` and `failed` are final."""
     url: str | None = None
-    """Where, while it serves."""
+    """The address, while it serves."""
     message: str | None = None
     """Why it failed."""
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will come."""
+        """True in a final state."""
         return self.status in ("off", "failed")

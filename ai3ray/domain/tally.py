@@ -1,4 +1,4 @@
-"""What model calls add up to, kept up to date call by call: a run of a thousand calls is not summed up for each."""
+"""Running sums over model calls, so that a run of a thousand calls is not summed up for each."""
 
 from __future__ import annotations
 
@@ -14,27 +14,26 @@ _PLACES = 10
 
 
 class Tally(NamedTuple):
-    """Sums over calls. Costs are whole numbers, so that a sum does not depend on the order of its calls."""
+    """Sums over calls. Costs are integers, so the order of calls does not matter."""
 
     femtodollars: int = 0
-    """The known costs, in units of 1e-15 US dollars."""
+    """Known costs, in units of 1e-15 US dollars."""
     unpriced: int = 0
     """Calls that used tokens and have no cost."""
     input_tokens: int = 0
     """Input tokens, cached ones included."""
     output_tokens: int = 0
-    """Output tokens."""
 
     @classmethod
     def of(cls, calls: Iterable[Attempt]) -> Tally:
-        """The sums over these calls."""
+        """Return the sums over these calls."""
         tally = cls()
         for call in calls:
             tally = tally.with_call(call)
         return tally
 
     def with_call(self, call: Attempt, before: Attempt | None = None) -> Tally:
-        """The sums with one more call, or with a call instead of what it was before."""
+        """Return the sums with one more call, or with a call in place of its earlier version."""
         cost, unpriced = _cost(call)
         reads, writes = call.input_tokens, call.output_tokens
         if before is not None:
@@ -52,16 +51,15 @@ class Tally(NamedTuple):
 
     @property
     def usd(self) -> float | None:
-        """US dollars of all of them; None when the cost of one is not known."""
+        """US dollars of all calls; None when a cost is unknown."""
         return None if self.unpriced else self.known_usd
 
 
 NO_CALLS = Tally()
-"""The sums over none."""
 
 
 def _cost(call: Attempt) -> tuple[int, int]:
-    """Its cost in femtodollars, and 1 when it is not known although it used tokens."""
+    """Return the cost in femtodollars, and 1 if it is unknown although the call used tokens."""
     cost = call.cost_usd
     if cost is not None and math.isfinite(cost):
         return round(cost * _PER_USD), 0

@@ -1,4 +1,4 @@
-"""What each kind of failure means: one table, read by the pool and by whoever retries."""
+"""The consequences of each kind of failure, in one table for the pool and for retries."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ Breaker = Literal["none", "count", "out"]
 
 
 class FaultRule(NamedTuple):
-    """What follows from one kind of failure."""
+    """The consequences of one kind of failure."""
 
     fail_over: bool
-    """Another model may succeed."""
+    """True if another model may succeed."""
     retry_same: bool
-    """The same model may succeed later."""
+    """True if the same model may succeed later."""
     freeze: bool
-    """The provider is left alone until its Retry-After, or a growing pause, is over."""
+    """True to pause the provider until its Retry-After, or for a growing pause."""
     breaker: Breaker
-    """`count`: enough of them in a row open the provider's breaker. `out`: it is taken out at once."""
+    """`count`: enough of them in a row open the provider's breaker. `out`: the provider goes out at once."""
     counts_against_model: bool
-    """It lowers the model's rate of success."""
+    """True if it lowers the model's rate of success."""
 
 
 _PASSING = FaultRule(fail_over=True, retry_same=True, freeze=False, breaker="count", counts_against_model=True)
@@ -65,5 +65,5 @@ FAULTS: Mapping[str, FaultRule] = {
 
 
 def rule(error_type: str) -> FaultRule:
-    """What follows from a failure of this type; one that is no provider's fault is blamed on nobody."""
+    """Return the consequences of a failure of this type; an unknown type counts against neither provider nor model."""
     return FAULTS.get(error_type, _ELSEWHERE)

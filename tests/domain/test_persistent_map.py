@@ -30,7 +30,7 @@ def test_it_begins_with_what_it_is_given():
     grown = PersistentMap(given_items)
     given_items["a"] = 2
     assert grown == {"a": 1}
-    assert repr(grown.plus("b", 2)) == "Grown({'a': 1, 'b': 2})"
+    assert repr(grown.plus("b", 2)) == "PersistentMap({'a': 1, 'b': 2})"
 
 
 def test_growing_copies_nothing():
