@@ -12,8 +12,8 @@ import duckdb
 
 from ai3ray.errors import JournalError
 from ai3ray.journal.connection import compact
-from ai3ray.journal.database import JournalFile
-from ai3ray.journal.disk_errors import DiskTrouble, for_good, for_now
+from ai3ray.journal.database import JournalDatabase
+from ai3ray.journal.disk_errors import DiskWriteError, failure_message, retry_message
 from ai3ray.journal.entries import Barrier, Entry
 from ai3ray.journal.rows import batch_of
 from ai3ray.journal.sequencer import Sequencer
@@ -48,7 +48,7 @@ class Commits:
 
     def __init__(
         self,
-        file: JournalFile,
+        file: JournalDatabase,
         sequencer: Sequencer,
         *,
         on_commit: Callable[[set[str]], None],
@@ -87,7 +87,7 @@ class Commits:
             raise JournalError("the journal is closed")
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.delete, run_ids)
-        except (DiskTrouble, duckdb.Error) as error:
+        except (DiskWriteError, duckdb.Error) as error:
             raise JournalError(f"the journal cannot delete: {one_line(error)}") from error
 
     async def tidy(self) -> None:
@@ -116,7 +116,7 @@ class Commits:
             try:
                 entries = await self._commit(entries, barrier)
             except BaseException as error:  # the writer's edge: whoever waits has to hear of it, whatever it is
-                self._give_up(barrier, for_good(error))
+                self._give_up(barrier, failure_message(error))
                 if not isinstance(error, Exception):
                     raise
                 return
@@ -136,10 +136,10 @@ class Commits:
             try:
                 await loop.run_in_executor(self._thread, self._write, entries)
                 break
-            except DiskTrouble as trouble:
+            except DiskWriteError as error:
                 if self._closing.is_set():
                     raise
-                entries = self._hold(for_now(trouble, self._file.path), entries, barrier)
+                entries = self._hold(retry_message(error, self._file.path), entries, barrier)
             if entries:  # no system tells when a disk has space again, so there is nothing to wait for but time
                 await self._pause(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
@@ -191,7 +191,7 @@ class Commits:
         try:
             if self._file.free_bytes() > 2 * self._file.log_bytes() + _SPARE_BYTES:
                 self._writer.checkpoint()
-        except (DiskTrouble, JournalError, duckdb.Error) as error:
+        except (DiskWriteError, JournalError, duckdb.Error) as error:
             log.warning("the journal %s is not tidied up: %s", self._file.path, error)
 
     def _release(self) -> None:

@@ -15,7 +15,7 @@ from ai3ray.errors import JournalError, JournalLocked
 from ai3ray.journal.connection import open_database
 
 
-class JournalFile:
+class JournalDatabase:
     """One open database, whose connections several threads may ask for.
 
     After a fatal error, such as a disk that was full during a checkpoint, DuckDB answers nothing until

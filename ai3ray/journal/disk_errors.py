@@ -26,7 +26,7 @@ _PASSING = {
 }
 
 
-class DiskTrouble(Exception):
+class DiskWriteError(Exception):
     """The disk did not take a batch; it may later.
 
     Args:
@@ -39,24 +39,24 @@ class DiskTrouble(Exception):
         self.remedy = remedy
 
 
-def told_apart(error: Exception) -> Exception:
-    """The error of DuckDB, or of opening the file anew, as DiskTrouble when it may pass, else as it is."""
+def classify_write_error(error: Exception) -> Exception:
+    """The error of DuckDB, or of opening the file anew, as DiskWriteError when it may pass, else as it is."""
     if isinstance(error, JournalLocked):
-        return DiskTrouble("queries or another process hold it open", "end them")
+        return DiskWriteError("queries or another process hold it open", "end them")
     if isinstance(error, duckdb.OutOfMemoryException):
-        return DiskTrouble("no memory left", "free memory")
+        return DiskWriteError("no memory left", "free memory")
     if isinstance(error, duckdb.Error | JournalError):
         for words, remedy in _PASSING.items():
             if words in str(error):
-                return DiskTrouble(words[:1].lower() + words[1:], remedy)
+                return DiskWriteError(words[:1].lower() + words[1:], remedy)
     return error
 
 
-def for_now(trouble: DiskTrouble, path: Path) -> str:
+def retry_message(error: DiskWriteError, path: Path) -> str:
     """What a new run is told."""
-    return f"the journal {path} cannot be written, {trouble}: no new runs; {trouble.remedy}, it goes on by itself"
+    return f"the journal {path} cannot be written, {error}: no new runs; {error.remedy}, it goes on by itself"
 
 
-def for_good(error: BaseException) -> str:
+def failure_message(error: BaseException) -> str:
     """What is told when nothing will ever be written again."""
     return f"the journal cannot write, nothing further is accepted: {one_line(error)}"

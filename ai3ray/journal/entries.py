@@ -29,7 +29,7 @@ class Span(NamedTuple):
 
 
 @dataclass(slots=True)
-class RunRecord:
+class SequencedRun:
     """One run in memory: all that was sequenced, and how much of it is on disk."""
 
     clock: RunClock
@@ -61,7 +61,7 @@ class RunRecord:
 class Entry:
     """What one put added to a run."""
 
-    record: RunRecord
+    record: SequencedRun
     before: Snapshot
     after: Snapshot
     events: tuple[Event, ...]
@@ -103,7 +103,7 @@ class Queued:
 
     events: tuple[Event, ...]
     barrier: Barrier
-    record: RunRecord
+    record: SequencedRun
 
     async def committed(self) -> None:
         """Return once they are on disk; raises JournalError when they will never be."""

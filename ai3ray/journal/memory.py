@@ -11,19 +11,19 @@ from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event, utc_now
 from ai3ray.domain.listings import PruneReport, RunRow
 from ai3ray.domain.run import RunState, seconds_between
-from ai3ray.journal.entries import Barrier, Queued, RunRecord
+from ai3ray.journal.entries import Barrier, Queued, SequencedRun
 from ai3ray.journal.port import RunMeta
-from ai3ray.journal.pruning import Doomed, cutoff, report_of
+from ai3ray.journal.pruning import PrunableRun, cutoff, report_of
 from ai3ray.journal.run_clock import Clock, Monotonic, RunClock
 from ai3ray.journal.sequencer import Sequencer
 
 _FOR_EVER = 1 << 62
 
 
-class _Nothing:
+class _EmptyStore:
     """A store that holds no run."""
 
-    def load(self, run_id: str) -> RunRecord | None:  # noqa: ARG002 (the port's shape)
+    def load(self, run_id: str) -> SequencedRun | None:  # noqa: ARG002 (the port's shape)
         return None
 
     def lines(self, run_id: str, after: int) -> Sequence[str] | None:  # noqa: ARG002 (the port's shape)
@@ -41,7 +41,7 @@ class MemoryJournal:
     def __init__(self, clock: Clock = utc_now, monotonic: Monotonic = time.monotonic) -> None:
         self._clock = clock
         clocks = partial(RunClock, clock=clock, monotonic=monotonic)
-        self._sequencer = Sequencer(_Nothing(), clocks=clocks, finished_kept=_FOR_EVER)
+        self._sequencer = Sequencer(_EmptyStore(), clocks=clocks, finished_kept=_FOR_EVER)
 
     def put(
         self,
@@ -102,7 +102,7 @@ class MemoryJournal:
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
         """Forget the runs that ended longer ago than this; see `Journal.prune`."""
         moment = cutoff(self._clock(), older_than_s)
-        doomed = [_doomed(record) for record in self._sequencer.runs() if _ended_by(record, moment)]
+        doomed = [_prunable(record) for record in self._sequencer.runs() if _ended_by(record, moment)]
         if not dry_run:
             self._sequencer.forget(self._sequencer.hide(run.run_id for run in doomed))
         return report_of(doomed, dry_run=dry_run)
@@ -112,22 +112,22 @@ class MemoryJournal:
         self._sequencer.stop("the journal is closed")
 
 
-def _age(record: RunRecord) -> int:
+def _age(record: SequencedRun) -> int:
     return record.place
 
 
-def _ended_by(record: RunRecord, moment: datetime) -> bool:
+def _ended_by(record: SequencedRun, moment: datetime) -> bool:
     state = record.state
     return state.complete and state.finished_at is not None and cutoff(state.finished_at, 0) <= moment
 
 
-def _doomed(record: RunRecord) -> Doomed:
+def _prunable(record: SequencedRun) -> PrunableRun:
     answers = [task.output.encode() for task in record.state.tasks.values() if task.output is not None]
     lines = [line.encode() for line in record.lines]
-    return Doomed(record.state.run_id, len(lines), sum(map(len, (*lines, *answers))))
+    return PrunableRun(record.state.run_id, len(lines), sum(map(len, (*lines, *answers))))
 
 
-def _row(record: RunRecord) -> RunRow:
+def _row(record: SequencedRun) -> RunRow:
     state = record.state
     return RunRow(
         run_id=state.run_id,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ai3ray.domain.listings import PruneReport
 
 
-class Doomed(NamedTuple):
+class PrunableRun(NamedTuple):
     """A run that may be deleted."""
 
     run_id: str
@@ -34,7 +34,7 @@ def cutoff(now: str, older_than_s: float) -> datetime:
     return moment.replace(tzinfo=None)
 
 
-def report_of(runs: Sequence[Doomed], *, dry_run: bool) -> PruneReport:
+def report_of(runs: Sequence[PrunableRun], *, dry_run: bool) -> PruneReport:
     """What these runs are in figures."""
     return PruneReport(
         runs=len(runs),

@@ -23,7 +23,7 @@ Row = dict[str, Any]
 _BIGINT_MAX = (1 << 63) - 1
 
 
-class Line(NamedTuple):
+class HistoryRow(NamedTuple):
     """A row of `history`."""
 
     run_id: str
@@ -35,7 +35,7 @@ class Line(NamedTuple):
     beside: str | None
 
 
-class News(NamedTuple):
+class VersionRow(NamedTuple):
     """A row of `news`."""
 
     kind: str
@@ -47,8 +47,8 @@ class News(NamedTuple):
 class Batch(NamedTuple):
     """What one transaction appends."""
 
-    history: list[Line]
-    news: list[News]
+    history: list[HistoryRow]
+    news: list[VersionRow]
 
 
 def batch_of(entries: Iterable[Entry]) -> Batch:
@@ -60,30 +60,30 @@ def batch_of(entries: Iterable[Entry]) -> Batch:
     for run_id, run_entries in by_run.items():
         for entry in run_entries:
             state = entry.after.state
-            batch.history.extend(map(_line, entry.events, entry.lines, [state] * len(entry.lines)))
+            batch.history.extend(map(_history_row, entry.events, entry.lines, [state] * len(entry.lines)))
             if entry.key is not None:
-                batch.news.append(_news("put", entry.key, _put_row(run_id, entry)))
+                batch.news.append(_version_row("put", entry.key, _put_row(run_id, entry)))
         calls = {call.attempt_id: call for entry in run_entries for call in entry.attempts}
         batch.news.extend(_versions(run_entries[0].before, run_entries[-1].after, list(calls.values())))
     return batch
 
 
-def _versions(before: Snapshot, after: Snapshot, calls: Sequence[Attempt]) -> Iterable[News]:
+def _versions(before: Snapshot, after: Snapshot, calls: Sequence[Attempt]) -> Iterable[VersionRow]:
     """The new versions of what has changed; `calls` are those that began or ended."""
     old, new = before.state, after.state
     for call in calls:
-        yield _news("attempt", call.attempt_id, _attempt_row(call))
+        yield _version_row("attempt", call.attempt_id, _attempt_row(call))
     called = {call.task_id for call in calls}
     for task_id, task in new.tasks.items():
         if task_id in called or old.tasks.get(task_id) is not task:
-            yield _news("task", task_id, _task_row(new.run_id, task, new.tallies.get(task_id, NO_CALLS)))
+            yield _version_row("task", task_id, _task_row(new.run_id, task, new.tallies.get(task_id, NO_CALLS)))
     if before.meta is not after.meta or _outline(old) != _outline(new):
-        yield _news("run", "", _run_row(after))
+        yield _version_row("run", "", _run_row(after))
 
 
-def _news(kind: str, key: str, row: Row) -> News:
+def _version_row(kind: str, key: str, row: Row) -> VersionRow:
     # What is no number, such as a price that came out as NaN, has no place in JSON; NULL says that it is unknown.
-    return News(kind, row["run_id"], key, to_json(row, inf_nan_mode="null").decode())
+    return VersionRow(kind, row["run_id"], key, to_json(row, inf_nan_mode="null").decode())
 
 
 def _outline(state: RunState) -> tuple[object, ...]:
@@ -167,10 +167,10 @@ def _put_row(run_id: str, entry: Entry) -> Row:
     return {"run_id": run_id, "key": entry.key, "first_seq": entry.span.first, "last_seq": entry.span.last}
 
 
-def _line(event: Event, line: str, state: RunState) -> Line:
+def _history_row(event: Event, line: str, state: RunState) -> HistoryRow:
     beside = _beside(event, state)
     as_json = to_json(beside, inf_nan_mode="null").decode() if beside else None
-    return Line(event.run_id, event.seq, _timestamp(event.ts), event.type, event.task_id, line, as_json)
+    return HistoryRow(event.run_id, event.seq, _timestamp(event.ts), event.type, event.task_id, line, as_json)
 
 
 def _beside(event: Event, state: RunState) -> Row | None:

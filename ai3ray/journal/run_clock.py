@@ -15,7 +15,7 @@ Monotonic = Callable[[], float]
 """Tells seconds; it never jumps."""
 
 
-class Clocks(Protocol):
+class RunClocks(Protocol):
     """Makes runs' clocks."""
 
     def __call__(self, not_before: str = "", /) -> RunClock:

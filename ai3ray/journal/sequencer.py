@@ -11,9 +11,9 @@ from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event, parse_event
 from ai3ray.domain.run import RunState, advance
 from ai3ray.errors import IllegalTransition, JournalError, KeyReused, UnknownRun
-from ai3ray.journal.entries import Entry, RunRecord, Snapshot, Span
+from ai3ray.journal.entries import Entry, SequencedRun, Snapshot, Span
 from ai3ray.journal.port import RunMeta
-from ai3ray.journal.run_clock import Clocks, RunClock
+from ai3ray.journal.run_clock import RunClock, RunClocks
 
 FINISHED_KEPT = 8
 WAITING_BYTES = 64 << 20
@@ -24,7 +24,7 @@ _ATTEMPT_BYTES = 1000
 class Stored(Protocol):
     """Where runs are that are not in memory."""
 
-    def load(self, run_id: str) -> RunRecord | None:
+    def load(self, run_id: str) -> SequencedRun | None:
         """The whole run; None when there is no such run."""
         ...
 
@@ -49,7 +49,7 @@ class Sequencer:
         self,
         stored: Stored,
         *,
-        clocks: Clocks = RunClock,
+        clocks: RunClocks = RunClock,
         open_runs: Iterable[str] = (),
         request_keys: Mapping[str, tuple[str, str | None]] | None = None,
         newest: str = "",
@@ -61,8 +61,8 @@ class Sequencer:
         self._request_keys = dict(request_keys or {})
         self._newest = newest
         self._finished_kept = finished_kept
-        self._live: dict[str, RunRecord] = {}
-        self._finished: OrderedDict[str, RunRecord] = OrderedDict()
+        self._live: dict[str, SequencedRun] = {}
+        self._finished: OrderedDict[str, SequencedRun] = OrderedDict()
         self._hidden: set[str] = set()
         self._begun = 0
         self._waiting = 0
@@ -77,7 +77,7 @@ class Sequencer:
         attempts: Sequence[Attempt],
         key: str | None,
         meta: RunMeta | None,
-    ) -> tuple[tuple[Event, ...], RunRecord, Entry | None]:
+    ) -> tuple[tuple[Event, ...], SequencedRun, Entry | None]:
         """The stamped events, their run, and what is to be committed: None when the key was there before.
 
         Raises:
@@ -92,7 +92,7 @@ class Sequencer:
             raise UnknownRun(f"there is no run {run_id!r}")
         self._check_request_key(run_id, meta)
         self._check_room(record)
-        record = record or RunRecord(self._clocks(), place=self._begun + 1)
+        record = record or SequencedRun(self._clocks(), place=self._begun + 1)
         state, stamped = self._fold(run_id, record, events, attempts)
         lines = tuple(event.line() for event in stamped)
         entry = Entry(
@@ -139,7 +139,7 @@ class Sequencer:
         """Ids of runs whose last event is not sequenced, oldest first."""
         return tuple(self._open)
 
-    def runs(self) -> tuple[RunRecord, ...]:
+    def runs(self) -> tuple[SequencedRun, ...]:
         """Every run in memory, in no order."""
         return (*self._live.values(), *self._finished.values())
 
@@ -232,13 +232,13 @@ class Sequencer:
         for record in self._live.values():
             record.wake()
 
-    def _record(self, run_id: str) -> RunRecord:
+    def _record(self, run_id: str) -> SequencedRun:
         record = self._find(run_id)
         if record is None:
             raise UnknownRun(f"there is no run {run_id!r}")
         return record
 
-    def _find(self, run_id: str) -> RunRecord | None:
+    def _find(self, run_id: str) -> SequencedRun | None:
         if run_id in self._hidden:
             return None
         record = self._live.get(run_id) or self._finished.get(run_id)
@@ -256,7 +256,7 @@ class Sequencer:
             if record is not None and run_id not in self._hidden:
                 self._adopt(run_id, record)
 
-    def _adopt(self, run_id: str, record: RunRecord) -> None:
+    def _adopt(self, run_id: str, record: SequencedRun) -> None:
         """Take in a run from disk, unless somebody was quicker."""
         if run_id in self._live or run_id in self._finished:
             return
@@ -270,13 +270,13 @@ class Sequencer:
         if known is not None and known[0] != run_id:
             raise KeyReused("this Idempotency-Key already stands for another run")
 
-    def _check_room(self, record: RunRecord | None) -> None:
+    def _check_room(self, record: SequencedRun | None) -> None:
         """While the disk takes nothing, a new run waits outside, and one under way goes on in memory, within bounds."""
         if self._held and (record is None or self._waiting > WAITING_BYTES):
             raise JournalError(self._held)
 
     def _fold(
-        self, run_id: str, record: RunRecord, drafts: Sequence[Event], attempts: Sequence[Attempt]
+        self, run_id: str, record: SequencedRun, drafts: Sequence[Event], attempts: Sequence[Attempt]
     ) -> tuple[RunState, tuple[Event, ...]]:
         state, now = record.state, record.clock()
         stamped = tuple(
@@ -307,7 +307,7 @@ class Sequencer:
         else:
             self._open[run_id] = None
 
-    def _retire(self, run_id: str, record: RunRecord) -> None:
+    def _retire(self, run_id: str, record: SequencedRun) -> None:
         """A finished run that is on disk needs no memory; the latest few keep theirs for quick answers."""
         self._live.pop(run_id, None)
         self._finished[run_id] = record
@@ -315,5 +315,5 @@ class Sequencer:
             self._finished.popitem(last=False)
 
 
-def _events_of(record: RunRecord, span: Span) -> tuple[Event, ...]:
+def _events_of(record: SequencedRun, span: Span) -> tuple[Event, ...]:
     return tuple(parse_event(line) for line in record.lines[span.first - 1 : span.last])

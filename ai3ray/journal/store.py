@@ -18,7 +18,7 @@ from ai3ray.domain.listings import PruneReport, RunRow, Table
 from ai3ray.domain.run import RunState
 from ai3ray.journal.commits import Commits
 from ai3ray.journal.connection import connect
-from ai3ray.journal.database import JournalFile
+from ai3ray.journal.database import JournalDatabase
 from ai3ray.journal.entries import Queued
 from ai3ray.journal.port import RunMeta
 from ai3ray.journal.pruning import cutoff, report_of
@@ -46,7 +46,7 @@ class DuckDBJournal:
         sql_limits: what strangers' queries may take.
     """
 
-    def __init__(self, file: JournalFile, *, clock: Clock, monotonic: Monotonic, sql_limits: SqlLimits) -> None:
+    def __init__(self, file: JournalDatabase, *, clock: Clock, monotonic: Monotonic, sql_limits: SqlLimits) -> None:
         self._file = file
         self._clock = clock
         clocks = partial(RunClock, clock=clock, monotonic=monotonic)
@@ -87,7 +87,7 @@ class DuckDBJournal:
             JournalLocked: another process still holds it.
             JournalError: it cannot be opened; one line says why.
         """
-        file = JournalFile(await connect(path, read_only=False, wait_s=open_wait_s), path)
+        file = JournalDatabase(await connect(path, read_only=False, wait_s=open_wait_s), path)
         journal = cls(file, clock=clock, monotonic=monotonic, sql_limits=sql_limits or SqlLimits())
         await journal._isolated.clear()
         return journal

@@ -13,10 +13,10 @@ from ai3ray.domain.events import Stats, parse_event
 from ai3ray.domain.listings import RunRow
 from ai3ray.domain.run import fold
 from ai3ray.errors import JournalError
-from ai3ray.journal.entries import RunRecord, Span
+from ai3ray.journal.entries import SequencedRun, Span
 from ai3ray.journal.port import RunMeta
-from ai3ray.journal.pruning import Doomed
-from ai3ray.journal.run_clock import Clocks, RunClock
+from ai3ray.journal.pruning import PrunableRun
+from ai3ray.journal.run_clock import RunClock, RunClocks
 from ai3ray.journal.statements import named_queries
 from ai3ray.sql.port import Cursors
 from ai3ray.sql.values import one_line
@@ -43,12 +43,12 @@ class Tables:
         clocks: makes the clock of a run that is taken up again.
     """
 
-    def __init__(self, cursors: Cursors, clocks: Clocks = RunClock) -> None:
+    def __init__(self, cursors: Cursors, clocks: RunClocks = RunClock) -> None:
         self._cursors = cursors
         self._clocks = clocks
         self._queries = named_queries()
 
-    def load(self, run_id: str) -> RunRecord | None:
+    def load(self, run_id: str) -> SequencedRun | None:
         """The whole run, folded anew from its history; None when there is no such run."""
         lines = [body for (body,) in self._fetch("run_lines", run_id=run_id, after=0)]
         if not lines:
@@ -56,7 +56,7 @@ class Tables:
         ((owner, request_key, request_hash, epoch),) = self._fetch("run_meta", run_id=run_id)
         events = [parse_event(line) for line in lines]
         state = fold(events, self._attempts(run_id))
-        return RunRecord(
+        return SequencedRun(
             clock=self._clocks(events[-1].ts),
             state=state,
             shown=state,
@@ -104,9 +104,9 @@ class Tables:
         """Ids of runs whose last event is not in, oldest first."""
         return [run_id for (run_id,) in self._fetch("open_runs")]
 
-    def prunable(self, before: datetime) -> list[Doomed]:
+    def prunable(self, before: datetime) -> list[PrunableRun]:
         """Runs that are over and ended at this moment (UTC, no zone) or earlier, oldest first."""
-        return [Doomed(*row) for row in self._fetch("prunable_runs", before=before)]
+        return [PrunableRun(*row) for row in self._fetch("prunable_runs", before=before)]
 
     def request_keys(self) -> dict[str, tuple[str, str | None]]:
         """Run id and body hash by Idempotency-Key."""

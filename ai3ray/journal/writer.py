@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from ai3ray.journal.database import JournalFile
-from ai3ray.journal.disk_errors import told_apart
+from ai3ray.journal.database import JournalDatabase
+from ai3ray.journal.disk_errors import classify_write_error
 from ai3ray.journal.rows import Batch
 
 Alone = Callable[[], AbstractContextManager[None]]
@@ -36,7 +36,7 @@ class Writer:
         alone: inside of it no query runs: they hold memory, and the database open.
     """
 
-    def __init__(self, file: JournalFile, alone: Alone) -> None:
+    def __init__(self, file: JournalDatabase, alone: Alone) -> None:
         self._file = file
         self._alone = alone
         self._connection: DuckDBPyConnection | None = file.cursor()
@@ -53,7 +53,7 @@ class Writer:
         """Commit these rows, all or none; the batch that was in doubt is written unless it is there.
 
         Raises:
-            DiskTrouble: not now; the same batch may be written later.
+            DiskWriteError: not now; the same batch may be written later.
             duckdb.Error, JournalError: never.
         """
         with self._telling_apart():
@@ -62,7 +62,7 @@ class Writer:
                 self._insert(batch)
             except (duckdb.OutOfMemoryException, duckdb.TransactionException) as error:
                 # The second may follow on the first; on a disk that takes nothing it may as well.
-                if isinstance(error, duckdb.TransactionException) and told_apart(error) is not error:
+                if isinstance(error, duckdb.TransactionException) and classify_write_error(error) is not error:
                     raise
                 with self._alone():  # users' queries share the memory with the writer, which goes first
                     self._insert(batch)
@@ -146,7 +146,7 @@ class Writer:
         try:
             yield
         except Exception as error:
-            told = told_apart(error)
+            told = classify_write_error(error)
             if told is error:
                 raise
             raise told from error

@@ -15,10 +15,10 @@ from duckdb import DuckDBPyConnection
 from ai3ray.domain.listings import Table
 from ai3ray.errors import RequestError
 from ai3ray.sql.guard import select_of
-from ai3ray.sql.isolated.limits import stand_back
+from ai3ray.sql.isolated.limits import lower_priority
 from ai3ray.sql.memory_watch import HEADROOM, MemoryWatch
 from ai3ray.sql.port import Cursors
-from ai3ray.sql.values import Answer, Capped, one_line, weight
+from ai3ray.sql.values import CappedItems, QueryAnswer, one_line, weight
 
 __all__ = ["MAX_ANSWER_BYTES", "SqlConsole", "select_of"]
 
@@ -39,7 +39,9 @@ class SqlConsole:
 
     def __init__(self, connection: Cursors) -> None:
         self._connection = connection
-        self._threads = ThreadPoolExecutor(_QUERIES_AT_A_TIME, thread_name_prefix="journal-sql", initializer=stand_back)
+        self._threads = ThreadPoolExecutor(
+            _QUERIES_AT_A_TIME, thread_name_prefix="journal-sql", initializer=lower_priority
+        )
         self._running: set[DuckDBPyConnection] = set()
         self._greedy: set[DuckDBPyConnection] = set()
         self._watch = MemoryWatch(connection, self._stop_greedy)
@@ -132,6 +134,6 @@ def _interrupt(cursor: DuckDBPyConnection) -> None:
 
 def _table(cursor: DuckDBPyConnection, query: str, max_rows: int) -> Table:
     cursor.execute("BEGIN TRANSACTION READ ONLY")
-    answer = Answer(cursor, query)
-    rows = Capped(answer, weight, max_rows, MAX_ANSWER_BYTES)
+    answer = QueryAnswer(cursor, query)
+    rows = CappedItems(answer, weight, max_rows, MAX_ANSWER_BYTES)
     return Table(columns=answer.columns, rows=tuple(rows), truncated=rows.truncated)

@@ -54,7 +54,7 @@ def select_of(sql: str) -> str:
     return query
 
 
-def refuse_side_doors(connection: DuckDBPyConnection, query: str) -> None:
+def refuse_system_access(connection: DuckDBPyConnection, query: str) -> None:
     """Let nothing through that tells about the machine, reads files, or runs SQL that is not looked at here.
 
     DuckDB's own switches close most of this; it promises no boundary inside its process, so this

@@ -79,7 +79,7 @@ class MemoryWatch:
                     self._too_much()
 
 
-class Headroom:
+class MemoryHeadroom:
     """Bounds the private memory of this process. Shared memory, such as Ray's object store, is not counted.
 
     Beyond it the huge allocation fails, and with it the query; without it the machine's memory would go.
@@ -124,7 +124,7 @@ class Headroom:
             self._before = None
 
 
-HEADROOM = Headroom()
+HEADROOM = MemoryHeadroom()
 """The one of this process, because the limit is one of the process."""
 
 

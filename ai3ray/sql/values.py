@@ -54,7 +54,7 @@ def weight(value: Any) -> int:
     return 8
 
 
-class Answer:
+class QueryAnswer:
     """The answer of one SELECT, read as it is iterated.
 
     Args:
@@ -80,7 +80,7 @@ class Answer:
                 yield tuple(_cell(value, parse) for value, parse in zip(row, self._is_json, strict=True))
 
 
-class Capped(Generic[T]):
+class CappedItems(Generic[T]):
     """The first items of an answer, as many as fit.
 
     Args:

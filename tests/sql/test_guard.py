@@ -9,7 +9,7 @@ import pytest
 
 from ai3ray.errors import RequestError
 from ai3ray.journal.statements import migrations
-from ai3ray.sql.guard import refuse_side_doors, select_of
+from ai3ray.sql.guard import refuse_system_access, select_of
 from ai3ray.sql.journal_views import views
 from tests.sql.test_docs_queries import queries
 
@@ -87,12 +87,12 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 def test_what_tells_of_the_machine_or_runs_unseen_is_refused(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     query = select_of(sql)
     with pytest.raises(RequestError, match="not allowed here"):
-        refuse_side_doors(connection, query)
+        refuse_system_access(connection, query)
 
 
 @pytest.mark.parametrize("sql", ALLOWED)
 def test_what_people_ask_passes(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    refuse_side_doors(connection, select_of(sql))
+    refuse_system_access(connection, select_of(sql))
     connection.execute(select_of(sql)).fetchmany(1)
 
 
@@ -104,7 +104,7 @@ def test_every_table_function_is_refused_but_those_that_only_compute_or_list(
     passed = set()
     for (name,) in connection.execute(query).fetchall():
         try:
-            refuse_side_doors(connection, f'SELECT * FROM "{name}"()')
+            refuse_system_access(connection, f'SELECT * FROM "{name}"()')
         except RequestError:
             continue
         passed.add(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-class Changes:
+class ChangedRuns:
     """The journal's commits, counted, and the latest one of each run that they touched.
 
     Nothing is remembered until somebody asks for a mark, and nothing from before the oldest mark in use.

@@ -17,10 +17,10 @@ from typing import Any
 import duckdb
 
 from ai3ray.errors import RequestError
-from ai3ray.sql.guard import refuse_side_doors, select_of
-from ai3ray.sql.isolated.landlock import SYSTEM, fence_in
-from ai3ray.sql.isolated.limits import Walls, end_with_input, shut_in, tie_to
-from ai3ray.sql.values import Answer, Capped, one_line
+from ai3ray.sql.guard import refuse_system_access, select_of
+from ai3ray.sql.isolated.landlock import SYSTEM, restrict_file_access
+from ai3ray.sql.isolated.limits import ResourceLimits, apply_limits, exit_at_end_of_input, exit_with_parent
+from ai3ray.sql.values import CappedItems, QueryAnswer, one_line
 
 # `memory_limit` leaves room for what DuckDB does not count; at the wall itself a query dies less politely.
 _SHARE_OF_MEMORY = 0.5
@@ -31,12 +31,12 @@ _TOO_MUCH = json.dumps({"error": "the query needs more memory than it may have"}
 
 def main() -> None:
     """Answer the one job on standard input."""
-    tie_to(int(sys.argv[1]))
+    exit_with_parent(int(sys.argv[1]))
     job: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
-    shut_in(Walls(*job["walls"]))
+    apply_limits(ResourceLimits(*job["resource_limits"]))
     # Python and DuckDB import some of their parts when they first need them.
-    fence_in([Path(job["file"]).parent, *map(Path, sys.path), *SYSTEM])
-    end_with_input()
+    restrict_file_access([Path(job["file"]).parent, *map(Path, sys.path), *SYSTEM])
+    exit_at_end_of_input()
     try:
         for line in _answer(job):
             _say(line)
@@ -56,14 +56,14 @@ def main() -> None:
 
 def _answer(job: dict[str, Any]) -> Iterator[str]:
     query = select_of(job["query"])
-    connection = _open(job["file"], job["walls"][0])
-    refuse_side_doors(connection, query)
+    connection = _open(job["file"], job["resource_limits"][0])
+    refuse_system_access(connection, query)
     connection.execute("BEGIN TRANSACTION READ ONLY")
-    answer = Answer(connection, query)
+    answer = QueryAnswer(connection, query)
     if len(answer.columns) > _MOST_COLUMNS:
         raise RequestError(f"an answer has at most {_MOST_COLUMNS:,} columns", "sql")
     yield json.dumps({"columns": answer.columns})
-    rows = Capped(map(_text, answer), len, job["max_rows"], job["max_bytes"])
+    rows = CappedItems(map(_text, answer), len, job["max_rows"], job["max_bytes"])
     yield from _pieces(rows)
     yield json.dumps({"truncated": rows.truncated})
 
@@ -98,7 +98,7 @@ def _text(row: tuple[Any, ...]) -> bytes:
     return json.dumps(row, ensure_ascii=False, allow_nan=False).encode()
 
 
-def _pieces(rows: Capped[bytes]) -> Iterator[str]:
+def _pieces(rows: CappedItems[bytes]) -> Iterator[str]:
     """Lists of rows of some size: the parent reads them one by one, and does other things in between."""
     piece: list[bytes] = []
     size = 0

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from ai3ray.domain.listings import Table
 from ai3ray.errors import EngineError, JournalError, RequestError, Throttled
-from ai3ray.sql.isolated.changes import Changes
+from ai3ray.sql.isolated.changes import ChangedRuns
 from ai3ray.sql.isolated.copy import CopyWriter
-from ai3ray.sql.isolated.limits import stand_back
-from ai3ray.sql.isolated.query_process import CopyBroken, SqlLimits, started
-from ai3ray.sql.isolated.queue import Turns
-from ai3ray.sql.isolated.replica import Generation, Replica, Workshop
+from ai3ray.sql.isolated.limits import lower_priority
+from ai3ray.sql.isolated.query_process import CopyFailed, SqlLimits, started
+from ai3ray.sql.isolated.queue import QueryQueue
+from ai3ray.sql.isolated.replica import CopyContext, Generation, Replica
 from ai3ray.sql.port import Cursors
 
 
@@ -34,10 +34,10 @@ class IsolatedSql:
         self._limits = limits
         self._folder = journal.parent / "sql"
         self._writer = CopyWriter(connection)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal-sql-copy", initializer=stand_back)
-        self._changes = Changes()
-        self._shop = Workshop(journal, self._folder, self._writer, self._changes, clock, self._thread)
-        self._turns = Turns(limits.at_a_time, limits.patience_s)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal-sql-copy", initializer=lower_priority)
+        self._changes = ChangedRuns()
+        self._context = CopyContext(journal, self._folder, self._writer, self._changes, clock, self._thread)
+        self._turns = QueryQueue(limits.at_a_time, limits.patience_s)
         self._replicas: dict[str | None, Replica] = {}
         self._idle: dict[str | None, asyncio.TimerHandle] = {}
         self._asking: set[asyncio.Task[Table]] = set()
@@ -102,8 +102,8 @@ class IsolatedSql:
         async with self._turns.turn(owner):
             try:
                 return await self._answer(sql, max_rows, owner)
-            except CopyBroken:  # a disk that fails, a file that somebody has touched: once more with a new one
-                with contextlib.suppress(CopyBroken):
+            except CopyFailed:  # a disk that fails, a file that somebody has touched: once more with a new one
+                with contextlib.suppress(CopyFailed):
                     return await self._answer(sql, max_rows, owner)
                 raise EngineError("the copy of the journal that SQL reads cannot be read") from None
 
@@ -112,7 +112,7 @@ class IsolatedSql:
         async with started(self._limits.answer_bytes) as process, self._copy(owner) as (replica, copy):
             try:
                 table = await process.answer(copy.path, sql, max_rows, self._limits)
-            except CopyBroken:
+            except CopyFailed:
                 replica.discard(copy)
                 raise
             return table.model_copy(update={"as_of": copy.as_of})
@@ -132,7 +132,7 @@ class IsolatedSql:
 
     def _replica(self, owner: str | None) -> Replica:
         """The owner's, made when there is none; those that have been idle for the longest time make room."""
-        replica = self._replicas.pop(owner, None) or Replica(self._shop, owner)
+        replica = self._replicas.pop(owner, None) or Replica(self._context, owner)
         idle = [other for other, kept in self._replicas.items() if not kept.busy]
         for other in idle[: max(0, len(self._replicas) + 1 - self._limits.copies)]:
             self._remove(other)

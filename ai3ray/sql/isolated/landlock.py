@@ -38,10 +38,10 @@ class _Beneath(ctypes.Structure):
     _fields_ = (("allowed", ctypes.c_uint64), ("path", ctypes.c_int32))
 
 
-def fence_in(paths: Iterable[Path]) -> bool:
+def restrict_file_access(paths: Iterable[Path]) -> bool:
     """Let the calling thread, and those it starts, read these files and below these folders, and nothing else.
 
-    To be called after `tie_to`, and before there are other threads. Returns whether there is a fence now:
+    To be called after `exit_with_parent`, and before there are other threads. Returns whether there is a fence now:
     older systems, and some containers, have none.
     """
     if sys.platform != "linux":
@@ -57,9 +57,9 @@ def fence_in(paths: Iterable[Path]) -> bool:
         return False
     for path in paths:
         _allow(libc, ruleset, path)
-    fenced: bool = libc.syscall(_RESTRICT_SELF, ruleset, 0) == 0
+    access_restricted: bool = libc.syscall(_RESTRICT_SELF, ruleset, 0) == 0
     os.close(ruleset)
-    return fenced
+    return access_restricted
 
 
 def _allow(libc: ctypes.CDLL, ruleset: int, path: Path) -> None:

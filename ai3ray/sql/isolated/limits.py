@@ -21,7 +21,7 @@ _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _OPEN_FILES = 64
 
 
-class Walls(NamedTuple):
+class ResourceLimits(NamedTuple):
     """The hard limits of one process."""
 
     memory_bytes: int
@@ -32,7 +32,7 @@ class Walls(NamedTuple):
     """Seconds on the clock; the parent's own clock is a little faster."""
 
 
-def tie_to(parent: int) -> None:
+def exit_with_parent(parent: int) -> None:
     """Have the kernel end this process when its parent has ended, and never let it gain rights.
 
     Linux only, and only when the thread that started it ends: `end_with_input` serves everywhere.
@@ -50,7 +50,7 @@ def tie_to(parent: int) -> None:
         os._exit(1)
 
 
-def end_with_input() -> None:
+def exit_at_end_of_input() -> None:
     """End this process as soon as its standard input ends: whoever held the other side is gone."""
 
     def watch() -> None:
@@ -61,15 +61,15 @@ def end_with_input() -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-def shut_in(walls: Walls) -> None:
+def apply_limits(resource_limits: ResourceLimits) -> None:
     """Set the limits of this process for good: no files, no core, no more memory and time than this."""
     os.nice(NICENESS)
-    signal.setitimer(signal.ITIMER_REAL, walls.wall_s)  # SIGALRM is not handled: it ends the process
+    signal.setitimer(signal.ITIMER_REAL, resource_limits.wall_s)  # SIGALRM is not handled: it ends the process
     if resource is None:
         return
     for limit, most in (
-        (resource.RLIMIT_AS, walls.memory_bytes),
-        (resource.RLIMIT_CPU, walls.cpu_s),
+        (resource.RLIMIT_AS, resource_limits.memory_bytes),
+        (resource.RLIMIT_CPU, resource_limits.cpu_s),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
@@ -78,7 +78,7 @@ def shut_in(walls: Walls) -> None:
             resource.setrlimit(limit, (most, most))
 
 
-def stand_back() -> None:
+def lower_priority() -> None:
     """Give the calling thread less of the processor than the process's others; only Linux can."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -18,7 +18,7 @@ import duckdb
 from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.listings import Table
 from ai3ray.errors import EngineError, RequestError
-from ai3ray.sql.isolated.limits import Walls
+from ai3ray.sql.isolated.limits import ResourceLimits
 
 _ROOTS = (Path(__file__).parents[3], Path(duckdb.__file__).parents[1])
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX", "SYSTEMROOT")
@@ -55,7 +55,7 @@ class SqlLimits(Frozen):
     """Owners whose copies are kept at a time."""
 
 
-class CopyBroken(Exception):
+class CopyFailed(Exception):
     """The copy of the journal cannot be read; a new one may."""
 
 
@@ -78,11 +78,11 @@ class SqlProcess:
             CopyBroken: it is the copy's fault.
             EngineError: the process did not work.
         """
-        walls = Walls(limits.memory_bytes, limits.cpu_s, limits.wall_s + _GRACE_S)
+        resource_limits = ResourceLimits(limits.memory_bytes, limits.cpu_s, limits.wall_s + _GRACE_S)
         job = {
             "file": str(file),
             "query": query,
-            "walls": walls,
+            "resource_limits": resource_limits,
             "max_rows": max_rows,
             "max_bytes": limits.answer_bytes,
         }
@@ -109,7 +109,7 @@ class SqlProcess:
             elif "truncated" in said:
                 return Table.model_construct(columns=columns, rows=tuple(rows), truncated=said["truncated"])
             elif "broken" in said:
-                raise CopyBroken(said["broken"])
+                raise CopyFailed(said["broken"])
             else:
                 raise RequestError(said["error"], "sql")
         raise await self._death(limits)

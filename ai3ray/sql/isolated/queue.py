@@ -12,7 +12,7 @@ from ai3ray.errors import Throttled
 _LONGEST_LINE = 32
 
 
-class Turns:
+class QueryQueue:
     """A free turn goes to the owner who has the fewest, among equals to who came first.
 
     Args:

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from ai3ray.errors import EngineError
-from ai3ray.sql.isolated.changes import Changes
+from ai3ray.sql.isolated.changes import ChangedRuns
 from ai3ray.sql.isolated.copy import CopyStopped, CopyWriter
 from ai3ray.sql.values import one_line
 
@@ -41,7 +41,7 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class CopyContext:
     """What all replicas of a journal share."""
 
     journal: Path
@@ -50,7 +50,7 @@ class Workshop:
     """Where copies are kept."""
     writer: CopyWriter
     """Writes copies, one at a time."""
-    changes: Changes
+    changes: ChangedRuns
     """What the journal has committed."""
     clock: Callable[[], str]
     """The time as events have it."""
@@ -66,8 +66,8 @@ class Replica:
         owner: whose runs it holds; None for everybody's.
     """
 
-    def __init__(self, shop: Workshop, owner: str | None) -> None:
-        self._shop = shop
+    def __init__(self, context: CopyContext, owner: str | None) -> None:
+        self._context = context
         self._owner = owner
         self._newest: Generation | None = None
         self._older: list[Generation] = []
@@ -126,12 +126,12 @@ class Replica:
             if newest is not None and newest.made_at >= wanted_from and newest.path.exists():
                 return newest
             self._refreshing = asyncio.create_task(self._refresh(), name="journal-sql-copy")
-            self._refreshing.add_done_callback(_heard)
+            self._refreshing.add_done_callback(_mark_retrieved)
 
     async def _refresh(self) -> None:
         """Make `_newest` hold what is committed now."""
-        changes = self._shop.changes
-        mark, as_of, made_at = changes.mark(), self._shop.clock(), asyncio.get_running_loop().time()
+        changes = self._context.changes
+        mark, as_of, made_at = changes.mark(), self._context.clock(), asyncio.get_running_loop().time()
         newest = self._newest
         if newest is not None and not newest.path.exists():
             self.discard(newest)
@@ -161,15 +161,15 @@ class Replica:
 
     async def _updated(self, newest: Generation | None) -> Generation | None:
         """A file that has most rows already and that nobody reads, with the rest; None when there is none."""
-        if newest is None or self._shop.changes.since(newest.mark) is None:
+        if newest is None or self._context.changes.since(newest.mark) is None:
             return None
         basis = newest if not newest.readers else next(filter(self._reusable, self._older), None)
         basis = basis or await self._cloned(newest)
-        run_ids = self._shop.changes.since(basis.mark)
+        run_ids = self._context.changes.since(basis.mark)
         if run_ids is None:  # runs were deleted in the meantime
             return None
         try:
-            await self._in_thread(self._shop.writer.update, basis.path, self._owner, run_ids)
+            await self._in_thread(self._context.writer.update, basis.path, self._owner, run_ids)
         except CopyStopped:
             self.discard(basis)
             raise
@@ -186,12 +186,12 @@ class Replica:
         return clone
 
     def _reusable(self, generation: Generation) -> bool:
-        known = self._shop.changes.since(generation.mark) is not None
+        known = self._context.changes.since(generation.mark) is not None
         return known and not generation.readers and generation.path.exists()
 
     def _create(self, path: Path) -> None:
         self._check_room()
-        self._shop.writer.create(path, self._owner)
+        self._context.writer.create(path, self._owner)
 
     def _clone(self, path: Path, to: Path) -> None:
         self._check_room()
@@ -205,8 +205,8 @@ class Replica:
         Raises:
             EngineError: there is too little.
         """
-        size = self._shop.journal.stat().st_size if self._shop.journal.exists() else 0
-        if shutil.disk_usage(self._shop.journal.parent).free < 5 * size + _ROOM_BYTES:
+        size = self._context.journal.stat().st_size if self._context.journal.exists() else 0
+        if shutil.disk_usage(self._context.journal.parent).free < 5 * size + _ROOM_BYTES:
             raise EngineError("the disk has too little room for the copy of the journal that SQL reads")
 
     async def _tidy(self) -> None:
@@ -222,17 +222,17 @@ class Replica:
             await self._in_thread(shutil.rmtree, generation.path.parent, True)
 
     async def _in_thread(self, work: Callable[..., None], *args: object) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._shop.thread, work, *args)
+        await asyncio.get_running_loop().run_in_executor(self._context.thread, work, *args)
 
     def _all(self) -> list[Generation]:
         return [*self._older, *([self._newest] if self._newest else [])]
 
     def _new_path(self) -> Path:
         """The file is named as the journal, so that SQL knows it by the same name."""
-        return self._shop.folder / secrets.token_hex(8) / _FILE
+        return self._context.folder / secrets.token_hex(8) / _FILE
 
 
-def _heard(refresh: asyncio.Task[None]) -> None:
+def _mark_retrieved(refresh: asyncio.Task[None]) -> None:
     """Whoever waited for it may be gone; it is not to complain about that."""
     if not refresh.cancelled():
         refresh.exception()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai3ray.sql.isolated.changes import Changes
+from ai3ray.sql.isolated.changes import ChangedRuns
 
 RUNS = st.sampled_from(["a", "b", "c"])
 ACTS = st.one_of(st.lists(RUNS, max_size=2), st.sampled_from(["mark", "delete", "forget"]))
 
 
 def test_only_what_was_touched_after_the_mark_has_changed() -> None:
-    changes = Changes()
+    changes = ChangedRuns()
     changes.mark()
     changes.note(["a", "b"])
     mark = changes.mark()
@@ -22,7 +22,7 @@ def test_only_what_was_touched_after_the_mark_has_changed() -> None:
 
 
 def test_nothing_is_remembered_while_nobody_has_a_copy() -> None:
-    changes = Changes()
+    changes = ChangedRuns()
     changes.note(["a"])
     assert changes.since(0) is None
     mark = changes.mark()
@@ -33,7 +33,7 @@ def test_nothing_is_remembered_while_nobody_has_a_copy() -> None:
 
 
 def test_after_a_deletion_no_older_copy_is_worth_updating() -> None:
-    changes = Changes()
+    changes = ChangedRuns()
     mark = changes.mark()
     changes.note_deletion()
     assert changes.since(mark) is None
@@ -43,7 +43,7 @@ def test_after_a_deletion_no_older_copy_is_worth_updating() -> None:
 @given(st.lists(ACTS, max_size=30))
 def test_no_touched_run_is_ever_left_out(acts: list[list[str] | str]) -> None:
     """Whatever the order of commits, marks and deletions: what `since` leaves out was not touched."""
-    changes = Changes()
+    changes = ChangedRuns()
     marks: dict[int, set[str] | None] = {}
     for act in acts:
         if act == "mark":

@@ -12,12 +12,12 @@ import pytest
 TRY = """
 import json, os, socket, sys, threading
 from pathlib import Path
-from ai3ray.sql.isolated.landlock import fence_in
-from ai3ray.sql.isolated.limits import tie_to
+from ai3ray.sql.isolated.landlock import restrict_file_access
+from ai3ray.sql.isolated.limits import exit_with_parent
 
-tie_to(os.getppid())
+exit_with_parent(os.getppid())
 inside, outside, port = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-fenced = fence_in([inside, inside / "nowhere"])
+restricted = restrict_file_access([inside, inside / "nowhere"])
 tried = {}
 
 def attempt(name, act):
@@ -37,7 +37,7 @@ attempt("connect", lambda: socket.create_connection(("127.0.0.1", port), 5))
 thread = threading.Thread(target=attempt, args=("read outside in a thread", (outside / "file").read_text))
 thread.start()
 thread.join()
-print(json.dumps([fenced, tried]))
+print(json.dumps([restricted, tried]))
 """
 
 
@@ -48,8 +48,8 @@ def test_behind_the_fence_only_the_folder_can_be_read(tmp_path: Path) -> None:
     # Whatever listens would do; that nobody does is another error than that nobody may ask.
     command = [sys.executable, "-c", TRY, str(tmp_path / "inside"), str(tmp_path / "outside"), "9"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    fenced, tried = json.loads(done.stdout)
-    if not fenced:
+    restricted, tried = json.loads(done.stdout)
+    if not restricted:
         pytest.skip("this system has no Landlock")
     refused = {name for name, outcome in tried.items() if outcome == "PermissionError"}
     assert {name for name, outcome in tried.items() if outcome == "done"} == {"read inside", "list inside"}

@@ -54,7 +54,7 @@ def shut_in_child(tmp_path: Path, wall_s: float) -> Iterator[subprocess.Popen[by
     command = [sys.executable, "-P", "-m", "ai3ray.sql.isolated.child", str(os.getpid())]
     with subprocess.Popen(command, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
-        process.stdin.write(json.dumps({**job, "walls": [1 << 30, 60, wall_s]}).encode() + b"\n")
+        process.stdin.write(json.dumps({**job, "resource_limits": [1 << 30, 60, wall_s]}).encode() + b"\n")
         process.stdin.flush()
         try:
             yield process

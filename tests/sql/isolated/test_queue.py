@@ -7,18 +7,18 @@ import asyncio
 import pytest
 
 from ai3ray.errors import Throttled
-from ai3ray.sql.isolated.queue import Turns
+from ai3ray.sql.isolated.queue import QueryQueue
 
 
 class Asker:
     """Somebody who has a turn until told to give it back."""
 
-    def __init__(self, turns: Turns, owner: str | None) -> None:
+    def __init__(self, turns: QueryQueue, owner: str | None) -> None:
         self.done = asyncio.Event()
         self.has = asyncio.Event()
         self.task = asyncio.create_task(self._ask(turns, owner))
 
-    async def _ask(self, turns: Turns, owner: str | None) -> None:
+    async def _ask(self, turns: QueryQueue, owner: str | None) -> None:
         async with turns.turn(owner):
             self.has.set()
             await self.done.wait()
@@ -29,7 +29,7 @@ class Asker:
 
 
 async def test_no_more_run_than_may_and_the_others_wait() -> None:
-    turns = Turns(2, patience_s=60)
+    turns = QueryQueue(2, patience_s=60)
     askers = [Asker(turns, None) for _ in range(3)]
     await askers[1].has.wait()
     assert [asker.has.is_set() for asker in askers] == [True, True, False]
@@ -40,7 +40,7 @@ async def test_no_more_run_than_may_and_the_others_wait() -> None:
 
 
 async def test_a_turn_goes_to_the_owner_who_has_the_fewest() -> None:
-    turns = Turns(2, patience_s=60)
+    turns = QueryQueue(2, patience_s=60)
     greedy = [Asker(turns, "greedy") for _ in range(5)]
     await greedy[1].has.wait()
     modest = Asker(turns, "modest")
@@ -54,7 +54,7 @@ async def test_a_turn_goes_to_the_owner_who_has_the_fewest() -> None:
 
 
 async def test_who_waits_too_long_is_told_when_to_come_again() -> None:
-    turns = Turns(1, patience_s=0.01)
+    turns = QueryQueue(1, patience_s=0.01)
     first = Asker(turns, None)
     await first.has.wait()
     with pytest.raises(Throttled) as caught:
@@ -65,7 +65,7 @@ async def test_who_waits_too_long_is_told_when_to_come_again() -> None:
 
 
 async def test_a_line_that_is_too_long_turns_people_away_at_once() -> None:
-    turns = Turns(1, patience_s=60)
+    turns = QueryQueue(1, patience_s=60)
     askers = [Asker(turns, None) for _ in range(33)]
     await askers[0].has.wait()
     with pytest.raises(Throttled):
@@ -76,7 +76,7 @@ async def test_a_line_that_is_too_long_turns_people_away_at_once() -> None:
 
 
 async def test_who_leaves_the_line_takes_no_turn_with_them() -> None:
-    turns = Turns(1, patience_s=60)
+    turns = QueryQueue(1, patience_s=60)
     first, second, third = (Asker(turns, None) for _ in range(3))
     await first.has.wait()
     first.done.set()
