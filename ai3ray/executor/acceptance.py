@@ -1,4 +1,4 @@
-"""What is checked before a run is accepted: nothing that fails here has cost anything."""
+"""The checks before a run is accepted; a request that fails them has cost nothing."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ from ai3ray.verifier.check import refuse_bad_schemas
 
 
 @dataclass(frozen=True)
-class Admitted:
+class CheckedRequest:
     """A request that can be run."""
 
     request: RunRequest
     """Defaults filled in, models resolved to `provider/model`."""
     warnings: tuple[Warned, ...]
-    """What the reader should know, such as that a model's name was an alias."""
+    """Warnings for the reader, for instance that a model's name was an alias."""
 
 
-def admit(request: RunRequest, settings: Settings, registry: Registry, configured: tuple[str, ...]) -> Admitted:
-    """Check a request against what this engine has.
+def check_request(
+    request: RunRequest, settings: Settings, registry: Registry, configured: tuple[str, ...]
+) -> CheckedRequest:
+    """Check a request against the models of this engine, and fill in its defaults.
 
     Raises:
         PlanError: the plan is invalid.
@@ -59,7 +61,7 @@ def admit(request: RunRequest, settings: Settings, registry: Registry, configure
             "repair_limit": settings.repair_limit if request.repair_limit is None else request.repair_limit,
         }
     )
-    return Admitted(filled, tuple(Warned(code="model_name", message=message) for message in warnings))
+    return CheckedRequest(filled, tuple(Warned(code="model_name", message=message) for message in warnings))
 
 
 def _resolve(

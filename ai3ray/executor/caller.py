@@ -1,4 +1,4 @@
-"""One question asked of whichever model the pool gives: lease, call, settle, and fail over."""
+"""One prompt, sent to the model that the pool chooses: lease, call, settle, and fail over."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from platform import node
+from typing import Any
 
 from ai3ray.domain.call import AttemptStatus, ModelCall, Prompt, Reply, Timeouts, Usage, error_info
 from ai3ray.domain.ids import new_id
 from ai3ray.domain.lease import Lease, LeaseRequest, Settlement
+from ai3ray.domain.tokens import CHARS_PER_TOKEN
 from ai3ray.errors import ConnectFailed, KeyRefused, ProviderError, UsageError
 from ai3ray.executor.core_client import CoreClient, LeaseRefused
 from ai3ray.executor.prompt_cache_warmup import PromptCacheWarmup
@@ -21,13 +23,12 @@ from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import RateTable
 
 MAX_FAILURES = 4
-"""Calls of one question that may fail before the last failure is the answer."""
+"""Failed calls of one prompt after which its last failure is raised."""
 MAX_WAITS = 100
-"""Rate limits that one question sits out; they are no failures of a model."""
+"""Rate limits that one prompt waits for; they are no failures of a model."""
 
-WORTH_WAITING_CHARS = 4096
-"""How long what calls share has to be for all but one of them to wait for its first word: about 1,000 tokens, below
-which few caches keep anything."""
+WORTH_WAITING_CHARS = 1024 * CHARS_PER_TOKEN
+"""Length of a shared beginning from which calls wait for each other; few caches keep a shorter one."""
 
 OnFailure = Callable[[ProviderError], Awaitable[None]]
 
@@ -43,13 +44,15 @@ class LeasedReply:
 
 @dataclass
 class TriedModels:
-    """Models that one question has been through."""
+    """Models, and providers with all their models, that one prompt was sent to."""
 
     for_good: set[str] = field(default_factory=set)
+    """Never to be tried again."""
     for_now: set[str] = field(default_factory=set)
+    """To be tried again when no other is left."""
 
     def names(self) -> tuple[str, ...]:
-        """All of them, in a stable order."""
+        """Return all of them, in a stable order."""
         return tuple(sorted(self.for_good | self.for_now))
 
 
@@ -57,11 +60,11 @@ class Caller:
     """Makes model calls under the pool's leases.
 
     Args:
-        link: sends to the core.
-        provider: gives the adapter of a provider by name; built on first use.
+        core_client: sends to the core.
+        provider: gives the adapter of a provider by name.
         card: gives a model's card by `provider/model`.
         prices: turns usage into US dollars.
-        timeouts: the clocks of each call.
+        timeouts: limits of each call, in seconds.
     """
 
     def __init__(
@@ -88,22 +91,21 @@ class Caller:
         on_text: OnText | None = None,
         on_failure: OnFailure | None = None,
     ) -> LeasedReply:
-        """Ask until a model answers completely.
+        """Call until a model answers completely.
 
-        A failed call goes to the next-best model, and to another provider when it may be the provider
-        that fails. When none is left, those that failed in passing are tried again, up to MAX_FAILURES
-        failures in all.
+        A failed call goes to the next-best model, and to another provider when the provider may have failed. When none
+        is left, those with a passing failure are tried again, up to MAX_FAILURES failures in all.
 
         Args:
-            request: what kind of call; its `request_id` is replaced for each try.
-            prompt: what to ask.
-            first: the model to ask before any other that the request allows.
+            request: the terms of the call; its `request_id` is replaced for each try.
+            prompt: the prompt.
+            first: the model to call before any other that the request allows.
             on_text: receives the text as it is written; the call is streamed then.
-            on_failure: told of each failure that is followed by another try.
+            on_failure: receives each failure that is followed by another try.
 
         Raises:
             ProviderError: the last failure.
-            LeaseRefused: there was no model to ask, or no money to ask one again.
+            LeaseRefused: no model can be called, or no money is left for another call.
         """
         tried = TriedModels(for_good=set(request.exclude))
         failures: list[ProviderError] = []
@@ -145,7 +147,7 @@ class Caller:
                     await on_failure(error)
 
     async def _call(self, lease: Lease, prompt: Prompt, on_text: OnText | None) -> LeasedReply:
-        """Make the one call a lease allows, and settle it however it ends."""
+        """Make the one call that a lease allows, and settle it however it ends."""
         card = self._card(lease.model)
         if not card.sampling and prompt.temperature is not None:
             prompt = prompt.model_copy(update={"temperature": None})
@@ -157,24 +159,42 @@ class Caller:
         )
         began: float | None = None
         try:
-            async with self._turn(lease, prompt) as begun:
+            async with self._warmed_up(lease, prompt) as begun:
                 began = asyncio.get_running_loop().time()
                 reply = await self._adapter(lease).send(call, on_text and _with_first_piece(on_text, begun))
         except ProviderError as error:
-            self._settle_failure(lease, error, began)
+            self._settle(
+                lease,
+                "failed",
+                began,
+                error=error_info(error),
+                retry_after_s=error.retry_after_s,
+                request_id=error.request_id,
+                usage=error.usage if error.usage or error.maybe_paid else Usage(),
+                cost_usd=self._cost(lease, error.usage) if error.usage else None,
+                rate=error.rate,
+                maybe_paid=error.maybe_paid,
+            )
             raise
         except asyncio.CancelledError:
-            self._settle_cancel(lease, began)
+            self._settle(lease, "cancelled", began, maybe_paid=began is not None)
             raise
-        cost = reply.cost_usd
-        if cost is None:
-            cost = self._cost(lease, reply.usage)
-        self._settle(lease, "succeeded", began, reply=reply, cost=cost)
+        cost = self._cost(lease, reply.usage) if reply.cost_usd is None else reply.cost_usd
+        self._settle(
+            lease,
+            "succeeded",
+            began,
+            usage=reply.usage,
+            cost_usd=cost,
+            request_id=reply.request_id,
+            first_token_s=reply.first_token_s,
+            rate=reply.rate,
+        )
         return LeasedReply(lease=lease, reply=reply, cost_usd=cost)
 
     @asynccontextmanager
-    async def _turn(self, lease: Lease, prompt: Prompt) -> AsyncIterator[Callable[[], None]]:
-        """Where other calls begin alike, and reading that from a cache is cheaper: whichever comes first goes ahead."""
+    async def _warmed_up(self, lease: Lease, prompt: Prompt) -> AsyncIterator[Callable[[], None]]:
+        """Let one call go ahead of those that begin alike, where reading that beginning from a cache is cheaper."""
         beginning, rates = prompt.beginning, self._prices.list_price(lease.provider, self._card(lease.model).id)
         cached = rates is not None and rates.cache_read is not None and rates.cache_read < rates.input
         if not cached or len(beginning) < WORTH_WAITING_CHARS:
@@ -193,54 +213,15 @@ class Caller:
             model = self._card(lease.model).id
             raise KeyRefused(f"{error} (on node {node()})", provider=lease.provider, model=model) from error
 
-    def _settle(
-        self, lease: Lease, status: AttemptStatus, began: float | None, *, reply: Reply, cost: float | None
-    ) -> None:
+    def _settle(self, lease: Lease, status: AttemptStatus, began: float | None, **fields: Any) -> None:
+        seconds = 0.0 if began is None else round(asyncio.get_running_loop().time() - began, 6)
         self._core_client.settle(
-            Settlement(
-                attempt_id=lease.attempt_id,
-                token=lease.token,
-                status=status,
-                usage=reply.usage,
-                cost_usd=cost,
-                request_id=reply.request_id,
-                seconds=_since(began),
-                first_token_s=reply.first_token_s,
-                rate=reply.rate,
-            )
-        )
-
-    def _settle_failure(self, lease: Lease, error: ProviderError, began: float | None) -> None:
-        self._core_client.settle(
-            Settlement(
-                attempt_id=lease.attempt_id,
-                token=lease.token,
-                status="failed",
-                error=error_info(error),
-                retry_after_s=error.retry_after_s,
-                request_id=error.request_id,
-                usage=error.usage if error.usage or error.maybe_paid else Usage(),
-                cost_usd=self._cost(lease, error.usage) if error.usage else None,
-                rate=error.rate,
-                seconds=_since(began),
-                maybe_paid=error.maybe_paid,
-            )
-        )
-
-    def _settle_cancel(self, lease: Lease, began: float | None) -> None:
-        self._core_client.settle(
-            Settlement(
-                attempt_id=lease.attempt_id,
-                token=lease.token,
-                status="cancelled",
-                seconds=_since(began),
-                maybe_paid=began is not None,
-            )
+            Settlement(attempt_id=lease.attempt_id, token=lease.token, status=status, seconds=seconds, **fields)
         )
 
 
 def _reported_failure(failures: list[ProviderError]) -> ProviderError:
-    """The failure to report: the last one, or all hosts when none could be reached."""
+    """Return the last failure, or one that names all hosts when none could be reached."""
     last = failures[-1]
     if not all(isinstance(failure, ConnectFailed) for failure in failures):
         return last
@@ -248,40 +229,35 @@ def _reported_failure(failures: list[ProviderError]) -> ProviderError:
     return ConnectFailed(words, provider=last.provider, model=last.model)
 
 
-def _since(began: float | None) -> float:
-    """Seconds since the call was sent; none when it never was."""
-    return round(asyncio.get_running_loop().time() - began, 6) if began is not None else 0.0
-
-
 def _with_first_piece(on_text: OnText, begun: Callable[[], None]) -> OnText:
-    """The same receiver of text; with the first piece `begun` is called, too."""
+    """Call `begun` too when text arrives."""
 
-    def hear(text: str) -> None:
+    def receive(text: str) -> None:
         begun()
         on_text(text)
 
-    return hear
+    return receive
 
 
 class LazyProviders:
-    """Builds each provider's adapter on its first call, so that only SDKs in use are imported."""
+    """Build each provider's adapter on its first call, so that only SDKs in use are imported."""
 
     def __init__(self, build: Callable[[str], ChatModel]) -> None:
         self._build = build
         self._built: dict[str, ChatModel] = {}
 
     def __call__(self, name: str) -> ChatModel:
-        """The adapter of this provider. Raises MissingKey when its key is not set on this node."""
+        """Return the adapter of a provider. Raises MissingKey when its key is not set on this node."""
         if name not in self._built:
             self._built[name] = self._build(name)
         return self._built[name]
 
     @property
     def built(self) -> Mapping[str, ChatModel]:
-        """The adapters in use."""
+        """Return the adapters in use."""
         return self._built
 
     async def aclose(self) -> None:
-        """Close the connections of all of them."""
+        """Close all their connections."""
         for provider in self._built.values():
             await provider.aclose()

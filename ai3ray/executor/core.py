@@ -20,7 +20,7 @@ from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult, run_result
 from ai3ray.domain.run import RunState
 from ai3ray.errors import Ai3Error, BudgetSpent, KeyReused, RunError, StaleEpoch, Throttled, UnknownRun
-from ai3ray.executor.acceptance import admit
+from ai3ray.executor.acceptance import check_request
 from ai3ray.executor.conductor import Conductor
 from ai3ray.executor.configured_models import ConfiguredModels
 from ai3ray.executor.deltas import DeltaBuffer
@@ -146,9 +146,9 @@ class Core:
     async def plan(self, request: RunRequest, *, owner: str = "") -> PlanPreview:
         """Plan without running a task. The planner's call is journaled and billed as a run of its own."""
         if request.plan is not None:
-            admitted = admit(request, self._settings, self._registry, self._configured)
-            graph = parse_graph(request.plan, max_tasks=admitted.request.max_tasks or 1)
-            return self._preview(graph, admitted.request)
+            checked = check_request(request, self._settings, self._registry, self._configured)
+            graph = parse_graph(request.plan, max_tasks=checked.request.max_tasks or 1)
+            return self._preview(graph, checked.request)
         accepted = await self._seen_through(self._accept(request, "plan", owner=owner, key=None))
         await asyncio.wait({self._conductors[accepted.run_id][1]})
         state = self._journal.state(accepted.run_id)
@@ -256,22 +256,22 @@ class Core:
     async def _accept(
         self, request: RunRequest, purpose: Purpose, *, owner: str, key: str | None, watch: bool = False
     ) -> Accepted:
-        admitted = admit(request, self._settings, self._registry, self._configured)
+        checked = check_request(request, self._settings, self._registry, self._configured)
         body_hash = _hash(request)
         scoped = f"{owner}:{key}" if key is not None else None
         if scoped is not None and (known := await self._known(scoped, body_hash)) is not None:
             return known
         run_id = new_id("run")
-        body = admitted.request.model_dump(mode="json", by_alias=True, exclude_none=True)
+        body = checked.request.model_dump(mode="json", by_alias=True, exclude_none=True)
         receipt = self._journal.put(
             run_id,
-            [RunStart(request=body, purpose=purpose), *admitted.warnings],
+            [RunStart(request=body, purpose=purpose), *checked.warnings],
             meta=RunMeta(owner=owner, request_key=scoped, request_hash=body_hash),
         )
         await receipt.committed()
         if watch:
             self._deltas.setdefault(run_id, DeltaBuffer()).watch()
-        self._conduct(run_id, admitted.request)
+        self._conduct(run_id, checked.request)
         return Accepted(run_id=run_id, status="queued")
 
     async def _known(self, key: str, body_hash: str) -> Accepted | None:

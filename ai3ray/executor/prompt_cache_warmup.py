@@ -1,4 +1,4 @@
-"""Calls that begin alike: one goes ahead, so that the provider has read their beginning before the others come."""
+"""Of calls that begin alike, one goes ahead, so that the others find their beginning in the provider's cache."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from contextlib import asynccontextmanager
 from hashlib import blake2b
 
 KEPT_S = 240.0
-"""Seconds that a beginning is taken to be kept after its last use: a little less than the shortest of the vendors'."""
+"""Seconds that a cache is taken to keep a beginning after its last use: a little less than any vendor's."""
 PATIENCE_S = 5.0
-"""Seconds that a call waits at most for another one's first word. Paying in full is better than waiting for long."""
-_MOST = 512
+"""Seconds that a call waits at most for another one's first word; then it pays in full."""
+_MAX_BEGINNINGS = 512
 
 
 class PromptCacheWarmup:
-    """Knows what providers have read lately.
+    """Keeps calls that begin alike apart until a provider's cache holds their beginning.
 
-    What a call puts into a provider's cache can be read once its answer begins. So of calls that begin alike, and come
-    while the cache does not know their beginning, the first goes alone, and the others wait for its first word. When it
-    fails before that, the next goes ahead.
+    A cache holds the beginning of a call once its answer begins. Until then the first call goes alone, and the others
+    wait for its first word; when it fails before that, the next one goes ahead.
 
     Args:
         clock: monotonic seconds.
@@ -36,13 +35,13 @@ class PromptCacheWarmup:
 
         Args:
             model: as `provider/model`.
-            beginning: how its prompt begins, like those of other calls.
+            beginning: the shared beginning of its prompt.
 
         Yields:
-            to be called with the first word of the answer, any number of times.
+            A function to call with the first word of the answer; it may be called again.
         """
         key = blake2b(f"{model}\n{beginning}".encode(errors="surrogatepass"), digest_size=16).digest()
-        mine = await self._ahead_of_me(key)
+        mine = await self._wait_for_turn(key)
         try:
             yield lambda: self._begun(key)
         finally:
@@ -50,8 +49,8 @@ class PromptCacheWarmup:
                 del self._ahead[key]
                 mine.set()
 
-    async def _ahead_of_me(self, key: bytes) -> asyncio.Event | None:
-        """Wait while another call is ahead; gives what others wait for, when it is this one that goes ahead."""
+    async def _wait_for_turn(self, key: bytes) -> asyncio.Event | None:
+        """Wait while another call is ahead; return the event that others wait for when this one goes ahead."""
         give_up = self._clock() + PATIENCE_S
         while self._until.get(key, 0.0) <= self._clock():
             ahead = self._ahead.get(key)
@@ -67,7 +66,7 @@ class PromptCacheWarmup:
 
     def _begun(self, key: bytes) -> None:
         now = self._clock()
-        if len(self._until) >= _MOST:
+        if len(self._until) >= _MAX_BEGINNINGS:
             self._until = {known: until for known, until in self._until.items() if until > now}
         self._until[key] = now + KEPT_S
         if (event := self._ahead.pop(key, None)) is not None:

@@ -25,7 +25,6 @@ from ai3ray.domain.events import (
 from ai3ray.domain.ids import new_id
 from ai3ray.domain.lease import LeaseRequest
 from ai3ray.domain.plan import Task
-from ai3ray.domain.request import RunRequest
 from ai3ray.domain.tokens import estimated_tokens
 from ai3ray.domain.verdict import Verdict
 from ai3ray.errors import Ai3Error, ProviderError
@@ -50,13 +49,13 @@ TASK_OUTPUT_TOKENS = 4096
 
 
 class Runner:
-    """Does tasks and plans; holds the provider adapters, makes every model call.
+    """Does tasks and plans, and makes every model call.
 
     Args:
-        link: sends to the core.
+        core_client: sends to the core.
         caller: makes model calls under leases.
-        isolation: runs checks that parse or compile untrusted output outside this process.
-        planner: what the planner's call is made with.
+        isolation: checks untrusted output outside this process.
+        planner: how planners are called.
     """
 
     def __init__(self, core_client: CoreClient, caller: Caller, isolation: Isolation, planner: PlannerSettings) -> None:
@@ -67,76 +66,69 @@ class Runner:
         self._running_work = RunningWork()
 
     async def run_task(self, job: TaskJob, *deps: Outcome) -> Outcome:
-        """Do one task. Never raises but for cancellation: how it ended is the value.
+        """Do one task, and return how it ended; only cancellation raises.
 
         Args:
             job: the task and its run's settings.
             deps: how its dependencies ended, in the order of `job.task.depends_on`.
         """
         with self._running_work.of(job.run_id):
-            return await self._task(job, deps)
+            missing = next((dep for dep in deps if dep.status != "succeeded"), None)
+            try:
+                if missing is not None:
+                    await self._put(job, TaskSkipped(task_id=job.task.id, because=missing.task_id))
+                    return Outcome(task_id=job.task.id, status="skipped", error=missing.error)
+                text = await self._answer(job, deps)
+            except EntriesRefused as error:  # the run ended, or another runner has done the task
+                return Outcome(task_id=job.task.id, status="cancelled", error=error_info(error))
+            except Ai3Error as error:
+                return await self._failed(job, _info(error))
+            except Exception as error:
+                log.exception("task %s of %s", job.task.id, job.run_id)
+                return await self._failed(job, error_info(error))
+            return Outcome(task_id=job.task.id, status="succeeded", text=text)
 
     async def plan(self, job: PlanJob) -> Planned:
-        """Write the task graph of a run. Never raises but for cancellation."""
-        with self._running_work.of(job.run_id):
-            return await self._plan(job)
+        """Write the task graph of a run; only cancellation raises."""
 
-    async def assemble(self, job: AssembleJob) -> Assembled:
-        """Have a model merge the outputs. An answer that is cut, refused, or lost a part is no answer."""
-        with self._running_work.of(job.run_id):
-            return await self._assemble(job)
-
-    def stop_run(self, run_id: str) -> None:
-        """Cancel all that works on this run: no call of it is begun from now on."""
-        self._running_work.stop(run_id)
-
-    async def _task(self, job: TaskJob, deps: Sequence[Outcome]) -> Outcome:
-        missing = next((dep for dep in deps if dep.status != "succeeded"), None)
-        try:
-            if missing is not None:
-                await self._put(job, TaskSkipped(task_id=job.task.id, because=missing.task_id))
-                return Outcome(task_id=job.task.id, status="skipped", error=missing.error)
-            text = await self._answer(job, deps)
-        except EntriesRefused as error:  # the run ended, or another runner has done the task
-            return Outcome(task_id=job.task.id, status="cancelled", error=error_info(error))
-        except Ai3Error as error:
-            return await self._failed(job, _info(error))
-        except Exception as error:
-            log.exception("task %s of %s", job.task.id, job.run_id)
-            return await self._failed(job, error_info(error))
-        return Outcome(task_id=job.task.id, status="succeeded", text=text)
-
-    async def _plan(self, job: PlanJob) -> Planned:
         async def act(ask: Ask) -> Answered:
             return _answered(await self._call(job, ask))
 
-        try:
-            made = await drive(make_plan(job.request, self._planner), act)
-        except Ai3Error as error:
-            return Planned(error=_info(error))
-        return Planned(graph=made.graph, source=made.source, warnings=made.warnings)
+        with self._running_work.of(job.run_id):
+            try:
+                made = await drive(make_plan(job.request, self._planner), act)
+            except Ai3Error as error:
+                return Planned(error=_info(error))
+            return Planned(graph=made.graph, source=made.source, warnings=made.warnings)
 
-    async def _assemble(self, job: AssembleJob) -> Assembled:
+    async def assemble(self, job: AssembleJob) -> Assembled:
+        """Make one answer of the outputs. A model's reply that is cut off, refused or empty is an error."""
+        whole = Task(id="answer", title="answer", prompt=job.request.prompt or "answer", output="markdown")
+
         def on_text(text: str) -> None:
             self._core_client.delta(TextDelta(type="assemble_delta", run_id=job.run_id, text=text))
 
         async def act(ask: Ask) -> Answered:
             answer = await self._call(job, ask, on_text=on_text)
             await self._core_client.flush()  # the last piece comes before the run's end
-            verdict = check(_whole(job.request), answer.reply, content=False)
+            verdict = check(whole, answer.reply, content=False)
             if not verdict.passed:
                 raise AnswerRejected(_first_problem(verdict))
             return _answered(answer)
 
-        parts = Parts(job.graph, job.outputs, job.holes, job.request.prompt, token_hex(8))
-        try:
-            text = await drive(STRATEGIES[job.assembly].assemble(parts), act)
-        except Ai3Error as error:
-            return Assembled(error=_info(error))
-        return Assembled(text=text)
+        with self._running_work.of(job.run_id):
+            parts = Parts(job.graph, job.outputs, job.holes, job.request.prompt, token_hex(8))
+            try:
+                return Assembled(text=await drive(STRATEGIES[job.assembly].assemble(parts), act))
+            except Ai3Error as error:
+                return Assembled(error=_info(error))
+
+    def stop_run(self, run_id: str) -> None:
+        """Cancel all work on this run, and begin no call of it from now on."""
+        self._running_work.stop(run_id)
 
     async def _answer(self, job: TaskJob, deps: Sequence[Outcome]) -> str:
-        """Call as the policy of repair and fallback says until an answer passes, and commit it."""
+        """Call as the policy of repair and fallback says until an answer passes, and commit that one."""
         committed: list[str] = []
         rejected: list[tuple[Assessed, AnswerRejected]] = []
 
@@ -170,7 +162,7 @@ class Runner:
         raise rejection
 
     async def _attempt(self, job: TaskJob, deps: Sequence[Outcome], step: RepairAttempt) -> LeasedReply:
-        """One call of the task, or of its repair."""
+        """Make one call of the task, or of its repair."""
         task = job.task
         prompt = build_task_prompt(
             task,
@@ -202,10 +194,14 @@ class Runner:
         return await self._call(job, ask, task_id=task.id, on_text=on_text, on_failure=on_failure)
 
     async def _assess(self, job: TaskJob, answer: LeasedReply) -> Assessed:
-        """What the rules, and if they find nothing the judge, say of an answer."""
+        """Check an answer by the rules and, when they find nothing, by the judge."""
         reply, author = answer.reply, answer.lease.model
-        verdict = await self._verify(job, reply)
-        if verdict.passed and job.request.verify is not False:
+        content = job.request.verify is not False
+        if content and needs_isolation(job.task, reply.text):
+            verdict = await self._isolation.check(job.task, reply)
+        else:
+            verdict = check(job.task, reply, content=content)
+        if content and verdict.passed:
             verdict = await self._judge(job, reply, author) or verdict
         refused = reply.finish == "refusal" or not reply.text.strip()
         return Assessed(
@@ -217,9 +213,9 @@ class Runner:
         )
 
     async def _judge(self, job: TaskJob, reply: Reply, author: str) -> Verdict | None:
-        """Another model's verdict; None, and a warning once per run, when there is none to be had or to be paid.
+        """Ask another model for its verdict; warn once per run and return None when none can be asked or paid.
 
-        An answer that was paid for is not given up because its judge cannot be: the rules' verdict stands.
+        The rules' verdict stands then: an answer that was paid for is not given up for want of a judge.
         """
 
         async def act(ask: Ask) -> Answered:
@@ -242,23 +238,13 @@ class Runner:
         return None
 
     async def _warn_once(self, job: TaskJob, code: str, message: str) -> None:
-        """A warning that a run gets once however many of its tasks have cause: the journal knows its key."""
+        """Warn once per run, however many of its tasks have cause: the journal takes the key once."""
         warned = Warned(code=code, message=message)
         key = f"{job.run_id}/{code}"
         await self._core_client.put(Entries(run_id=job.run_id, epoch=job.epoch, key=key, events=(warned,)))
 
-    async def _verify(self, job: TaskJob, reply: Reply) -> Verdict:
-        """The rule checks; what is heavy or dangerous to parse is checked in another process."""
-        content = job.request.verify is not False
-        if content and needs_isolation(job.task, reply.text):
-            return await self._isolation.check(job.task, reply)
-        return check(job.task, reply, content=content)
-
     async def _commit(self, job: TaskJob, answer: LeasedReply, verdict: Verdict) -> str:
-        """Verdict and artifact take their place together; the artifact is the task's only one.
-
-        Where nobody asked for verification there is no verdict: that an answer is complete is no praise.
-        """
+        """Journal verdict and artifact together; without verification there is no verdict to journal."""
         text = clean_output(job.task, answer.reply.text)
         artifact = TaskArtifact(
             task_id=job.task.id,
@@ -275,7 +261,7 @@ class Runner:
     async def _failed(self, job: TaskJob, info: ErrorInfo) -> Outcome:
         try:
             await self._put(job, TaskFailed(task_id=job.task.id, error=info))
-        except Ai3Error as error:  # the run has ended or the core is gone: the value still says how it went
+        except Ai3Error as error:  # the run has ended or the core is gone: the outcome still says how it went
             log.warning("task %s of %s: %s", job.task.id, job.run_id, error)
         return Outcome(task_id=job.task.id, status="failed", error=info)
 
@@ -324,13 +310,8 @@ def _info(error: Ai3Error) -> ErrorInfo:
     return error.info if isinstance(error, LeaseRefused) else error_info(error)
 
 
-def _whole(request: RunRequest) -> Task:
-    """The run as one task, so that the rules can check its answer."""
-    return Task(id="answer", title="answer", prompt=request.prompt or "answer", output="markdown")
-
-
 def _next(job: TaskJob, step: RepairAttempt, rejection: AnswerRejected) -> Event:
-    """What comes after a rejected answer, as the event that says so."""
+    """Name the step after a rejected answer as an event."""
     if step.role == "repair":
         return TaskRepaired(task_id=job.task.id, defects=step.defects, attempt=step.n)
     return TaskRetry(task_id=job.task.id, error=error_info(rejection), wait_s=0.0, next_model=step.author)

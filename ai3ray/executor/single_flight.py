@@ -1,4 +1,4 @@
-"""One question for all who wait for the same answer."""
+"""One call for all callers that wait for the same answer."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Answers that several wait for at a time: readers of one run, who all ask for its next events."""
+    """Shares one call among concurrent callers, for instance the readers of one run that ask for its next events."""
 
     def __init__(self) -> None:
         self._asked: dict[Hashable, asyncio.Task[T]] = {}
         self._waiting: dict[asyncio.Task[T], int] = {}
 
     async def get(self, question: Hashable, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """The answer to this question; asks only when nobody is waiting for it already.
+        """Return the answer to a question; ask only when no caller is waiting for it already.
 
         Args:
-            question: what makes two askers want the same.
-            ask: asks. Cancelled when the last who waits for it has left.
+            question: equal for all callers that want the same answer.
+            ask: asks; cancelled when its last caller is cancelled.
 
         Raises:
-            What `ask` raises, to each who waits.
+            What `ask` raises, in each waiting caller.
         """
         task = self._asked.get(question)
         if task is None:
-            # In a context of its own: nothing of the request that happened to come first is to bind the others.
+            # An empty context: the first caller's variables, a deadline for instance, must not bind the others.
             task = asyncio.create_task(ask(), name="single-flight", context=Context())
             self._asked[question] = task
             self._waiting[task] = 0

@@ -13,7 +13,7 @@ from ai3ray.domain.call import Attempt
 from ai3ray.domain.persistent_map import PersistentMap
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.run import RunState
-from ai3ray.executor.acceptance import admit
+from ai3ray.executor.acceptance import check_request
 from ai3ray.executor.configured_models import ConfiguredModels
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.load import load_settings
@@ -81,8 +81,10 @@ def test_a_template_plans_only_where_no_model_that_may_be_asked_can(models, conf
 def test_a_demo_model_is_named_in_a_request_like_any_other(tmp_path):
     settings = load_settings(env={"AI3_HOME": str(tmp_path)}, cwd=tmp_path)
     for name in (DEMO, "smollm2-135m"):
-        admitted = admit(RunRequest(prompt="x", models=(name,)), settings, Registry.load(settings), ("xai", "local"))
-        assert admitted.request.models == (DEMO,)
+        checked = check_request(
+            RunRequest(prompt="x", models=(name,)), settings, Registry.load(settings), ("xai", "local")
+        )
+        assert checked.request.models == (DEMO,)
 
 
 async def test_a_provider_whose_models_cannot_plan_gets_a_template(client, simulator):
