@@ -25,18 +25,17 @@ from ai3ray.router.rank import Ranking
 from ai3ray.router.router import Router
 
 MAX_CACHED = 512
-"""Candidates that are cached, one entry per `cache_key` and set of providers that are out."""
+"""Cached candidates, one entry per `cache_key` and providers that are out."""
 
 
 class Candidates(NamedTuple):
     """The models for one request: all of them, and those that may answer it now or later."""
 
     models: CandidateSet
-    """All models, ready for ranking."""
     cards: tuple[ModelCard, ...]
-    """Cards of the models that may answer."""
+    """Of the models that may answer."""
     names: frozenset[str]
-    """Their names, as `provider/model`."""
+    """Of the same models."""
 
     @classmethod
     def of(cls, models: CandidateSet, cards: Iterable[ModelCard]) -> Candidates:
@@ -46,15 +45,9 @@ class Candidates(NamedTuple):
 
 
 class CandidateIndex:
-    """The models of the configured providers, with their state at one moment. It changes nothing itself.
+    """The models of the configured providers, with their state at one moment.
 
-    The state is worked out once per moment; whoever changes an account, a model or a pause calls `invalidate`.
-
-    Args:
-        registry: models and prices.
-        accounts: the configured providers by name.
-        router: ranks the models.
-        pauses: models that are paused after failures, kept by the pool.
+    The state is worked out once per moment: every change of an account or pause has to be followed by `invalidate`.
     """
 
     def __init__(
@@ -84,12 +77,7 @@ class CandidateIndex:
         return tuple(self._passed_through.values())
 
     def candidates(self, request: LeaseRequest, now: float) -> Candidates:
-        """Return the models for a request. Thousands of requests share a few cached answers.
-
-        Args:
-            request: the request.
-            now: seconds of the pool's clock.
-        """
+        """Return the models for a request. Thousands of requests share a few cached answers."""
         conditions = self._conditions(now)
         key = cache_key(request, conditions.today) + tuple(conditions.out)
         known = self._candidates.get(key)
@@ -107,14 +95,7 @@ class CandidateIndex:
     def rank(
         self, request: LeaseRequest, candidates: Candidates, now: float, exclusions: Mapping[str, str] | None = None
     ) -> Ranking:
-        """Rank the models, and pick the best one that can be called now.
-
-        Args:
-            request: the request.
-            candidates: its candidates.
-            now: seconds of the pool's clock.
-            exclusions: models that the request may not be given at the moment, each with the reason.
-        """
+        """Rank the models; those with a reason in `exclusions` count as paused."""
         conditions = self._conditions(now)
         if exclusions:
             conditions = replace(conditions, paused={**exclusions, **conditions.paused})

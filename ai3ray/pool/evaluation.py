@@ -1,4 +1,4 @@
-"""One lease request evaluated at one moment: granting, queueing and refusing all read the same four values."""
+"""One lease request evaluated at one moment; granting, waiting and refusing read the same four values."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ class Evaluation(NamedTuple):
 
     request: LeaseRequest
     candidates: Candidates
-    """The models that may answer the request now or later."""
     budget: BudgetCheck | None
-    """What its budgets allow; None when the request is under no budget."""
+    """None under no budget."""
     ranking: Ranking | None
-    """The candidates ranked; None when no call may begin now, whichever model is best."""
+    """None when no call may begin now, whichever model is best."""
 
     @property
     def admitted(self) -> PricedModel | None:
-        """The model whose call may begin now; None when the request has to wait or is refused."""
+        """The model whose call may begin now."""
         best = self.ranking.best if self.ranking is not None else None
         if best is None or self.budget is None or best.name in self.budget.affordable.ready:
             return best
@@ -33,12 +32,12 @@ class Evaluation(NamedTuple):
 
     @property
     def refused(self) -> bool:
-        """True when no model will ever answer: none is left, or the budget cannot pay for any."""
+        """True when no model will ever answer: none is left, or none can be paid."""
         return not self.candidates.cards or (self.budget is not None and self.budget.exceeded)
 
     @property
     def needs_settlement(self) -> bool:
-        """True when the best model is free, but calls in flight hold the money it would take."""
+        """True when the best model is free, but calls in flight hold the money for it."""
         return self.ranking is not None and self.ranking.best is not None and self.admitted is None
 
     def waiter(self) -> Waiter:

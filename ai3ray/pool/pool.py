@@ -57,7 +57,7 @@ class ProviderPool:
         configured: names of the providers that can be called.
         clock: monotonic seconds.
         new_id: makes attempt ids.
-        jitter: returns numbers from 0 to 1, which spread the pauses of different pools; random in production.
+        jitter: returns numbers from 0 to 1, by which pauses vary; random in production.
 
     Raises:
         SettingsError: `router.toml` is invalid.
@@ -133,11 +133,10 @@ class ProviderPool:
         return Settled(accepted=True, grants=self._serve_waiting(now), warnings=(warning,) if warning else ())
 
     def expire(self) -> tuple[tuple[str, ...], Settled]:
-        """Take back the permits of expired leases, and serve the requests that can be served by now.
+        """Take back the permits of expired leases, and serve waiting requests.
 
         Returns:
-            the attempt ids of those leases, whose late settlements will be refused, and the answers to waiting
-            requests.
+            the attempt ids of those leases, whose late settlements will be refused, and the answers to requests.
         """
         now = self._clock()
         # Leases are in the order of their grants, and all last equally long.
@@ -177,31 +176,18 @@ class ProviderPool:
         kinds: Iterable[Mapping[str, Any]] = (),
         latest: Iterable[str] = (),
     ) -> None:
-        """Load what the journal recorded about earlier calls.
-
-        Args:
-            rows: of the view `model_stats`, by column name.
-            kinds: of the view `model_kind_stats`, by column name.
-            latest: the models of the latest calls, oldest first.
-        """
+        """Load rows of the views `model_stats` and `model_kind_stats`, and the models of the latest calls in order."""
         self._router.load_call_stats(rows, self._index.card, latest)
         self._router.load_verdict_stats(kinds, self._index.card)
 
     def record_verdict(self, model: str, kind: Kind, *, passed: bool, score: float) -> None:
-        """Teach the router what an answer was worth.
-
-        Args:
-            model: its author, as `provider/model`.
-            kind: the kind of its task.
-            passed: True if it could be committed; a rejected answer is worth nothing.
-            score: the quality its check found, 0 to 1.
-        """
+        """Teach the router what a model's answer was worth: its score, 0 to 1, or nothing when it was rejected."""
         card = self._index.card(model)
         if card is not None:
             self._router.record_verdict(kind, card, passed=passed, score=score)
 
     def set_limits(self, settings: Settings) -> tuple[Lease | Refusal, ...]:
-        """Apply other limits. Calls above a lower limit run to their end."""
+        """Apply other limits; calls above a lower one run to their end."""
         now = self._clock()
         for account in self._accounts.values():
             account.configure(settings, now)
@@ -221,13 +207,7 @@ class ProviderPool:
             self._providers_changed, self._wake_at = True, now
 
     def _evaluate(self, request: LeaseRequest, now: float, *, rank: bool = True) -> Evaluation:
-        """Work out what may answer a request: its candidates, those it can pay for, and their ranking.
-
-        Args:
-            request: the request.
-            now: seconds of the pool's clock.
-            rank: False when no call may begin in any case.
-        """
+        """Work out a request's candidates, those it can pay for, and their ranking where a call may begin."""
         candidates = self._index.candidates(request, now)
         budget = self.budgets.check(request, candidates.cards)
         ranking = None
@@ -281,7 +261,7 @@ class ProviderPool:
         return self._index.refusal(evaluation.request, now)
 
     def _next_change(self, now: float) -> float | None:
-        """Return when the passing of time alone makes another call possible; None if it never does."""
+        """Return when time alone makes another call possible; None if it never does."""
         due = [account.resumes_at(now) for account in self._accounts.values()]
         due += [pause.until for pause in self._pauses.values() if pause.until > now]
         first = min(due, default=inf)
@@ -329,7 +309,7 @@ class ProviderPool:
         return refusals
 
     def _still_payable(self, waiter: Waiter, floor: Quote) -> bool:
-        """Update a waiting request by its floor alone. Whether a model can be paid is evaluated when it is served."""
+        """Update a request by its floor alone; it is evaluated when it is served."""
         payable = self.budgets.can_pay(waiter.request.run_id, floor)
         if payable is not None:
             self._queue.update(waiter, replace(waiter, models=waiter.eligible, needs_settlement=not payable))

@@ -19,11 +19,9 @@ class ProviderView(Frozen):
     """One provider at one moment."""
 
     provider: str
-    """Its name."""
     state: str
     """`ready`, or why it is not called at this moment."""
     in_flight: int
-    """Calls in flight."""
     limit: int
     """Calls in flight allowed at the moment."""
     ceiling: int
@@ -36,9 +34,7 @@ class PoolSnapshot(Frozen):
     """The pool at one moment."""
 
     providers: tuple[ProviderView, ...]
-    """All providers."""
     waiting: int
-    """Requests that wait."""
 
 
 def provider_views(accounts: Mapping[str, Account], now: float, waiting: Mapping[str, int]) -> tuple[ProviderView, ...]:

@@ -15,24 +15,21 @@ from ai3ray.router.conditions import Conditions, PricedModel
 class CandidateSet:
     """The models for all requests with the same `cache_key`, in columns of one order.
 
-    A set equals only itself, so that what is computed from it can be cached under it.
+    A set equals only itself, so results can be cached under it.
     """
 
     priced_models: tuple[PricedModel, ...]
     mismatches: Mapping[str, str]
     """Why some models suit none of these requests, by name."""
     narrowest: int
-    """The smallest context window of the other models, in tokens: a call that fits into it fits into all."""
+    """Smallest context window of the others, in tokens: a call that fits into it fits into all."""
     names: tuple[str, ...]
-    """Each model's `provider/model`."""
     providers: tuple[str, ...]
-    """Each model's provider."""
     prices: tuple[tuple[float, float], ...]
-    """Each model's US dollars per million tokens of input and of output; 0 where unknown."""
+    """US dollars per million tokens of input and of output; 0 where unknown."""
     unpriced: tuple[int, ...]
     """Positions of the models of unknown price."""
     positions: Mapping[str, int]
-    """Each model's position, by name."""
 
     @classmethod
     def of(cls, priced_models: Iterable[PricedModel], mismatches: Mapping[str, str]) -> CandidateSet:

@@ -19,11 +19,9 @@ class PricedModel(NamedTuple):
     """`provider/model`."""
     provider: str
     has_price: bool
-    """True when the price is known."""
     input_usd: float
     """US dollars per million tokens of input; 0 where unknown."""
     output_usd: float
-    """US dollars per million tokens of output; 0 where unknown."""
 
     @classmethod
     def of(cls, card: ModelCard, rates: Rates | None = None) -> PricedModel:

@@ -50,15 +50,9 @@ class Posterior:
     """Beta posteriors of the reward per kind and model, discounted by answers of the kind and by time.
 
     A pair's prior is the quality on the model's card, shifted by the mean surprise of the kind (how hard it has
-    proved) and of the model (how its answers of all kinds differ from what was expected): a model that is good at
-    seven kinds is not assumed to be bad at the eighth.
-
-    Evidence fades slowly. When a model's latest answers differ clearly from its earlier ones, the earlier ones are
-    forgotten at once, and most evidence about its rivals with them.
-
-    Args:
-        clock: monotonic seconds.
-        evidence: weight of the card, and how fast evidence fades.
+    proved) and of the model (what is good at seven kinds is not assumed to be bad at the eighth). Evidence fades
+    slowly, but when a model has clearly changed, its earlier answers are forgotten at once, and most evidence about
+    its rivals with them.
     """
 
     def __init__(self, clock: Callable[[], float], evidence: Evidence) -> None:
@@ -72,16 +66,10 @@ class Posterior:
         self._model_surprise: dict[str, DecayingSum] = {}
 
     def learn(self, kind: Kind, card: ModelCard, value: float, weight: float = 1.0) -> bool:
-        """Learn from a judged answer.
-
-        Args:
-            kind: the kind of its task.
-            card: its author's.
-            value: its reward, 0 to 1.
-            weight: how many answers it stands for.
+        """Learn from an answer's reward, 0 to 1, that counts for `weight` answers.
 
         Returns:
-            True if its author has clearly changed, so that beliefs about other models have changed as well.
+            True if the model has clearly changed, so that beliefs about other models have changed as well.
         """
         record = self._record(kind, card.name)
         self._decay_clocks[kind].tick()

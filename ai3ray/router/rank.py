@@ -33,13 +33,7 @@ class ScoredCandidates(NamedTuple):
 
 
 class Ranking:
-    """The outcome of one choice. The list of candidates is built only on demand.
-
-    Args:
-        scored: the candidates and their terms.
-        scores: each one's expected score plus its draw; _EXCLUDED for those that cannot be called.
-        reasons: why those cannot be called, by position.
-    """
+    """The outcome of one choice. The list of candidates is built only on demand."""
 
     __slots__ = ("_reasons", "_scored", "_scores", "best")
 
@@ -48,7 +42,7 @@ class Ranking:
         self._scores = scores
         self._reasons = reasons
         self.best = self._best()
-        """The model to call; None when none can be called."""
+        """None when no model can be called."""
 
     def candidates(self) -> tuple[Candidate, ...]:
         """Return all models with their terms: admissible ones first, best first, then the others with the reason."""

@@ -70,14 +70,7 @@ class Router:
             self._scores.call_ended(model)
 
     def record_verdict(self, kind: Kind, card: ModelCard, *, passed: bool, score: float) -> None:
-        """Learn what an answer was worth.
-
-        Args:
-            kind: the kind of its task.
-            card: its author's.
-            passed: True if it could be committed.
-            score: the quality its check found, 0 to 1.
-        """
+        """Learn what a model's answer was worth: its score, 0 to 1, or nothing when it was rejected."""
         if self._posterior.learn(kind, card, reward(passed=passed, score=score)):
             self._scores.clear()
         else:
@@ -86,13 +79,7 @@ class Router:
     def load_call_stats(
         self, rows: Iterable[Mapping[str, Any]], card: Callable[[str], ModelCard | None], latest: Iterable[str] = ()
     ) -> None:
-        """Load the journal's figures of each model's calls.
-
-        Args:
-            rows: of the view `model_stats`, by column name.
-            card: returns the card of a `provider/model`; None if it is gone.
-            latest: the models of the latest calls, oldest first.
-        """
+        """Load rows of the view `model_stats`, and the models of the latest calls, oldest first."""
         for row in rows:
             judged = row["successes"] + row["failures"]
             known = card(row["model"])
@@ -108,12 +95,7 @@ class Router:
         self.live.load_traffic(latest)
 
     def load_verdict_stats(self, rows: Iterable[Mapping[str, Any]], card: Callable[[str], ModelCard | None]) -> None:
-        """Load the journal's figures of each model's answers, with the weight of 2 * WARM_START_CALLS at most.
-
-        Args:
-            rows: of the view `model_kind_stats`, by column name.
-            card: returns the card of a `provider/model`; None if it is gone.
-        """
+        """Load rows of the view `model_kind_stats`, each with the weight of 2 * WARM_START_CALLS answers at most."""
         for row in rows:
             known = card(row["model"])
             if known is not None and row["verdicts"]:

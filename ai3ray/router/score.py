@@ -26,12 +26,9 @@ def rounded(value: float) -> float:
 
 
 def costs(candidates: CandidateSet, request: LeaseRequest, weight: float) -> Sequence[float]:
-    """Return how cheap each model is, by the mean price of the call's expected input and output.
+    """Return how cheap each model is, by the mean price of the call's tokens.
 
-    Args:
-        candidates: the models.
-        request: the call; the share of its input counts in whole percent, because it is an estimate.
-        weight: weight of the term.
+    The share of input counts in whole percent, because it is an estimate.
     """
     tokens = request.input_tokens + request.max_output_tokens
     return _costs(candidates, round(100 * request.input_tokens / tokens) if tokens else 50, weight)
@@ -54,12 +51,6 @@ def loads(
     """Return how idle each model is: its provider's free permits, or its share of the calls in flight if worse.
 
     Where permits abound, the second keeps a hundred simultaneous calls from going to one model.
-
-    Args:
-        candidates: the models.
-        busy: share of its permits that a provider has given out, 0 to 1.
-        in_flight: calls by `provider/model`; models without any are absent.
-        weight: weight of the term.
     """
     idle = {provider: rounded(weight * (1.0 - share)) for provider, share in busy.items()}
     found = list(map(idle.get, candidates.providers, repeat(weight)))

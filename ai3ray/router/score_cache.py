@@ -1,4 +1,4 @@
-"""How each model stands: what has been learned of it, weighted, and how unsure that is."""
+"""The terms of every model's score that are learned, cached as columns until new evidence comes."""
 
 from __future__ import annotations
 
@@ -13,75 +13,66 @@ from ai3ray.router.posterior import Posterior, QualityBelief, beta
 from ai3ray.router.score import rounded
 from ai3ray.router.weights import Weights
 from ai3ray.telemetry.live_stats import PRIOR_FAILURES, PRIOR_SUCCESSES, LiveStats
-from ai3ray.telemetry.pace import USUAL_TOKENS, PaceBelief, usual_seconds
+from ai3ray.telemetry.pace import USUAL_TOKENS, usual_seconds
 
 REFRESH = 64
-"""Calls after which what is believed of all models' calls is worked out anew; of a model that was heard of, at once.
-Below as many calls a second REFRESH_S comes first."""
+"""Calls after which the terms of all models' calls are computed anew, because evidence fades."""
 REFRESH_S = 1.0
-"""Seconds after which it is."""
+"""Seconds after which they are computed anew."""
 REFRESH_ANSWERS_S = 10.0
-"""Seconds after which what is believed of answers is worked out anew; a verdict has that done at once for all that it
-tells of, and nothing else changes it but hours."""
-MOST_COLUMNS = 256
-"""Columns that are remembered: one for each kind and tier of work, and order of the models."""
+"""Seconds after which the terms of answers are computed anew: without a verdict they change in hours only."""
+MAX_COLUMNS = 256
+"""Cached columns, one per kind and tier of work and order of models."""
 _RANK: dict[Tier, int] = {"small": 0, "standard": 1, "frontier": 2}
 _TIER_FIT = {0: 1.0, 1: 0.6, 2: 0.2, -1: 0.3, -2: 0.0}
-"""By how many tiers the model is above the one wanted: rather too strong than too weak."""
+"""By how many tiers the model is above the one wanted: too strong is better than too weak."""
 _FASTEST_S, _SLOWEST_S = 0.125, 128.0
-"""Seconds of an ordinary answer at which the latency term is 1, and 0; each doubling between costs the same."""
+"""Seconds of a usual answer at which the latency term is 1 and 0; each doubling between costs the same."""
+_DOUBLINGS = math.log2(_SLOWEST_S / _FASTEST_S)
+_USUAL_DOUBLINGS = math.log2(usual_seconds(USUAL_TOKENS) / _FASTEST_S)
+_UNSEEN = beta(PRIOR_SUCCESSES, PRIOR_FAILURES)
 
 
 class ScorePart(NamedTuple):
-    """Two terms of one model's score, weighted, and how unsure they are."""
+    """Two weighted terms of one model's score."""
 
     terms: Mapping[str, float]
-    """Both by name."""
     total: float
-    """Both together."""
     variance: float
-    """Of what they really are."""
+    """Of the total, by what is unknown."""
 
 
 class ScoreColumn(NamedTuple):
-    """The same part of all models' scores, in the order of a candidates."""
+    """The same two terms of all models, in the order of a candidate set."""
 
     parts: Sequence[ScorePart]
-    """Each model's."""
     totals: Sequence[float]
-    """Their totals."""
     variances: Sequence[float]
-    """Their variances."""
 
     @classmethod
     def of(cls, parts: Sequence[ScorePart]) -> ScoreColumn:
-        """The column of these."""
+        """Return the column of these parts."""
         return cls(parts, [part.total for part in parts], [part.variance for part in parts])
 
-    def with_part(self, place: int, part: ScorePart) -> ScoreColumn:
-        """The same but for one model. Who has this column keeps it as it is."""
+    def with_part(self, position: int, part: ScorePart) -> ScoreColumn:
+        """Return a copy with another part; rankings keep the column they were made from."""
         parts, totals, variances = list(self.parts), list(self.totals), list(self.variances)
-        parts[place] = part
-        totals[place] = part.total
-        variances[place] = part.variance
+        parts[position] = part
+        totals[position] = part.total
+        variances[position] = part.variance
         return ScoreColumn(parts, totals, variances)
 
 
 class ScoreCache:
-    """How every model stands, kept until there is news.
+    """The learned terms of all models.
 
-    Quality and tier belong to a kind and tier of work, and change with verdicts; success and latency belong to
-    a model, and change with every call.
-
-    Args:
-        weights: of the score.
-        live: success and latency of the models' calls.
-        posterior: quality of their answers.
+    Quality and tier depend on the kind and tier of work, and change with verdicts. Success and latency depend on the
+    model, and change with every call. Measured with `bench_pool` (21 models), computing the columns anew for each
+    lease halves the pairs per second.
     """
 
     def __init__(self, weights: Weights, live: LiveStats, posterior: Posterior) -> None:
         self.weights = weights
-        """Of the score."""
         self._posterior = posterior
         self._live = live
         self._answers: dict[tuple[Kind, Tier, tuple[str, ...]], ScoreColumn] = {}
@@ -92,7 +83,7 @@ class ScoreCache:
         self._answers_at = 0.0
 
     def answers(self, kind: Kind, tier: Tier, candidates: CandidateSet) -> ScoreColumn:
-        """How good each model's answers are for such work: the terms `quality` and `tier`."""
+        """Return the terms `quality` and `tier` for such work."""
         key = kind, tier, candidates.names
         known = self._answers.get(key)
         if known is None:
@@ -102,36 +93,31 @@ class ScoreCache:
         return known
 
     def calls(self, candidates: CandidateSet) -> ScoreColumn:
-        """How each model's calls go: the terms `success` and `latency`.
-
-        Evidence fades from call to call: what is old is worked out anew.
-        """
+        """Return the terms `success` and `latency`."""
         self._refresh()
         known = self._calls.get(candidates.names)
         if known is None:
             self._limit_size(self._calls)
-            known = self._calls[candidates.names] = (
-                candidates,
-                ScoreColumn.of([self._call_part(priced) for priced in candidates.priced_models]),
-            )
+            column = ScoreColumn.of([self._call_part(priced) for priced in candidates.priced_models])
+            known = self._calls[candidates.names] = candidates, column
         return known[1]
 
     def answer_judged(self, kind: Kind, model: str) -> None:
-        """An answer of this kind by this model was judged: that tells of both, and so of other models and kinds."""
+        """Forget what a verdict changes: beliefs about its kind and its model."""
         self._answers.clear()
-        self._beliefs = {pair: worth for pair, worth in self._beliefs.items() if pair[0] != kind and pair[1] != model}
+        self._beliefs = {pair: known for pair, known in self._beliefs.items() if pair[0] != kind and pair[1] != model}
 
     def call_ended(self, model: str) -> None:
-        """A call of this model has ended."""
+        """Update the terms of a model of which a call has ended."""
         part: ScorePart | None = None
         for names, (candidates, column) in self._calls.items():
-            place = candidates.positions.get(model)
-            if place is not None:
-                part = part or self._call_part(candidates.priced_models[place])
-                self._calls[names] = candidates, column.with_part(place, part)
+            position = candidates.positions.get(model)
+            if position is not None:
+                part = part or self._call_part(candidates.priced_models[position])
+                self._calls[names] = candidates, column.with_part(position, part)
 
     def clear(self) -> None:
-        """There is news of all models."""
+        """Forget everything."""
         self._answers.clear()
         self._calls.clear()
         self._beliefs.clear()
@@ -153,31 +139,22 @@ class ScoreCache:
         if known is None:
             known = self._beliefs[kind, priced.name] = self._posterior.belief(kind, priced.card)
         weights = self.weights
-        fit = _TIER_FIT[_RANK[priced.card.tier] - _RANK[tier]]
-        quality, suits = rounded(weights.quality * known.mean), rounded(weights.tier * fit)
-        return ScorePart({"quality": quality, "tier": suits}, quality + suits, (weights.quality * known.deviation) ** 2)
+        fit = rounded(weights.tier * _TIER_FIT[_RANK[priced.card.tier] - _RANK[tier]])
+        quality = rounded(weights.quality * known.mean)
+        return ScorePart({"quality": quality, "tier": fit}, quality + fit, (weights.quality * known.deviation) ** 2)
 
     def _call_part(self, priced: PricedModel) -> ScorePart:
         weights = self.weights
         seen = self._live.get(priced.name)
         sure = beta(*seen.outcomes()) if seen is not None else _UNSEEN
-        fast = _latency_belief(self._live.pace(priced.name, priced.card.tier))
-        success, latency = rounded(weights.success * sure.mean), rounded(weights.latency * fast.mean)
-        variance = (weights.success * sure.deviation) ** 2 + (weights.latency * fast.deviation) ** 2
+        # The latency term of a usual answer: 1 at _FASTEST_S or below, 0 at _SLOWEST_S or above.
+        pace = self._live.pace(priced.name, priced.card.tier)
+        fast = min(max(1.0 - (_USUAL_DOUBLINGS + pace.doublings) / _DOUBLINGS, 0.0), 1.0)
+        success, latency = rounded(weights.success * sure.mean), rounded(weights.latency * fast)
+        variance = (weights.success * sure.deviation) ** 2 + (weights.latency * (pace.deviation / _DOUBLINGS)) ** 2
         return ScorePart({"success": success, "latency": latency}, success + latency, variance)
 
     @staticmethod
     def _limit_size(columns: dict[Any, Any]) -> None:
-        if len(columns) >= MOST_COLUMNS:
+        if len(columns) >= MAX_COLUMNS:
             columns.clear()
-
-
-def _latency_belief(pace: PaceBelief) -> QualityBelief:
-    """The latency term of an ordinary answer: 1 at _FASTEST_S or below, 0 at _SLOWEST_S or above."""
-    expected = 1.0 - (_USUAL_DOUBLINGS + pace.doublings) / _DOUBLINGS
-    return QualityBelief(min(max(expected, 0.0), 1.0), pace.deviation / _DOUBLINGS)
-
-
-_DOUBLINGS = math.log2(_SLOWEST_S / _FASTEST_S)
-_USUAL_DOUBLINGS = math.log2(usual_seconds(USUAL_TOKENS) / _FASTEST_S)
-_UNSEEN = beta(PRIOR_SUCCESSES, PRIOR_FAILURES)

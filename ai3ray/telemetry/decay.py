@@ -24,19 +24,13 @@ class DecayRate(NamedTuple):
 
 
 class DecayClock:
-    """A count of events and a clock, by both of which evidence fades.
-
-    Args:
-        clock: monotonic seconds.
-        rate: how fast evidence fades.
-    """
+    """A count of events and a clock of monotonic seconds, by both of which evidence fades."""
 
     __slots__ = ("_per_s", "_per_tick", "clock", "ticks")
 
     def __init__(self, clock: Callable[[], float], rate: DecayRate) -> None:
         self.clock = clock
         self.ticks = 0
-        """Events so far."""
         self._per_tick = -math.log(rate.keep)
         self._per_s = math.log(2.0) / rate.half_life_s
 
@@ -51,11 +45,7 @@ class DecayClock:
 
 
 class DecayingSum:
-    """A weighted sum of observations, in which older ones count less.
-
-    Args:
-        decay_clock: what it fades by; several sums may share one.
-    """
+    """A weighted sum of observations, in which older ones count less."""
 
     __slots__ = ("_at", "_decay_clock", "_ticks", "_total", "_weight")
 
@@ -99,7 +89,7 @@ class ChangeDetector(DecayingSum):
     one after some dozens, without a window that would have to fit either.
 
     Args:
-        decay_clock: what it fades by.
+        decay_clock: the events and seconds it fades by.
         variance: returns the variance of one observation, above 0, from sum and weight of the earlier ones.
         max_deviations: standard deviations that one observation counts for at most; with fewer, rare ones look less
             like a change.

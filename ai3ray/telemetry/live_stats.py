@@ -22,12 +22,7 @@ PRIOR_FAILURES = 0.25
 
 
 class ModelStats:
-    """Live statistics of one model.
-
-    Args:
-        decay_clock: what its evidence fades by, shared by all models.
-        pace: how fast it is.
-    """
+    """Live statistics of one model. Models share the decay clock."""
 
     def __init__(self, decay_clock: DecayClock, pace: ModelPace) -> None:
         self._decay_clock = decay_clock
@@ -39,7 +34,6 @@ class ModelStats:
         self._judged = 0
         self._priced_tokens = 0
         self.calls = 0
-        """Calls that have ended."""
         self.in_flight = 0
         self.cost_usd = 0.0
         """Sum of the known costs."""
@@ -88,15 +82,9 @@ class ModelStats:
         input_tokens: int = 0,
         output_tokens: int = 0,
     ) -> None:
-        """Load the journal's figures of earlier days, with the weight of WARM_START_CALLS at most.
+        """Load the journal's figures of earlier calls, with the weight of WARM_START_CALLS at most.
 
-        Args:
-            calls: calls that ended.
-            success: share of them that succeeded, 0 to 1.
-            p50_s: median seconds of a call.
-            cost_usd: their cost.
-            input_tokens: tokens they read.
-            output_tokens: tokens they wrote.
+        `success` is the share that succeeded, 0 to 1; `p50_s` the median seconds of a call.
         """
         weight = float(min(calls, WARM_START_CALLS))
         self._outcomes.add(success, weight)

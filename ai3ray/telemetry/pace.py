@@ -33,7 +33,6 @@ class PaceBelief(NamedTuple):
     doublings: float
     """log2(seconds / usual seconds): 0 is usual, 1 is twice as slow."""
     deviation: float
-    """Standard deviation."""
 
 
 class Drift(DecayingSum):
@@ -54,11 +53,6 @@ class ModelPace:
 
     A model without recent calls is expected to be as fast as its tier, and to drift as the others do, so a model that
     was slow is tried again.
-
-    Args:
-        decay_clock: what evidence fades by.
-        drift: that of all models.
-        tier: the model's tier.
     """
 
     __slots__ = ("_drift", "_expected", "_seen")

@@ -19,38 +19,29 @@ TRIP_AFTER = 5
 
 
 class Account:
-    """What a provider can take at the moment.
+    """What a provider can take at the moment. All times are seconds of the pool's clock.
 
-    The closed breaker lets calls through. TRIP_AFTER failures in a row open it for a while; then one call goes
-    ahead as a probe, and closes it or opens it for longer. A refused key or a spent quota takes the provider out:
-    waiting does not help, but the owner may have fixed it, so each new run probes the provider once.
+    TRIP_AFTER failures in a row open the breaker for a while; then one call goes ahead as a probe, and closes it or
+    opens it for longer. A refused key or a spent quota takes the provider out: waiting does not help, but the owner
+    may have fixed it, so each new run probes the provider once.
 
     The models share the permits and the configured limits per minute. The Retry-After clock and the limits that
     replies report belong to one class of models each (`RateClass`).
-
-    Args:
-        name: the provider's name in the configuration.
-        settings: limits.
-        now: seconds of the pool's clock.
-        jitter: returns numbers from 0 to 1; random in production.
     """
 
     def __init__(self, name: str, settings: Settings, now: float, jitter: Callable[[], float]) -> None:
         self.name = name
         self.settings: ProviderSettings = settings.providers[name]
         self.admission = admission_of(name, self.settings)
-        """How the provider counts calls."""
         self.limiter = Limiter(settings.provider_limit(name), self.settings.start)
         self.rates = RateLimits(self.admission)
         """The configured limits per minute."""
         self.rates.configure(self.settings, now)
         self.rate_classes: dict[str, RateClass] = {}
-        """Classes of models, by name."""
         self._by_card: dict[str, RateClass] = {}
         self.failure: ErrorInfo | None = None
-        """Why the provider is out, or was out until the probe that is due."""
+        """Why the provider is out, or was until the probe."""
         self.failed_at = 0.0
-        """When it went out, in seconds of the pool's clock."""
         self._jitter = jitter
         self._outage = Backoff(base_s=5.0, cap_s=60.0)
         self._failures = 0
@@ -60,18 +51,18 @@ class Account:
 
     @property
     def out(self) -> bool:
-        """True when the provider is not called any more and no probe is due."""
+        """True when the provider is not called, not even as a probe."""
         return self.failure is not None and not self._probe_allowed
 
     def configure(self, settings: Settings, now: float) -> None:
-        """Apply other limits. Calls above a lower limit run to their end."""
+        """Apply other limits."""
         self.settings = settings.providers.get(self.name, self.settings)
         self.limiter.configure(settings.provider_limit(self.name), self.settings.start)
         self.rates.configure(self.settings, now)
         self._by_card.clear()
 
     def rate_class(self, card: ModelCard) -> RateClass:
-        """Return the class of models that this one belongs to."""
+        """Return the class of a model."""
         known = self._by_card.get(card.name)
         if known is None:
             name = rate_class_of(card, self.settings)
@@ -81,7 +72,7 @@ class Account:
         return known
 
     def pause_reason(self, now: float) -> str | None:
-        """Return why the provider cannot be called at this moment; None if it can."""
+        """Return why the provider cannot be called now; None if it can."""
         if self._probing:
             return "one call tries whether it works again"
         if self._open and now < self._outage.until:
@@ -91,7 +82,7 @@ class Account:
         return self.rates.pause_reason(now)
 
     def resumes_at(self, now: float) -> float:
-        """Return when the passing of time alone makes another call possible; infinity if it never does."""
+        """Return when time alone makes another call possible; infinity if it never does."""
         if self._open and now < self._outage.until:
             return self._outage.until
         limited = [rate_class for rate_class in self.rate_classes.values() if rate_class.limited]
@@ -104,7 +95,7 @@ class Account:
         return self._probing
 
     def release(self, *, probe: bool) -> None:
-        """Take back a permit, whatever its call's outcome."""
+        """Take back a permit."""
         self.limiter.release()
         if probe:
             self._probing = False
@@ -120,15 +111,7 @@ class Account:
             self._probe_allowed = False
 
     def failed(self, fault: FaultRule, error: ErrorInfo, now: float, began: float, retry_after_s: float | None) -> None:
-        """Record a failure.
-
-        Args:
-            fault: what follows from this kind of failure.
-            error: the failure.
-            now: seconds of the pool's clock.
-            began: when the call began.
-            retry_after_s: seconds that the provider asked to wait.
-        """
+        """Record a failure."""
         if fault.breaker == "out":
             self.failure, self.failed_at = error, now
             self._probe_allowed = False

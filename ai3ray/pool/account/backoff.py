@@ -6,15 +6,10 @@ from math import inf
 
 
 class Backoff:
-    """The time until which something is not called.
+    """Until when something is not called.
 
-    Calls that began before a pause and fail during it do not lengthen it: ten calls that meet one rate limit are
-    one episode, not ten.
-
-    Args:
-        base_s: seconds of the first pause; each further episode doubles it.
-        cap_s: the longest pause, in seconds, unless the provider asks for more.
-        floor_s: the shortest pause, in seconds, whatever the provider asks for.
+    Each episode doubles the pause, from `base_s` to `cap_s` seconds. A provider that asks for another pause gets it,
+    `floor_s` at least. Calls that began before a pause and fail during it belong to its episode.
     """
 
     def __init__(self, base_s: float, cap_s: float, floor_s: float = 0.0) -> None:
@@ -24,19 +19,10 @@ class Backoff:
         self._since = -inf
         self._streak = 0
         self.until = -inf
-        """When the pause is over, in seconds of the pool's clock."""
+        """End of the pause, on the pool's clock."""
 
     def extend(self, now: float, began: float, retry_after_s: float | None = None) -> bool:
-        """Pause after a failed call.
-
-        Args:
-            now: seconds of the pool's clock.
-            began: when the call began.
-            retry_after_s: seconds that the provider asked for.
-
-        Returns:
-            True for a new episode.
-        """
+        """Pause after a call failed that began at `began`. Returns True for a new episode."""
         new = began > self._since
         if new:
             self._streak += 1
@@ -50,10 +36,6 @@ class Backoff:
         return new
 
     def clear(self, began: float = inf) -> None:
-        """Let the next pause start small again after a success. The current pause goes on.
-
-        Args:
-            began: when the successful call began; a pause that began later is not affected.
-        """
+        """Let the next pause start small again after a success, unless its call began before the last pause."""
         if began > self._since:
             self._streak = 0

@@ -10,13 +10,13 @@ from ai3ray.domain.call import RateWindow
 
 MINUTE_S = 60.0
 BURST_S = 0.5
-"""Seconds' worth of a configured rate that may be used at once: vendors may enforce a minute's limit by the second."""
+"""Seconds' worth of a configured rate that may be used at once: vendors may enforce limits by the second."""
 RESERVE = 0.1
-"""Share of a provider's own bucket that is left unused: what replies report is a little old, and others use it too."""
+"""Share of a provider's own bucket that is left unused: reports are a little old, and others use it too."""
 SLACK_S = 0.01
-"""Seconds added to a window where bursts are refused: calls do not arrive as evenly as they are sent."""
+"""Seconds added to a window where bursts are refused, because calls do not arrive evenly."""
 UNEVEN_S = 0.25
-"""Seconds' worth of the rate that is always left in a provider's bucket, for the same reason."""
+"""Seconds' worth of the rate that is left in a provider's bucket, for the same reason."""
 _FADE = 0.98
 _TOLERANCE = 1e-9
 
@@ -25,18 +25,17 @@ class RateMeter(Protocol):
     """One limit per minute."""
 
     unit: str
-    """What it counts, for messages."""
 
     def ready_at(self, now: float) -> float:
-        """Return when the next call may begin; not after `now` if it may begin now."""
+        """Return when the next call may begin, which may be past."""
         ...
 
     def use(self, amount: float, now: float) -> None:
-        """Take out what is used; a negative amount gives back. The limit may go into debt."""
+        """Take out an amount, or give back a negative one; debt is allowed."""
         ...
 
     def observe(self, window: RateWindow, caution: float, now: float) -> None:
-        """Adopt the limit, or what is left of it, from a reply; a higher caution, from 1, leaves more unused."""
+        """Adopt what a reply reports; a higher caution, from 1, leaves more unused."""
         ...
 
     def change(self, per_minute: float, now: float) -> None:
@@ -45,12 +44,9 @@ class RateMeter(Protocol):
 
 
 class TokenBucket:
-    """A token bucket that may go into debt, because the use of a call is known only after it began.
+    """A token bucket that holds `burst_s` seconds' worth of its rate.
 
-    Args:
-        per_minute: the rate at which it fills.
-        unit: what it holds, for messages.
-        burst_s: seconds' worth of the rate that it holds.
+    It may go into debt, because the use of a call is known only after it began.
     """
 
     def __init__(self, per_minute: float, unit: str, burst_s: float = BURST_S) -> None:
@@ -69,7 +65,7 @@ class TokenBucket:
         return now + missing / self._per_s if missing > _TOLERANCE else now
 
     def use(self, amount: float, now: float) -> None:
-        """Take out what is used, or give back."""
+        """Take out an amount, or give back."""
         self._fill(now)
         self._largest_use = max(amount, self._largest_use * _FADE)
         self._level = min(self._capacity, self._level - amount)
@@ -107,12 +103,7 @@ class TokenBucket:
 
 
 class RequestPacer:
-    """Requests without bursts: a whole number of them in each window of about a second.
-
-    Args:
-        per_minute: requests; 90 are one per two thirds of a second, 148 are two per 0.81 s.
-        unit: what it counts, for messages.
-    """
+    """Requests without bursts, in windows of about a second: 90 per minute are 1 per 0.67 s, 148 are 2 per 0.81 s."""
 
     def __init__(self, per_minute: float, unit: str) -> None:
         self.unit = unit

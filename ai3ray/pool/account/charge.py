@@ -31,12 +31,7 @@ class Charge(NamedTuple):
 
 
 def admission_of(name: str, provider: ProviderSettings) -> Admission:
-    """Return how a provider counts: as configured, else as its vendor does.
-
-    Args:
-        name: the provider's name in the configuration.
-        provider: its settings.
-    """
+    """Return how a provider counts: as configured, else as its vendor does."""
     if provider.admission is not None:
         return provider.admission
     if provider.wire == "openai":
@@ -45,27 +40,14 @@ def admission_of(name: str, provider: ProviderSettings) -> Admission:
 
 
 def initial_charge(admission: Admission, request: LeaseRequest, cap: int, usual_output: float) -> Charge:
-    """Return what a call counts for when it begins.
-
-    Args:
-        admission: how its provider counts.
-        request: the call's lease request.
-        cap: the most tokens of its answer.
-        usual_output: tokens of recent answers.
-    """
+    """Return what a call counts for when it begins; `cap` and `usual_output` are tokens of its answer."""
     output = min(cap, round(usual_output))
     tokens = max(cap, request.input_tokens) if admission == "reserved" else request.input_tokens + output
     return Charge(tokens, request.input_tokens, output)
 
 
 def final_charge(admission: Admission, charge: Charge, usage: Usage | None) -> Charge:
-    """Return what a call counts for when it has ended.
-
-    Args:
-        admission: how its provider counts.
-        charge: its initial charge, which stands when the usage is unknown.
-        usage: the tokens it used.
-    """
+    """Return what a call counts for at its end; the initial charge stands when the usage is unknown."""
     if usage is None:
         return charge
     fresh = usage.input_tokens - usage.cached_tokens

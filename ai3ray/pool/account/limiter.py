@@ -5,47 +5,41 @@ from __future__ import annotations
 from math import inf
 
 START = 20
-"""Calls in flight to begin with, where the settings name no other number."""
+"""Calls in flight to begin with, unless configured."""
 CUT = 0.8
 """Factor of the limit after a 429."""
 GROWTH = 1.05
-"""Factor of the limit after a clean window, by one permit at least, once there was a 429. Before that it doubles."""
+"""Factor of the limit after a clean window, once there was a 429."""
 DEBOUNCE_S = 15.0
-"""Seconds of an episode: after a cut nothing is cut again and nothing grows."""
+"""Seconds after a cut in which nothing is cut again and nothing grows."""
 PATIENCE = 32
 """The most clean windows before one permit more than the proven limit is tried."""
 DISTRUST = 2
-"""Episodes in which no limit counts as proven, after a proven limit was refused."""
+"""Episodes without a proven limit after one was refused."""
 
 
 class Limiter:
     """The permits of one account.
 
     The limit starts at `start` and doubles per window of as many clean replies as it allows calls, until the first
-    429. Each episode of 429 cuts it to four fifths; from then on a clean window adds a twentieth, one permit at
-    least. An episode lasts 15 seconds, or as long as the provider asks to wait. A fault of the provider restarts the
-    window and cuts nothing. A window raises the limit only when all permits are out: an unused limit is untested.
-    (These rules are those of adaptive connections in UKGovernmentBEIS/inspect_ai, `util/_concurrency.py`.)
+    429. Each episode of 429 cuts it to four fifths; from then on a clean window adds a twentieth, one permit at least.
+    An episode lasts 15 seconds, or as long as the provider asks to wait. A fault of the provider restarts the window.
+    A window raises the limit only when all permits are out: an unused limit is untested. (The rules of adaptive
+    connections in UKGovernmentBEIS/inspect_ai, `util/_concurrency.py`.)
 
-    It remembers the proven limit, the largest one with a clean window. After an episode it returns to it at once.
-    One permit more is tried after 2 clean windows, after 4 when that was refused, up to PATIENCE; a refused trial
-    costs that permit and no cut. So an account of unknown ceiling is fully used and rarely exceeded. When the
-    proven limit is itself refused, it is forgotten, and none counts as proven for DISTRUST episodes: the refusals
-    are then probably about requests or tokens per minute that no reply reports.
-
-    Args:
-        ceiling: the most calls in flight, as configured.
-        start: calls in flight to begin with; START when absent, and never more than the ceiling.
+    The largest limit with a clean window is proven, and returns at once after an episode. One permit more is tried
+    after 2 clean windows, after 4 when that was refused, up to PATIENCE; a refused trial costs that permit and no cut.
+    So an account of unknown ceiling is fully used and rarely exceeded. When a proven limit is refused, none counts as
+    proven for DISTRUST episodes: the refusals are then probably about rates that no reply reports.
     """
 
     def __init__(self, ceiling: int, start: int | None = None) -> None:
         self.ceiling = ceiling
         self.in_flight = 0
-        """Permits that are out."""
         self._start = start or START
         self._exact = float(self._start)  # the limit with its fraction, before the ceiling
         self.limit = min(ceiling, self._start)
-        """Calls in flight allowed at the moment: at least 1, at most the ceiling."""
+        """At least 1, at most the ceiling."""
         self._clean = 0
         self._limited_before = False
         self._hold_until = -inf
@@ -56,7 +50,7 @@ class Limiter:
 
     @property
     def full(self) -> bool:
-        """True when no permit is left."""
+        """True without a permit left."""
         return self.in_flight >= self.limit
 
     @property
@@ -65,20 +59,16 @@ class Limiter:
         return min(1.0, self.in_flight / self.limit)
 
     def acquire(self) -> None:
-        """Give out a permit. The last one raises the limit if there was a clean window."""
+        """Give out a permit."""
         self.in_flight += 1
         self._grow()
 
     def release(self) -> None:
-        """Take back a permit, whatever its call's outcome."""
+        """Take back a permit."""
         self.in_flight -= 1
 
     def succeeded(self, now: float) -> None:
-        """Count a clean reply. To be called before its permit is released.
-
-        Args:
-            now: seconds of the pool's clock.
-        """
+        """Count a clean reply, before its permit is released."""
         # 1. A reply during an episode says nothing about the lower limit: its call began before the cut.
         if now < self._hold_until:
             return
@@ -94,12 +84,7 @@ class Limiter:
         self._clean = 0
 
     def rate_limited(self, now: float, retry_after_s: float | None) -> None:
-        """Cut the limit after a 429, once per episode.
-
-        Args:
-            now: seconds of the pool's clock.
-            retry_after_s: seconds that the provider asked to wait.
-        """
+        """Cut the limit after a 429, once per episode."""
         self._clean = 0
         self._limited_before = True
         if now >= self._hold_until:
@@ -108,7 +93,7 @@ class Limiter:
         self._hold_until = max(self._hold_until, now + (retry_after_s or 0.0))
 
     def configure(self, ceiling: int, start: int | None) -> None:
-        """Apply another ceiling. Calls above a lower one run to their end."""
+        """Apply another ceiling."""
         untested = self._exact == self._start and not self._limited_before
         self.ceiling, self._start = ceiling, start or START
         self._set(float(self._start) if untested else self._exact)

@@ -14,31 +14,25 @@ from ai3ray.registry.cards import ModelCard
 from ai3ray.settings.model import Admission, ProviderSettings
 
 RAMP_S = 2.0
-"""Seconds after a pause in which calls begin evenly spread, until as many as before may begin."""
+"""Seconds after a pause in which calls begin evenly spread."""
 JITTER = 0.1
-"""Share of a pause by which it may be longer, so that clients of one account do not return together."""
+"""Share of a pause by which chance makes it longer, so that clients of an account do not return together."""
 _LEAST_JITTER_S, _MOST_JITTER_S = 0.05, 1.0
 _LATEST_WEIGHT = 0.1
 """Weight of the latest answer in the usual length of answers."""
 
 
 class RateClass:
-    """Models that share limits per minute.
-
-    Args:
-        admission: how the provider counts calls.
-        jitter: returns numbers from 0 to 1; random in production.
-    """
+    """Models that share limits per minute."""
 
     def __init__(self, admission: Admission, jitter: Callable[[], float]) -> None:
         self.models: set[str] = set()
-        """Its models, as `provider/model`."""
         self.rates = RateLimits(admission)
-        """The limits that replies reported."""
+        """As replies reported them."""
         self.usual_output = USUAL_OUTPUT
         """Tokens of recent answers."""
         self.limited = False
-        """True once a reply reported a limit or asked to wait; nothing pauses the class before."""
+        """True once a reply reported a limit or asked to wait."""
         self._backoff = Backoff(base_s=1.0, cap_s=30.0, floor_s=0.1)
         self._jitter = jitter
         self._until = -inf
@@ -46,7 +40,7 @@ class RateClass:
         self._observed_from = -inf
 
     def pause_reason(self, now: float) -> str | None:
-        """Return why none of its models can be called at this moment; None if they can."""
+        """Return why its models cannot be called now; None if they can."""
         if now < self._until:
             return f"rate limited, paused for {self._until - now:.1f} s"
         if self._ramp is not None and (wait := self._ramp.ready_at(now) - now) > 0:
@@ -54,7 +48,7 @@ class RateClass:
         return self.rates.pause_reason(now)
 
     def resumes_at(self, now: float) -> float:
-        """Return when the passing of time alone lets the next call begin; infinity if nothing is paused."""
+        """Return when time alone lets the next call begin; infinity if nothing is paused."""
         if now < self._until:
             return self._until
         at = self._ramp.ready_at(now) if self._ramp is not None else now
@@ -71,14 +65,7 @@ class RateClass:
             self._ramp.use(1.0, now)
 
     def pause(self, now: float, began: float, retry_after_s: float | None, permits: int) -> None:
-        """Pause the class after a call that was asked to wait.
-
-        Args:
-            now: seconds of the pool's clock.
-            began: when the call began.
-            retry_after_s: seconds that the provider asked for; a growing pause when it named none.
-            permits: calls that the account may have in flight.
-        """
+        """Pause the class as the provider asked, or for a growing pause. Then a ramp spreads the account's permits."""
         self.limited = True
         before = self._backoff.until
         if self._backoff.extend(now, began, retry_after_s):
@@ -90,7 +77,7 @@ class RateClass:
         self._ramp = TokenBucket(permits * MINUTE_S / RAMP_S, "calls", burst_s=0.0)
 
     def succeeded(self, usage: Usage | None, began: float) -> None:
-        """Let the next pause start small again if the call began after the last pause, and learn answers' length."""
+        """Let the next pause start small again, and learn the length of answers."""
         self._backoff.clear(began)
         if usage is not None:
             self.usual_output += _LATEST_WEIGHT * (usage.output_tokens - self.usual_output)
@@ -104,12 +91,7 @@ class RateClass:
 
 
 def rate_class_of(card: ModelCard, provider: ProviderSettings) -> str:
-    """Return the name of a model's rate class; empty when all models of the account share one.
-
-    Args:
-        card: the model.
-        provider: its provider's settings.
-    """
+    """Return the name of a model's rate class; empty when all models of the account share one."""
     if card.limit_class is not None:
         return card.limit_class
     if provider.wire != "anthropic":

@@ -19,11 +19,7 @@ _UNITS = {"requests": "requests", "tokens": "tokens", "input": "input tokens", "
 
 
 class RateLimits:
-    """Limits that the settings or replies name; no others apply.
-
-    Args:
-        admission: how the provider counts.
-    """
+    """The limits that settings or replies name."""
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
@@ -31,7 +27,7 @@ class RateLimits:
         self._caution = 1.0
 
     def configure(self, provider: ProviderSettings, now: float) -> None:
-        """Apply the limits of a provider's settings. What was used under the earlier ones stays used."""
+        """Apply the limits of a provider's settings; what is used stays used."""
         rates = {"requests": provider.rpm, "tokens": provider.tpm, "input": provider.itpm, "output": provider.otpm}
         for name, rate in rates.items():
             if rate is None:
@@ -54,7 +50,7 @@ class RateLimits:
             self._meters[name].observe(window, self._caution, now)
 
     def be_cautious(self) -> None:
-        """Leave more unused after a refusal that these limits did not prevent. Replies undo it little by little."""
+        """Leave more unused after a refusal; replies undo it little by little."""
         if self._meters:
             self._caution = min(MOST_CAUTION, self._caution * 2.0)
 

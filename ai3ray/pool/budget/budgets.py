@@ -51,26 +51,21 @@ class BudgetCheck:
 
 
 class Budgets:
-    """The ledger, asked by request and model.
-
-    Args:
-        registry: models and prices.
-        day_cap: US dollars that all runs together may spend in a UTC day; no limit when None.
-    """
+    """The ledger, by request and model; all runs together may spend `day_cap` US dollars per UTC day."""
 
     def __init__(self, registry: Registry, day_cap: float | None = None) -> None:
         self._ledger = BudgetLedger(registry.today, day_cap)
         self.by_day = day_cap is not None
-        """True when all runs share a budget, so that a settlement of one may free money for another."""
+        """True when a settlement of one run may free money for another."""
         self._quotes = Quotes(registry.prices)
         self._calls: dict[str, tuple[str, Role]] = {}
 
     def open_run(self, run_id: str, cap: float | None, *, owner: str = "", spent: float = 0.0) -> None:
-        """Open a run's budget, as `BudgetLedger.open_run` does."""
+        """Open a run with its budget in US dollars, and what it spent before it was resumed."""
         self._ledger.open_run(run_id, cap, owner=owner, spent=spent)
 
     def close_run(self, run_id: str) -> None:
-        """Close the budget of a run that has ended."""
+        """Close a run."""
         self._ledger.close_run(run_id)
 
     def add_spent(self, owner: str, usd: float) -> None:
@@ -82,12 +77,7 @@ class Budgets:
         return self._ledger.spent_today(owner)
 
     def check(self, request: LeaseRequest, cards: Iterable[ModelCard]) -> BudgetCheck | None:
-        """Return what the budgets allow a request; None if it is under no budget.
-
-        Args:
-            request: the request.
-            cards: the models that may answer if money did not matter.
-        """
+        """Return what the budgets allow a request to these models; None if it is under no budget."""
         if not self._applies_to(request):
             return None
         quotes = {card.name: self._quotes.of(request, card) for card in cards}
@@ -102,7 +92,7 @@ class Budgets:
         return all(budget.admits(floor) for budget in budgets)
 
     def refusal(self, request: LeaseRequest, budget_check: BudgetCheck) -> Refusal:
-        """Refuse a request whose check is `exceeded`, with the budget that is spent."""
+        """Refuse a request because of its budgets."""
         if any(quote is not None for quote in budget_check.quotes.values()):
             error = ErrorInfo(type=BudgetSpent.type, message=self._spent_message(request))
         else:

@@ -1,25 +1,19 @@
 """What may be spent and what has been: a budget per run, one per UTC day, and each owner's spending of the day.
 
-A call has three costs before it is made (`Quote`): the least it can take, what it is expected to take, and the most
-it can take. A budget knows what is spent and what the calls in flight hold: each holds its most from its lease to its
-settlement, when the real cost replaces it. The rules, for each budget of a call:
+A `Quote` names three costs of a call: least, expected and most. A call in flight holds its most from lease to
+settlement; then its real cost replaces it. The rules, for each budget of a call:
 
 1. A model suits while its expected cost fits beside what is spent and what the calls in flight are expected to take.
    While any model suits, no other is called: scarce money moves work to cheaper models before it stops work.
-2. A call begins when its expected cost fits beside what is spent and all that is held. If not, it waits for a
-   settlement: more is held than will be spent, so held money is no reason to refuse.
-3. When no model suits and nothing is in flight, the cheapest model is called whose least could still fit. The
-   expectation may be too high, and nothing that would have fitted is refused. Only calls that can be left out, a
-   judge's and the merging of outputs, do not stretch a budget like this.
-4. When not even the least of any model fits into what is not spent, the call is over budget. That is final: spending
-   never shrinks.
+2. A call begins when its expected cost fits beside all that is spent and held. If not, it waits for a settlement,
+   because more is held than will be spent.
+3. When no model suits and nothing is in flight, the cheapest model is called whose least could still fit: the
+   expectation may be too high. Calls that can be left out, a judge's or a merge, do not stretch a budget like this.
+4. When not even the least of any model fits into what is not spent, the call is over budget for good.
 
-So a call is refused only when it costs more than is left, and spending never exceeds a budget by more than the most
-that one call can take: `spent + held <= cap + max(most)`, whatever is in flight. The price of rule 2 is time: near its
-end a budget lets fewer calls run at once.
-
-A call of unknown bill, because its runner died or its stream was cut, counts with its most. A model that costs
-nothing is never over budget.
+So a call is refused only if it costs more than is left, and `spent + held <= cap + max(most)`, whatever is in flight.
+The price is time: near its end a budget lets fewer calls run at once. A call of unknown bill, because its runner died
+or its stream was cut, counts with its most. A model that costs nothing is never over budget.
 """
 
 from __future__ import annotations
@@ -30,11 +24,11 @@ from datetime import date
 from typing import NamedTuple
 
 TOLERANCE_USD = 1e-9
-"""Sums of floats err: amounts that differ by less are the same."""
+"""Amounts that differ by less are equal: sums of floats err."""
 
 
 class Quote(NamedTuple):
-    """What one call of one model may cost, in US dollars."""
+    """The possible costs of one call of one model, in US dollars."""
 
     least: float
     expected: float
@@ -51,21 +45,16 @@ _UNKNOWN = Quote(0.0, 0.0, 0.0)
 
 
 class Affordable(NamedTuple):
-    """The models that budgets allow a request at one moment."""
+    """The models that a request may go to."""
 
     allowed: frozenset[str]
-    """The models that may answer, now or after a settlement; empty when the request is over budget."""
+    """Now or after a settlement; empty when the request is over budget."""
     ready: frozenset[str]
-    """Those of them whose call may begin now."""
+    """Those whose call may begin now."""
 
 
 class Budget:
-    """One budget.
-
-    Args:
-        cap: US dollars that may be spent.
-        spent: US dollars that were spent before.
-    """
+    """One budget, in US dollars."""
 
     def __init__(self, cap: float, spent: float = 0.0) -> None:
         self.cap = cap
@@ -83,19 +72,19 @@ class Budget:
 
     @property
     def left(self) -> float:
-        """US dollars that are not spent; negative when the last call took more than was left."""
+        """Negative when the last call took more than was left."""
         return self.cap - self.spent
 
     def affords(self, quote: Quote) -> bool:
-        """Return True if the call could fit if those in flight cost nothing. Once False, it stays False."""
+        """Return True if the call could fit if those in flight cost nothing; False is final."""
         return quote.free or quote.least <= self.left + TOLERANCE_USD
 
     def suits(self, quote: Quote) -> bool:
-        """Return True if the call fits when it and those in flight take what is expected (rule 1)."""
+        """Return True if rule 1 holds for the call."""
         return quote.free or quote.expected <= self.left - self._expected + TOLERANCE_USD
 
     def admits(self, quote: Quote) -> bool:
-        """Return True if the call may begin now (rules 2 and 3)."""
+        """Return True if the call may begin now, by rule 2 or 3."""
         alone = self.idle and self.affords(quote)
         return quote.free or alone or quote.expected <= self.left - self.held + TOLERANCE_USD
 
@@ -123,9 +112,7 @@ class _Reservation(NamedTuple):
 
 
 class BudgetLedger:
-    """The budgets of all runs and of the day. Pure: it decides, and others act.
-
-    A call's cost belongs to the UTC day on which it began.
+    """The budgets of all runs and of the day. A call's cost belongs to the UTC day on which it began.
 
     Args:
         today: returns the UTC day.
@@ -143,20 +130,13 @@ class BudgetLedger:
         self._by_owner: dict[str, float] = defaultdict(float)
 
     def open_run(self, run_id: str, cap: float | None, *, owner: str = "", spent: float = 0.0) -> None:
-        """Open the budget of a run that begins or resumes.
-
-        Args:
-            run_id: the run.
-            cap: its budget in US dollars, if it has one.
-            owner: who started it.
-            spent: US dollars that it spent before it was resumed, unknown bills at their most.
-        """
+        """Open a run with its budget in US dollars, and what it spent before it was resumed."""
         self._owners[run_id] = owner
         if cap is not None:
             self._runs[run_id] = Budget(cap, spent)
 
     def close_run(self, run_id: str) -> None:
-        """Close the budget of a run that has ended. Its calls in flight still count for the day."""
+        """Close a run. Its calls in flight still count for the day."""
         self._runs.pop(run_id, None)
         self._owners.pop(run_id, None)
 
@@ -189,12 +169,9 @@ class BudgetLedger:
         return budget is self._day_budget
 
     def affordable(self, run_id: str, quotes: Mapping[str, Quote], *, stretch: bool = True) -> Affordable:
-        """Return the models that the budgets of a run allow.
+        """Return the models that the budgets of a run allow, of those with a quote.
 
-        Args:
-            run_id: the run.
-            quotes: what the call costs, by candidate.
-            stretch: True if the last of a budget may go to a call that is expected to cost more.
+        Without `stretch`, rule 3 does not apply.
         """
         budgets = self.budgets(run_id)
         payable = {name: quote for name, quote in quotes.items() if all(budget.affords(quote) for budget in budgets)}
@@ -221,15 +198,10 @@ class BudgetLedger:
         self._reserved[attempt_id] = _Reservation(held, budgets, self._owners.get(run_id, ""), self._day)
 
     def settle(self, attempt_id: str, cost: float | None, *, maybe_paid: bool) -> bool:
-        """Replace what a call held by what it cost.
+        """Replace what a call held by its bill in US dollars.
 
-        Args:
-            attempt_id: the call.
-            cost: its bill in US dollars, when known.
-            maybe_paid: True if it may have been billed; an unknown bill then counts with the call's most.
-
-        Returns:
-            True if it was under a budget, so that requests that wait for money may try again.
+        An unknown bill counts with the call's most if it may have been paid, else with 0. Returns True if the call was
+        under a budget, so that requests that wait for money may try again.
         """
         reserved = self._reserved.pop(attempt_id)
         unknown = reserved.quote.most if maybe_paid else 0.0

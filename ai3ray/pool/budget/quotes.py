@@ -20,11 +20,7 @@ other scripts have more, and wire formats and schemas add some."""
 
 
 class Quotes:
-    """Quotes for calls, which learn from those that ended.
-
-    Args:
-        prices: prices of tokens.
-    """
+    """Quotes for calls, which learn from those that ended."""
 
     def __init__(self, prices: RateTable) -> None:
         self._prices = prices

@@ -16,10 +16,9 @@ _EXTRA_ENTRIES = 64
 
 @dataclass
 class _Group(Generic[T]):
-    """Items of one run for the same models, by key, each with its number of arrival."""
+    """Items of one run for the same models, with their numbers of arrival."""
 
     first: dict[str, tuple[int, T]] = field(default_factory=dict)
-    """They go before the others."""
     others: dict[str, tuple[int, T]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
@@ -37,7 +36,7 @@ class _Run(Generic[T]):
     """The run with the lowest turn is served next."""
     groups: dict[ModelNames, _Group[T]] = field(default_factory=dict)
     entries: dict[ModelNames, int] = field(default_factory=dict)
-    """The number of the run's valid entry in each heap; none for models of which its item was not ready."""
+    """Numbers of the valid heap entries; none where the item was not ready."""
 
 
 class FairQueue(Generic[T]):
@@ -56,14 +55,9 @@ class FairQueue(Generic[T]):
         return bool(self._runs)
 
     def add(self, run_id: str, key: str, models: ModelNames, item: T, *, first: bool) -> None:
-        """Add an item.
+        """Add an item under a unique key; a new run joins the end of the queue.
 
-        Args:
-            run_id: its run, which joins the end of the queue when it is new.
-            key: its name, unique in the queue.
-            models: the models that may answer it.
-            item: what waits.
-            first: True if it goes before those of its run that are not `first`.
+        `first` items go before the others of their run.
         """
         run = self._runs.get(run_id)
         if run is None:
@@ -109,7 +103,7 @@ class FairQueue(Generic[T]):
         self._drop_empty(run_id, run, models)
 
     def recheck(self, run_id: str | None = None) -> None:
-        """Consider items again that were not ready: those of one run, or all when absent."""
+        """Consider items of one run, or of all, that were not ready."""
         for name in (run_id,) if run_id is not None else tuple(self._runs):
             run = self._runs.get(name)
             if run is not None and len(run.entries) < len(run.groups):
@@ -117,11 +111,9 @@ class FairQueue(Generic[T]):
                     self._enter(name, run, models)
 
     def next(self, models: Set[str], ready: Callable[[T], bool]) -> T | None:
-        """Remove and return the next item. Its run goes to the end of the queue.
+        """Remove and return the next item for one of these models. Its run goes to the end of the queue.
 
-        Args:
-            models: the models of which one has to be able to answer it.
-            ready: returns True if the item can be served; only the next item of each run is asked.
+        Only the next item of each run is asked whether it is `ready`.
         """
         # 1. Find the run whose turn it is, among those with an item for one of these models.
         while (found := self._next_run(models)) is not None:
@@ -163,7 +155,7 @@ class FairQueue(Generic[T]):
         return run is not None and run.entries.get(models) == entry[1]
 
     def _next_of_run(self, run: _Run[T], models: Set[str]) -> tuple[ModelNames, bool, str]:
-        """Return group, part and key of the run's next item: `first` ones before others, then by arrival."""
+        """Return group, part and key of the run's next item."""
         best: tuple[bool, int] | None = None
         for names, group in run.groups.items():
             if names.isdisjoint(models):
@@ -178,7 +170,7 @@ class FairQueue(Generic[T]):
         return chosen, not best[0], name
 
     def _enter(self, run_id: str, run: _Run[T], models: ModelNames) -> None:
-        """Add an entry for a run to the heap of these models, and clean a heap of too many outdated entries."""
+        """Enter a run into the heap of these models, and clean a heap that is mostly outdated."""
         heap = self._heaps.setdefault(models, [])
         if len(heap) > _EXTRA_ENTRIES + 2 * len(self._runs):
             heap[:] = [entry for entry in heap if self._is_current(entry, models)]

@@ -1,4 +1,4 @@
-"""Lease requests that have to wait, in the order in which they are served."""
+"""Lease requests that wait, in the order in which they are served."""
 
 from __future__ import annotations
 
@@ -25,23 +25,22 @@ class Waiter:
     request: LeaseRequest
     models: frozenset[str]
     eligible: frozenset[str] = frozenset()
-    """The models that may answer if money did not matter; only under a budget."""
+    """The models that could answer with enough money; only under a budget."""
     floor: Quote | None = None
     """The least that such a call costs; None under no budget."""
     needs_settlement: bool = False
-    """True while the call has to wait for money that calls in flight hold."""
+    """True while calls in flight hold the money for it."""
 
     @property
     def follows_up(self) -> bool:
-        """True for a call that finishes work that has begun."""
+        """True for a role of FOLLOW_UP_ROLES."""
         return self.request.role in FOLLOW_UP_ROLES
 
 
 class LeaseQueue:
     """The waiting requests: `interactive` before `batch`, runs in turn, then in the order of arrival.
 
-    Within a run, calls that finish work go first, so that answers are committed and their dependents begin while
-    other tasks still wait for their first call. While both classes wait, every tenth permit goes to `batch`.
+    Within a run, calls that finish work go first, so that dependents begin while other tasks still wait.
     """
 
     def __init__(self) -> None:
@@ -77,7 +76,7 @@ class LeaseQueue:
                 del self._waiting[request_id]
 
     def recheck(self, run_id: str | None = None) -> None:
-        """Consider requests again that were not ready: those of one run, or all when absent."""
+        """Consider requests of one run, or of all, that were not ready."""
         for fair_queue in self._queues.values():
             fair_queue.recheck(run_id)
 
@@ -86,12 +85,7 @@ class LeaseQueue:
         return [waiter for fair_queue in self._queues.values() for waiter in fair_queue.of_run(run_id)]
 
     def update(self, waiter: Waiter, now: Waiter) -> None:
-        """Replace what is known of a waiting request. The request keeps its place.
-
-        Args:
-            waiter: the entry in the queue.
-            now: the same request, evaluated anew.
-        """
+        """Replace a request by its new evaluation. It keeps its place."""
         request = waiter.request
         if now.models != waiter.models:
             fair_queue = self._queues[request.run_class]
@@ -100,12 +94,9 @@ class LeaseQueue:
         waiter.needs_settlement = now.needs_settlement
 
     def next(self, models: Set[str], ready: Callable[[Waiter], bool]) -> Waiter | None:
-        """Remove and return the next request that can be served. Its run goes to the end of the queue.
+        """Remove and return the next request for one of these models. Its run goes to the end of the queue.
 
-        Args:
-            models: the models that can be called now.
-            ready: returns True if nothing else stands against a request. A request that is not ready is skipped until
-                `recheck`.
+        A request that is not `ready` is skipped until `recheck`.
         """
         interactive, batch = self._queues["interactive"], self._queues["batch"]
         both = bool(interactive) and bool(batch)
