@@ -97,26 +97,26 @@ class BillingLedger:
         while len(self.calls) < count:
             await self._arrival.wait()
 
-    def begin(self, asked: ParsedRequest, request_id: str, account: str) -> BilledCall:
+    def begin(self, request: ParsedRequest, request_id: str, account: str) -> BilledCall:
         """Enter a request.
 
         Args:
-            asked: the request.
+            request: the request.
             request_id: the id that the reply will carry.
             account: the name of its account.
         """
         call = BilledCall(
             n=len(self.calls) + 1,
             request_id=request_id,
-            provider=asked.account,
-            model=asked.model,
-            role=asked.role,
-            stream=asked.stream,
-            prompt_chars=len(asked.prompt),
+            provider=request.vendor,
+            model=request.model,
+            role=request.role,
+            stream=request.stream,
+            prompt_chars=len(request.prompt),
             started=time.time(),
             account=account,
-            system=asked.system,
-            turns=asked.turns,
+            system=request.system,
+            turns=request.turns,
         )
         self.calls.append(call)
         self._open[id(call)] = self._totals

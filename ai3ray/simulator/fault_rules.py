@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from ai3ray.domain.frozen import Frozen
 from ai3ray.errors import RequestError, first_problem
 from ai3ray.simulator.chance import chance
-from ai3ray.simulator.vendors import Account
+from ai3ray.simulator.vendors import VendorName
 from ai3ray.simulator.wires.parsed_request import ParsedRequest
 
 FaultName = Literal[
@@ -85,7 +85,7 @@ class FaultTrigger(Frozen):
             raise ValueError(f"'when' is empty: give {fields}")
         return self
 
-    def strikes(self, count: int, drawn: float, age_s: float = 0.0) -> bool:
+    def holds_for(self, count: int, drawn: float, age_s: float = 0.0) -> bool:
         """Whether the call is struck.
 
         Args:
@@ -105,12 +105,12 @@ class FaultTrigger(Frozen):
         )
 
 
-class Fault(Frozen):
+class FaultRule(Frozen):
     """One rule. The first rule that strikes a call decides."""
 
     fault: FaultName
     """What goes wrong."""
-    provider: Account | None = None
+    provider: VendorName | None = None
     """Only calls of this vendor."""
     model: str | None = None
     """Only calls of this model."""
@@ -136,17 +136,17 @@ class Fault(Frozen):
         """How long an outage lasts."""
         return min(self.seconds, _LONGEST_OUTAGE_S)
 
-    def concerns(self, asked: ParsedRequest) -> bool:
+    def applies_to(self, request: ParsedRequest) -> bool:
         """Whether the rule is about this call at all."""
         return (
-            self.provider in (None, asked.account)
-            and self.model in (None, asked.model)
-            and self.role in (None, asked.role)
-            and (self.contains is None or self.contains in asked.prompt)
+            self.provider in (None, request.vendor)
+            and self.model in (None, request.model)
+            and self.role in (None, request.role)
+            and (self.contains is None or self.contains in request.prompt)
         )
 
 
-class Faults:
+class FaultRules:
     """The rules in force, and how many calls each has seen.
 
     Args:
@@ -158,38 +158,38 @@ class Faults:
         self._seed = seed
         self._clock = clock
         self._since = clock()
-        self.rules: tuple[Fault, ...] = ()
+        self.rules: tuple[FaultRule, ...] = ()
         self._counts: list[int] = []
 
-    def set(self, rules: Sequence[Fault]) -> None:
+    def set(self, rules: Sequence[FaultRule]) -> None:
         """Replace all rules; counting begins anew."""
         self.rules = tuple(rules)
         self._counts = [0] * len(self.rules)
         self._since = self._clock()
 
-    def strike(self, asked: ParsedRequest) -> Fault | None:
+    def select(self, request: ParsedRequest) -> FaultRule | None:
         """The fault of this call, if any; counts it for every rule that is about it."""
         if not self.rules:
             return None
-        found: Fault | None = None
+        found: FaultRule | None = None
         age_s = self._clock() - self._since
         for index, rule in enumerate(self.rules):
-            if not rule.concerns(asked):
+            if not rule.applies_to(request):
                 continue
             self._counts[index] += 1
-            if found is None and self._strikes(rule, index, age_s):
+            if found is None and self._holds(rule, index, age_s):
                 found = rule
         return found
 
-    def _strikes(self, rule: Fault, index: int, age_s: float) -> bool:
+    def _holds(self, rule: FaultRule, index: int, age_s: float) -> bool:
         when, count = rule.when, self._counts[index]
         if when is None:
             return True
         drawn = 0.0 if when.probability is None else chance(self._seed, index, count)
-        return when.strikes(count, drawn, age_s)
+        return when.holds_for(count, drawn, age_s)
 
 
-def spread(rates: Mapping[FaultName, float]) -> tuple[Fault, ...]:
+def rules_from_rates(rates: Mapping[FaultName, float]) -> tuple[FaultRule, ...]:
     """Rules that together strike each kind's share of all calls.
 
     Args:
@@ -198,38 +198,38 @@ def spread(rates: Mapping[FaultName, float]) -> tuple[Fault, ...]:
     Raises:
         ValueError: a share is out of range, or they are more than all calls.
     """
-    rules: list[Fault] = []
+    rules: list[FaultRule] = []
     left = 1.0
     for fault, share in rates.items():
         if not 0.0 <= share <= left + 1e-9:
             raise ValueError(f"{fault}: a share from 0 to 1, and all shares together at most 1")
         # Of the calls that no earlier rule has struck.
         probability = min(1.0, share / left) if left > 0 else 0.0
-        rules.append(Fault(fault=fault, when=FaultTrigger(probability=probability)))
+        rules.append(FaultRule(fault=fault, when=FaultTrigger(probability=probability)))
         left -= share
     return tuple(rules)
 
 
-def read_faults(data: object) -> tuple[Fault, ...]:
+def read_faults(data: object) -> tuple[FaultRule, ...]:
     """Rules from decoded JSON: a list, one rule, or `{"rules": [...], "rates": {...}}`.
 
     Raises:
         RequestError: it is none of them; the message names what is wrong.
     """
     if isinstance(data, Mapping) and data.keys() <= {"rules", "rates"} and data:
-        return (*_rules(data.get("rules", [])), *_spread(data.get("rates", {})))
+        return (*_rules(data.get("rules", [])), *_rates(data.get("rates", {})))
     return _rules(data)
 
 
-def _rules(data: object) -> tuple[Fault, ...]:
-    rules: tuple[Fault, ...] = _validated(tuple[Fault, ...], data if isinstance(data, list) else [data])
+def _rules(data: object) -> tuple[FaultRule, ...]:
+    rules: tuple[FaultRule, ...] = _validated(tuple[FaultRule, ...], data if isinstance(data, list) else [data])
     return rules
 
 
-def _spread(data: object) -> tuple[Fault, ...]:
+def _rates(data: object) -> tuple[FaultRule, ...]:
     rates: dict[FaultName, float] = _validated(dict[FaultName, float], data)
     try:
-        return spread(rates)
+        return rules_from_rates(rates)
     except ValueError as error:
         raise RequestError(f"rates: {error}", "rates") from error
 

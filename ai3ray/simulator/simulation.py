@@ -11,14 +11,14 @@ from pydantic import ValidationError
 
 from ai3ray.errors import RequestError, SettingsError, first_problem
 from ai3ray.simulator.billing import BillingLedger
-from ai3ray.simulator.fault_rules import Fault, Faults, spread
-from ai3ray.simulator.limits.accounts import Accounts, KeyAccount
+from ai3ray.simulator.fault_rules import FaultRule, FaultRules, rules_from_rates
+from ai3ray.simulator.limits.accounts import Accounts, VendorAccount
 from ai3ray.simulator.limits.prompt_cache import CacheRead
 from ai3ray.simulator.limits.vendor_limits import AdmittedCall, Rejection, TokensSpent
 from ai3ray.simulator.pricing import TICKS_PER_USD, Price, UsedTokens
 from ai3ray.simulator.response_times import AnswerSpeed, Pace, ResponseTimes, read_latency
 from ai3ray.simulator.simulator_settings import SimulatorSettings
-from ai3ray.simulator.vendors import FAMILIES, Account, is_served
+from ai3ray.simulator.vendors import FAMILIES, VendorName, is_served
 from ai3ray.simulator.wires.parsed_request import ParsedRequest, RequestRefused
 from ai3ray.simulator.wires.refusals import no_such_model, refusal_of, too_long
 
@@ -29,13 +29,13 @@ _RATE_LIMITED = 429
 class AdmittedRequest:
     """A request that was let in, and what has to be given back when it ends."""
 
-    account: KeyAccount
+    account: VendorAccount
     """Whose it is."""
     call: AdmittedCall
     """What its limits were told."""
-    reading: CacheRead
+    cache_read: CacheRead
     """What its cache does for it."""
-    fault: Fault | None
+    fault: FaultRule | None
     """What is to go wrong with its answer."""
     rates: Mapping[str, str]
     """The rate headers of its reply: as things stood when it was let in."""
@@ -54,7 +54,7 @@ class Simulation:
     def __init__(self, settings: SimulatorSettings) -> None:
         self.settings = settings
         self.ledger = BillingLedger(settings)
-        self.faults = Faults(settings.seed)
+        self.faults = FaultRules(settings.seed)
         self.clock = time.monotonic
         self.accounts = Accounts(settings, self.clock, time.time() - self.clock())
         self._response_times = ResponseTimes(settings.pace, settings.seed)
@@ -105,40 +105,40 @@ class Simulation:
         self._requests += 1
         return f"req_sim{self.settings.seed}x{self._requests:06d}"
 
-    def admit(self, asked: ParsedRequest, account: KeyAccount, key: str) -> AdmittedRequest:
+    def admit(self, request: ParsedRequest, account: VendorAccount, key: str) -> AdmittedRequest:
         """Let a request in; `finish` has to be called for it.
 
         Raises:
             Refused: key, model, size, a fault or a limit is against it.
         """
         try:
-            fault = self._checked(asked, key)
+            fault = self._checked(request, key)
         except RequestRefused:
-            account.limits.failed(self.clock())
+            account.limits.record_refusal(self.clock())
             raise
-        now, price = self.clock(), self.price(asked.model)
+        now, price = self.clock(), self.price(request.model)
         counts_writes = price is not None and price.cache_write is not None
-        reading = account.cache.read(now, asked, counts_writes=counts_writes)
-        call = AdmittedCall(asked.input_tokens, asked.max_tokens if asked.capped else None, reading.read)
+        cache_read = account.cache.read(now, request, counts_writes=counts_writes)
+        call = AdmittedCall(request.input_tokens, request.max_tokens if request.capped else None, cache_read.read)
         rejection = account.limits.admit(now, call)
         if rejection is not None:
             raise _rejected(rejection)
-        return AdmittedRequest(account, call, reading, fault, account.limits.headers(now))
+        return AdmittedRequest(account, call, cache_read, fault, account.limits.headers(now))
 
-    def begun(self, admission: AdmittedRequest) -> None:
+    def mark_readable(self, admitted: AdmittedRequest) -> None:
         """The answer has begun: its prompt can be read from the cache."""
-        if admission.reading.entries:
-            admission.account.cache.begun(self.clock(), admission.reading)
+        if admitted.cache_read.entries:
+            admitted.account.cache.mark_readable(self.clock(), admitted.cache_read)
 
-    def wrote(self, admission: AdmittedRequest, tokens: int) -> None:
+    def record_output(self, admitted: AdmittedRequest, tokens: int) -> None:
         """So many tokens of the answer were sent."""
-        admission.account.limits.wrote(self.clock(), admission.call, tokens)
+        admitted.account.limits.record_output(self.clock(), admitted.call, tokens)
 
-    def finish(self, admission: AdmittedRequest, used: UsedTokens | None, ticks: int | None) -> None:
+    def finish(self, admitted: AdmittedRequest, used: UsedTokens | None, ticks: int | None) -> None:
         """A request that was let in has ended.
 
         Args:
-            admission: what was let in.
+            admitted: what was let in.
             used: what is billed; None when nothing was answered.
             ticks: the bill; None when the model has no price.
         """
@@ -146,37 +146,37 @@ class Simulation:
         if used is not None:
             cost_usd = (ticks or 0) / TICKS_PER_USD
             spent = TokensSpent(used.input_tokens, used.cache_read, used.output_tokens, cost_usd)
-        admission.account.limits.finish(self.clock(), admission.call, spent)
+        admitted.account.limits.finish(self.clock(), admitted.call, spent)
 
-    def tempo(self, asked: ParsedRequest) -> AnswerSpeed:
+    def tempo(self, request: ParsedRequest) -> AnswerSpeed:
         """The speed of an answer: the same for the same request and seed."""
-        return self._response_times.tempo(asked.model, asked.gist)
+        return self._response_times.tempo(request.model, request.stable_prompt)
 
     def price(self, model: str) -> Price | None:
         """What a model costs; None when that is not known."""
         return self.settings.prices.get(model)
 
-    def models(self, account: Account) -> list[str]:
+    def models(self, vendor: VendorName) -> list[str]:
         """Ids with a price that the vendor serves."""
-        return [model for model in self.settings.prices if model.startswith(FAMILIES[account])]
+        return [model for model in self.settings.prices if model.startswith(FAMILIES[vendor])]
 
-    def _checked(self, asked: ParsedRequest, key: str) -> Fault | None:
+    def _checked(self, request: ParsedRequest, key: str) -> FaultRule | None:
         """The fault that is to strike the answer; raises Refused for whatever is against an answer but a limit."""
         if "bad" in key:
             raise RequestRefused("auth", f"Incorrect API key provided: {key}.")
-        self._check_model(asked)
-        if asked.input_tokens > self.settings.context_tokens:
-            raise RequestRefused("too_long", too_long(asked, self.settings.context_tokens), "messages")
-        fault = self.faults.strike(asked)
-        refused = fault and refusal_of(fault, asked)
+        self._check_model(request)
+        if request.input_tokens > self.settings.context_tokens:
+            raise RequestRefused("too_long", too_long(request, self.settings.context_tokens), "messages")
+        fault = self.faults.select(request)
+        refused = fault and refusal_of(fault, request)
         if refused:
             raise refused
         self._check_measured()
         return fault
 
-    def _check_model(self, asked: ParsedRequest) -> None:
-        if not is_served(asked.model, asked.account, self.settings.prices) or asked.model in self.settings.retired:
-            raise RequestRefused("unknown_model", no_such_model(asked), "model")
+    def _check_model(self, request: ParsedRequest) -> None:
+        if not is_served(request.model, request.vendor, self.settings.prices) or request.model in self.settings.retired:
+            raise RequestRefused("unknown_model", no_such_model(request), "model")
 
     def _check_measured(self) -> None:
         """Fail as often as the measured calls did, where that is asked for."""
@@ -188,7 +188,7 @@ class Simulation:
             raise RequestRefused("server_error", "Internal server error", status=error if 500 <= error < 600 else None)
 
     def _set_faults(self) -> None:
-        self.faults.set((*self.settings.faults, *spread(self.settings.rates)))
+        self.faults.set((*self.settings.faults, *rules_from_rates(self.settings.rates)))
 
 
 def _rejected(rejection: Rejection) -> RequestRefused:

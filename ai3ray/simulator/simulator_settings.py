@@ -11,11 +11,11 @@ from pydantic import Field, ValidationError, field_validator
 from ai3ray.domain.frozen import Frozen
 from ai3ray.errors import TOML_NOUNS, SettingsError, first_problem
 from ai3ray.settings.packaged import configs_dir
-from ai3ray.simulator.fault_rules import Fault, FaultName, spread
+from ai3ray.simulator.fault_rules import FaultName, FaultRule, rules_from_rates
 from ai3ray.simulator.limits.limit_settings import Limits, Ramp
 from ai3ray.simulator.pricing import Price
 from ai3ray.simulator.response_times import Pace
-from ai3ray.simulator.vendors import Account
+from ai3ray.simulator.vendors import VendorName
 
 __all__ = ["Answers", "Caching", "Limits", "Pace", "Price", "Ramp", "SimulatorSettings"]
 
@@ -55,7 +55,7 @@ class SimulatorSettings(Frozen):
     """Window of every model: a longer prompt is refused as the vendors refuse it."""
     body_bytes: int = Field(default=32_000_000, ge=1)
     """The largest request: a larger one is refused with 413."""
-    limits: dict[Account, Limits] = {}
+    limits: dict[VendorName, Limits] = {}
     """Rate limits of each account of a vendor; generous ones where none are given."""
     caching: Caching = Caching()
     """The vendors' prompt caches."""
@@ -63,23 +63,23 @@ class SimulatorSettings(Frozen):
     """Prices by model id; other models are served, and their price is unknown."""
     retired: tuple[str, ...] = ()
     """Ids that are answered 404, as the vendors do after a model's last day."""
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[FaultRule, ...] = ()
     """Fault rules in force from the start and after a reset."""
     rates: dict[FaultName, float] = {}
     """Share of the calls that each kind of fault strikes, from 0 to 1, where no rule does."""
 
     @field_validator("limits")
     @classmethod
-    def _counted(cls, value: dict[Account, Limits]) -> dict[Account, Limits]:
-        for account, limits in value.items():
-            if account != "anthropic" and (limits.itpm is not None or limits.otpm is not None):
-                raise ValueError(f"{account} counts no itpm and no otpm: only Anthropic does")
+    def _counted(cls, value: dict[VendorName, Limits]) -> dict[VendorName, Limits]:
+        for vendor, limits in value.items():
+            if vendor != "anthropic" and (limits.itpm is not None or limits.otpm is not None):
+                raise ValueError(f"{vendor} counts no itpm and no otpm: only Anthropic does")
         return value
 
     @field_validator("rates")
     @classmethod
     def _shares(cls, value: dict[FaultName, float]) -> dict[FaultName, float]:
-        spread(value)
+        rules_from_rates(value)
         return value
 
     @classmethod
@@ -99,9 +99,9 @@ class SimulatorSettings(Frozen):
             cls._checked(tables, str(path))
         return cls._checked(_merged(tables, overrides), "simulator settings")
 
-    def limits_of(self, account: Account) -> Limits:
+    def limits_of(self, vendor: VendorName) -> Limits:
         """The limits of one account."""
-        return self.limits.get(account) or Limits()
+        return self.limits.get(vendor) or Limits()
 
     @classmethod
     def _checked(cls, tables: dict[str, Any], source: str) -> Self:

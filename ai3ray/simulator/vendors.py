@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-Account = Literal["anthropic", "openai", "xai"]
+VendorName = Literal["anthropic", "openai", "xai"]
 """A vendor. Within one, each key is an account with limits of its own."""
 
-VENDORS: tuple[Account, ...] = ("anthropic", "openai", "xai")
+VENDORS: tuple[VendorName, ...] = ("anthropic", "openai", "xai")
 
-FAMILIES: dict[Account, tuple[str, ...]] = {
+FAMILIES: dict[VendorName, tuple[str, ...]] = {
     "anthropic": ("claude-",),
     "openai": ("gpt-", "chatgpt-", "o1", "o3", "o4"),
     "xai": ("grok-",),
@@ -20,11 +20,11 @@ FAMILIES: dict[Account, tuple[str, ...]] = {
 _ANY_FAMILY = tuple(start for family in FAMILIES.values() for start in family)
 
 
-def account_of(model: object) -> Account:
+def vendor_of(model: object) -> VendorName:
     """Whose model it is, for requests on a path that does not say."""
     return "xai" if str(model).startswith(FAMILIES["xai"]) else "openai"
 
 
-def is_served(model: str, account: Account, prices: Mapping[str, object]) -> bool:
+def is_served(model: str, vendor: VendorName, prices: Mapping[str, object]) -> bool:
     """Whether a vendor has the model: one of its family, or one of no family that has a price."""
-    return model.startswith(FAMILIES[account]) or (model in prices and not model.startswith(_ANY_FAMILY))
+    return model.startswith(FAMILIES[vendor]) or (model in prices and not model.startswith(_ANY_FAMILY))

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ai3ray.simulator.limits.limit_settings import Limits
-from ai3ray.simulator.vendors import Account
+from ai3ray.simulator.vendors import VendorName
 from tests.bench.virtual import (
     Client,
     Clock,
@@ -42,7 +42,7 @@ SECONDS = 0.5 + OUTPUT / PER_S
 RPM = 600
 IN_FLIGHT = round(RPM / 60 * SECONDS)
 STRATEGIES = ("pool", "semaphore", "inspect")
-VENDORS: tuple[Account, ...] = ("anthropic", "openai", "xai")
+VENDORS: tuple[VendorName, ...] = ("anthropic", "openai", "xai")
 BOUNDS = ("requests", "tokens", "concurrency", "all", "wall")
 
 
@@ -71,7 +71,7 @@ class Row:
         return self.used >= 0.98 and self.refused <= 0.002 and not self.late and back
 
 
-def limits_of(vendor: Account, bound: str) -> Limits:
+def limits_of(vendor: VendorName, bound: str) -> Limits:
     """An account whose tightest limit is this one; the others leave half as much again.
 
     `all` has requests and tokens as tight as can be, and a fifth of concurrency to spare: calls differ in length, and
@@ -94,7 +94,7 @@ def limits_of(vendor: Account, bound: str) -> Limits:
     )
 
 
-def measure(vendor: Account, bound: str, strategy: str, minutes: float, seed: int) -> Row:
+def measure(vendor: VendorName, bound: str, strategy: str, minutes: float, seed: int) -> Row:
     """One strategy in one world."""
     clock = Clock()
     full = limits_of(vendor, bound)

@@ -20,7 +20,7 @@ from ai3ray.registry.registry import Registry
 from ai3ray.settings.model import ProviderSettings, Settings
 from ai3ray.simulator.limits.limit_settings import Limits
 from ai3ray.simulator.limits.vendor_limits import AdmittedCall, Rejection, TokensSpent, VendorLimits
-from ai3ray.simulator.vendors import Account
+from ai3ray.simulator.vendors import VendorName
 
 CAP = 1024
 """Tokens that an answer may have."""
@@ -80,7 +80,7 @@ class Vendor:
     """One account at a vendor, and what was seen of it from the vendor's side."""
 
     clock: Clock
-    name: Account
+    name: VendorName
     limits: Limits
     seed: int
     admitted: list[tuple[float, Work]] = field(default_factory=list)
@@ -136,7 +136,8 @@ class Vendor:
         self.admitted.append((now, work))
         self._busy.append((now, self.account.in_flight))
         told = self._headers() if self._random.random() < 0.5 else None  # a stream's headers come at its start
-        self.clock.at(now + work.seconds / 2, lambda: self.account.wrote(self.clock.now, call, work.output_tokens // 2))
+        half = work.output_tokens // 2
+        self.clock.at(now + work.seconds / 2, lambda: self.account.record_output(self.clock.now, call, half))
         self.clock.at(now + work.seconds, lambda: self._finish(call, work, told, then))
 
     def _finish(
@@ -351,7 +352,7 @@ def _fives_down(value: int) -> int:
     return max(1, value) if value < 10 else value // 5 * 5
 
 
-def settings_of(provider: Account, **table: int | None) -> Settings:
+def settings_of(provider: VendorName, **table: int | None) -> Settings:
     """One provider with one model."""
     wire = "anthropic" if provider == "anthropic" else "openai"
     return Settings(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 
-_ASKED = re.compile(
+_REQUESTED = re.compile(
     r"\b(?:in|into|to|auf|en|ins)\s+(?P<name>french|français|german|deutsch|spanish|español|italian|italiano)\b",
     re.IGNORECASE,
 )
@@ -19,12 +19,12 @@ _CODES = {
     "italian": "it",
     "italiano": "it",
 }
-_FOREIGN = re.compile(
+_UNSUPPORTED = re.compile(
     r"\b(?:in|into|to)\s+(?:portuguese|dutch|polish|russian|ukrainian|chinese|japanese|korean|arabic|hebrew|hindi"
     r"|turkish|greek|czech|hungarian|romanian|swedish|danish|norwegian|finnish)\b",
     re.IGNORECASE,
 )
-FOREIGN = "OK"
+UNSUPPORTED_ANSWER = "OK"
 """The answer in any other language: a word that all of them have."""
 SENTENCES = {
     "fr": (
@@ -86,18 +86,18 @@ SENTENCES = {
 }
 
 
-def asked_language(wish: str) -> str | None:
+def requested_language(goal_text: str) -> str | None:
     """Code of the language that a wish names last; None when it names none that is spoken here."""
-    found = [match["name"].lower() for match in _ASKED.finditer(wish)]
+    found = [match["name"].lower() for match in _REQUESTED.finditer(goal_text)]
     return _CODES[found[-1]] if found else None
 
 
-def is_foreign(wish: str) -> bool:
+def asks_for_unsupported_language(goal_text: str) -> bool:
     """Whether a wish names a language that is not spoken here: the answer is then a word, not a page of English."""
-    return asked_language(wish) is None and _FOREIGN.search(wish) is not None
+    return requested_language(goal_text) is None and _UNSUPPORTED.search(goal_text) is not None
 
 
-def spoken(language: str, rng: random.Random) -> str:
+def paragraphs_in(language: str, rng: random.Random) -> str:
     """Two paragraphs in that language."""
     sentences = rng.sample(SENTENCES[language], 10)
     return "\n\n".join((" ".join(sentences[:5]), " ".join(sentences[5:])))

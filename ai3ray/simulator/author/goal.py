@@ -23,7 +23,7 @@ _CODE = re.compile(
     r"|\b(function|script) that\b|\bcode (that|to)\b",
     re.IGNORECASE,
 )
-WHOLE = "It belongs to this work:"
+CONTEXT_LABEL = "It belongs to this work:"
 """What stands in the prompt of a simulated plan's task before the wish it comes from."""
 _SHORT_QUESTION = 20
 MOST_PARTS = 20
@@ -46,28 +46,30 @@ class Goal(NamedTuple):
 
 def read_goal(text: str) -> Goal:
     """The goal of a user's turn: what stands after one of the labels, or all of it."""
-    wish, cap = _requested_output(text), _AT_MOST.search(text)
+    goal_text, cap = _request_text(text), _AT_MOST.search(text)
     most = min(MOST_PARTS, int(cap[1])) if cap else MOST_PARTS
-    found = [_number(match[1]) for match in _PARTS.finditer(_AT_MOST.sub("", wish))]
-    short = len(wish.split()) <= _SHORT_QUESTION and (wish.rstrip().endswith("?") or bool(_QUESTION.match(wish)))
+    found = [_number(match[1]) for match in _PARTS.finditer(_AT_MOST.sub("", goal_text))]
+    short = len(goal_text.split()) <= _SHORT_QUESTION and (
+        goal_text.rstrip().endswith("?") or bool(_QUESTION.match(goal_text))
+    )
     parts = found[-1] if found else (1 if short else 3)
-    return Goal(wish, topic_of(wish), max(1, min(parts, most)), bool(found), "diamond" in wish.lower())
+    return Goal(goal_text, topic_of(goal_text), max(1, min(parts, most)), bool(found), "diamond" in goal_text.lower())
 
 
 def topic_of(text: str) -> str:
     """What a text is about, in at most six words; of a task that the simulator planned, what the whole is about."""
-    whole = text.partition(WHOLE)[2] or text
+    whole = text.partition(CONTEXT_LABEL)[2] or text
     found = _TOPIC.search(whole)
     words = re.findall(r"[\w'-]+", found[1] if found else whole)
     return " ".join(words[:6]) or "the subject"
 
 
-def wants_code(text: str) -> bool:
+def asks_for_code(text: str) -> bool:
     """Whether a program is wanted."""
     return bool(_CODE.search(text))
 
 
-def wanted_words(text: str) -> tuple[int, int]:
+def word_range(text: str) -> tuple[int, int]:
     """The shortest and longest answer that a prompt asks for, in words, a closing sentence not counted."""
     low, high = 110, 165
     for bound, figure in _WORDS.findall(text):
@@ -79,7 +81,7 @@ def wanted_words(text: str) -> tuple[int, int]:
     return low, high
 
 
-def _requested_output(text: str) -> str:
+def _request_text(text: str) -> str:
     paragraphs = [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
     labels = [index for index, part in enumerate(paragraphs[:-1]) if part.lower() in _LABELS]
     return "\n\n".join(paragraphs[labels[0] + 1 :] if labels else paragraphs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ai3ray.simulator.author.goal import WHOLE, Goal, read_goal, wants_code
+from ai3ray.simulator.author.goal import CONTEXT_LABEL, Goal, asks_for_code, read_goal
 
 _ASPECTS = (
     "What {} is",
@@ -27,7 +27,7 @@ def write_plan(user_text: str) -> dict[str, Any]:
     goal = read_goal(user_text)
     if goal.diamond:
         return _diamond(goal)
-    if wants_code(goal.text) and not goal.numbered:
+    if asks_for_code(goal.text) and not goal.numbered:
         program = _task("program", goal.topic.capitalize(), goal.text, kind="coding", output="code")
         return {"tasks": [program], "assembly": "last"}
     if goal.parts == 1:
@@ -55,13 +55,13 @@ def broken_plan(user_text: str) -> dict[str, Any]:
 def _section(goal: Goal, index: int) -> dict[str, Any]:
     number, topic = index + 1, goal.topic
     title = _ASPECTS[index].format(topic) if index < len(_ASPECTS) else f"{topic}, part {number}"
-    prompt = f"Write part {number} of {goal.parts}, titled '{title}'. {WHOLE} {goal.text}"
+    prompt = f"Write part {number} of {goal.parts}, titled '{title}'. {CONTEXT_LABEL} {goal.text}"
     return _task(f"part{number}", title[:1].upper() + title[1:], prompt)
 
 
 def _diamond(goal: Goal) -> dict[str, Any]:
     topic = goal.topic
-    outline = f"Write an outline of {topic}. {WHOLE} {goal.text}"
+    outline = f"Write an outline of {topic}. {CONTEXT_LABEL} {goal.text}"
     tasks = [
         _task("a", f"Outline of {topic}", outline),
         _task("b", f"The case for {topic}", f"Write from the outline the case for {topic}.", depends_on=["a"]),

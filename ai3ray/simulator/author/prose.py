@@ -8,8 +8,13 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from ai3ray.simulator.author.foreign_languages import FOREIGN, asked_language, is_foreign, spoken
-from ai3ray.simulator.author.goal import read_goal, topic_of, wanted_words, wants_code
+from ai3ray.simulator.author.foreign_languages import (
+    UNSUPPORTED_ANSWER,
+    asks_for_unsupported_language,
+    paragraphs_in,
+    requested_language,
+)
+from ai3ray.simulator.author.goal import asks_for_code, read_goal, topic_of, word_range
 from ai3ray.simulator.wires.parsed_request import CHARS_PER_TOKEN
 
 _OPENINGS = (
@@ -44,10 +49,10 @@ _CLOSINGS = (
     "Seen that way, {t} is less a leap than a series of reasonable steps.",
     "Whoever starts now with a small and honest trial will know more than any forecast can tell.",
 )
-_JSON_WISH = re.compile(r"\b(as|in|valid|return|only|a) json\b", re.IGNORECASE)
-_MARKDOWN_WISH = re.compile(r"\b(markdown|section|heading|blog|article|part \d+)\b", re.IGNORECASE)
+_ASKS_FOR_JSON = re.compile(r"\b(as|in|valid|return|only|a) json\b", re.IGNORECASE)
+_ASKS_FOR_MARKDOWN = re.compile(r"\b(markdown|section|heading|blog|article|part \d+)\b", re.IGNORECASE)
 _TITLE = re.compile(r"titled '([^'\n]{1,120})'")
-_DEMANDED = re.compile(r'letter for letter, ("(?:[^"\\]|\\.)*"(?:, "(?:[^"\\]|\\.)*")*)')
+_REQUIRED_TEXT = re.compile(r'letter for letter, ("(?:[^"\\]|\\.)*"(?:, "(?:[^"\\]|\\.)*")*)')
 DEFECT = "DEFECT: this passage was left unfinished and names no source."
 
 
@@ -59,39 +64,39 @@ def write_text(prompt: str, rng: random.Random, *, defective: bool = False) -> s
         rng: chooses the words.
         defective: write an answer that a judge has to refuse.
     """
-    wish = read_goal(prompt).text
-    topic = topic_of(wish)
-    if "one JSON value" in prompt or _JSON_WISH.search(wish):
+    goal_text = read_goal(prompt).text
+    topic = topic_of(goal_text)
+    if "one JSON value" in prompt or _ASKS_FOR_JSON.search(goal_text):
         body: dict[str, Any] = {"summary": _fill(rng.choice(_OPENINGS), topic, rng), "items": [topic], "count": 1}
         return json.dumps({**body, "note": DEFECT} if defective else body, indent=2, ensure_ascii=False)
-    if "complete code in fenced" in prompt or wants_code(wish):
+    if "complete code in fenced" in prompt or asks_for_code(goal_text):
         return _code(topic, defective=defective)
-    tongue = asked_language(wish)
-    if tongue is not None:
-        return f"{spoken(tongue, rng)}\n\n{DEFECT}" if defective else spoken(tongue, rng)
-    if is_foreign(wish) and not defective:
-        return FOREIGN
-    return _prose(prompt, wish, rng, defective=defective)
+    language = requested_language(goal_text)
+    if language is not None:
+        return f"{paragraphs_in(language, rng)}\n\n{DEFECT}" if defective else paragraphs_in(language, rng)
+    if asks_for_unsupported_language(goal_text) and not defective:
+        return UNSUPPORTED_ANSWER
+    return _prose(prompt, goal_text, rng, defective=defective)
 
 
 @lru_cache(maxsize=64)
-def filler(size: int) -> str:
+def filler_text(size: int) -> str:
     """Prose about nothing of exactly so many tokens that ends as a sentence does."""
     chars = size * CHARS_PER_TOKEN
     text = "\n\n".join(_paragraphs("the subject", chars // 4, random.Random(size)))  # noqa: S311 - seeded on purpose
     return f"{text[: chars - 1].rstrip().ljust(chars - 1, '.')}."
 
 
-def _prose(prompt: str, wish: str, rng: random.Random, *, defective: bool) -> str:
-    low, high = wanted_words(prompt)
+def _prose(prompt: str, goal_text: str, rng: random.Random, *, defective: bool) -> str:
+    low, high = word_range(prompt)
     words = rng.randint(low, high)
-    paragraphs = [DEFECT] if defective else _paragraphs(topic_of(wish), words, rng)
-    demanded = _DEMANDED.findall(prompt)
-    if demanded and not defective:
-        paragraphs.append(", ".join(json.loads(f"[{demanded[-1]}]")))
-    if _MARKDOWN_WISH.search(wish):
-        found = _TITLE.search(wish)
-        paragraphs.insert(0, f"## {found[1] if found else topic_of(wish).capitalize()}")
+    paragraphs = [DEFECT] if defective else _paragraphs(topic_of(goal_text), words, rng)
+    required = _REQUIRED_TEXT.findall(prompt)
+    if required and not defective:
+        paragraphs.append(", ".join(json.loads(f"[{required[-1]}]")))
+    if _ASKS_FOR_MARKDOWN.search(goal_text):
+        found = _TITLE.search(goal_text)
+        paragraphs.insert(0, f"## {found[1] if found else topic_of(goal_text).capitalize()}")
     return "\n\n".join(paragraphs)
 
 

@@ -14,7 +14,7 @@ from ai3ray.simulator.host.chat_endpoint import ChatEndpoint, decoded
 from ai3ray.simulator.host.control import ControlApi
 from ai3ray.simulator.simulation import Simulation
 from ai3ray.simulator.simulator_settings import SimulatorSettings
-from ai3ray.simulator.vendors import VENDORS, Account
+from ai3ray.simulator.vendors import VENDORS, VendorName
 from ai3ray.simulator.wires.parsed_request import tokens
 from ai3ray.simulator.wires.wire import text_of
 
@@ -32,10 +32,10 @@ def app(settings: SimulatorSettings | None = None, simulation: Simulation | None
     chats: dict[str, ChatEndpoint] = {}
     routes = ControlApi(simulation).routes()
     for version in ("", "/v1"):
-        for account in (None, *VENDORS):
-            base = f"/{account}{version}" if account else version
-            chats |= _chats(simulation, base, account)
-            routes += _others(simulation, base, account)
+        for vendor in (None, *VENDORS):
+            base = f"/{vendor}{version}" if vendor else version
+            chats |= _chats(simulation, base, vendor)
+            routes += _others(simulation, base, vendor)
     return ChatRouter(chats, Starlette(routes=routes))
 
 
@@ -57,19 +57,19 @@ class ChatRouter:
         await (chat or self._others)(scope, receive, send)
 
 
-def _chats(simulation: Simulation, base: str, account: Account | None) -> dict[str, ChatEndpoint]:
+def _chats(simulation: Simulation, base: str, vendor: VendorName | None) -> dict[str, ChatEndpoint]:
     """The chat routes of one vendor, or of those that tell the vendor by path and model."""
     chats = {}
-    if account in (None, "anthropic"):
+    if vendor in (None, "anthropic"):
         chats[f"{base}/messages"] = ChatEndpoint(simulation, "anthropic")
-    if account != "anthropic":
-        chats[f"{base}/chat/completions"] = ChatEndpoint(simulation, account)
+    if vendor != "anthropic":
+        chats[f"{base}/chat/completions"] = ChatEndpoint(simulation, vendor)
     return chats
 
 
-def _others(simulation: Simulation, base: str, account: Account | None) -> list[BaseRoute]:
-    routes: list[BaseRoute] = [Route(f"{base}/models", ModelListRoute(simulation, account).list, methods=["GET"])]
-    if account in (None, "anthropic"):
+def _others(simulation: Simulation, base: str, vendor: VendorName | None) -> list[BaseRoute]:
+    routes: list[BaseRoute] = [Route(f"{base}/models", ModelListRoute(simulation, vendor).list, methods=["GET"])]
+    if vendor in (None, "anthropic"):
         routes.append(Route(f"{base}/messages/count_tokens", _count_tokens, methods=["POST"]))
     return routes
 
@@ -79,22 +79,22 @@ class ModelListRoute:
 
     Args:
         simulation: the providers' state.
-        account: whose models; told by the request's headers when None.
+        vendor: whose models; told by the request's headers when None.
     """
 
-    def __init__(self, simulation: Simulation, account: Account | None) -> None:
+    def __init__(self, simulation: Simulation, vendor: VendorName | None) -> None:
         self._simulation = simulation
-        self._account = account
+        self._vendor = vendor
 
     async def list(self, request: Request) -> Response:
         """GET /v1/models in the vendor's format."""
-        account = self._account or ("anthropic" if "anthropic-version" in request.headers else None)
-        if account == "anthropic":
+        vendor = self._vendor or ("anthropic" if "anthropic-version" in request.headers else None)
+        if vendor == "anthropic":
             ids = self._simulation.models("anthropic")
             data = [{"type": "model", "id": model, "display_name": model, "created_at": _CREATED} for model in ids]
             return JSONResponse({"data": data, "has_more": False, "first_id": ids[0], "last_id": ids[-1]})
-        accounts: tuple[Account, ...] = (account,) if account else ("openai", "xai")
-        ids = [model for name in accounts for model in self._simulation.models(name)]
+        vendors: tuple[VendorName, ...] = (vendor,) if vendor else ("openai", "xai")
+        ids = [model for name in vendors for model in self._simulation.models(name)]
         listed = [{"id": model, "object": "model", "created": 1767225600, "owned_by": "simulator"} for model in ids]
         return JSONResponse({"object": "list", "data": listed})
 

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
-from ai3ray.simulator.answering import Answering
+from ai3ray.simulator.answer_sender import AnswerSender
 from ai3ray.simulator.billing import BilledCall
 from ai3ray.simulator.host.client_connection import ClientConnection
 from ai3ray.simulator.simulation import Simulation
-from ai3ray.simulator.vendors import Account, account_of
+from ai3ray.simulator.vendors import VendorName, vendor_of
 from ai3ray.simulator.wires.completions import CompletionsWire
 from ai3ray.simulator.wires.messages import MessagesWire
 from ai3ray.simulator.wires.parsed_request import ParsedRequest, RequestRefused
@@ -20,7 +20,7 @@ from ai3ray.simulator.wires.reply import WireReply
 from ai3ray.simulator.wires.wire import Wire, compact
 
 _READ = {name.encode(): name for name in ("authorization", "x-api-key", "anthropic-version")}
-_WIRES: dict[Account, Wire] = {
+_WIRES: dict[VendorName, Wire] = {
     "anthropic": MessagesWire(),
     "openai": CompletionsWire(),
     "xai": CompletionsWire(xai=True),
@@ -30,7 +30,7 @@ _WIRES: dict[Account, Wire] = {
 class ReceivedCall(NamedTuple):
     """A request as it came."""
 
-    vendor: Account
+    vendor: VendorName
     """Whom it was sent to."""
     body: Mapping[str, Any]
     """What it says; empty when that was no JSON object."""
@@ -38,7 +38,7 @@ class ReceivedCall(NamedTuple):
     """Its length in bytes."""
     headers: Mapping[str, str]
     """Those headers that are read here."""
-    line: ClientConnection
+    connection: ClientConnection
     """The connection it came on."""
 
     @property
@@ -53,12 +53,12 @@ class ChatEndpoint:
 
     Args:
         simulation: the providers' state.
-        account: whose route it is; told by the model when None.
+        vendor: whose route it is; told by the model when None.
     """
 
-    def __init__(self, simulation: Simulation, account: Account | None) -> None:
+    def __init__(self, simulation: Simulation, vendor: VendorName | None) -> None:
         self._simulation = simulation
-        self._account = account
+        self._vendor = vendor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request: answer, or refuse, or fail as a fault demands; stop when the client goes away."""
@@ -68,25 +68,25 @@ class ChatEndpoint:
         data = decoded(raw)
         body = data if isinstance(data, Mapping) else {}
         headers = {_READ[name]: value.decode("latin-1") for name, value in scope["headers"] if name in _READ}
-        vendor = self._account or account_of(body.get("model"))
+        vendor = self._vendor or vendor_of(body.get("model"))
         await self._serve(ReceivedCall(vendor, body, len(raw), headers, ClientConnection.of(scope)), send)
 
     async def _serve(self, received: ReceivedCall, send: Send) -> None:
         simulation, wire = self._simulation, _WIRES[received.vendor]
         account = simulation.accounts.of(received.vendor, received.key)
-        reply = WireReply(simulation, wire, account, received.line, send)
+        reply = WireReply(simulation, wire, account, received.connection, send)
         call: BilledCall | None = None
         try:
-            asked = self._understood(received)
-            call = simulation.ledger.begin(asked, reply.request_id, account.label)
-            admission = simulation.admit(asked, account, received.key)
+            request = self._understood(received)
+            call = simulation.ledger.begin(request, reply.request_id, account.label)
+            admitted = simulation.admit(request, account, received.key)
         except RequestRefused as refused:
             if call is not None:
                 call.status, call.fault = wire.refusal(refused, reply.request_id)[0], refused.fault
                 simulation.ledger.end(call, None)
             await reply.refuse(refused)
             return
-        await Answering(reply, call, asked, admission).run()
+        await AnswerSender(reply, call, request, admitted).run()
 
     def _understood(self, received: ReceivedCall) -> ParsedRequest:
         """What is asked for; raises Refused."""

@@ -29,9 +29,9 @@ class ClientConnection:
 
     @classmethod
     def of(cls, scope: Scope) -> ClientConnection:
-        """The line of a request."""
-        line = scope.get("state", {}).get("line")
-        return line if isinstance(line, ClientConnection) else cls(None)
+        """The connection of a request."""
+        connection = scope.get("state", {}).get("connection")
+        return connection if isinstance(connection, ClientConnection) else cls(None)
 
     @property
     def lost(self) -> bool:
@@ -61,7 +61,7 @@ class ClientConnection:
         raise ConnectionAborted
 
     async def outage(self, seconds: float) -> None:
-        """Make the server unreachable for a while, this line included. Raises Aborted."""
+        """Make the server unreachable for a while, this connection included. Raises Aborted."""
         self.unwatch()
         if self._outage is not None:
             self._outage(seconds)

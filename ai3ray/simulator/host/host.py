@@ -118,7 +118,7 @@ async def running(
         yield simulator
     finally:
         starting.cancel()
-        server.hang_up()
+        server.stop_at_once()
         await serving
 
 
@@ -175,7 +175,7 @@ class _Server(uvicorn.Server):
         with super().capture_signals() if self._signals else contextlib.nullcontext():
             yield
 
-    def hang_up(self) -> None:
+    def stop_at_once(self) -> None:
         """Close every connection, even one that is being answered, and stop."""
         self.should_exit = True
         self._drop_all()
@@ -227,12 +227,12 @@ def _connection_class(outage: Callable[[float], None]) -> type[asyncio.Protocol]
         app_state: dict[str, Any]
 
         def connection_made(self, transport: asyncio.Transport) -> None:
-            self.app_state = {**self.app_state, "line": ClientConnection(transport, outage)}
+            self.app_state = {**self.app_state, "connection": ClientConnection(transport, outage)}
             super().connection_made(transport)
 
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
-            self.app_state["line"].closed()
+            self.app_state["connection"].closed()
 
     return Connection
 

@@ -13,10 +13,10 @@ from ai3ray.simulator.limits.limit_settings import Limits
 from ai3ray.simulator.limits.prompt_cache import PromptCache
 from ai3ray.simulator.limits.vendor_limits import VendorLimits
 from ai3ray.simulator.simulator_settings import SimulatorSettings
-from ai3ray.simulator.vendors import VENDORS, Account
+from ai3ray.simulator.vendors import VENDORS, VendorName
 
 
-class KeyAccount:
+class VendorAccount:
     """What a vendor keeps of one key.
 
     Args:
@@ -26,8 +26,8 @@ class KeyAccount:
         cache: its prompt cache.
     """
 
-    def __init__(self, vendor: Account, key: str, limits: VendorLimits, cache: PromptCache) -> None:
-        self.vendor: Account = vendor
+    def __init__(self, vendor: VendorName, key: str, limits: VendorLimits, cache: PromptCache) -> None:
+        self.vendor: VendorName = vendor
         self.label = f"{vendor}/{sha256(key.encode()).hexdigest()[:8] if key else 'none'}"
         """Its name in ledger and limits: the vendor, and a few digits of the key's hash."""
         self.limits = limits
@@ -47,18 +47,18 @@ class Accounts:
         self._settings = settings
         self._clock = clock
         self._epoch = epoch
-        self._accounts: dict[tuple[Account, str], KeyAccount] = {}
-        self._limits: dict[Account, Limits] = {}
+        self._accounts: dict[tuple[VendorName, str], VendorAccount] = {}
+        self._limits: dict[VendorName, Limits] = {}
         self._until: float | None = None
         self.reset()
 
-    def of(self, vendor: Account, key: str) -> KeyAccount:
+    def of(self, vendor: VendorName, key: str) -> VendorAccount:
         """The account of a key."""
-        self._come_back()
+        self._restore_when_due()
         account = self._accounts.get((vendor, key))
         if account is None:
             limits = VendorLimits(vendor, self._limits[vendor], self._clock(), epoch=self._epoch)
-            account = KeyAccount(vendor, key, limits, PromptCache(self._settings.caching))
+            account = VendorAccount(vendor, key, limits, PromptCache(self._settings.caching))
             self._accounts[vendor, key] = account
         return account
 
@@ -92,7 +92,7 @@ class Accounts:
 
     def state(self) -> dict[str, Any]:
         """What `GET /_sim/limits` shows: limits by vendor, and how each account stands."""
-        self._come_back()
+        self._restore_when_due()
         now = self._clock()
         return {
             "limits": {vendor: limits.model_dump(mode="json") for vendor, limits in self._limits.items()},
@@ -100,7 +100,7 @@ class Accounts:
             "accounts": {account.label: account.limits.state(now) for account in self._accounts.values()},
         }
 
-    def _come_back(self) -> None:
+    def _restore_when_due(self) -> None:
         if self._until is not None and self._clock() >= self._until:
             self.restore()
 
@@ -110,7 +110,7 @@ class Accounts:
                 account.limits.change(now, self._limits[account.vendor])
 
 
-def _read_change(data: object, settings: SimulatorSettings) -> tuple[dict[Account, Limits], float | None]:
+def _read_change(data: object, settings: SimulatorSettings) -> tuple[dict[VendorName, Limits], float | None]:
     if not isinstance(data, Mapping) or not data:
         raise RequestError("give limits by vendor, or a factor", "limits")
     unknown = data.keys() - {*VENDORS, "factor", "seconds"}
@@ -121,7 +121,7 @@ def _read_change(data: object, settings: SimulatorSettings) -> tuple[dict[Accoun
     return changed, None if seconds is None else _positive("seconds", seconds)
 
 
-def _changes(data: Mapping[str, Any], settings: SimulatorSettings) -> Iterator[tuple[Account, Limits]]:
+def _changes(data: Mapping[str, Any], settings: SimulatorSettings) -> Iterator[tuple[VendorName, Limits]]:
     for vendor in VENDORS:
         fields = data.get(vendor, {"factor": data["factor"]} if "factor" in data else None)
         if fields is None:

@@ -47,71 +47,71 @@ class PromptCache:
         self._caching = caching
         self._until: dict[bytes, float] = {}
 
-    def read(self, now: float, asked: ParsedRequest, *, counts_writes: bool) -> CacheRead:
+    def read(self, now: float, request: ParsedRequest, *, counts_writes: bool) -> CacheRead:
         """What the cache does for a request; reading keeps an entry alive.
 
         Args:
             now: the clock, in seconds.
-            asked: the request.
+            request: the request.
             counts_writes: whether the vendor bills what OpenAI's automatic cache takes in.
         """
-        least = self._caching.min_tokens_of.get(asked.model, self._caching.min_tokens)
-        if not self._caching.enabled or asked.input_tokens < least:
+        least = self._caching.min_tokens_of.get(request.model, self._caching.min_tokens)
+        if not self._caching.enabled or request.input_tokens < least:
             return CacheRead()
-        if asked.account == "anthropic":
-            return self._marked(now, asked, least) if asked.blocks else CacheRead()
-        return self._automatic(now, asked, least, counts_writes=counts_writes)
+        if request.vendor == "anthropic":
+            return self._marked(now, request, least) if request.blocks else CacheRead()
+        return self._automatic(now, request, least, counts_writes=counts_writes)
 
-    def begun(self, now: float, reading: CacheRead) -> None:
+    def mark_readable(self, now: float, cache_read: CacheRead) -> None:
         """The answer begins: what it was to keep can be read from now on."""
         if len(self._until) > _MOST_ENTRIES:
             self._until = {digest: until for digest, until in self._until.items() if until > now}
-        for digest, ttl_s in reading.entries:
+        for digest, ttl_s in cache_read.entries:
             self._until[digest] = max(now + ttl_s, self._until.get(digest, 0.0))
-        reading.entries = []
+        cache_read.entries = []
 
-    def _marked(self, now: float, asked: ParsedRequest, least: int) -> CacheRead:
+    def _marked(self, now: float, request: ParsedRequest, least: int) -> CacheRead:
         """Anthropic: up to a breakpoint, and what stands at most LOOKBACK blocks before one."""
-        places = list(_places(asked))
+        places = list(_places(request))
         marked = [index for index, (_, ahead, block) in enumerate(places) if block.ttl and ahead >= least]
-        reading = CacheRead()
-        reading.read = next((found for at in reversed(marked) if (found := self._before(now, places, at))), 0)
-        paid = reading.read
+        found = CacheRead()
+        found.read = next((size for at in reversed(marked) if (size := self._longest_prefix(now, places, at))), 0)
+        paid = found.read
         for at in marked:
             digest, ahead, block = places[at]
-            if ahead <= reading.read:
+            if ahead <= found.read:
                 continue
             long = block.ttl == "1h"
-            reading.entries.append((digest, _HOUR_S if long else self._caching.ttl_s))
+            found.entries.append((digest, _HOUR_S if long else self._caching.ttl_s))
             if long:
-                reading.write_1h += ahead - paid
+                found.write_1h += ahead - paid
             else:
-                reading.write += ahead - paid
+                found.write += ahead - paid
             paid = ahead
-        return reading
+        return found
 
-    def _before(self, now: float, places: list[tuple[bytes, int, ContentBlock]], at: int) -> int:
+    def _longest_prefix(self, now: float, places: list[tuple[bytes, int, ContentBlock]], at: int) -> int:
         """Tokens of the longest known prefix that ends at a breakpoint or a little before; 0 without one."""
         for digest, ahead, block in reversed(places[max(0, at - LOOKBACK) : at + 1]):
             if self._alive(now, digest, _HOUR_S if block.ttl == "1h" else self._caching.ttl_s):
                 return ahead
         return 0
 
-    def _automatic(self, now: float, asked: ParsedRequest, least: int, *, counts_writes: bool) -> CacheRead:
+    def _automatic(self, now: float, request: ParsedRequest, least: int, *, counts_writes: bool) -> CacheRead:
         """OpenAI and xAI: whatever stands first, in steps."""
-        reading = CacheRead()
-        size = asked.input_tokens // STEP_TOKENS * STEP_TOKENS
-        for digest, ahead in _steps(asked, size):
+        found = CacheRead()
+        size = request.input_tokens // STEP_TOKENS * STEP_TOKENS
+        for digest, ahead in _steps(request, size):
             if ahead < least:
                 continue
             # Whoever reads a prefix has read all shorter ones: after the first unknown step none is known.
-            if not reading.entries and self._alive(now, digest, self._caching.ttl_s):
-                reading.read = ahead
+            if not found.entries and self._alive(now, digest, self._caching.ttl_s):
+                found.read = ahead
             else:
-                reading.entries.append((digest, self._caching.ttl_s))
-        if counts_writes and reading.entries:
-            reading.write = size - reading.read
-        return reading
+                found.entries.append((digest, self._caching.ttl_s))
+        if counts_writes and found.entries:
+            found.write = size - found.read
+        return found
 
     def _alive(self, now: float, digest: bytes, ttl_s: float) -> bool:
         until = self._until.get(digest)
@@ -121,21 +121,21 @@ class PromptCache:
         return True
 
 
-def _places(asked: ParsedRequest) -> Iterator[tuple[bytes, int, ContentBlock]]:
+def _places(request: ParsedRequest) -> Iterator[tuple[bytes, int, ContentBlock]]:
     """The end of each block: digest and tokens of all that stands before it."""
-    whole = blake2b(asked.model.encode(), digest_size=16)
+    whole = blake2b(request.model.encode(), digest_size=16)
     chars = 0
-    for block in asked.blocks:
+    for block in request.blocks:
         whole.update(f"\0{len(block.text)}\0{block.text}".encode())
         chars += block.chars
-        yield whole.digest(), min(chars // CHARS_PER_TOKEN, asked.input_tokens), block
+        yield whole.digest(), min(chars // CHARS_PER_TOKEN, request.input_tokens), block
 
 
-def _steps(asked: ParsedRequest, size: int) -> Iterator[tuple[bytes, int]]:
+def _steps(request: ParsedRequest, size: int) -> Iterator[tuple[bytes, int]]:
     """Each step of a prompt: digest and tokens of all that stands before its end."""
-    whole = blake2b(asked.model.encode(), digest_size=16)
+    whole = blake2b(request.model.encode(), digest_size=16)
     width = STEP_TOKENS * CHARS_PER_TOKEN
     for ahead in range(STEP_TOKENS, size + 1, STEP_TOKENS):
         at = ahead * CHARS_PER_TOKEN
-        whole.update(asked.prompt[at - width : at].encode())
+        whole.update(request.prompt[at - width : at].encode())
         yield whole.digest(), ahead

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from ai3ray.simulator.limits.limit_settings import Limits
 from ai3ray.simulator.limits.windows import GrowthLimit, LimitMeter, RefillingBucket, RequestSpacing
-from ai3ray.simulator.vendors import Account
+from ai3ray.simulator.vendors import VendorName
 from ai3ray.simulator.wires.rate_headers import anthropic_headers, openai_headers
 
 Bound = Literal["spend", "concurrency", "ramp", "requests", "tokens", "input_tokens", "output_tokens"]
@@ -31,13 +31,13 @@ _BOUNDS: dict[str, Bound] = {
     "input_tokens": "input_tokens",
     "output_tokens": "output_tokens",
 }
-_CODES: dict[tuple[Account, Bound], str] = {
+_CODES: dict[tuple[VendorName, Bound], str] = {
     ("anthropic", "ramp"): "ramp_limit_exceeded",
     ("anthropic", "spend"): "enforced_spend_limit_reached",
     ("openai", "ramp"): "slow_down",
     ("openai", "spend"): "organization_spend_limit_exceeded",
 }
-_USUAL_CODE: dict[Account, str | None] = {
+_USUAL_CODE: dict[VendorName, str | None] = {
     "anthropic": None,
     "openai": "rate_limit_exceeded",
     "xai": "Some resource has been exhausted",
@@ -100,8 +100,8 @@ class VendorLimits:
         epoch: seconds since 1970 when that clock showed 0, for the dates in headers.
     """
 
-    def __init__(self, vendor: Account, limits: Limits, now: float = 0.0, *, epoch: float = 0.0) -> None:
-        self.vendor: Account = vendor
+    def __init__(self, vendor: VendorName, limits: Limits, now: float = 0.0, *, epoch: float = 0.0) -> None:
+        self.vendor: VendorName = vendor
         self.limits = limits
         self.in_flight = 0
         """Calls that were let in and have not ended."""
@@ -129,7 +129,7 @@ class VendorLimits:
         rejection = self._rejection(now, call)
         if rejection is not None:
             self.refused[rejection.bound] = self.refused.get(rejection.bound, 0) + 1
-            self.failed(now)
+            self.record_refusal(now)
             return rejection
         for name, amount, _ in self._charges(call):
             self._meters[name].take(now, amount)
@@ -139,7 +139,7 @@ class VendorLimits:
         self.in_flight += 1
         return None
 
-    def wrote(self, now: float, call: AdmittedCall, tokens: int) -> None:
+    def record_output(self, now: float, call: AdmittedCall, tokens: int) -> None:
         """A part of the answer was written: it counts from now on, where the vendor counts output in real time."""
         self._written[call] += tokens
         self._count_output(now, tokens)
@@ -164,7 +164,7 @@ class VendorLimits:
                 self._meters[bound].take(now, error)
         self._count_output(now, spent.output_tokens - written)
 
-    def failed(self, now: float) -> None:
+    def record_refusal(self, now: float) -> None:
         """A request was turned away, by a limit or for any other reason: with OpenAI it counts all the same."""
         if self.vendor == "openai":
             meter = self._meters["requests"]

@@ -6,7 +6,7 @@ from collections import deque
 from typing import Protocol
 
 MINUTE_S = 60.0
-_CRUMB = 1e-6
+_ROUNDING = 1e-6
 """No shortage: below it are only errors of rounding."""
 
 
@@ -59,7 +59,7 @@ class RefillingBucket:
         """See Meter. What is larger than the bucket has to wait until it is full."""
         self._fill(now)
         missing = min(amount, self._capacity) - self._level
-        return missing * MINUTE_S / self.per_minute if missing > _CRUMB else 0.0
+        return missing * MINUTE_S / self.per_minute if missing > _ROUNDING else 0.0
 
     def take(self, now: float, amount: float) -> None:
         """See Meter."""
@@ -136,7 +136,7 @@ class RequestSpacing:
         self._length_s = self._most * MINUTE_S / self.per_minute
 
     def _slide(self, now: float) -> None:
-        while self._used and self._used[0] + self._length_s <= now + _CRUMB:
+        while self._used and self._used[0] + self._length_s <= now + _ROUNDING:
             self._used.popleft()
 
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ai3ray.simulator.vendors import Account
+from ai3ray.simulator.vendors import VendorName
 from ai3ray.simulator.wires.parsed_request import ParsedRequest, Reason, RequestRefused
-from ai3ray.simulator.wires.wire import ReplyContent, compact, model_of, positive, told, turns_of
+from ai3ray.simulator.wires.wire import ReplyContent, compact, model_of, positive, reported_usage, turns_of
 
 _REFUSALS: dict[Reason, tuple[int, str, str | None]] = {
     "invalid": (400, "invalid_request_error", None),
@@ -60,7 +60,7 @@ class CompletionsWire:
     def __init__(self, *, xai: bool = False) -> None:
         self._xai = xai
 
-    def read(self, body: Mapping[str, Any], _headers: Mapping[str, str], account: Account) -> ParsedRequest:
+    def read(self, body: Mapping[str, Any], _headers: Mapping[str, str], vendor: VendorName) -> ParsedRequest:
         """Understand a request."""
         model = model_of(body)
         turns = turns_of(body)
@@ -69,7 +69,7 @@ class CompletionsWire:
         output = body.get("response_format") or {}
         schema = (output.get("json_schema") or {}).get("schema") if output.get("type") == "json_schema" else None
         return ParsedRequest(
-            account=account,
+            vendor=vendor,
             model=model,
             stream=body.get("stream") is True,
             system="\n\n".join(text for role, text in turns if role in {"system", "developer"}),
@@ -98,40 +98,40 @@ class CompletionsWire:
             headers["retry-after-ms"] = str(math.ceil(1000 * exact_s - 1e-6))
         return headers
 
-    def whole(self, sheet: ReplyContent) -> dict[str, Any]:
+    def whole(self, reply: ReplyContent) -> dict[str, Any]:
         """The body of an answer that is not streamed."""
-        content, refusal = _said(sheet)
+        content, refusal = _sent_chars(reply)
         message = {"role": "assistant", "content": content, "refusal": refusal}
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(sheet)}
-        body = {**_head(sheet, "chat.completion"), "choices": [choice]}
-        if sheet.written.tells_usage:
-            body["usage"] = self._usage(sheet)
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(reply)}
+        body = {**_head(reply, "chat.completion"), "choices": [choice]}
+        if reply.written.reports_usage:
+            body["usage"] = self._usage(reply)
         return body
 
-    def opening(self, sheet: ReplyContent) -> Iterable[bytes]:
+    def opening(self, reply: ReplyContent) -> Iterable[bytes]:
         """What a stream begins with."""
-        yield _chunk(sheet, {"role": "assistant", "content": "", "refusal": None})
+        yield _chunk(reply, {"role": "assistant", "content": "", "refusal": None})
 
-    def frame(self, sheet: ReplyContent) -> tuple[bytes, bytes]:
+    def frame(self, reply: ReplyContent) -> tuple[bytes, bytes]:
         """What stands around the JSON of a piece's text."""
-        name = "content" if _said(sheet)[1] is None else "refusal"
-        before, after = _chunk(sheet, {name: _MARK}).split(compact(_MARK).encode(), 1)
+        name = "content" if _sent_chars(reply)[1] is None else "refusal"
+        before, after = _chunk(reply, {name: _MARK}).split(compact(_MARK).encode(), 1)
         return before, after
 
-    def closing(self, sheet: ReplyContent) -> Iterable[bytes]:
+    def closing(self, reply: ReplyContent) -> Iterable[bytes]:
         """What a stream ends with."""
-        yield _chunk(sheet, {}, _finish(sheet))
-        if sheet.asked.include_usage and sheet.written.tells_usage:
-            head = _head(sheet, "chat.completion.chunk")
-            yield _data({**head, "choices": [], "usage": self._usage(sheet)})
+        yield _chunk(reply, {}, _finish(reply))
+        if reply.request.include_usage and reply.written.reports_usage:
+            head = _head(reply, "chat.completion.chunk")
+            yield _data({**head, "choices": [], "usage": self._usage(reply)})
         yield b"data: [DONE]\n\n"
 
     def error_event(self, request_id: str) -> bytes:
         """The overload that is told inside a stream."""
         return _data(self.refusal(RequestRefused("overloaded", "The server is overloaded"), request_id)[1])
 
-    def _usage(self, sheet: ReplyContent) -> dict[str, Any]:
-        used, reasoning = sheet.used, sheet.written.reasoning_tokens
+    def _usage(self, reply: ReplyContent) -> dict[str, Any]:
+        used, reasoning = reply.used, reply.written.reasoning_tokens
         usage: dict[str, Any] = {
             "prompt_tokens": used.input_tokens,
             # xAI's completion tokens leave reasoning out, OpenAI's hold it.
@@ -144,9 +144,9 @@ class CompletionsWire:
             usage["prompt_tokens_details"]["cache_write_tokens"] = used.cache_write
         if self._xai:
             usage["num_sources_used"] = 0
-            if sheet.ticks is not None:
-                usage["cost_in_usd_ticks"] = sheet.ticks
-        return told(usage, sheet.written.figures)
+            if reply.ticks is not None:
+                usage["cost_in_usd_ticks"] = reply.ticks
+        return reported_usage(usage, reply.written.usage_variant)
 
 
 def _check_sampling(body: Mapping[str, Any], model: str) -> None:
@@ -155,31 +155,31 @@ def _check_sampling(body: Mapping[str, Any], model: str) -> None:
             raise RequestRefused("invalid", f"Unsupported parameter: '{name}' is not supported with this model.", name)
 
 
-def _said(sheet: ReplyContent) -> tuple[str | None, str | None]:
+def _sent_chars(reply: ReplyContent) -> tuple[str | None, str | None]:
     """Content and refusal: with a schema a refusal has a field of its own."""
-    refused = sheet.written.finish == "refusal" and sheet.asked.schema is not None
-    return (None, sheet.written.text) if refused else (sheet.written.text, None)
+    refused = reply.written.finish == "refusal" and reply.request.schema is not None
+    return (None, reply.written.text) if refused else (reply.written.text, None)
 
 
-def _finish(sheet: ReplyContent) -> str:
-    return "stop" if _said(sheet)[1] is not None else _FINISH[sheet.written.finish]
+def _finish(reply: ReplyContent) -> str:
+    return "stop" if _sent_chars(reply)[1] is not None else _FINISH[reply.written.finish]
 
 
-def _head(sheet: ReplyContent, kind: str) -> dict[str, Any]:
+def _head(reply: ReplyContent, kind: str) -> dict[str, Any]:
     return {
-        "id": f"chatcmpl-{sheet.request_id}",
+        "id": f"chatcmpl-{reply.request_id}",
         "object": kind,
-        "created": sheet.created,
-        "model": sheet.asked.model,
+        "created": reply.created,
+        "model": reply.request.model,
         "service_tier": "default",
         "system_fingerprint": "fp_simulated",
     }
 
 
-def _chunk(sheet: ReplyContent, delta: dict[str, Any], finish: str | None = None) -> bytes:
+def _chunk(reply: ReplyContent, delta: dict[str, Any], finish: str | None = None) -> bytes:
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-    usage = {"usage": None} if sheet.asked.include_usage else {}
-    return _data({**_head(sheet, "chat.completion.chunk"), "choices": [choice], **usage})
+    usage = {"usage": None} if reply.request.include_usage else {}
+    return _data({**_head(reply, "chat.completion.chunk"), "choices": [choice], **usage})
 
 
 def _data(body: dict[str, Any]) -> bytes:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ai3ray.simulator.vendors import Account
+from ai3ray.simulator.vendors import VendorName
 from ai3ray.simulator.wires.cache_blocks import blocks_of
 from ai3ray.simulator.wires.parsed_request import ParsedRequest, Reason, RequestRefused
-from ai3ray.simulator.wires.wire import ReplyContent, compact, model_of, positive, text_of, told, turns_of
+from ai3ray.simulator.wires.wire import ReplyContent, compact, model_of, positive, reported_usage, text_of, turns_of
 
 SAMPLING_VERSION = "2023-06-01"
 """The last version of the API that took sampling parameters from current models."""
@@ -43,7 +43,7 @@ _FRAME = (
 class MessagesWire:
     """POST /v1/messages; see Wire."""
 
-    def read(self, body: Mapping[str, Any], headers: Mapping[str, str], account: Account) -> ParsedRequest:
+    def read(self, body: Mapping[str, Any], headers: Mapping[str, str], vendor: VendorName) -> ParsedRequest:
         """Understand a request."""
         model = model_of(body)
         max_tokens = positive(body, "max_tokens", required=True)
@@ -56,7 +56,7 @@ class MessagesWire:
             raise RequestRefused("invalid", f"{sampling[0]}: sampling parameters are not supported", sampling[0])
         output = (body.get("output_config") or {}).get("format") or {}
         return ParsedRequest(
-            account=account,
+            vendor=vendor,
             model=model,
             stream=body.get("stream") is True,
             system=text_of(body.get("system")),
@@ -82,32 +82,32 @@ class MessagesWire:
             headers["retry-after"] = f"{refused.retry_after_s:g}"
         return headers
 
-    def whole(self, sheet: ReplyContent) -> dict[str, Any]:
+    def whole(self, reply: ReplyContent) -> dict[str, Any]:
         """The body of an answer that is not streamed."""
-        text = sheet.written.text
-        message = _message(sheet, [{"type": "text", "text": text}] if text else [], *_stopped(sheet))
-        if sheet.written.tells_usage:
-            message["usage"] = _usage(sheet, sheet.written.output_tokens)
+        text = reply.written.text
+        message = _message(reply, [{"type": "text", "text": text}] if text else [], *_stopped(reply))
+        if reply.written.reports_usage:
+            message["usage"] = _usage(reply, reply.written.output_tokens)
         return message
 
-    def opening(self, sheet: ReplyContent) -> Iterable[bytes]:
+    def opening(self, reply: ReplyContent) -> Iterable[bytes]:
         """What a stream begins with."""
-        message = _message(sheet, [], None, None)
-        if sheet.written.tells_usage:
-            message["usage"] = _usage(sheet, 1)
+        message = _message(reply, [], None, None)
+        if reply.written.reports_usage:
+            message["usage"] = _usage(reply, 1)
         yield _event("message_start", {"message": message})
         yield _event("content_block_start", {"index": 0, "content_block": {"type": "text", "text": ""}})
         yield _event("ping", {})
 
-    def frame(self, _sheet: ReplyContent) -> tuple[bytes, bytes]:
+    def frame(self, _content: ReplyContent) -> tuple[bytes, bytes]:
         """What stands around the JSON of a piece's text."""
         return _FRAME
 
-    def closing(self, sheet: ReplyContent) -> Iterable[bytes]:
+    def closing(self, reply: ReplyContent) -> Iterable[bytes]:
         """What a stream ends with."""
-        reason, details = _stopped(sheet)
+        reason, details = _stopped(reply)
         delta = {"stop_reason": reason, "stop_sequence": None, "stop_details": details}
-        usage = {"usage": _usage(sheet, sheet.written.output_tokens)} if sheet.written.tells_usage else {}
+        usage = {"usage": _usage(reply, reply.written.output_tokens)} if reply.written.reports_usage else {}
         yield _event("content_block_stop", {"index": 0})
         yield _event("message_delta", {"delta": delta, **usage})
         yield _event("message_stop", {})
@@ -119,13 +119,13 @@ class MessagesWire:
 
 
 def _message(
-    sheet: ReplyContent, content: list[dict[str, Any]], reason: str | None, details: dict[str, Any] | None
+    reply: ReplyContent, content: list[dict[str, Any]], reason: str | None, details: dict[str, Any] | None
 ) -> dict[str, Any]:
     return {
-        "id": f"msg_{sheet.request_id}",
+        "id": f"msg_{reply.request_id}",
         "type": "message",
         "role": "assistant",
-        "model": sheet.asked.model,
+        "model": reply.request.model,
         "content": content,
         "stop_reason": reason,
         "stop_sequence": None,
@@ -133,14 +133,14 @@ def _message(
     }
 
 
-def _stopped(sheet: ReplyContent) -> tuple[str, dict[str, Any] | None]:
-    finish = sheet.written.finish
+def _stopped(reply: ReplyContent) -> tuple[str, dict[str, Any] | None]:
+    finish = reply.written.finish
     details = {"type": "refusal", "category": "general_harms", "explanation": None} if finish == "refusal" else None
     return _STOP[finish], details
 
 
-def _usage(sheet: ReplyContent, output_tokens: int) -> dict[str, Any]:
-    used = sheet.used
+def _usage(reply: ReplyContent, output_tokens: int) -> dict[str, Any]:
+    used = reply.used
     usage = {
         "input_tokens": used.fresh,
         "cache_creation_input_tokens": used.cache_write + used.cache_write_1h,
@@ -152,7 +152,7 @@ def _usage(sheet: ReplyContent, output_tokens: int) -> dict[str, Any]:
         "output_tokens": output_tokens,
         "service_tier": "standard",
     }
-    return told(usage, sheet.written.figures)
+    return reported_usage(usage, reply.written.usage_variant)
 
 
 def _event(name: str, fields: dict[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
-from ai3ray.simulator.vendors import Account
+from ai3ray.simulator.vendors import VendorName
 
 CHARS_PER_TOKEN = 4
 _FENCE = re.compile(r"\b[0-9a-f]{16}\b")
@@ -32,7 +32,7 @@ Reason = Literal[
 ]
 """Why a request is refused; each wire has its own status, type and code for it."""
 
-Figures = Literal["real", "missing", "zero", "negative", "huge", "text"]
+UsageVariant = Literal["real", "missing", "zero", "negative", "huge", "text"]
 """How a reply tells its token counts."""
 
 
@@ -51,7 +51,7 @@ class ContentBlock(NamedTuple):
 class ParsedRequest:
     """What a request asks for."""
 
-    account: Account
+    vendor: VendorName
     """Whom it was sent to."""
     model: str
     """Which model."""
@@ -83,7 +83,7 @@ class ParsedRequest:
         return "\n\n".join([self.system, *(text for _, text in self.turns)]).strip()
 
     @cached_property
-    def gist(self) -> str:
+    def stable_prompt(self) -> str:
         """The prompt without the marks that ai3ray draws anew for each call: what is asked again is answered alike."""
         return _FENCE.sub("", self.prompt)
 
@@ -111,13 +111,13 @@ class WrittenAnswer:
     """Why it ends."""
     reasoning_tokens: int = 0
     """Tokens thought and not shown; billed as output."""
-    figures: Figures = "real"
+    usage_variant: UsageVariant = "real"
     """How the reply tells its token counts."""
 
     @property
-    def tells_usage(self) -> bool:
+    def reports_usage(self) -> bool:
         """Whether the reply tells its token counts."""
-        return self.figures != "missing"
+        return self.usage_variant != "missing"
 
     @property
     def output_tokens(self) -> int:

@@ -29,13 +29,15 @@ def anthropic_headers(meters: Mapping[str, LimitMeter], now: float, epoch: float
     }
     by_tokens = [tokens, shown["input-tokens"], shown["output-tokens"]]
     shown["tokens"] = min(by_tokens, key=lambda meter: meter.left(now) / meter.per_minute)
-    told: dict[str, str] = {}
+    headers: dict[str, str] = {}
     for name, meter in shown.items():
         limit, left = round(meter.per_minute), int(meter.left(now))
-        told[f"anthropic-ratelimit-{name}-limit"] = str(limit)
-        told[f"anthropic-ratelimit-{name}-remaining"] = str(left if name == "requests" else min(limit, _rounded(left)))
-        told[f"anthropic-ratelimit-{name}-reset"] = _rfc3339(math.ceil(epoch + now + meter.reset_s(now)))
-    return told
+        headers[f"anthropic-ratelimit-{name}-limit"] = str(limit)
+        headers[f"anthropic-ratelimit-{name}-remaining"] = str(
+            left if name == "requests" else min(limit, _rounded(left))
+        )
+        headers[f"anthropic-ratelimit-{name}-reset"] = _rfc3339(math.ceil(epoch + now + meter.reset_s(now)))
+    return headers
 
 
 def openai_headers(meters: Mapping[str, LimitMeter], now: float) -> dict[str, str]:
@@ -45,13 +47,13 @@ def openai_headers(meters: Mapping[str, LimitMeter], now: float) -> dict[str, st
         meters: what is counted, by name.
         now: the clock, in seconds.
     """
-    told: dict[str, str] = {}
+    headers: dict[str, str] = {}
     for name in ("requests", "tokens"):
         meter = meters[name]
-        told[f"x-ratelimit-limit-{name}"] = str(round(meter.per_minute))
-        told[f"x-ratelimit-remaining-{name}"] = str(int(meter.left(now)))
-        told[f"x-ratelimit-reset-{name}"] = go_duration(meter.reset_s(now))
-    return told
+        headers[f"x-ratelimit-limit-{name}"] = str(round(meter.per_minute))
+        headers[f"x-ratelimit-remaining-{name}"] = str(int(meter.left(now)))
+        headers[f"x-ratelimit-reset-{name}"] = go_duration(meter.reset_s(now))
+    return headers
 
 
 def go_duration(seconds: float) -> str:
@@ -63,9 +65,9 @@ def go_duration(seconds: float) -> str:
         return f"{milliseconds}ms"
     minutes, rest = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)
-    told = f"{hours}h" if hours else ""
-    told += f"{minutes}m" if hours or minutes else ""
-    return f"{told}{rest / 1000:g}s"
+    text = f"{hours}h" if hours else ""
+    text += f"{minutes}m" if hours or minutes else ""
+    return f"{text}{rest / 1000:g}s"
 
 
 def _rounded(tokens: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ai3ray.simulator.fault_rules import Fault, FaultName
+from ai3ray.simulator.fault_rules import FaultName, FaultRule
 from ai3ray.simulator.wires.parsed_request import ParsedRequest, Reason, RequestRefused
 
 
@@ -38,7 +38,7 @@ _REFUSING: dict[FaultName, _Refusing] = {
 }
 
 
-def refusal_of(fault: Fault, asked: ParsedRequest) -> RequestRefused | None:
+def refusal_of(fault: FaultRule, request: ParsedRequest) -> RequestRefused | None:
     """The refusal that a fault is; None when it strikes the answer."""
     refusing = _REFUSING.get(fault.fault)
     if refusing is None:
@@ -46,7 +46,7 @@ def refusal_of(fault: Fault, asked: ParsedRequest) -> RequestRefused | None:
     wait_s = refusing.usual_wait_s if fault.retry_after is None else fault.retry_after
     return RequestRefused(
         refusing.reason,
-        refusing.words or _words(fault, asked),
+        refusing.words or _words(fault, request),
         status=fault.status,
         retry_after_s=wait_s if refusing.may_wait else None,
         code=fault.code,
@@ -54,21 +54,21 @@ def refusal_of(fault: Fault, asked: ParsedRequest) -> RequestRefused | None:
     )
 
 
-def no_such_model(asked: ParsedRequest) -> str:
+def no_such_model(request: ParsedRequest) -> str:
     """The vendor's words for a model it does not have."""
-    if asked.account == "anthropic":
-        return f"model: {asked.model}"
-    return f"The model `{asked.model}` does not exist or you do not have access to it."
+    if request.vendor == "anthropic":
+        return f"model: {request.model}"
+    return f"The model `{request.model}` does not exist or you do not have access to it."
 
 
-def too_long(asked: ParsedRequest, most: int) -> str:
+def too_long(request: ParsedRequest, most: int) -> str:
     """The vendor's words for a prompt that is longer than the window."""
-    if asked.account == "anthropic":
-        return f"prompt is too long: {asked.input_tokens} tokens > {most} maximum"
-    return f"This model's maximum context length is {most} tokens, but the request has {asked.input_tokens} tokens."
+    if request.vendor == "anthropic":
+        return f"prompt is too long: {request.input_tokens} tokens > {most} maximum"
+    return f"This model's maximum context length is {most} tokens, but the request has {request.input_tokens} tokens."
 
 
-def _words(fault: Fault, asked: ParsedRequest) -> str:
+def _words(fault: FaultRule, request: ParsedRequest) -> str:
     if fault.fault == "unknown_model":
-        return no_such_model(asked)
-    return too_long(asked, max(1, asked.input_tokens - 1))
+        return no_such_model(request)
+    return too_long(request, max(1, request.input_tokens - 1))

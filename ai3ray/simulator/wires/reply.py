@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from starlette.types import Send
 
 from ai3ray.simulator.host.client_connection import ClientConnection
-from ai3ray.simulator.limits.accounts import KeyAccount
+from ai3ray.simulator.limits.accounts import VendorAccount
 from ai3ray.simulator.simulation import Simulation
 from ai3ray.simulator.wires.parsed_request import RequestRefused
 from ai3ray.simulator.wires.wire import Wire, encoded
@@ -24,18 +24,18 @@ class WireReply:
         simulation: the providers' state.
         wire: the format to answer in.
         account: whose rate limits its headers tell.
-        line: the connection.
+        connection: the connection.
         send: of the ASGI request.
     """
 
     def __init__(
-        self, simulation: Simulation, wire: Wire, account: KeyAccount, line: ClientConnection, send: Send
+        self, simulation: Simulation, wire: Wire, account: VendorAccount, connection: ClientConnection, send: Send
     ) -> None:
         self.simulation = simulation
         """The providers' state."""
         self.wire = wire
         """The format to answer in."""
-        self.line = line
+        self.connection = connection
         """The connection."""
         self.request_id = simulation.next_id()
         """Its id."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ai3ray.simulator.pricing import UsedTokens
-from ai3ray.simulator.vendors import Account
-from ai3ray.simulator.wires.parsed_request import Figures, ParsedRequest, RequestRefused, WrittenAnswer
+from ai3ray.simulator.vendors import VendorName
+from ai3ray.simulator.wires.parsed_request import ParsedRequest, RequestRefused, UsageVariant, WrittenAnswer
 
 _HUGE = 10**18
 """More tokens than a call can have."""
@@ -21,7 +21,7 @@ class ReplyContent:
 
     request_id: str
     """The reply's id."""
-    asked: ParsedRequest
+    request: ParsedRequest
     """The request."""
     written: WrittenAnswer
     """The answer."""
@@ -36,7 +36,7 @@ class ReplyContent:
 class Wire(Protocol):
     """One vendor's format."""
 
-    def read(self, body: Mapping[str, Any], headers: Mapping[str, str], account: Account, /) -> ParsedRequest:
+    def read(self, body: Mapping[str, Any], headers: Mapping[str, str], vendor: VendorName, /) -> ParsedRequest:
         """Understand a request; raises Refused as the vendor would."""
         ...
 
@@ -53,19 +53,19 @@ class Wire(Protocol):
         """
         ...
 
-    def whole(self, sheet: ReplyContent) -> dict[str, Any]:
+    def whole(self, reply: ReplyContent) -> dict[str, Any]:
         """The body of an answer that is not streamed."""
         ...
 
-    def opening(self, sheet: ReplyContent) -> Iterable[bytes]:
+    def opening(self, reply: ReplyContent) -> Iterable[bytes]:
         """What a stream begins with."""
         ...
 
-    def frame(self, sheet: ReplyContent, /) -> tuple[bytes, bytes]:
+    def frame(self, reply: ReplyContent, /) -> tuple[bytes, bytes]:
         """What stands before and after the JSON of each piece of the answer's text."""
         ...
 
-    def closing(self, sheet: ReplyContent) -> Iterable[bytes]:
+    def closing(self, reply: ReplyContent) -> Iterable[bytes]:
         """What a stream ends with."""
         ...
 
@@ -74,20 +74,20 @@ class Wire(Protocol):
         ...
 
 
-def told(usage: Mapping[str, Any], figures: Figures) -> dict[str, Any]:
+def reported_usage(usage: Mapping[str, Any], usage_variant: UsageVariant) -> dict[str, Any]:
     """Token counts as they are to be told: right, or wrong on purpose."""
-    if figures == "real":
+    if usage_variant == "real":
         return dict(usage)
     return {
-        name: told(value, figures) if isinstance(value, Mapping) else _wrong(value, figures)
+        name: reported_usage(value, usage_variant) if isinstance(value, Mapping) else _wrong(value, usage_variant)
         for name, value in usage.items()
     }
 
 
-def _wrong(value: Any, figures: Figures) -> Any:
+def _wrong(value: Any, usage_variant: UsageVariant) -> Any:
     if not isinstance(value, int):
         return value
-    match figures:
+    match usage_variant:
         case "zero":
             return 0
         case "negative":

@@ -8,7 +8,7 @@ import pytest
 
 from ai3ray.domain.call import Reply, Usage
 from ai3ray.domain.plan import Task
-from ai3ray.simulator.author.foreign_languages import SENTENCES, asked_language
+from ai3ray.simulator.author.foreign_languages import SENTENCES, requested_language
 from ai3ray.simulator.author.prose import write_text
 from ai3ray.verifier.check import check
 
@@ -24,7 +24,7 @@ from ai3ray.verifier.check import check
     ],
 )
 def test_the_language_is_the_one_that_is_named(wish, language):
-    assert asked_language(wish) == language
+    assert requested_language(wish) == language
 
 
 @pytest.mark.parametrize(

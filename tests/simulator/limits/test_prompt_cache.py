@@ -27,11 +27,11 @@ def gpt(prompt, account="openai", model="gpt-6-luna"):
     return ParsedRequest(account, model, False, "", (("user", prompt),), 9)
 
 
-def ask(cache, now, asked, *, begun=True, counts_writes=False):
+def ask(cache, now, asked, *, mark_readable=True, counts_writes=False):
     """What the cache does for one call whose answer begins at once: tokens read, tokens written."""
     reading = cache.read(now, asked, counts_writes=counts_writes)
-    if begun:
-        cache.begun(now, reading)
+    if mark_readable:
+        cache.mark_readable(now, reading)
     return reading.read, reading.write
 
 
@@ -73,8 +73,8 @@ def test_an_entry_is_readable_only_after_the_first_answer_has_begun():
     cache = PromptCache(Caching())
     asked = claude((LONG, {"cache_control": MARK}), "One?")
     first = cache.read(0.0, asked, counts_writes=True)
-    assert ask(cache, 0.1, asked, begun=False) == (0, 1350)
-    cache.begun(0.2, first)
+    assert ask(cache, 0.1, asked, mark_readable=False) == (0, 1350)
+    cache.mark_readable(0.2, first)
     assert ask(cache, 0.3, asked) == (1350, 0)
 
 
@@ -89,7 +89,7 @@ def test_an_hour_is_an_hour_and_is_told_apart():
     cache = PromptCache(Caching())
     asked = claude((LONG, {"cache_control": {**MARK, "ttl": "1h"}}))
     reading = cache.read(0.0, asked, counts_writes=True)
-    cache.begun(0.0, reading)
+    cache.mark_readable(0.0, reading)
     assert (reading.write, reading.write_1h) == (0, 1350)
     assert ask(cache, 3500.0, asked) == (1350, 0)
 

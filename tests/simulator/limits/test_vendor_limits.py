@@ -62,9 +62,9 @@ def test_the_cap_does_not_matter_to_anthropic_but_what_is_written_does_when_it_i
     limits = VendorLimits("anthropic", Limits(otpm=600))
     call = AdmittedCall(1, max_tokens=1_000_000)
     assert limits.admit(0.0, call) is None
-    limits.wrote(0.0, call, 500)
+    limits.record_output(0.0, call, 500)
     assert limits.admit(0.0, AdmittedCall(1)) is None
-    limits.wrote(0.0, call, 200)
+    limits.record_output(0.0, call, 200)
     refused = limits.admit(0.0, AdmittedCall(1))
     assert (refused.bound, refused.retry_after) == ("output_tokens", pytest.approx(10.1))
     limits.finish(0.0, call, TokensSpent(1, output_tokens=720))  # of which 700 were told
@@ -90,7 +90,7 @@ def test_openai_counts_refused_requests():
 def test_a_request_that_failed_for_another_reason_counts_with_openai_only():
     for vendor, then in (("openai", ["requests"]), ("anthropic", [None])):
         limits = VendorLimits(vendor, Limits(rpm=1))
-        limits.failed(0.0)
+        limits.record_refusal(0.0)
         assert admitted(limits, 0.0, AdmittedCall(1)) == then
 
 

@@ -32,7 +32,7 @@ _BREAKING: frozenset[FaultName] = frozenset({"stall", "cut", "eof", "error_event
 _OK = 200
 
 
-class Answering:
+class AnswerSender:
     """The answer to a request that was let in.
 
     Args:
@@ -42,90 +42,90 @@ class Answering:
         admission: what the request holds until it ends.
     """
 
-    def __init__(self, reply: WireReply, call: BilledCall, asked: ParsedRequest, admission: AdmittedRequest) -> None:
+    def __init__(self, reply: WireReply, call: BilledCall, request: ParsedRequest, admitted: AdmittedRequest) -> None:
         self._reply = reply
-        reply.rates = admission.rates
+        reply.rates = admitted.rates
         self._simulation = reply.simulation
         self._call = call
-        self._asked = asked
-        self._admission = admission
-        self._fault = admission.fault
-        self._name: FaultName | None = admission.fault.fault if admission.fault else None
-        self._said = 0  # characters of the answer that were sent
+        self._request = request
+        self._admitted = admitted
+        self._fault = admitted.fault
+        self._name: FaultName | None = admitted.fault.fault if admitted.fault else None
+        self._sent_chars = 0  # characters of the answer that were sent
         self._unsent = b""
         call.fault = self._name
 
     async def run(self) -> None:
         """Answer until done or until the client is gone, whichever is first."""
-        line = self._reply.line
-        line.watch()
+        connection = self._reply.connection
+        connection.watch()
         try:
             await self._answer()
         except ConnectionAborted:
             pass
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if not line.lost or task is None:
+            if not connection.lost or task is None:
                 raise
             task.uncancel()
             self._call.cancelled = self._call.ended is None
         finally:
-            line.unwatch()
+            connection.unwatch()
             self._settle(complete=False)
 
     @cached_property
     def _written(self) -> WrittenAnswer:
         settings = self._simulation.settings
-        return write(self._asked, settings.seed, self._name, settings.answers)
+        return write(self._request, settings.seed, self._name, settings.answers)
 
     @cached_property
-    def _sheet(self) -> ReplyContent:
-        asked, call = self._asked, self._call
-        used = self._admission.reading.used(asked.input_tokens, self._written.output_tokens)
-        ticks = self._simulation.ledger.ticks(asked.model, used)
-        return ReplyContent(call.request_id, asked, self._written, used, ticks, int(call.started))
+    def _content(self) -> ReplyContent:
+        request, call = self._request, self._call
+        used = self._admitted.cache_read.used(request.input_tokens, self._written.output_tokens)
+        ticks = self._simulation.ledger.ticks(request.model, used)
+        return ReplyContent(call.request_id, request, self._written, used, ticks, int(call.started))
 
     @cached_property
-    def _tempo(self) -> AnswerSpeed:
-        return self._simulation.tempo(self._asked)
+    def _speed(self) -> AnswerSpeed:
+        return self._simulation.tempo(self._request)
 
     @cached_property
     def _frame(self) -> tuple[bytes, bytes]:
-        return self._reply.wire.frame(self._sheet)
+        return self._reply.wire.frame(self._content)
 
     async def _answer(self) -> None:
         if self._fault is not None:
-            await self._before(self._fault.seconds)
+            await self._before_first_byte(self._fault.seconds)
         if self._name == "not_a_stream":
-            await self._broken(HTML, _NO_STREAM)
-        elif self._asked.stream:
+            await self._send_invalid(HTML, _NO_STREAM)
+        elif self._request.stream:
             await self._stream()
         else:
-            await self._whole()
+            await self._send_whole()
 
-    async def _before(self, seconds: float) -> None:
+    async def _before_first_byte(self, seconds: float) -> None:
         """Let happen what happens before the first byte."""
         match self._name:
             case "refuse_connection":
-                await self._reply.line.abort()
+                await self._reply.connection.abort()
             case "outage":
                 assert self._fault is not None
-                await self._reply.line.outage(self._fault.outage_s)
+                await self._reply.connection.outage(self._fault.outage_s)
             case "stall_first_byte":
                 await asyncio.sleep(seconds)
 
-    async def _whole(self) -> None:
+    async def _send_whole(self) -> None:
         size = self._written.output_tokens
-        if self._admission.reading.entries:
-            await asyncio.sleep(self._tempo.first_token_s)
-            self._begun()
-            await asyncio.sleep(self._tempo.after(size, size) - self._tempo.first_token_s)
+        if self._admitted.cache_read.entries:
+            await asyncio.sleep(self._speed.first_token_s)
+            self._answer_began()
+            await asyncio.sleep(self._speed.after(size, size) - self._speed.first_token_s)
         else:
-            await asyncio.sleep(self._tempo.after(size, size))
-        data = encoded(self._reply.wire.whole(self._sheet))
+            await asyncio.sleep(self._speed.after(size, size))
+        data = encoded(self._reply.wire.whole(self._content))
         if self._name in _BREAKING and await self._break_whole(data):
             return
-        self._said, self._call.status = len(self._written.text), _OK
+        self._sent_chars, self._call.status = len(self._written.text), _OK
         self._settle(complete=True)
         await self._reply.start(_OK, JSON, length=len(data))
         await self._reply.body(data)
@@ -143,16 +143,16 @@ class Answering:
                 await self._reply.start(_OK, JSON, length=len(data))
                 await self._reply.body(half, more=True)
                 self._settle(complete=False)
-                await self._reply.line.abort()
+                await self._reply.connection.abort()
             case "error_event":
                 refused = RequestRefused("overloaded", "Overloaded")
                 body = self._reply.wire.refusal(refused, self._call.request_id)[1]
-                await self._broken(JSON, encoded(body))
+                await self._send_invalid(JSON, encoded(body))
             case _:
-                await self._broken(JSON, half)
+                await self._send_invalid(JSON, half)
         return True
 
-    async def _broken(self, media_type: str, data: bytes) -> None:
+    async def _send_invalid(self, media_type: str, data: bytes) -> None:
         """Send something that is no answer, as if it were one."""
         self._call.status = _OK
         self._settle(complete=False)
@@ -160,25 +160,25 @@ class Answering:
         await self._reply.body(data)
 
     async def _stream(self) -> None:
-        wire, sheet = self._reply.wire, self._sheet
+        wire, reply = self._reply.wire, self._content
         began = asyncio.get_running_loop().time()
         self._call.status = _OK
         await self._reply.start(_OK, _STREAM)
-        self._unsent = b"".join(wire.opening(sheet))  # it goes along with the first piece
-        if not await self._pieces(began):
+        self._unsent = b"".join(wire.opening(reply))  # it goes along with the first piece
+        if not await self._send_pieces(began):
             await self._send(b"", more=False)
             return
         size = tokens(self._written.text)
-        await _until(began + self._tempo.after(size, size))
-        self._simulation.begun(self._admission)  # also when there was no piece
+        await _until(began + self._speed.after(size, size))
+        self._simulation.mark_readable(self._admitted)  # also when there was no piece
         self._settle(complete=True)
-        await self._send(b"".join(wire.closing(sheet)), more=False)
+        await self._send(b"".join(wire.closing(reply)), more=False)
 
     async def _send(self, data: bytes, *, more: bool = True) -> None:
         data, self._unsent = self._unsent + data, b""
         await self._reply.body(data, more=more)
 
-    async def _pieces(self, began: float) -> bool:
+    async def _send_pieces(self, began: float) -> bool:
         """Send the text piece by piece. Returns False when a fault has ended the stream."""
         size = self._simulation.pace.piece_tokens
         text, of = self._written.text, tokens(self._written.text)
@@ -192,25 +192,25 @@ class Answering:
                 breaks_at = -1
             if sent == count:
                 return True
-            now = await _until(began + self._tempo.after(sent * size, of))
+            now = await _until(began + self._speed.after(sent * size, of))
             if sent == 0:
-                self._begun()
+                self._answer_began()
             end = sent + 1
             # What has become due meanwhile goes along; a break is not run over.
-            while end < count and end != breaks_at and began + self._tempo.after(end * size, of) <= now:
+            while end < count and end != breaks_at and began + self._speed.after(end * size, of) <= now:
                 end += 1
-            await self._say(text, sent, end)
+            await self._send_text(text, sent, end)
             sent = end
 
-    async def _say(self, text: str, start: int, end: int) -> None:
+    async def _send_text(self, text: str, start: int, end: int) -> None:
         """Send some pieces of the text."""
         width = CHARS_PER_TOKEN * self._simulation.pace.piece_tokens
         before, after = self._frame
         pieces = (text[at : at + width] for at in range(start * width, end * width, width))
         await self._send(b"".join([before + encoded(piece) + after for piece in pieces]))
         said = min(len(text), end * width)
-        self._simulation.wrote(self._admission, tokens_of(said) - tokens_of(self._said))
-        self._said = said
+        self._simulation.record_output(self._admitted, tokens_of(said) - tokens_of(self._sent_chars))
+        self._sent_chars = said
 
     async def _break(self) -> bool:
         """Let the fault happen inside the stream. Returns whether the stream goes on."""
@@ -223,7 +223,7 @@ class Answering:
                 return True
             case "cut":
                 self._settle(complete=False)
-                await self._reply.line.abort()
+                await self._reply.connection.abort()
             case "error_event":
                 await self._send(self._reply.wire.error_event(self._call.request_id))
             case "malformed":
@@ -231,11 +231,11 @@ class Answering:
         self._settle(complete=False)
         return False
 
-    def _begun(self) -> None:
+    def _answer_began(self) -> None:
         """The first piece is there: from now on the vendor's cache can be read."""
-        if self._asked.stream:
+        if self._request.stream:
             self._call.first_token = time.time()
-        self._simulation.begun(self._admission)
+        self._simulation.mark_readable(self._admitted)
 
     def _settle(self, *, complete: bool) -> None:
         """Write the bill and give the place free. Before the last byte is sent: whoever has the answer finds both."""
@@ -244,13 +244,13 @@ class Answering:
         self._call.complete = complete
         used = self._used(complete=complete) if self._call.status == _OK else None
         ticks = self._simulation.ledger.end(self._call, used)
-        self._simulation.finish(self._admission, used, ticks)
+        self._simulation.finish(self._admitted, used, ticks)
 
     def _used(self, *, complete: bool) -> UsedTokens:
         """What is billed: of an answer that was cut short, what was said of it."""
         if complete:
-            return self._sheet.used
-        return self._admission.reading.used(self._asked.input_tokens, tokens_of(self._said))
+            return self._content.used
+        return self._admitted.cache_read.used(self._request.input_tokens, tokens_of(self._sent_chars))
 
 
 async def _until(moment: float) -> float:
