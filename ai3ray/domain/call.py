@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from ai3ray.domain.frozen import Frozen
-from ai3ray.errors import ProviderError
 
 Role = Literal["plan", "task", "repair", "judge", "assemble"]
 FinishReason = Literal["stop", "length", "refusal", "other"]
@@ -142,22 +141,6 @@ class ErrorInfo(Frozen):
     """HTTP status of the failed call."""
     code: str | None = None
     """The provider's own error type or code."""
-
-
-def error_info(error: Exception) -> ErrorInfo:
-    """Convert an exception to a value; anything outside our tree is `internal`."""
-    message = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, ProviderError):
-        return ErrorInfo(
-            type=error.type,
-            message=message,
-            provider=error.provider or None,
-            model=error.model or None,
-            request_id=error.request_id,
-            status=error.status,
-            code=error.code,
-        )
-    return ErrorInfo(type=getattr(error, "type", "internal"), message=message)
 
 
 class Attempt(Frozen):

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from platform import node
 from typing import Any
 
-from ai3ray.domain.call import AttemptStatus, ModelCall, Prompt, Reply, Timeouts, Usage, error_info
+from ai3ray.domain.call import AttemptStatus, ModelCall, Prompt, Reply, Timeouts, Usage
+from ai3ray.domain.error_info import error_info
 from ai3ray.domain.ids import new_id
 from ai3ray.domain.lease import Lease, LeaseRequest, Settlement
 from ai3ray.domain.tokens import CHARS_PER_TOKEN

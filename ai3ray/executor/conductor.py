@@ -15,7 +15,8 @@ from ai3ray.assembler.port import Parts
 from ai3ray.assembler.salvage import salvage
 from ai3ray.assembler.strategies import assemble_in_code
 from ai3ray.domain.assembly import Assembly
-from ai3ray.domain.call import ErrorInfo, error_info
+from ai3ray.domain.call import ErrorInfo
+from ai3ray.domain.error_info import error_info
 from ai3ray.domain.events import (
     AssembleStart,
     Cancelled,

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, TypeVar, cast
 
 from ai3ray.domain.access import CallerLimits
-from ai3ray.domain.call import error_info
+from ai3ray.domain.error_info import error_info
 from ai3ray.domain.events import Event, Purpose, RunStart, Stats, TaskVerified, TextDelta, event_type
 from ai3ray.domain.ids import new_id
 from ai3ray.domain.listings import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table

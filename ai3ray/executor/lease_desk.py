@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ai3ray.domain.call import Attempt, ErrorInfo, Role, Usage, error_info
+from ai3ray.domain.call import Attempt, ErrorInfo, Role, Usage
+from ai3ray.domain.error_info import error_info
 from ai3ray.domain.events import Decision, Event, TaskStart
 from ai3ray.domain.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal, Settlement
 from ai3ray.errors import Ai3Error, IllegalTransition, UnknownRun

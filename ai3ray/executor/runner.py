@@ -10,7 +10,8 @@ from secrets import token_hex
 from ai3ray.assembler.port import Parts
 from ai3ray.assembler.strategies import STRATEGIES
 from ai3ray.domain.artifact import artifact_id
-from ai3ray.domain.call import ErrorInfo, Reply, error_info
+from ai3ray.domain.call import ErrorInfo, Reply
+from ai3ray.domain.error_info import error_info
 from ai3ray.domain.events import (
     Event,
     TaskArtifact,
