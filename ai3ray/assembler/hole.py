@@ -1,4 +1,4 @@
-"""How an answer names what it lacks."""
+"""The line that stands for a missing output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_REASON = 200
 
 
 def hole(task: Task, holes: Mapping[str, str]) -> str:
-    """A line in place of the output of a task that has none: a quotation in Markdown, plain in a terminal."""
+    """Return a line that names the missing output: a quotation in Markdown, plain in a terminal."""
     reason = " ".join(holes.get(task.id, "").split()) or "no output"
     shown = reason if len(reason) <= MAX_REASON else f"{reason[: MAX_REASON - 1]}…"
     return f"> [missing: {' '.join(task.title.split()) or task.id} ({task.id}): {shown}]"

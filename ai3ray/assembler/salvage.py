@@ -1,4 +1,4 @@
-"""What a run that had to stop can still answer, without another model call."""
+"""The answer of a run that had to stop, without another model call."""
 
 from __future__ import annotations
 

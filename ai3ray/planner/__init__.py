@@ -1,1 +1,1 @@
-"""From a prompt to a task graph, and from a task to the prompt of its call."""
+"""From a prompt to a task graph."""

@@ -22,7 +22,7 @@ MAX_REASON = 300
 
 
 class PlannerSettings(NamedTuple):
-    """How planners are called."""
+    """The settings of planner calls."""
 
     max_output_tokens: int
     """Cap of the plan, in tokens; twice that for the repair of a plan that was cut off."""
@@ -44,7 +44,7 @@ class PlanMade(NamedTuple):
 
 
 class _Refused(PlanError):
-    """The model will not plan this; asking it again is pointless."""
+    """The model refuses to plan; another call of it is pointless."""
 
 
 def make_plan(request: RunRequest, settings: PlannerSettings) -> Asking[PlanMade]:
@@ -92,7 +92,7 @@ def make_plan(request: RunRequest, settings: PlannerSettings) -> Asking[PlanMade
 
 
 def _read(reply: Reply, max_tasks: int) -> TaskGraph:
-    """The plan of a reply. A cut-off reply counts only when it holds a whole, valid plan. Raises PlanError."""
+    """Return the plan of a reply. A reply that was cut off counts only when it holds a whole, valid plan."""
     if reply.finish == "refusal":
         raise _Refused(f"{reply.model} refused to plan")
     try:
@@ -104,9 +104,9 @@ def _read(reply: Reply, max_tasks: int) -> TaskGraph:
 
 
 def _repair(prompt: Prompt, reply: Reply, wrong: PlanError, request: RunRequest, max_tasks: int) -> Prompt:
-    """The prompt once more, with what came of it and what is wrong with that.
+    """Build the prompt of the repair: the request, the rejected reply and its problems.
 
-    It is one message rather than a conversation, because providers refuse an empty turn.
+    It is one message, because providers refuse a conversation with an empty turn.
     """
     message = _user(
         "planner_repair",
@@ -120,7 +120,7 @@ def _repair(prompt: Prompt, reply: Reply, wrong: PlanError, request: RunRequest,
 
 
 def _user(name: str, request: RunRequest, max_tasks: int, **slots: str) -> Message:
-    """The user's turn. Context is named and measured, not shown: its content cannot steer the plan."""
+    """Build the user's turn. Context is named and measured, not shown, so that its content cannot steer the plan."""
     names = ", ".join(f'"{one_line(text.name)}" ({len(text.text):,} characters)' for text in request.context) or "none"
     text = filled_prompt(name, prompt=request.prompt, max_tasks=str(max_tasks), context=names, **slots)
     return Message(role="user", text=text)

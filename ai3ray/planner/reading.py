@@ -1,4 +1,4 @@
-"""Finds the task graph in what a model wrote, whatever it wrote around it."""
+"""Finds the task graph in a model's reply, whatever surrounds it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ai3ray.domain.plan import Kind, OutputFormat, TaskGraph, Tier, parse_graph
 from ai3ray.errors import PlanError
 
 MAX_STARTS = 200
-"""The most places in a reply at which JSON is looked for: each failed look costs its length."""
+"""Places in a reply at which JSON is looked for; each failed look costs its length."""
 
 _OBJECT_OR_LIST = re.compile(r"[{\[]")
 _OBJECT = re.compile(r"{")
@@ -27,14 +27,14 @@ _DECODER = json.JSONDecoder(strict=False, parse_constant=lambda _: None)
 
 
 def read_plan(text: str, *, max_tasks: int) -> TaskGraph:
-    """The first valid task graph in the text: bare, fenced, or with prose around it.
+    """Return the first valid task graph in the text: bare, fenced, or with prose around it.
 
     Args:
         text: a model's reply.
         max_tasks: the most tasks allowed.
 
     Raises:
-        PlanError: there is none; says what is wrong with the first thing that looks like one.
+        PlanError: there is none; names the problem of the first thing that looks like one.
     """
     wrong: PlanError | None = None
     for found in _plans(text):
@@ -46,14 +46,14 @@ def read_plan(text: str, *, max_tasks: int) -> TaskGraph:
 
 
 def _plans(text: str) -> Iterator[Mapping[str, Any]]:
-    """Everything that looks like a task graph, first as written, then without trailing commas."""
+    """Yield everything that looks like a task graph, first as written, then without trailing commas."""
     for version in (text, _STRING_OR_COMMA.sub(lambda hit: "" if hit[0] == "," else hit[0], text)):
         for value in _json_values(version):
             yield from _plans_in(value)
 
 
 def _json_values(text: str) -> Iterator[Any]:
-    """The objects and lists in the text from left to right, none of them inside another.
+    """Yield the outermost objects and lists of the text.
 
     After an object that does not parse only objects count: a whole list may be a part of what was cut off.
     """
@@ -73,7 +73,7 @@ def _json_values(text: str) -> Iterator[Any]:
 
 
 def _plans_in(value: Any, depth: int = 2) -> Iterator[Mapping[str, Any]]:
-    """The value itself, or a graph that the model wrapped into something."""
+    """Yield the value itself, or a graph that the model wrapped into something."""
     if isinstance(value, dict) and "tasks" in value:
         yield _softened(value)
     elif isinstance(value, list) and value and all(isinstance(item, dict) and "prompt" in item for item in value):
@@ -84,10 +84,10 @@ def _plans_in(value: Any, depth: int = 2) -> Iterator[Mapping[str, Any]]:
 
 
 def _softened(plan: dict[str, Any]) -> Mapping[str, Any]:
-    """The plan without what is not worth a second call.
+    """Drop what is not worth a second call.
 
-    A kind, form or tier that does not exist falls back to its default. Checks are for plan files: a
-    model's own would fail its colleagues' answers.
+    A kind, form or tier that does not exist falls back to its default. Checks are for plan files: a model's own
+    would fail the answers of others.
     """
     tasks = plan["tasks"]
     if not isinstance(tasks, list):
@@ -104,7 +104,7 @@ def _softened_task(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _why_none(text: str) -> str:
-    """Why no plan was found, in words that its author can act on."""
+    """Explain to the author why the reply holds no plan."""
     if not text.strip():
         return "the reply is empty"
     opening = text.find("{")

@@ -1,9 +1,8 @@
 """The JSON Schema of a task graph as it is sent to models.
 
-It keeps to what every provider's structured output accepts: flat, every field required, no unions, no
-recursion, no bounds. Ids, dependencies, cycles and counts are checked by `parse_graph` after decoding.
-Providers compile a grammar from a schema they see for the first time, so the bytes must not change
-from call to call.
+It keeps to what every provider's structured output accepts: flat, every field required, no unions, no recursion, no
+bounds. `parse_graph` checks the rest after decoding. Its bytes never change, because providers compile a grammar from
+each new schema.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _TASK_FIELDS = ("id", "title", "prompt", "kind", "depends_on", "output", "tier")
 
 
 def plan_schema() -> dict[str, Any]:
-    """The schema, built anew so that nobody can change another caller's; always the same bytes."""
+    """Build the schema anew, so that no caller can change another one's."""
     graph = TaskGraph.model_fields
     return _object(
         {

@@ -91,7 +91,7 @@ _HOW_TO = re.compile(r"^(?:(?:explain|write an? (?:guide|tutorial) (?:on|about))
 
 
 def _chained(prompt: str) -> Shape | None:
-    """`First … then … finally …`: each step reads the one before it."""
+    """Read `First … then … finally …`: each step reads the one before it."""
     steps = [step.strip(" \t\n.,;") for step in _THEN.split(_FIRST.sub("", prompt))]
     if len(steps) < 2 or not all(_DEED.match(step) for step in steps):
         return None
@@ -99,7 +99,7 @@ def _chained(prompt: str) -> Shape | None:
 
 
 def _named_sections(prompt: str) -> Shape | None:
-    """`with sections on X, Y and Z`: those, in that order."""
+    """Read `with sections on X, Y and Z`."""
     found = _NAMED.search(prompt)
     if found is None or _WORKS_ON_TEXT.match(prompt):
         return None
@@ -113,7 +113,7 @@ def _named_sections(prompt: str) -> Shape | None:
 
 
 def _counted_sections(prompt: str) -> Shape | None:
-    """`3-section`, `in four parts`: so many parts of the subject. A story is not told by its aspects."""
+    """Read `3-section` or `in four parts`. A story is not told by its aspects."""
     found = _COUNTED.search(prompt)
     topic = subject(prompt)
     if found is None or topic is None or _WORKS_ON_TEXT.match(prompt) or _STORY.search(prompt):
@@ -128,14 +128,14 @@ def _counted_sections(prompt: str) -> Shape | None:
 
 
 def _two_sides(prompt: str) -> Shape | None:
-    """Pros and cons: one task each."""
+    """Read pros and cons: one task each."""
     found = _SIDES.search(prompt)
     topic = phrase(found[1]) if found else None
     return Shape(_filled(_templates()["sides"], topic), "analysis") if topic else None
 
 
 def _compared(prompt: str) -> Shape | None:
-    """A comparison: one task for each thing, one for all of them."""
+    """Read a comparison: one task for each thing, one for all of them."""
     found = _COMPARE.search(prompt)
     what = phrase(found[1]) if found else None
     if what is None:
@@ -150,7 +150,7 @@ def _compared(prompt: str) -> Shape | None:
 
 
 def _how_to(prompt: str) -> Shape | None:
-    """A guide: what is needed, the steps, the mistakes. A question is no guide."""
+    """Read a guide: what is needed, the steps, the mistakes. A question is no guide."""
     found = _HOW_TO.match(prompt)
     deed = phrase(found[1]) if found and not prompt.endswith("?") else None
     return Shape(_filled(_templates()["guide"]["parts"], deed), "writing") if deed else None
@@ -219,6 +219,6 @@ def _kind(prompt: str) -> Kind:
 
 
 def _title(step: str) -> str:
-    """The first words of a step."""
+    """Return the first words of a step."""
     line = " ".join(step.split())
     return capital(line if len(line) <= MAX_NAME else f"{line[: MAX_NAME - 1].rsplit(' ', 1)[0]}…")

@@ -1,1 +1,1 @@
-"""The texts that models are sent."""
+"""The prompts that models are sent, and the texts that they send back."""

@@ -1,4 +1,4 @@
-"""Fenced blocks and headings of Markdown that models write, in time that grows with the text alone."""
+"""Fenced blocks and headings in the Markdown that models write, in time linear in the text."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class _Scan(NamedTuple):
 
 @lru_cache(maxsize=8)
 def _scan(text: str) -> _Scan:
-    """Find the closed blocks. An answer is scanned by several rules."""
+    """Find the closed blocks; several rules scan the same answer."""
     if "```" not in text and "~~~" not in text:
         return _Scan()
     lines = _lines(text)
@@ -170,7 +170,7 @@ def _scan(text: str) -> _Scan:
 
 
 def _closes(fences: list[_Fence], outer: _Fence) -> bool:
-    """Tell whether a fence inside closes the outer one: then its first and last line belong to different blocks."""
+    """Tell whether a fence inside closes the outer one, so that its first and last line belong to different blocks."""
     opened: _Fence | None = None
     for fence in fences:
         if opened is not None:
@@ -183,7 +183,7 @@ def _closes(fences: list[_Fence], outer: _Fence) -> bool:
 
 
 def _fences(lines: list[str]) -> Iterator[_Fence]:
-    """All lines that may open or close a block, those inside other blocks too."""
+    """Yield all lines that may open or close a block, those inside other blocks too."""
     for number, line in enumerate(lines):
         found = _FENCE_LINE.match(line)
         if found and "`" not in found[2]:  # inline code may begin with three marks
@@ -196,13 +196,13 @@ def _tag(info: str) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines with their ends, divided where Markdown divides them."""
+    """Split into lines with their ends, where Markdown does."""
     return _LINE_ENDS.split(text)
 
 
 @cache
 def _parser() -> MarkdownIt:
-    """CommonMark's blocks without containers, tables and inline marks: no text makes it slow."""
+    """Build a parser of CommonMark's blocks without containers, tables and inline marks, which no text makes slow."""
     from markdown_it import MarkdownIt
 
     return MarkdownIt("zero").enable(["code", "fence", "heading", "lheading"]).disable(["inline", "text_join"])

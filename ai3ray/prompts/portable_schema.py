@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _KEPT = frozenset({"type", "enum", "const", "description", "title"})
-# What these forbid, the check of the answer refuses afterwards, so a model need not be told by the grammar.
+# The check of the answer refuses what these forbid, so the grammar need not.
 _DROPPED = frozenset(
     {
         "$schema", "$id", "$comment", "default", "examples", "format", "pattern", "minLength", "maxLength",
@@ -18,10 +18,10 @@ _SCALARS = frozenset({"string", "number", "integer", "boolean", "null"})
 
 
 def portable_schema(schema: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A schema all of whose answers have the shape that `schema` asks for, or None when there is none.
+    """Translate a schema, or return None when it has no portable form.
 
-    Objects are closed and all their fields required, bounds are left to the check of the answer. Unions,
-    references and open maps have no portable form: then the schema goes into the prompt only.
+    Objects are closed and all their fields required; bounds are left to the check of the answer. Unions, references and
+    open maps have no portable form; such a schema goes into the prompt only.
     """
     return _object(schema) if schema.get("type") == "object" else None
 
@@ -55,7 +55,7 @@ def _object(schema: Mapping[str, Any]) -> dict[str, Any] | None:
 def _with(
     schema: Mapping[str, Any], part: str = "", value: Any = None, ignore: frozenset[str] | set[str] = frozenset()
 ) -> dict[str, Any] | None:
-    """The kept keywords of a node with its translated part; None when a keyword has no portable form."""
+    """Return the kept keywords of a node with its translated part; None when a keyword has no portable form."""
     if set(schema) - _KEPT - _DROPPED - ignore - {part}:
         return None
     kept = {name: schema[name] for name in schema if name in _KEPT}

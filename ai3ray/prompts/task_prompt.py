@@ -1,9 +1,9 @@
 """The prompt of one task's call.
 
-Order: what is the same for all calls (system), what is the same for the run (titles, context), what is
-the task's own (outputs of its dependencies, form of the answer), and last, verbatim and once, its prompt.
-So calls of one run begin alike, letter by letter, and a provider reads that beginning once.
-What models and files said stands in fenced blocks of the user's turn, never in the system prompt.
+Its order: what all calls share (system), what the run's calls share (titles, context), what is the task's own (outputs
+of its dependencies, form of the answer), and last, verbatim and once, the task's prompt. So the calls of a run begin
+alike, letter by letter, and a provider reads that beginning once. Texts of models and files stand in fenced blocks of
+the user's turn, never in the system prompt.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Repair(Frozen):
     answer: str
     """The answer."""
     defects: tuple[Defect, ...]
-    """What has to be mended."""
+    """The defects to mend."""
 
 
 def build_task_prompt(
@@ -51,7 +51,7 @@ def build_task_prompt(
     shares: bool = False,
     repair: Repair | None = None,
 ) -> Prompt:
-    """The call of one task.
+    """Build the prompt of one task.
 
     Args:
         task: the task.
@@ -59,7 +59,7 @@ def build_task_prompt(
         deps: id and output of each direct dependency.
         request: the run's request, for its context.
         max_output_tokens: cap of the answer, in tokens.
-        fence: a random word that no text can know; it marks where data begins and ends, in all calls of the run.
+        fence: a random word that no text can know; the same in all calls of the run.
         shares: whether other tasks of the run read the same context.
         repair: the answer that was sent back, when there is one.
     """
@@ -83,13 +83,13 @@ def _joined(parts: Iterable[str]) -> str:
 
 
 def _shared(task: Task, titles: Mapping[str, str], request: RunRequest, fence: str) -> Iterator[str]:
-    """How every call begins that reads the same context."""
+    """Yield the beginning of every call that reads the same context."""
     yield _outline(task, titles)
     yield _data([fenced(fence, "context", text.name, text.text) for text in context_of(task, request)], fence)
 
 
 def _own(task: Task, titles: Mapping[str, str], deps: Sequence[tuple[str, str]], fence: str) -> Iterator[str]:
-    """What else stands before the task's prompt."""
+    """Yield what else stands before the task's prompt."""
     yield filled_prompt("task_own", id=task.id) if len(titles) > 1 else ""
     room = shares([len(text) for _, text in deps], MAX_DEPENDENCIES, MAX_DEPENDENCY)
     blocks = [
@@ -102,7 +102,7 @@ def _own(task: Task, titles: Mapping[str, str], deps: Sequence[tuple[str, str]],
 
 
 def _brief(task: Task, deps: Sequence[tuple[str, str]], request: RunRequest, fence: str) -> str:
-    """Nothing but data and prompt: a model of very few parameters retells whatever else it is given."""
+    """Build the form for very small models, which retell whatever they are given: data and prompt alone."""
     data = [*((text.name, text.text) for text in context_of(task, request)), *deps]
     room = shares([len(text) for _, text in data], MAX_BRIEF, MAX_BRIEF)
     blocks = [fenced(fence, "text", name, cut(text, limit)) for (name, text), limit in zip(data, room, strict=True)]
@@ -110,17 +110,16 @@ def _brief(task: Task, deps: Sequence[tuple[str, str]], request: RunRequest, fen
 
 
 def context_of(task: Task, request: RunRequest) -> tuple[ContextText, ...]:
-    """The texts of the request that a task reads.
+    """Return the texts of the request that a task reads: those that its prompt names.
 
-    They are those that its prompt names. A task that names none and depends on nothing reads all of them, so
-    that a text reaches somebody even when no prompt names it.
+    A task that names none and depends on nothing reads all of them, so that no text stays unread.
     """
     named = tuple(text for text in request.context if _names(task.prompt, text.name))
     return named or (() if task.depends_on else request.context)
 
 
 def _names(prompt: str, name: str) -> bool:
-    """Whether a prompt names a text, as planners are told its name; `log` is not named by `catalogue`."""
+    """Tell whether a prompt names a text; `catalogue` does not name `log`."""
     # ASCII: scripts without spaces write other letters right beside a name.
     return re.search(rf"(?<!\w){re.escape(one_line(name))}(?!\w)", prompt, re.ASCII) is not None
 
@@ -133,7 +132,7 @@ def _outline(task: Task, titles: Mapping[str, str]) -> str:
 
 
 def _title(title: str, task: Task) -> str:
-    """A title, unless it would repeat the task's prompt: that stands in the call once."""
+    """Return a title, unless it would repeat the task's prompt."""
     return "" if task.prompt in title else one_line(title, MAX_TITLE)
 
 

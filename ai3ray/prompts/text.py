@@ -1,4 +1,4 @@
-"""Foreign text made fit for a place with limited room."""
+"""Fits foreign text into places with limited room."""
 
 from __future__ import annotations
 
@@ -6,25 +6,23 @@ from collections.abc import Sequence
 
 
 def one_line(text: str, limit: int = 120) -> str:
-    """The text on one line of at most `limit` characters."""
+    """Put the text on one line of at most `limit` characters."""
     line = " ".join(text.split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def cut(text: str, limit: int) -> str:
-    """The beginning of the text, with a note of what is missing when it is longer than `limit` characters."""
+    """Cut the text after `limit` characters, with a note of what is missing."""
     if len(text) <= limit:
         return text
     return f"{text[:limit]}\n[cut: the first {limit} of {len(text)} characters]"
 
 
 def shares(lengths: Sequence[int], total: int, each: int) -> tuple[int, ...]:
-    """How much of a common room each of several texts may take (max-min fairness).
-
-    What short texts leave over goes to the long ones.
+    """Divide a common room among several texts (max-min fairness): what short texts leave over goes to long ones.
 
     Args:
-        lengths: what each would take, in characters.
+        lengths: the room that each would take, in characters.
         total: the room for all of them, in characters.
         each: the most that one may take, in characters.
     """

@@ -1,4 +1,4 @@
-"""Words that models say to their user around an answer: they belong to a chat, not to a file."""
+"""Remarks to the user around an answer; they belong to a chat, not to a file."""
 
 # ruff: noqa: RUF001 - letters of other alphabets are meant
 from __future__ import annotations
@@ -8,7 +8,7 @@ import re
 from ai3ray.prompts.markdown import around
 
 MAX_CHARS = 300
-"""A longer paragraph says something."""
+"""A longer paragraph is content."""
 
 _GREETING = (
     r"(?:sure(?: thing)?|certainly|of course|absolutely|definitely|gladly|okay|ok|alright|no problem"
@@ -17,18 +17,18 @@ _GREETING = (
     r"|bien sûr|claro|por supuesto|certo)"
 )
 OPENER = re.compile(rf"^\W*{_GREETING}\s*[!,.:;—–-]+\s*", re.IGNORECASE)
-"""How such a remark begins before the answer."""
+"""The beginning of a remark before the answer."""
 CLOSER = re.compile(
     r"^\W*(?:let me know|feel free|(?:i )?hope (?:this|that|it) helps|if you (?:have|need|want|would like|'d like)"
     r"|(?:please )?(?:don't hesitate|reach out)|happy (?:coding|to help)|enjoy|is there anything else"
     r"|would you like|do you want me|i can also)\b",
     re.IGNORECASE,
 )
-"""How such a remark begins after the answer."""
+"""The beginning of a remark after the answer."""
 
 
 def without_chatter(text: str) -> str:
-    """The text without the remarks to the user before its first and after its last fenced block."""
+    """Return the text without the remarks before its first and after its last fenced block."""
     split = around(text)
     if split is None:
         return text

@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 ALWAYS: tuple[Rule, ...] = (complete, non_empty)
-"""Asked of every answer, even with `verify: false`."""
+"""Applied to every answer, even with `verify: false`."""
 CONTENT: tuple[Rule, ...] = (
     refusal,
     form,
@@ -57,19 +57,19 @@ CONTENT: tuple[Rule, ...] = (
     remark,
     cut_off,
 )
-"""Asked of whole answers, unless the request drops the content checks."""
+"""Applied to answers that pass those, unless the request drops the content checks."""
 
 MAX_JSON_HERE = 64 * 1024
 """Bytes of JSON that are parsed beside the model calls."""
 
 
 def check(task: Task, reply: Reply, *, content: bool) -> Verdict:
-    """The rules' verdict on an answer. Pure and picklable, so it may run in any process.
+    """Apply the rules to an answer. Pure and picklable, so it may run in any process.
 
     Args:
-        task: what was asked for.
-        reply: the answer as the model gave it.
-        content: false leaves only: complete, non-empty, not truncated.
+        task: the task.
+        reply: the model's reply.
+        content: false leaves only the rules of ALWAYS.
     """
     cleaned = reply.model_copy(update={"text": clean_output(task, reply.text)})
     defects = _defects(ALWAYS, task, cleaned)
@@ -79,32 +79,26 @@ def check(task: Task, reply: Reply, *, content: bool) -> Verdict:
 
 
 def check_with_code(task: Task, reply: Reply) -> Verdict:
-    """All rules and the compilers. For a process that may be lost: a compiler can be fed until it eats all memory."""
+    """Apply all rules and compilers, in a process that may be lost: a compiler can take all memory."""
     verdict = check(task, reply, content=True)
     job = code_to_compile(task, reply.text)
     return joined(verdict, check_code(*job)) if job else verdict
 
 
 def joined(verdict: Verdict, defects: Sequence[Defect]) -> Verdict:
-    """The verdict with more defects."""
+    """Add defects to a verdict."""
     if not defects:
         return verdict
     return verdict.model_copy(update={"passed": False, "score": 0.0, "defects": (*verdict.defects, *defects)})
 
 
 def needs_isolation(task: Task, text: str) -> bool:
-    """Whether an answer's checks belong, wholly or in part, into another process.
-
-    True for what `is_heavy`, and for code that has to compile.
-    """
+    """Tell whether some checks of an answer belong into another process: heavy ones, and code that has to compile."""
     return is_heavy(task, text) or code_to_compile(task, text) is not None
 
 
 def is_heavy(task: Task, text: str) -> bool:
-    """Whether the rules themselves may take long.
-
-    True for JSON over 64 KB, and for schemas with regular expressions: one of those can run for ever.
-    """
+    """Tell whether the rules may take long: JSON over 64 KB, or a schema with regular expressions."""
     if not wants_json(task):
         return False
     schema = task.checks.json_schema if task.checks else None
@@ -112,7 +106,7 @@ def is_heavy(task: Task, text: str) -> bool:
 
 
 def refuse_bad_schemas(graph: TaskGraph) -> None:
-    """Look at a plan file's schemas before anything is paid for.
+    """Check a plan file's schemas before any call is paid.
 
     Raises:
         PlanError: a task's `checks.json_schema` is no JSON Schema; the message names the task.

@@ -1,4 +1,4 @@
-"""What of an answer is kept: models wrap JSON and code into fences that nobody asked for."""
+"""The part of an answer that is kept: models wrap JSON and code into fences that the task did not ask for."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ _JSON = frozenset({"", "json", "jsonc", "json5"})
 
 
 def wants_json(task: Task) -> bool:
-    """Whether the answer is read as JSON."""
+    """Tell whether the answer is read as JSON."""
     return task.output == "json" or (task.checks is not None and task.checks.json_schema is not None)
 
 
 def clean_output(task: Task, text: str) -> str:
-    """The answer as it is committed.
+    """Return the answer as it is committed.
 
-    JSON: out of its fence, even when the model wrote a remark around it. Code: without the remarks of a chat,
-    out of its fence when the fence is all there is. Markdown: out of a fence that calls the whole answer
-    Markdown. Anything else, and answers of several blocks, stay as they are.
+    JSON is taken out of its fence, even when a remark surrounds it. Code loses the remarks around it, and its fence
+    when nothing else is left. Markdown loses a fence that calls the whole answer Markdown. All else stays as it is.
     """
     if wants_json(task):
         return _json(text)
@@ -30,7 +29,7 @@ def clean_output(task: Task, text: str) -> str:
 
 
 def _json(text: str) -> str:
-    """The only JSON block of the text, unless the text begins as JSON itself."""
+    """Return the only JSON block of the text, unless the text begins as JSON itself."""
     if text.lstrip().startswith(("{", "[", '"')):
         return text
     bodies = [block.body for block in fenced_blocks(text) if block.tag in _JSON]

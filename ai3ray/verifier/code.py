@@ -1,7 +1,7 @@
-"""Whether code compiles. Nothing is run; still, a compiler may be fed until it eats all memory.
+"""Compiles code without running it.
 
-`check_code` is a pure function of its arguments at the top of a module, so that it can be sent to another
-process and run there under limits of CPU and memory.
+`check_code` is a pure function at the top of a module, so that it can be sent to another process and run there under
+limits: a compiler can take all memory.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _ALIASES = {"py": "python", "python3": "python", "py3": "python"}
 
 
 def check_code(text: str, language: str = "") -> tuple[Defect, ...]:
-    """What does not compile.
+    """Find the code that does not compile.
 
     Args:
-        text: an answer: fenced blocks, or code alone.
-        language: the language of what has no fence or whose fence names none; unknown when empty.
+        text: fenced blocks, or code alone.
+        language: the language of code that names none; unknown when empty.
 
     Returns:
-        A defect per block that does not compile. Languages other than Python and JSON are let pass.
+        A defect per block that does not compile. Languages other than Python and JSON pass.
     """
     blocks = fenced_blocks(text) or (("", text),)
     defects = []
@@ -40,7 +40,7 @@ def check_code(text: str, language: str = "") -> tuple[Defect, ...]:
 
 
 def compiler_of(tag: str, language: str = "") -> Callable[[str], str | None] | None:
-    """What tells why a block does not compile, or None when its language is not known here.
+    """Return the function that explains why a block does not compile; None for an unknown language.
 
     Args:
         tag: the language that the block's fence names; may be empty.
@@ -51,7 +51,7 @@ def compiler_of(tag: str, language: str = "") -> Callable[[str], str | None] | N
 
 
 def _python(source: str) -> str | None:
-    """Why it is not Python, or None."""
+    """Explain why it is not Python, or return None."""
     source = textwrap.dedent(source)
     if source.lstrip().startswith((">>>", "%", "!")):  # a session or a notebook, no module
         return None
@@ -69,7 +69,7 @@ def _python(source: str) -> str | None:
 
 
 def _json(source: str) -> str | None:
-    """Why it is not JSON, or None."""
+    """Explain why it is not JSON, or return None."""
     try:
         json.loads(source)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""Which code of an answer has to compile. Deciding it is cheap and pure; compiling belongs into another process."""
+"""Finds the code of an answer that has to compile; cheap and pure, unlike compiling it."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ _ELLIPSIS = re.compile(r"\.\.\.|…|^\s*(?://|/\*)|<[a-z][\w -]*>", re.MULTILINE
 
 
 class CodeJob(NamedTuple):
-    """What `check_code` is to be given."""
+    """The arguments of `check_code`."""
 
     text: str
     """Fenced blocks, or code alone."""
     language: str
-    """The language of what names none; may be empty."""
+    """The language of code that names none; may be empty."""
 
 
 def code_to_compile(task: Task, text: str) -> CodeJob | None:
-    """The code that has to compile, or None when there is none that we can compile.
+    """Return the code that has to compile, or None when there is none in a language known here.
 
     Code as output has to compile as a whole; in a text about code only blocks of some length have to, and none
-    that leave something out.
+    that leaves something out.
 
     Args:
-        task: what was asked for.
-        text: the answer as the model gave it, with its fences.
+        task: the task.
+        text: the model's answer, with its fences.
     """
     if wants_json(task) or (task.output != "code" and task.kind != "coding"):
         return None

@@ -1,4 +1,4 @@
-"""What a prompt says in so many words about the parts of its answer. What is not plain is not read."""
+"""Reads the plain demands of a prompt on the parts of its answer."""
 
 # ruff: noqa: RUF001 - letters of other alphabets are meant
 from __future__ import annotations
@@ -127,17 +127,17 @@ class Demands(NamedTuple):
 
 
 def read_demands(prompt: str) -> Demands:
-    """What a prompt asks of its answer's parts.
+    """Read the demands of a prompt on the parts of its answer.
 
     Args:
-        prompt: a task's prompt. What it quotes, and what it tells of a larger work, asks nothing.
+        prompt: a task's prompt; quotations and descriptions of a larger work in it demand nothing.
     """
     own = _own(prompt)
     return Demands(tuple(_counts(own)), tuple(dict.fromkeys(_names(own))))
 
 
 def array_length(prompt: str) -> int:
-    """How many elements a prompt wants its array to have at least; 0 when it does not say."""
+    """Return the least number of elements that a prompt demands of an array; 0 when it names none."""
     found = _ARRAY_OF.search(_own(prompt))
     return _value(found["number"]) if found else 0
 
@@ -182,7 +182,7 @@ def _names(prompt: str) -> list[str]:
 
 
 def _in_line(text: str) -> list[str]:
-    """Quoted names, or capitalized names between commas: 'A, B and C'."""
+    """Return quoted names, or capitalized names between commas: 'A, B and C'."""
     quoted = [match["name"] for match in _QUOTED_NAME.finditer(text)]
     if quoted:
         return [name for part in quoted if (name := _name(part))]

@@ -1,4 +1,4 @@
-"""Where checks of untrusted output run when they should not run beside the model calls."""
+"""Runs checks of untrusted output in another process than the model calls."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from ai3ray.verifier.check import CodeJob, check, code_to_compile, is_heavy, joi
 from ai3ray.verifier.sandbox import CheckJob
 
 CHECK_TIMEOUT_S = 60.0
-"""Wall clock of one isolated check, the start of its process included. What ends a check that computes too much is its
-limit of CPU; this one must not make a defect of a good answer because the machine is busy."""
+"""Wall clock of one isolated check. Its limit of CPU ends a check that computes too much; a busy machine must not
+make a defect of a good answer."""
 MAX_CHECKS = max(2, os.cpu_count() or 1)
-"""Isolated checks that one runner has going at a time; the clock of the others has not begun."""
+"""Isolated checks that one runner has in progress at a time."""
 
 
 class Isolation(Protocol):
-    """Runs the rule checks somewhere else."""
+    """Runs the rule checks elsewhere."""
 
     async def check(self, task: Task, reply: Reply) -> Verdict:
-        """The verdict of all rules. A check that does not end in time is a defect, never an exception."""
+        """Apply all rules. A check that does not end in time is a defect, never an exception."""
         ...
 
 
 class ProcessIsolation:
-    """Checks in processes of their own: the inline engine's way."""
+    """Checks each answer in a process of its own."""
 
     def __init__(self) -> None:
         self._slots = asyncio.Semaphore(MAX_CHECKS)
 
     async def check(self, task: Task, reply: Reply) -> Verdict:
-        """The verdict of all rules and compilers; an answer that kills or outlasts its checker is a defect."""
+        """Apply all rules and compilers; an answer that kills or outlasts its checker is a defect."""
         async with self._slots:
             return await _checked_in_process(CheckJob(task=task, reply=reply))
 
@@ -50,10 +50,10 @@ async def checked_apart(
     rules: Callable[[Task, Reply], Awaitable[Verdict]],
     compile_code: Callable[[CodeJob], Awaitable[tuple[Defect, ...]]],
 ) -> Verdict:
-    """The verdict of all rules and compilers, of which only the dangerous ones go elsewhere.
+    """Apply all rules and compilers, only the dangerous ones elsewhere.
 
     Args:
-        task: what was asked for.
+        task: the task.
         reply: the answer.
         rules: applies all rules elsewhere.
         compile_code: compiles elsewhere.
@@ -66,12 +66,12 @@ async def checked_apart(
 
 
 def unverifiable(problem: str) -> Verdict:
-    """The verdict on an answer that could not be checked."""
+    """Return the verdict on an answer that could not be checked."""
     return Verdict(passed=False, score=0.0, defects=(Defect(part="answer", problem=problem),))
 
 
 def _environment() -> dict[str, str]:
-    """What Python needs to start, and to find this package; none of the caller's keys."""
+    """Return what Python needs to start and to find this package; none of the caller's keys."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(("PYTHON", "PATH", "SYSTEMROOT"))}
     return {**kept, "PYTHONPATH": str(Path(__file__).parents[2])}
 

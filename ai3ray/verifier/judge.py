@@ -43,7 +43,7 @@ def judge(task: Task, answer: str, *, author: str, fence: str) -> Asking[Verdict
 
 
 def read_verdict(reply: Reply, judge: str) -> Verdict:
-    """The judge's verdict. A verdict that contradicts itself counts by its defects.
+    """Read the judge's verdict. One that contradicts itself counts by its defects.
 
     Args:
         reply: the judge's answer.

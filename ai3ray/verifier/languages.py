@@ -1,7 +1,6 @@
-"""Which language a text is in: by its script, and within a script by its most frequent short words.
+"""Detects the language of a text: by its script, and within a script by its most frequent short words.
 
-Counting function words is the oldest reliable way to tell European languages apart (the small-word technique
-of Grefenstette, 1995). It needs some twenty words, and says how sure it is.
+Source: the small-word technique (Grefenstette, 1995). It needs some twenty words.
 """
 
 from __future__ import annotations
@@ -46,11 +45,11 @@ class Language(NamedTuple):
     name: str
     """Its English name."""
     names: tuple[str, ...]
-    """What prompts call it, in lower case."""
+    """Its names in prompts, in lower case."""
     script: str
-    """What it is written in."""
+    """Its script."""
     words: frozenset[str]
-    """Its function words; none when its script tells it."""
+    """Its function words; none when its script identifies it."""
 
 
 class DetectedLanguage(NamedTuple):
@@ -68,7 +67,7 @@ class DetectedLanguage(NamedTuple):
 
 @cache
 def languages() -> dict[str, Language]:
-    """The languages of `languages.toml` by code."""
+    """Return the languages of `languages.toml` by code."""
     data = tomllib.loads((Path(__file__).parent / "languages.toml").read_text(encoding="utf-8"))
     return {
         code: Language(code, table["name"], tuple(table["names"]), table["script"], frozenset(table["words"].split()))
@@ -77,10 +76,10 @@ def languages() -> dict[str, Language]:
 
 
 def detect_language(text: str) -> DetectedLanguage:
-    """What language a text is in, and which others it holds.
+    """Detect the languages of a text.
 
     Args:
-        text: prose; code, tables and addresses would blur the picture.
+        text: prose; code, tables and addresses blur the result.
     """
     found = words(_APOSTROPHE.sub(" ", text))
     letters = _letters(text)
@@ -110,13 +109,13 @@ def detect_language(text: str) -> DetectedLanguage:
 
 @cache
 def _weights() -> dict[str, float]:
-    """What a function word counts for: the less, the more languages have it."""
+    """Weigh function words: the more languages have one, the less it counts."""
     owners = Counter(word for language in languages().values() for word in language.words)
     return {word: 1 / number for word, number in owners.items()}
 
 
 def _letters(text: str) -> dict[str, int]:
-    """How many letters of each script the text has."""
+    """Count the letters of each script."""
     if text.isascii():
         return {"latin": sum(map(str.isalpha, text))}
     letters = {script: count for script, sign in _SCRIPTS.items() if (count := len(sign.findall(text)))}

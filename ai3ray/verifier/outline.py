@@ -25,7 +25,7 @@ MAX_TITLE_WORDS = 15
 
 
 class Outline(NamedTuple):
-    """What a reader sees of a text's structure."""
+    """The visible structure of a text."""
 
     title: str
     """The first line, when it stands over the text like a title; else empty."""
@@ -68,7 +68,7 @@ def read_outline(text: str) -> Outline:
 
 
 def _counted_in_line(text: str) -> int:
-    """How far the text counts '1. … 2. … 3. …', wherever the numbers stand."""
+    """Return how far the text counts '1. … 2. … 3. …', wherever the numbers stand."""
     number = 0
     for found in _IN_LINE.finditer(text):
         number += int(found[1]) == number + 1
@@ -76,7 +76,7 @@ def _counted_in_line(text: str) -> int:
 
 
 def _unmarked(line: str) -> tuple[int, str] | None:
-    """Level and text of a bold line or one such as 'Section 2'; both are levels of their own."""
+    """Return level and text of a bold line or of one such as 'Section 2'; each is a level of its own."""
     bold = _BOLD_LINE.match(line)
     if bold:
         return _BOLD_LEVEL, bold[2].strip(" :")
@@ -85,7 +85,7 @@ def _unmarked(line: str) -> tuple[int, str] | None:
 
 
 def _sections(headings: list[tuple[int, str]], title: str) -> int:
-    """Headings of the most frequent level, without a title that stands alone on its level."""
+    """Count the headings of the most frequent level, without a title that stands alone on its level."""
     levels = Counter(level for level, _ in headings)
     if len(headings) > 1 and headings[0][1] in title and levels[headings[0][0]] == 1:
         del levels[headings[0][0]]
@@ -93,7 +93,7 @@ def _sections(headings: list[tuple[int, str]], title: str) -> int:
 
 
 def _title(lines: list[str], *, marked: bool) -> str:
-    """The first line, when it is marked as a heading or stands there like one."""
+    """Return the first line when it is a heading or looks like one, else an empty string."""
     first = lines[0].strip() if lines else ""
     if marked or _BOLD_LINE.match(first) or re.match(r"\W*title\s*:", first, re.IGNORECASE):
         return first

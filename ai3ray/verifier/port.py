@@ -14,10 +14,10 @@ class Rule(Protocol):
     """One check of one answer; pure."""
 
     def __call__(self, task: Task, reply: Reply) -> Iterable[Defect]:
-        """What is wrong with the answer; nothing when the rule does not apply.
+        """Yield the defects of the answer; none when the rule does not apply.
 
         Args:
-            task: what was asked for.
-            reply: the answer, already cleaned of a fence around it.
+            task: the task.
+            reply: the answer, cleaned of a fence around it.
         """
         ...

@@ -1,9 +1,10 @@
-"""What follows from a verdict: the policy of repair and fallback, as a generator that decides and never acts.
+"""The policy of repair and fallback, as a generator that decides and never acts.
 
 best model ── defect ──► the same model, defects quoted (up to the repair limit)
     │                          └── defect ──► next-best model, once ── defect ──► the task fails
     ├── cut off ──► the same model, twice the cap ── cut off ──► next-best model
     └── refused or empty ──► next-best model: there is nothing to repair
+
 """
 
 from __future__ import annotations
@@ -17,18 +18,16 @@ from ai3ray.domain.verdict import Defect, Verdict
 
 @dataclass(frozen=True)
 class Assessed:
-    """An answer and what was said of it."""
+    """An answer and its verdict."""
 
     model: str
     """Its author, as `provider/model`."""
     text: str
-    """The answer."""
     verdict: Verdict
-    """What was said of it."""
     truncated: bool = False
     """It hit the cap of its length."""
     repairable: bool = True
-    """There is an answer to work on: it is neither empty nor a refusal."""
+    """It is neither empty nor a refusal."""
 
 
 @dataclass(frozen=True)
@@ -40,27 +39,27 @@ class RepairAttempt:
     author: str | None = None
     """The one model to ask; any that is not excluded when None."""
     exclude: frozenset[str] = frozenset()
-    """Models that have had their turn."""
+    """Models that were tried."""
     cap_factor: int = 1
     """How much longer than usual the answer may be."""
     answer: str = ""
-    """For a repair: the answer that was sent back."""
+    """For a repair: the answer to mend."""
     defects: tuple[Defect, ...] = ()
-    """For a repair: what has to be mended."""
+    """For a repair: the defects to mend."""
     n: int = 0
     """For a repair: which one it is, from 1."""
 
 
 TURNS = 2
-"""Models whose answers are taken seriously: the best one's, and the next-best one's."""
+"""Models that may fail by a defect: the best and the next-best one."""
 MODELS = 4
-"""Models that are asked at most: those that refuse or say nothing do not use up a turn."""
+"""Models that are called at most; one that refuses or says nothing does not use up a turn."""
 
 Policy = Generator[RepairAttempt, Assessed, None]
 
 
 def improve(repair_limit: int) -> Policy:
-    """Yield call after call; is sent what each of them brought; ends when one has passed or nothing is left to try.
+    """Yield call after call, and be sent the assessed answer of each, until one has passed or nothing is left to try.
 
     Args:
         repair_limit: how often a defect goes back to its author; only the first model's answer is repaired.

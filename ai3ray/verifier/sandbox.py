@@ -1,7 +1,7 @@
 """Checks in a process of their own, under limits of CPU and memory.
 
-`python -m ai3ray.verifier.sandbox` reads a task and a reply from its standard input, checks them, and writes
-the verdict to its standard output. Nothing else of the caller reaches it.
+`python -m ai3ray.verifier.sandbox` reads a task and a reply from standard input, checks them, and writes the verdict to
+standard output.
 """
 
 from __future__ import annotations
@@ -22,19 +22,17 @@ MEMORY_BYTES = 2 << 30
 
 
 class CheckJob(Frozen):
-    """What is to be checked."""
+    """A task and its answer, to be checked."""
 
     task: Task
-    """What was asked for."""
     reply: Reply
-    """The answer."""
 
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """Bound this process while it checks, and give it back as it was: a worker may be used again.
+    """Limit this process while it checks, and restore it: a worker may be used again.
 
-    Only the soft limits move. Systems without such limits have none.
+    Only the soft limits change. On systems without such limits there are none.
     """
     try:
         import resource
@@ -63,7 +61,7 @@ def _lower(limit: int, soft: int) -> None:
 
 
 def _mapped() -> int | None:
-    """Bytes of address space that this process has, where the system tells."""
+    """Return the bytes of address space that this process has, where the system tells."""
     import resource
 
     try:
@@ -73,7 +71,7 @@ def _mapped() -> int | None:
 
 
 def main() -> None:
-    """Check what stands on standard input."""
+    """Check the job on standard input."""
     from ai3ray.verifier.check import check_with_code
 
     job = CheckJob.model_validate_json(sys.stdin.buffer.read())

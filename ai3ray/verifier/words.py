@@ -1,4 +1,4 @@
-"""Answers as words, sentences and lines: what several rules read, each in linear time."""
+"""Answers as words, sentences and lines, each read in linear time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ai3ray.domain.plan import Task
 from ai3ray.prompts.markdown import outside
 
 MAX_CHARS = 60_000
-"""What a rule reads of a text at most: half of it from the beginning, half from the end."""
+"""Characters of a text that a rule reads: half from its beginning, half from its end."""
 
 MAX_PROMPT = 8_000
-"""What a rule reads of a prompt at most."""
+"""Characters of a prompt that a rule reads."""
 
-# Where no spaces stand between words, a character counts as a word.
+# In scripts without spaces a character counts as a word.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\W_]+(?:['\u2019-][^\W_]+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?\u2026])[\"'\u201d\u2019\u00bb)*_]*\s+|(?<=[\u3002\uff01\uff1f])|\n+")
 _NOT_PROSE = re.compile(r"`[^`\n]{1,300}`|<[^<>\n]{1,300}>|https?://\S+")
@@ -26,17 +26,17 @@ ITEM = re.compile(
 
 
 def excerpt(text: str, limit: int = MAX_CHARS) -> str:
-    """The text, or the first and the last half of so many characters."""
+    """Return the text, or its first and its last half of so many characters."""
     return text if len(text) <= limit else f"{text[: limit // 2]}\n{text[-(limit // 2) :]}"
 
 
 def prompt_excerpt(task: Task) -> str:
-    """The prompt as rules read it: a long one carries material, and its wish stands at one of its ends."""
+    """Return the prompt as rules read it: a long one carries material, and its request stands at one of its ends."""
     return excerpt(task.prompt, MAX_PROMPT)
 
 
 def prose(text: str) -> str:
-    """What is written for people: without code, tables, addresses and tags."""
+    """Return the running text, without code, tables, addresses and tags."""
     text = _COMMENT.sub("", outside(excerpt(text)))
     if "|" in text or "+" in text:
         text = _TABLE_ROW.sub("", text)
@@ -44,16 +44,16 @@ def prose(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words in lower case."""
+    """Return the words in lower case."""
     return _WORD.findall(text.lower())
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences; a line break ends one too."""
+    """Return the sentences; a line break ends one too."""
     return [sentence for part in _SENTENCE_END.split(text) if (sentence := part.strip())]
 
 
 def shortened(text: str, limit: int = 60) -> str:
-    """The beginning of a text, on one line."""
+    """Return the beginning of a text, on one line."""
     line = " ".join(text.split())
     return line if len(line) <= limit else f"{line[:limit].rstrip()}…"

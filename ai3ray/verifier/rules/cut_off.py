@@ -1,4 +1,4 @@
-"""The answer has an end, even when the provider says that it stopped by itself."""
+"""The answer has an end, even when the provider reports a regular stop."""
 
 # ruff: noqa: RUF001 - letters of other alphabets are meant
 from __future__ import annotations
@@ -45,7 +45,7 @@ _LABEL = re.compile(r"^[^\s.!?:]+(?:\s[^\s.!?:]+){0,3}:\s")
 
 
 def cut_off(task: Task, reply: Reply) -> Iterator[Defect]:
-    """Prose of some length does not stop in the middle of a sentence or of a fenced block."""
+    """Require prose of some length to end neither inside a sentence nor inside a fenced block."""
     if wants_json(task) or task.output == "code" or task.kind == "extraction" or _MEANT.search(prompt_excerpt(task)):
         return
     if task.output == "text" and unclosed(reply.text):
@@ -60,7 +60,7 @@ def cut_off(task: Task, reply: Reply) -> Iterator[Defect]:
 
 
 def _last_line(text: str) -> str:
-    """The last line, when it is running text; empty otherwise."""
+    """Return the last line when it is running text, else an empty string."""
     last = excerpt(text.rstrip(), 4_000).rpartition("\n")[2].strip()
     final = last.rpartition(" ")[2]
     address = "://" in final or "@" in final or "." in final
@@ -81,13 +81,13 @@ def _stops_short(last: str, text: str) -> bool:
 
 
 def _others_end(text: str) -> bool:
-    """Whether the long lines before the last one end in order; verse and lists do not."""
+    """Tell whether the long lines before the last one end in order; verse and lists do not."""
     lines = [line.strip() for line in excerpt(text, 8_000).splitlines()]
     long = [line for line in lines if len(words(line)) >= MIN_LINE_WORDS]
     return sum(bool(_ENDS.search(line)) for line in long) >= 0.9 * len(long)
 
 
 def _demanded(task: Task, last: str) -> bool:
-    """Whether the last line is there because the plan demands those words."""
+    """Tell whether the plan demands the words of the last line."""
     wanted = task.checks.must_include if task.checks else ()
     return any(last.casefold().endswith(text.strip().casefold()) for text in wanted if text.strip())

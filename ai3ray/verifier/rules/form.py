@@ -35,7 +35,7 @@ MIN_MARKUP = 2
 
 
 def form(task: Task, reply: Reply) -> Iterator[Defect]:
-    """JSON parses, code is not a text about code, Markdown closes its fences, text is no data structure."""
+    """Require the form: JSON parses, code is code, Markdown closes its fences, text is no data structure."""
     if wants_json(task):
         problem = _json(reply.text)
     elif task.output == "code":
@@ -47,7 +47,7 @@ def form(task: Task, reply: Reply) -> Iterator[Defect]:
 
 
 def _written(task: Task, text: str) -> str | None:
-    """Text or Markdown."""
+    """Check text or Markdown."""
     form_asked = "Markdown" if task.output == "markdown" else "running text"
     if task.output == "markdown" and unclosed(text):
         return "a code fence is opened and never closed"
@@ -61,7 +61,7 @@ def _written(task: Task, text: str) -> str | None:
 
 
 def _is_data(text: str) -> bool:
-    """Whether the whole text is a JSON object, or a list of something else than plain values."""
+    """Tell whether the whole text is a JSON object, or a list of more than plain values."""
     inside = unwrapped(text).strip()
     if not inside.startswith(("{", "[")):
         return False
@@ -90,7 +90,7 @@ def _json(text: str) -> str | None:
 
 
 def _code(text: str) -> str | None:
-    """Some of it is code: a fenced block, or a line that no sentence looks like."""
+    """Require some code: a fenced block, or a line that does not look like a sentence."""
     if any(body.strip() for _, body in fenced_blocks(text)):
         return "a code fence is opened and never closed" if unclosed(outside(text)) else None
     if unclosed(text):

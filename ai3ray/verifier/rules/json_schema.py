@@ -1,8 +1,8 @@
 """The answer satisfies the plan's JSON Schema, at a bounded cost.
 
-A schema comes from a plan file, an answer from a model, and neither is trusted: references are resolved
-inside the schema only, never fetched; the work is counted and stopped; what cannot be counted, a regular
-expression, is for `needs_isolation` to keep away from here.
+Neither the schema nor the answer is trusted: references are resolved inside the schema only, never fetched; the work is
+counted and stopped. A regular expression cannot be counted; `needs_isolation` keeps it away from here.
+
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
 
 MAX_DEFECTS = 5
-"""The most violations that are told."""
+"""The most violations that are reported."""
 MIN_STEPS = 20_000
 """Keywords that may be applied to any answer, however short; about 0.15 s."""
 STEPS_PER_CHAR = 10
-"""More of them per character of the answer: a check of linear cost always comes to its end."""
+"""More of them per character of the answer, so that a check of linear cost always ends."""
 _REGEX_KEYWORDS = frozenset({"pattern", "patternProperties"})
 
 
@@ -31,7 +31,7 @@ class _TooCostly(Exception):
 
 
 class _Steps:
-    """What a check may still spend; one step is one keyword applied to one value."""
+    """The work that a check may still do; one step is one keyword applied to one value."""
 
     def __init__(self, chars: int) -> None:
         self._left = MIN_STEPS + STEPS_PER_CHAR * chars
@@ -43,7 +43,7 @@ class _Steps:
 
 
 def json_schema(task: Task, reply: Reply) -> Iterator[Defect]:
-    """The answer satisfies `checks.json_schema`. JSON that does not parse is the form rule's."""
+    """Require `checks.json_schema`. The form rule reports JSON that does not parse."""
     if task.checks is None or task.checks.json_schema is None:
         return
     value, problem = parse_json(reply.text)
@@ -52,11 +52,11 @@ def json_schema(task: Task, reply: Reply) -> Iterator[Defect]:
 
 
 def check_json(text: str, schema: dict[str, Any] | None) -> tuple[Defect, ...]:
-    """What is wrong with JSON. Pure and picklable.
+    """Find the defects of JSON. Pure and picklable.
 
     Args:
         text: the JSON.
-        schema: what it has to satisfy; anything that parses when None.
+        schema: the schema to satisfy; None for any JSON.
     """
     value, problem = parse_json(text)
     if problem is not None:
@@ -65,7 +65,7 @@ def check_json(text: str, schema: dict[str, Any] | None) -> tuple[Defect, ...]:
 
 
 def parse_json(text: str) -> tuple[Any, str | None]:
-    """The value, or None and why there is none. NaN and Infinity are not JSON."""
+    """Return the value, or None and the problem. NaN and Infinity are not JSON."""
     try:
         return json.loads(text, parse_constant=_no_constant), None
     except RecursionError:
@@ -75,14 +75,14 @@ def parse_json(text: str) -> tuple[Any, str | None]:
 
 
 def risky(schema: Any) -> bool:
-    """Whether a part of the schema may take a time that no count of steps bounds."""
+    """Tell whether a part of the schema may take a time that no count of steps bounds."""
     if isinstance(schema, Mapping):
         return not _REGEX_KEYWORDS.isdisjoint(schema) or any(risky(part) for part in schema.values())
     return isinstance(schema, list | tuple) and any(risky(part) for part in schema)
 
 
 def schema_problem(schema: dict[str, Any]) -> str | None:
-    """What is wrong with a schema itself, or None."""
+    """Return the problem of a schema itself, or None."""
     from jsonschema import Draft202012Validator, exceptions, validators
 
     try:
@@ -109,7 +109,7 @@ def _violations(value: Any, schema: dict[str, Any], steps: _Steps) -> tuple[Defe
 
 
 def _validator(schema: dict[str, Any], steps: _Steps) -> Any:
-    """A validator of the schema's own draft that counts its steps and fetches nothing."""
+    """Build a validator of the schema's own draft that counts its steps and fetches nothing."""
     from jsonschema import Draft202012Validator, validators
     from referencing import Registry
 
@@ -123,13 +123,13 @@ def _validator(schema: dict[str, Any], steps: _Steps) -> Any:
 
 
 def _counted(steps: _Steps, name: str, rule: Any, validator: Any, wanted: Any, value: Any, schema: Any) -> Any:
-    """One keyword, paid for before it is applied."""
+    """Pay for one keyword, then apply it."""
     steps.spend(_comparisons(value) if name == "uniqueItems" and isinstance(value, list) else 1)
     return rule(validator, wanted, value, schema)
 
 
 def _comparisons(items: list[Any]) -> int:
-    """Steps of finding duplicates: what cannot be sorted is compared all with all, about eight pairs a step."""
+    """Return the steps of finding duplicates: unsortable items are compared all with all, about eight pairs a step."""
     sortable = all(isinstance(item, str) for item in items) or all(isinstance(item, int | float) for item in items)
     return len(items) if sortable else 1 + len(items) ** 2 // 16
 

@@ -17,9 +17,9 @@ from ai3ray.verifier.words import prompt_excerpt, prose
 MIN_WORDS = 12
 """An answer shorter than this may be a name, a quotation, a loan word."""
 MIN_WORDS_UNASKED = 40
-"""The same where nobody has named a language, so that the task's own is only the likely one."""
+"""The same where no language is named, so that the task's own is only likely."""
 MIN_PROMPT_WORDS = 12
-"""A shorter prompt does not tell the language of its author."""
+"""A shorter prompt does not reveal its language."""
 
 _WRITES = re.compile(
     r"\b(?:writ|answer|repl(?:y|ies)|respon[ds]|translat|summar|compos|draft|output|re-?(?:writ|phras|tell)|render"
@@ -58,7 +58,7 @@ _NEGATED = re.compile(
 
 
 def language(task: Task, reply: Reply) -> Iterator[Defect]:
-    """Running text of some length is in a language that the task names, or in the prompt's own."""
+    """Require running text of some length in a language that the task names, or in the prompt's own."""
     if wants_json(task) or task.output == "code" or task.kind in {"extraction", "coding"}:
         return
     named = asked_languages(task)
@@ -74,7 +74,7 @@ def language(task: Task, reply: Reply) -> Iterator[Defect]:
 
 
 def _found(said: DetectedLanguage, wanted: frozenset[str]) -> str | None:
-    """What the text is in instead of a wanted language; None when it is in one, or when that is not sure."""
+    """Name the text's language when it is not a wanted one; None when it is, or when that is not sure."""
     if wanted & said.present:
         return None
     if said.leading:
@@ -84,7 +84,7 @@ def _found(said: DetectedLanguage, wanted: frozenset[str]) -> str | None:
 
 
 def asked_languages(task: Task) -> frozenset[str]:
-    """Codes of the languages that the prompt wants its answer in; none when it names none or leaves room."""
+    """Return the codes of the languages that the prompt demands; none when it names none or leaves room."""
     prompt = prompt_excerpt(task)
     if _ABOUT_LANGUAGE.search(prompt):
         return frozenset()
@@ -99,7 +99,7 @@ def asked_languages(task: Task) -> frozenset[str]:
 
 
 def _own_language(task: Task) -> frozenset[str]:
-    """The prompt's language, where it is plain and nothing hints at another one."""
+    """Return the prompt's language, where it is plain and nothing hints at another one."""
     if (
         task.kind in {"translation", "summarization"}
         or task.depends_on
@@ -120,7 +120,7 @@ def _codes() -> dict[str, str]:
 
 @cache
 def _names() -> re.Pattern[str]:
-    """Any language's name, longest first; in scripts without spaces it may stand inside a word."""
+    """Match any language's name, longest first; in scripts without spaces it may stand inside a word."""
     longest = sorted(_codes(), key=len, reverse=True)
     spaced = "|".join(map(re.escape, (name for name in longest if name[0].isalpha() and ord(name[0]) < 0x0900)))
     joined = "|".join(map(re.escape, (name for name in longest if ord(name[0]) >= 0x0900)))
@@ -129,7 +129,7 @@ def _names() -> re.Pattern[str]:
 
 @cache
 def _targets() -> re.Pattern[str]:
-    """A language's name where it says what the answer is to be in, and further names in the same breath."""
+    """Match a language's name where it demands the answer's language, with further names beside it."""
     name = f"(?:{_names().pattern})"
     more = rf"(?:(?:\s*,\s*|\s+(?:and|or|und|oder|et|ou|y|e|и)\s+|,\s*and\s+|[和或及]){name})*"
     plain = r"(?:\b(?:auf|ins|en|al|em|på)\s+|по-|用|成|为)\s*"  # no adjective follows these

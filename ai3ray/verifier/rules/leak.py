@@ -34,7 +34,7 @@ _ABOUT_PROMPTS = re.compile(
 
 
 def leak(task: Task, reply: Reply) -> Iterator[Defect]:
-    """What stands around a task in its call is not repeated in the answer."""
+    """Forbid the answer to repeat what surrounds a task in its call."""
     text = excerpt(reply.text)
     fence = _FENCE.search(text)
     if fence and fence[0] not in task.prompt:
@@ -50,7 +50,7 @@ def leak(task: Task, reply: Reply) -> Iterator[Defect]:
 
 
 def _instructions(text: str) -> str | None:
-    """Words in a row that are the system prompt's."""
+    """Return runs of words that stand in the system prompt."""
     found = words(text)
     grams = list(zip(*(found[shift:] for shift in range(RUN)), strict=False))
     if _system_grams().isdisjoint(grams):

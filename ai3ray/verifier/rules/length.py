@@ -14,7 +14,7 @@ _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
 
 
 def length(task: Task, reply: Reply) -> Iterator[Defect]:
-    """Between `checks.min_words` and `checks.max_words`, both inclusive."""
+    """Require between `checks.min_words` and `checks.max_words` words, both inclusive."""
     if task.checks is None:
         return
     words = count_words(reply.text)
@@ -25,7 +25,7 @@ def length(task: Task, reply: Reply) -> Iterator[Defect]:
 
 
 def count_words(text: str) -> int:
-    """Words with a letter or digit in them; a bullet or a rule is none."""
+    """Count the words with a letter or digit in them."""
     unspaced = len(_UNSPACED.findall(text))
     rest = _UNSPACED.sub(" ", text)
     return unspaced + sum(any(char.isalnum() for char in word) for word in rest.split())

@@ -1,4 +1,4 @@
-"""The answer says something."""
+"""The answer has content."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from ai3ray.prompts.markdown import without_fences
 
 
 def non_empty(task: Task, reply: Reply) -> Iterator[Defect]:  # noqa: ARG001 - a rule's signature
-    """More than white space and empty fences."""
+    """Require more than white space and empty fences."""
     if not without_fences(reply.text).strip("\ufeff\u200b \t\r\n\f\v"):
         yield Defect(part="answer", problem="it is empty")

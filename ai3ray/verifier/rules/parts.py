@@ -1,7 +1,8 @@
 """The answer has the parts that the task asks for by number or by name.
 
-Only structure that is there is measured against the demand: who writes two headings of three has forgotten
-one, who writes none may have told everything in running text, and that is for a judge to say.
+Only visible structure is measured: an author who writes two headings of three has forgotten one; one who writes none
+may have written running text, which is for a judge to assess.
+
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _OPEN_PARTS = frozenset({"body", "main part", "main section"})
 
 
 def parts(task: Task, reply: Reply) -> Iterator[Defect]:
-    """As many sections or items as demanded, and each named section."""
+    """Require as many sections or items as demanded, and each named section."""
     if wants_json(task):
         yield from _array(task, reply.text)
         return
@@ -54,7 +55,7 @@ def parts(task: Task, reply: Reply) -> Iterator[Defect]:
 
 
 def _array(task: Task, text: str) -> Iterator[Defect]:
-    """A JSON array whose length the prompt names; with a schema, the schema says it."""
+    """Check the length of a JSON array that the prompt demands; with a schema, the schema does."""
     number = array_length(prompt_excerpt(task))
     if not number or (task.checks and task.checks.json_schema):
         return
@@ -77,13 +78,13 @@ def _counted(count: Count, outline: Outline, text: str) -> Iterator[Defect]:
 
 
 def _in_line(text: str) -> int:
-    """Pieces between commas, when all of them are short: a list within a line."""
+    """Count the pieces between commas, when all of them are short: a list within a line."""
     pieces = [piece.split() for piece in re.split(r"[,;\n]|\band\b", text) if piece.strip()]
     return len(pieces) if pieces and sum(map(len, pieces)) <= 4 * len(pieces) else 0
 
 
 def _named(names: tuple[str, ...], outline: Outline, text: str) -> Iterator[Defect]:
-    """Named parts that are no heading, when others are: then the author goes by those names."""
+    """Report named parts that are no heading, when other parts are."""
     visible = [_stems(heading) for heading in (*outline.headings, *outline.labels)]
     wanted = [name for name in names if name not in _OPEN_PARTS and not _is_title(name)]
     there = [name for name in wanted if _among(name, visible)]
@@ -98,7 +99,7 @@ def _named(names: tuple[str, ...], outline: Outline, text: str) -> Iterator[Defe
 
 
 def _told(name: str, text: str, outline: Outline, *, among_others: bool) -> bool:
-    """Whether a part is there under no name of its own."""
+    """Tell whether a part is there under no name of its own."""
     stems = _stems(name)
     if stems & _stems("introduction"):  # text before the first heading below the title
         before = text.partition(outline.headings[1])[0] if len(outline.headings) > 1 else text
@@ -127,6 +128,6 @@ def _stem_groups() -> tuple[frozenset[str], ...]:
 
 
 def _stems(text: str) -> frozenset[str]:
-    """Words without their endings, the short ones left out unless there are no others."""
+    """Return words without their endings; short ones only when there are no others."""
     found = words(text)
     return frozenset(word[:6] for word in found if len(word) > 3) or frozenset(found)

@@ -61,7 +61,7 @@ _MEANT = re.compile(
 
 
 def placeholder(task: Task, reply: Reply) -> Iterator[Defect]:
-    """No mark of unfinished work, unless the task is about such marks."""
+    """Forbid marks of unfinished work, unless the task is about such marks."""
     if _MEANT.search(prompt_excerpt(task)):
         return
     text = excerpt(reply.text)

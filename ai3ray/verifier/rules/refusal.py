@@ -1,7 +1,8 @@
-"""The answer is an answer, not an excuse.
+"""The answer is no refusal.
 
-Providers end most refusals with a finish reason of their own. This rule finds the others, and only the
-plain ones: short, beginning with the refusal, and not about refusing. What it misses is the judge's.
+Providers end most refusals with a finish reason of their own. This rule finds others, and only plain ones: short,
+beginning with the refusal, and not about refusing. The judge finds the rest.
+
 """
 
 # ruff: noqa: RUF001 - letters of other alphabets are meant
@@ -17,7 +18,7 @@ from ai3ray.verifier.clean import wants_json
 from ai3ray.verifier.words import prompt_excerpt
 
 MAX_CHARS = 600
-"""A longer text has said something. It bounds the expressions below too."""
+"""A longer text has content. It bounds the expressions below too."""
 
 _OPENING = re.compile(
     r"""^[\W_]*
@@ -86,7 +87,7 @@ _SOURCE = re.compile(r"[:\"\u201c\u201e\u00ab\n]")
 
 
 def refusal(task: Task, reply: Reply) -> Iterator[Defect]:
-    """A short answer does not begin with a refusal, unless the task is about one."""
+    """Forbid a short answer that begins with a refusal, unless the task is about one."""
     text = reply.text.strip().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     if wants_json(task) or task.output == "code" or len(text) > MAX_CHARS:
         return

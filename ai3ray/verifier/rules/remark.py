@@ -1,4 +1,4 @@
-"""Code begins with code: a remark to the user that cleaning could not take away is a defect."""
+"""Code begins with code, not with a remark that cleaning left in place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ai3ray.verifier.words import shortened
 
 
 def remark(task: Task, reply: Reply) -> Iterator[Defect]:
-    """Code does not begin with 'Sure! Here is …'."""
+    """Forbid code that begins with 'Sure! Here is …'."""
     if task.output != "code" or wants_json(task):
         return
     first = reply.text.lstrip()[:MAX_CHARS].partition("\n")[0]

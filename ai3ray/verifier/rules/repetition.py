@@ -1,7 +1,8 @@
-"""The answer does not go round in circles.
+"""The answer does not repeat itself.
 
-A model that has lost its thread repeats itself word for word, so only exact repeats count: a list of similar
-lines, a refrain, a table of equal cells and a formula at the head of each paragraph are none.
+A model in a loop repeats itself word for word, so only exact repeats count: similar lines, a refrain, a table of equal
+cells and a formula at the head of each paragraph are none.
+
 """
 
 # ruff: noqa: RUF001 - letters of other alphabets are meant
@@ -21,17 +22,17 @@ from ai3ray.verifier.words import ITEM, excerpt, prompt_excerpt, prose, sentence
 GRAM = 8
 """Words by which a loop is found."""
 MIN_ROUNDS = 4
-"""Equal rounds in a row that make a loop."""
+"""Equal rounds in a row that are a loop."""
 MIN_LOOP_WORDS = 24
 """Words of all rounds together; shorter ones may be meant: no, no, no."""
 MIN_SENTENCE_WORDS = 5
 """A shorter sentence may well occur twice."""
 MAX_REPEATED = 0.4
-"""Share of the words that may stand in sentences said shortly before."""
+"""Share of the words that may stand in repeated sentences."""
 NEAR = 8
-"""Sentences between a sentence and its repetition that a model in a loop gets by with; a refrain has more."""
+"""The most sentences between a sentence and its repetition in a loop; a refrain has more."""
 MIN_SHARE = 0.15
-"""A smaller part of the text may be said again: in a long reference it is a formula."""
+"""A smaller part of the text may repeat: in a long reference it is a formula."""
 MIN_PARAGRAPH_WORDS = 40
 """A paragraph of this length occurs once."""
 MIN_EQUAL_LINES = 20
@@ -54,7 +55,7 @@ _VERSE = re.compile(
 
 
 def repetition(task: Task, reply: Reply) -> Iterator[Defect]:
-    """No loop, no text that mostly says again what it has said, no paragraph twice, no endless equal lines."""
+    """Forbid loops, texts that mostly repeat themselves, equal paragraphs and endless equal lines."""
     if wants_json(task) or _ASKED.search(prompt_excerpt(task)):
         return
     text = excerpt(reply.text)
@@ -69,12 +70,12 @@ def repetition(task: Task, reply: Reply) -> Iterator[Defect]:
 
 
 def _in_prose(text: str, patience: int, *, verbatim: bool) -> tuple[str, int] | None:
-    """What is repeated, and how often; None when nothing is.
+    """Return what is repeated, and how often; None when nothing is.
 
     Args:
         text: prose.
         patience: 1, or more where repeating is an art.
-        verbatim: the source may say things twice.
+        verbatim: whether the source may repeat itself.
     """
     found = _loop(words(text), patience)
     if found or patience > 1:
@@ -83,7 +84,7 @@ def _in_prose(text: str, patience: int, *, verbatim: bool) -> tuple[str, int] | 
 
 
 def _loop(found: list[str], patience: int) -> tuple[str, int] | None:
-    """The longest run of equal rounds, looked for at the most frequent words in a row."""
+    """Return the longest run of equal rounds, looked for at the most frequent words in a row."""
     grams = list(zip(*(found[shift:] for shift in range(GRAM)), strict=False))
     for gram, count in Counter(grams).most_common(2):
         if count < MIN_ROUNDS - 1:
@@ -99,7 +100,7 @@ def _loop(found: list[str], patience: int) -> tuple[str, int] | None:
 
 
 def _said_again(text: str) -> tuple[str, int] | None:
-    """The sentence said most often, when much of the text is sentences that were said shortly before."""
+    """Return the most frequent sentence, when much of the text is sentences that stand shortly before."""
     counts: Counter[tuple[str, ...]] = Counter()
     latest: dict[tuple[str, ...], int] = {}
     total = again = 0
@@ -126,7 +127,7 @@ def _paragraph_twice(text: str) -> tuple[str, int] | None:
 
 
 def _equal_lines(text: str) -> tuple[str, int] | None:
-    """A line that fills most of the text in one go."""
+    """Return a line that fills most of the text in one run."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     for line, equal in groupby(lines):
         times = len(list(equal))
