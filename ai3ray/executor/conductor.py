@@ -1,4 +1,4 @@
-"""A run, top to bottom: plan, execute, assemble, finish. It goes on from wherever the journal says the run is."""
+"""A run, top to bottom: plan, execute, assemble, finish. It goes on from where the journal says the run is."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from ai3ray.domain.result import run_stats
 from ai3ray.domain.run import TASK_TERMINAL, RunState, TaskState, seconds_between
 from ai3ray.errors import Ai3Error, BudgetSpent, RunError, RunnerLost
 from ai3ray.executor.configured_models import ConfiguredModels
-from ai3ray.executor.port import AssembleJob, Outcome, PlanJob, Ref, RunnerPool, TaskJob
+from ai3ray.executor.port import AssembleJob, ConductorHost, Outcome, PlanJob, Ref, RunnerPool, TaskJob
 from ai3ray.journal.port import Journal
 from ai3ray.planner.template import template_plan
 from ai3ray.prompts.task_prompt import context_of
@@ -46,9 +46,6 @@ MAX_LOST = 3
 """Runners that one task or plan may lose before it fails: a task that kills its runner is poison."""
 CANCEL_GRACE_S = 1.0
 """Seconds that calls in flight get to close their sockets before the run is called cancelled."""
-
-OnLost = Callable[[str, str | None], None]
-OnStop = Callable[[str], None]
 
 
 class RunStopped(RunError):
@@ -65,13 +62,10 @@ class Conductor:
     Args:
         run_id: an accepted run; where it stands is read from the journal.
         request: its request, defaults filled in.
-        journal: the run's history.
+        host: the core, which holds the run's slot and its leases.
+        journal: the run's history; its epoch of now is carried by everything written for the run.
         runner_pool: the runners.
-        epoch: the owner's epoch, carried by everything written for the run.
-        slots: one is held while the run is active; until then it is queued.
-        on_lost: told (run id, task id) when a runner died, before the work is given out again.
         models: the configured models.
-        on_stop: told the run id before its work is stopped.
     """
 
     def __init__(
@@ -79,36 +73,31 @@ class Conductor:
         run_id: str,
         request: RunRequest,
         *,
+        host: ConductorHost,
         journal: Journal,
         runner_pool: RunnerPool,
-        epoch: int,
-        slots: asyncio.Semaphore,
-        on_lost: OnLost,
         models: ConfiguredModels,
-        on_stop: OnStop,
     ) -> None:
         self._run_id = run_id
         self._request = request
+        self._host = host
         self._journal = journal
         self._runner_pool = runner_pool
-        self._epoch = epoch
-        self._slots = slots
-        self._on_lost = on_lost
         self._models = models
-        self._on_stop = on_stop
+        self._epoch = journal.meta(run_id).epoch
         self._refs: dict[str, Ref | Outcome] = {}
         self._outcomes: dict[str, asyncio.Task[Outcome]] = {}
-        self._asides: list[Ref] = []
+        self._plan_or_assembly: Ref | None = None
         self._fence = token_hex(8)
-        self._readers: Counter[tuple[str, ...]] = Counter()
+        self._context_readers: Counter[tuple[str, ...]] = Counter()
         self.cancelled_by = "user"
         self.leave_open = False
 
     async def conduct(self) -> None:
-        """Bring the run to its terminal event and its stats. Cancelling it cancels the run."""
+        """Bring the run to its terminal event and its stats. Cancelling this cancels the run."""
         try:
-            async with asyncio.timeout(self._seconds_left()), self._slots:
-                await self._to_the_end()
+            async with asyncio.timeout(self._seconds_left()), self._host.slot():
+                await self._run_phases()
         except TimeoutError:
             await self._stop_tasks()
             await self._end(Cancelled(by="deadline"))
@@ -128,13 +117,13 @@ class Conductor:
             await self._end(RunFailed(error=error_info(error)))
 
     def _seconds_left(self) -> float | None:
-        """Until the run's deadline, which counts from its acceptance: waiting for a turn and a crash count too."""
+        """Count from the run's acceptance to its deadline; time spent queued, or without a core, counts too."""
         if self._request.deadline_s is None:
             return None
-        now = self._journal.now(self._run_id)  # not the wall's, which may be set while the run is going
+        now = self._journal.now(self._run_id)  # not the wall clock's, which may be set meanwhile
         return self._request.deadline_s - (seconds_between(self._state.created_at, now) or 0.0)
 
-    async def _to_the_end(self) -> None:
+    async def _run_phases(self) -> None:
         if self._state.terminal:  # killed between its terminal event and its stats
             await self._end()
             return
@@ -146,32 +135,33 @@ class Conductor:
         await self._finish(graph, outcomes)
 
     async def _plan(self) -> TaskGraph:
-        """The run's graph: the journaled one, the caller's, or the planner's."""
+        """Return the journaled graph, else the caller's, else a new one from template or planner."""
         state = self._state
         if state.graph is not None:
             return state.graph
         if self._request.plan is not None:
             graph = parse_graph(self._request.plan, max_tasks=self._request.max_tasks or 1)
-            return self._planned(graph, source="file")
+            return self._record_plan(graph, source="file")
         self._put(PlanProgress(phase="started"))
         if not self._models.can_plan(self._request):
-            return self._planned(template_plan(self._request), source="template")
-        planned = await self._with_runner(lambda: self._runner_pool.start_plan(self._plan_job()))
+            return self._record_plan(template_plan(self._request), source="template")
+        job = PlanJob(run_id=self._run_id, epoch=self._epoch, request=self._request)
+        planned = await self._with_runner(lambda: self._runner_pool.start_plan(job))
         self._put(*planned.warnings)
         if planned.graph is None:
             raise RunStopped(planned.error or ErrorInfo(type="run", message="no plan could be made"))
-        return self._planned(planned.graph, source=planned.source)
+        return self._record_plan(planned.graph, source=planned.source)
 
-    def _planned(self, graph: TaskGraph, **fields: Any) -> TaskGraph:
+    def _record_plan(self, graph: TaskGraph, **fields: Any) -> TaskGraph:
         if self._state.purpose == "run":  # otherwise the plan is the output, and no task comes into being
             self._put(PlanProgress(phase="completed", plan=graph.model_dump(mode="json"), **fields))
         return graph
 
     async def _execute(self, graph: TaskGraph) -> dict[str, Outcome]:
-        """Give out every task at once; each starts when its own dependencies are there. No barrier.
+        """Start every task at once; each begins when its own dependencies are there. No barrier.
 
-        What is committed already is handed on by value. What failed in an earlier life of this run is tried
-        again, unless its answer was being assembled by then: whoever resumes it may have mended the cause.
+        Committed outputs are passed on by value. Tasks that failed before the run was resumed are tried again, unless
+        the answer was being assembled by then.
         """
         for task in graph.topological():
             done = self._state.tasks[task.id]
@@ -182,35 +172,33 @@ class Conductor:
                 self._refs[task.id] = self._runner_pool.start_task(self._task_job(graph, task), deps)
         async with asyncio.TaskGroup() as group:
             for task in graph.topological():
-                self._outcomes[task.id] = group.create_task(self._outcome(graph, task), name=f"task-{task.id}")
+                self._outcomes[task.id] = group.create_task(self._await_task(graph, task), name=f"task-{task.id}")
         return {task_id: outcome.result() for task_id, outcome in self._outcomes.items()}
 
-    async def _outcome(self, graph: TaskGraph, task: Task) -> Outcome:
-        """How a task ended. When its runner, or that of a dependency, died, it is given out again by value."""
-        lives = 0
+    async def _await_task(self, graph: TaskGraph, task: Task) -> Outcome:
+        """Wait for a task's end. When its runner or that of a dependency dies, start it again, with values."""
+        lost = 0
         while True:
             ref = self._refs[task.id]
             if isinstance(ref, Outcome):
                 return ref
             try:
-                return self._as_journaled(await ref)
+                outcome: Outcome = await ref
             except RunnerLost as error:
-                lives += 1
-                self._on_lost(self._run_id, task.id)
+                lost += 1
+                self._host.runner_lost(self._run_id, task.id)
                 deps = [await asyncio.shield(self._outcomes[dep]) for dep in task.depends_on]
-                if self._state.tasks[task.id].status not in TASK_TERMINAL and lives == MAX_LOST:
+                if self._state.tasks[task.id].status not in TASK_TERMINAL and lost == MAX_LOST:
                     self._put(TaskFailed(task_id=task.id, error=error_info(error)))
                 if self._state.tasks[task.id].status in TASK_TERMINAL:
                     return _journaled(self._state.tasks[task.id])
                 self._refs[task.id] = self._runner_pool.start_task(self._task_job(graph, task), deps)
-
-    def _as_journaled(self, outcome: Outcome) -> Outcome:
-        """The journal decides: a committed artifact is the task's answer whoever reports what."""
-        task = self._state.tasks[outcome.task_id]
-        return _journaled(task) if task.status in TASK_TERMINAL else outcome
+            else:  # a committed artifact is the task's answer, whatever a runner reports
+                state = self._state.tasks[task.id]
+                return _journaled(state) if state.status in TASK_TERMINAL else outcome
 
     async def _finish(self, graph: TaskGraph, outcomes: dict[str, Outcome]) -> None:
-        """One answer from the outputs, with its holes named."""
+        """Make one answer of the outputs, and name its holes."""
         outputs = {task_id: outcome.text for task_id, outcome in outcomes.items() if outcome.status == "succeeded"}
         holes = {
             task_id: outcome.error.message if outcome.error else outcome.status
@@ -218,30 +206,30 @@ class Conductor:
             if task_id not in outputs
         }
         assembly = self._request.assembly or graph.assembly
-        unpaid = _unpaid(graph, outcomes)
-        if unpaid is not None:
-            await self._stop_short(unpaid, salvage(Parts(graph, outputs, holes), assembly), holes)
+        budget_error = _budget_error(graph, outcomes)
+        if budget_error is not None:
+            await self._fail_with_salvage(budget_error, salvage(Parts(graph, outputs, holes), assembly), holes)
             return
         if not any(task.id in outputs for task in graph.sinks()):
             raise RunStopped(_first_failure(graph, outcomes))
         if self._state.status == "running":
             self._put(AssembleStart(assembly=assembly, holes=tuple(holes)))
-        output = await self._one_answer(graph, assembly, outputs, holes)
-        self._tell_of_overdraft()
-        await self._end(Final(status="partial" if holes else "succeeded", output=self._signed(output)))
+        output = await self._assemble(graph, assembly, outputs, holes)
+        self._warn_if_over_budget()
+        await self._end(Final(status="partial" if holes else "succeeded", output=self._with_demo_note(output)))
 
-    async def _stop_short(self, error: ErrorInfo, output: str | None, holes: dict[str, str]) -> None:
-        """The budget is spent: the run fails with what it has."""
+    async def _fail_with_salvage(self, error: ErrorInfo, output: str | None, holes: dict[str, str]) -> None:
+        """End the run as failed, with the output that there is."""
         if output is not None:
             if self._state.status == "running":
                 self._put(AssembleStart(assembly="concat", holes=tuple(holes)))
-            output = self._signed(output)
+            output = self._with_demo_note(output)
         await self._end(RunFailed(error=error, output=output))
 
-    async def _one_answer(
+    async def _assemble(
         self, graph: TaskGraph, assembly: Assembly, outputs: dict[str, str], holes: dict[str, str]
     ) -> str:
-        """The outputs as one text. What a model cannot merge is joined as it is, and the reader is told."""
+        """Merge the outputs into one text; join them, with a warning, if the model that should merge them fails."""
         parts = Parts(graph, outputs, holes, self._request.prompt)
         answer = assemble_in_code(assembly, parts)
         if answer is not None:
@@ -262,15 +250,15 @@ class Conductor:
         self._put(Warned(code="synthesis_fallback", message=message))
         return concat(parts)
 
-    def _tell_of_overdraft(self) -> None:
-        """The last call may have cost more than was left; whoever set the budget has to know."""
+    def _warn_if_over_budget(self) -> None:
+        """Warn if the last call cost more than was left."""
         budget, cost = self._request.budget_usd, run_stats(self._state).cost_usd
         if budget is not None and cost > budget:
             message = f"the last call cost more than was left: {dollars(cost)} of {dollars(budget)} is spent"
             self._put(Warned(code="over_budget", message=message))
 
-    def _signed(self, output: str) -> str:
-        """The answer, which says so when a demo model wrote any of it; JSON has no place for such a line."""
+    def _with_demo_note(self, output: str) -> str:
+        """Append a note if a demo model wrote any of the answer; JSON has no place for such a line."""
         demos = self._models.demos(self._state)
         if not demos:
             return output
@@ -282,60 +270,59 @@ class Conductor:
         return f"{output.rstrip()}\n\n{self._models.note(demos, self._state.plan_source)}"
 
     async def _end(self, *terminal: Event) -> None:
-        """The terminal event and the stats, durable before anybody is told. What comes after an end changes nothing."""
+        """Write the terminal event, unless there is one, and the stats; return when both are durable."""
         if not self._state.terminal:
             self._put(*terminal)
         stats = [] if self._state.complete else [StatsEvent.of(run_stats(self._state))]
         await self._journal.put(self._run_id, stats).committed()
 
     async def _stop_tasks(self) -> None:
-        """Begin nothing more, close what is in flight, and wait a moment for it to be closed.
+        """Begin nothing more, close the calls in flight, and wait up to CANCEL_GRACE_S for it.
 
-        What is told twice to stop may be cut short in closing its socket, so only what does not end is told again.
+        Only work that does not end is cancelled a second time, which may cut short the closing of its socket.
         """
-        self._on_stop(self._run_id)
-        refs = [*self._refs.values(), *self._asides]
+        self._host.stop_run(self._run_id)
+        refs = [*self._refs.values()]
+        if self._plan_or_assembly is not None:
+            refs.append(self._plan_or_assembly)
         waiting = {asyncio.ensure_future(_settled(ref)): ref for ref in refs if not isinstance(ref, Outcome)}
         if waiting:
             _, late = await asyncio.wait(waiting, timeout=CANCEL_GRACE_S)
             for task in late:
-                self._runner_pool.cancel(waiting[task])
+                waiting[task].cancel()
                 task.cancel()
 
-    async def _with_runner(self, start: Callable[[], Any]) -> Any:
+    async def _with_runner(self, start: Callable[[], Ref]) -> Any:
+        """Plan or assemble; start again when the runner dies."""
         for attempt in range(1, MAX_LOST + 1):
-            self._asides = [start()]
+            self._plan_or_assembly = start()
             try:
-                return await self._asides[0]
+                return await self._plan_or_assembly
             except RunnerLost:
-                self._on_lost(self._run_id, None)
+                self._host.runner_lost(self._run_id, None)
                 if attempt == MAX_LOST:
                     raise
         raise AssertionError("unreachable")
 
-    def _plan_job(self) -> PlanJob:
-        return PlanJob(run_id=self._run_id, epoch=self._epoch, request=self._request)
-
     def _task_job(self, graph: TaskGraph, task: Task) -> TaskJob:
         titles = {other.id: other.title for other in graph.tasks}
-        # It carries only the texts that it reads.
-        context = context_of(task, self._request)
-        if not self._readers:
-            self._readers.update(_names(context_of(other, self._request)) for other in graph.tasks)
+        context = context_of(task, self._request)  # only the texts that the task reads
+        if not self._context_readers:
+            self._context_readers.update(_names(context_of(other, self._request)) for other in graph.tasks)
         return TaskJob(
             run_id=self._run_id,
             epoch=self._epoch,
             task=task,
             titles=titles,
             fence=self._fence,
-            shares=self._readers[_names(context)] > 1,
+            shares=self._context_readers[_names(context)] > 1,
             request=self._lean_request().model_copy(update={"context": context}),
         )
 
     def _lean_request(self) -> RunRequest:
-        """The request without its plan, which repeats every prompt: a task must not carry its siblings'.
+        """Return the request without its plan: a task must not carry its siblings' prompts.
 
-        Empty, not absent: a request that came with nothing but a plan has to stay one that asks for something.
+        The plan is emptied, not removed: a request without prompt and plan would be invalid.
         """
         return self._request.model_copy(update={"plan": {} if self._request.plan else None, "context": ()})
 
@@ -353,7 +340,7 @@ def _names(texts: Sequence[ContextText]) -> tuple[str, ...]:
 
 
 def _journaled(task: TaskState) -> Outcome:
-    """The outcome of a task that the journal has as ended."""
+    """Return the outcome of a task that has ended by the journal."""
     assert task.status not in {"pending", "running"}
     return Outcome(task_id=task.id, status=task.status, text=task.output or "", error=task.error)
 
@@ -363,14 +350,14 @@ async def _settled(ref: Ref) -> None:
         await ref
 
 
-def _unpaid(graph: TaskGraph, outcomes: dict[str, Outcome]) -> ErrorInfo | None:
-    """Why a task had to be left out for want of money; None when none had."""
+def _budget_error(graph: TaskGraph, outcomes: dict[str, Outcome]) -> ErrorInfo | None:
+    """Return the error of the first task that the budget did not cover, if any."""
     errors = (outcomes[task.id].error for task in graph.topological())
     return next((error for error in errors if error is not None and error.type == BudgetSpent.type), None)
 
 
 def _first_failure(graph: TaskGraph, outcomes: dict[str, Outcome]) -> ErrorInfo:
-    """Why nothing usable is left: the first task that failed by itself."""
+    """Return the error of the first task that failed by itself."""
     failed: Sequence[tuple[Task, ErrorInfo]] = [
         (task, error)
         for task in graph.topological()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ai3ray.domain.call import Usage
 from ai3ray.domain.lease import LeaseRequest
-from ai3ray.domain.listings import ModelView
+from ai3ray.domain.listings import ModelView, PlanPreview
 from ai3ray.domain.money import dollars
 from ai3ray.domain.plan import Task, TaskGraph
 from ai3ray.domain.request import RunRequest
@@ -46,12 +46,16 @@ def estimate(graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: 
     }
 
 
-def exceeds_budget(figures: Mapping[str, float | None], request: RunRequest) -> tuple[str, ...]:
-    """What the reader should know when a plan's estimate does not fit into the budget."""
+def preview(
+    graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: RateTable, warnings: Sequence[str] = ()
+) -> PlanPreview:
+    """Return the plan with its estimate, and a further warning when that exceeds the budget."""
+    figures = estimate(graph, request, pool, prices)
     cost, budget = figures["cost_usd"], request.budget_usd
-    if cost is None or budget is None or cost <= budget:
-        return ()
-    return (f"the plan is estimated at {dollars(cost)}, more than its budget of {dollars(budget)}",)
+    if cost is not None and budget is not None and cost > budget:
+        over = f"the plan is estimated at {dollars(cost)}, more than its budget of {dollars(budget)}"
+        warnings = (*warnings, over)
+    return PlanPreview(plan=graph, estimate=figures, warnings=tuple(warnings))
 
 
 def _choice(task: Task, request: RunRequest, pool: ProviderPool) -> str | None:

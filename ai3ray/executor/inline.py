@@ -24,6 +24,10 @@ class InlineRef:
     def __await__(self) -> Generator[Any, Any, Any]:
         return asyncio.shield(self.task).__await__()
 
+    def cancel(self) -> None:
+        """Stop the work."""
+        self.task.cancel()
+
 
 class InlineRunnerPool:
     """One runner in this process."""
@@ -47,11 +51,6 @@ class InlineRunnerPool:
     def start_assembly(self, job: AssembleJob) -> InlineRef:
         """Begin merging."""
         return InlineRef(self._runner.assemble(job), f"{job.run_id}/assemble")
-
-    def cancel(self, ref: Ref) -> None:
-        """Stop it."""
-        assert isinstance(ref, InlineRef)
-        ref.task.cancel()
 
     def stop_run(self, run_id: str) -> None:
         """Stop all that works on a run."""

@@ -33,7 +33,7 @@ class _Mailbox:
 
 
 @dataclass
-class _Open:
+class _OpenLease:
     """A lease that has not been settled."""
 
     runner_id: str
@@ -55,7 +55,7 @@ class LeaseDesk:
         self._pool = pool
         self._journal = journal
         self._requests: dict[str, tuple[str, LeaseRequest]] = {}
-        self._open: dict[str, _Open] = {}
+        self._open: dict[str, _OpenLease] = {}
         self._mail: dict[str, _Mailbox] = defaultdict(_Mailbox)
         self._counts: dict[str, Counter[tuple[str | None, str]]] = {}
         self._stopped: set[str] = set()
@@ -63,8 +63,8 @@ class LeaseDesk:
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
 
-    def ask(self, runner_id: str, request: LeaseRequest) -> None:
-        """LeaseRequest for a lease; the answer arrives in the runner's mail."""
+    def request(self, runner_id: str, request: LeaseRequest) -> None:
+        """Request a lease; the answer arrives in the runner's mail."""
         if runner_id in self._dead:
             return
         if request.run_id in self._stopped:
@@ -230,7 +230,7 @@ class LeaseDesk:
             events.append(TaskStart(task_id=request.task_id, attempt_id=lease.attempt_id, model=lease.model))
         receipt = self._journal.put(request.run_id, events, [attempt])
         counts[series] += 1
-        self._open[lease.attempt_id] = _Open(runner_id=runner_id, lease=lease, request=request, attempt=attempt)
+        self._open[lease.attempt_id] = _OpenLease(runner_id=runner_id, lease=lease, request=request, attempt=attempt)
         return receipt
 
     def _calls_so_far(self, run_id: str) -> Counter[tuple[str | None, str]]:
@@ -240,7 +240,7 @@ class LeaseDesk:
             self._counts[run_id] = Counter(_series(call.task_id, call.role) for call in calls)
         return self._counts[run_id]
 
-    def _journal_end(self, entry: _Open, settlement: Settlement, warnings: Iterable[Event]) -> None:
+    def _journal_end(self, entry: _OpenLease, settlement: Settlement, warnings: Iterable[Event]) -> None:
         usage = settlement.usage or Usage()  # of an answer that broke off: an estimate, and marked as one
         ended = entry.attempt.model_copy(
             update={
@@ -288,7 +288,7 @@ class LeaseDesk:
                 self._ran_out(entry)
         self._take(settled.grants)
 
-    def _ran_out(self, entry: _Open) -> None:
+    def _ran_out(self, entry: _OpenLease) -> None:
         """Its call is lost; one that was never handed over, because the disk took nothing, has to be leased anew."""
         late = ErrorInfo(type="lease_expired", message="the lease ran out before the call was settled")
         end = Settlement(
@@ -300,7 +300,7 @@ class LeaseDesk:
         )
         self._journal_end(entry, end, ())
         if not entry.handed_over:
-            self.ask(entry.runner_id, entry.request)
+            self.request(entry.runner_id, entry.request)
 
 
 def _stopped(request: LeaseRequest) -> Refusal:

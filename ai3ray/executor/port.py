@@ -6,6 +6,7 @@ app ──Engine──► Core ──RunnerPool──► runners ──CorePort�
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -157,7 +158,7 @@ class Synced(Granted):
 
 
 class CorePort(Protocol):
-    """What a runner sees of the core."""
+    """The core, as a runner sees it."""
 
     async def sync(self, sync: Sync) -> Synced:
         """Hand over what has gathered. Returns once the entries have their place in the journal."""
@@ -172,7 +173,11 @@ class Ref(Protocol):
     """What a runner will return; under Ray an ObjectRef."""
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        """The value. Raises RunnerLost when the process that worked on it died."""
+        """Return the value. Raises RunnerLost when the process that worked on it died."""
+        ...
+
+    def cancel(self) -> object:
+        """Stop the work: its call's socket is closed, its lease returned. Returns at once."""
         ...
 
 
@@ -191,12 +196,24 @@ class RunnerPool(Protocol):
         """Begin merging; the reference gives an Assembled."""
         ...
 
-    def cancel(self, ref: Ref) -> None:
-        """Stop it: its call's socket is closed, its lease returned. Returns at once."""
+    def stop_run(self, run_id: str) -> None:
+        """Stop all that works on a run, and begin nothing more for it. Returns at once."""
+        ...
+
+
+class ConductorHost(Protocol):
+    """The core, as a conductor sees it."""
+
+    def slot(self) -> AbstractAsyncContextManager[object]:
+        """Hold one of the slots for active runs inside the block; entering waits for one."""
+        ...
+
+    def runner_lost(self, run_id: str, task_id: str | None) -> None:
+        """Settle the calls of a runner that died over this task (None: plan or assembly) before it is started again."""
         ...
 
     def stop_run(self, run_id: str) -> None:
-        """Stop all that works on a run, and begin nothing more for it. Returns at once."""
+        """Grant the run no more calls, and have the runners begin none for it. Returns at once."""
         ...
 
 
@@ -222,8 +239,8 @@ class Feed(Frozen):
     """True when `stats`, the last event, has been delivered."""
 
 
-class Engine(Protocol):
-    """What the HTTP app sees of ai3ray; every method raises errors of our tree."""
+class RunControl(Protocol):
+    """Starts runs and decides on their going on."""
 
     async def submit(
         self, request: RunRequest, *, owner: str = "", key: str | None = None, watch: bool = False
@@ -232,9 +249,9 @@ class Engine(Protocol):
 
         Args:
             request: what to run.
-            owner: name of the API key that asks; empty for the home's own user.
+            owner: name of the API key that sent it; empty for the home's own user.
             key: the caller's Idempotency-Key.
-            watch: the caller is about to follow the run with its deltas, from the first one on.
+            watch: keep the run's deltas from the first one on, for a caller that is about to follow it.
 
         Raises:
             UsageError: a plan, model or provider is wrong; nothing was journaled.
@@ -242,42 +259,66 @@ class Engine(Protocol):
         """
         ...
 
-    async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
-        """The next events of a run; waits until there are some. Raises UnknownRun."""
-        ...
-
-    async def result(self, run_id: str) -> RunResult:
-        """The run as it stands. Raises UnknownRun."""
-        ...
-
-    async def owner_of(self, run_id: str) -> str:
-        """Name of the API key that started the run; empty on a laptop. Raises UnknownRun."""
-        ...
-
-    async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
-        """Runs, newest first; those of one owner when one is named."""
-        ...
-
-    async def cancel(self, run_id: str, by: str = "user") -> RunResult:
-        """Cancel the run and wait until it has ended; a finished one is left as it is."""
-        ...
-
-    async def resume(self, run_id: str) -> RunResult:
-        """See to it that the run goes on if it has not ended, and tell how it stands. Raises UnknownRun."""
-        ...
-
     async def plan(self, request: RunRequest, *, owner: str = "") -> PlanPreview:
         """Plan without running."""
         ...
 
+    async def cancel(self, run_id: str, by: str = "user") -> RunResult:
+        """Cancel the run and wait until it has ended; a finished one is left as it is. Raises UnknownRun."""
+        ...
+
+    async def resume(self, run_id: str) -> RunResult:
+        """Make sure that the run goes on if it has not ended, and return how it stands. Raises UnknownRun."""
+        ...
+
+
+class RunRecords(Protocol):
+    """Reads runs."""
+
+    async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
+        """Wait for the next events of a run.
+
+        Args:
+            run_id: the run.
+            after: the last event the reader has.
+            cursor: the last delta the reader has, as the feed before said.
+            deltas: whether to send deltas too.
+
+        Raises:
+            UnknownRun: no such run.
+        """
+        ...
+
+    async def result(self, run_id: str) -> RunResult:
+        """Return the run as it stands. Raises UnknownRun."""
+        ...
+
+    async def owner_of(self, run_id: str) -> str:
+        """Return the name of the API key that started the run; empty on a laptop. Raises UnknownRun."""
+        ...
+
+    async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
+        """Return runs, newest first.
+
+        Args:
+            limit: the most of them.
+            before: the run id the page starts after.
+            owner: whose runs; everybody's when absent.
+        """
+        ...
+
+
+class Reports(Protocol):
+    """Reports on all runs and models."""
+
     async def models(self) -> Sequence[ModelView]:
-        """The registry with live telemetry."""
+        """Return the registry with live telemetry."""
         ...
 
     async def query(
         self, sql: str, *, max_rows: int = 10_000, isolated: bool = False, owner: str | None = None
     ) -> Table:
-        """One read-only SELECT over the journal.
+        """Run one read-only SELECT over the journal.
 
         Args:
             sql: the SELECT.
@@ -293,8 +334,12 @@ class Engine(Protocol):
         ...
 
     async def stats(self, *, owner: str | None = None) -> Stats:
-        """All runs in figures; those of one owner when one is named."""
+        """Return all runs in figures; those of one owner when one is named."""
         ...
+
+
+class CallerQuotas(Protocol):
+    """What API keys may ask and spend."""
 
     async def admit_caller(self, owner: str, limits: CallerLimits, *, spends: bool) -> None:
         """Count one request of an API key.
@@ -310,16 +355,24 @@ class Engine(Protocol):
         ...
 
     async def spent_today(self, owner: str) -> float:
-        """US dollars that the runs of an API key have spent since 00:00 UTC; calls in flight do not count yet.
+        """Return the US dollars that an API key's runs have spent since 00:00 UTC; calls in flight do not count yet.
 
-        A call that may have been billed and whose bill nobody knows counts with the most that it can have cost.
+        A call that may have been billed at an unknown price counts with the most that it can have cost.
         """
         ...
 
+
+class Maintenance(Protocol):
+    """Keeps the home in order."""
+
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
-        """Delete the runs that ended more than so many seconds ago, or only count them."""
+        """Delete the runs that ended more than `older_than_s` seconds ago, or only count them."""
         ...
 
     async def active(self) -> int:
-        """Runs that have not ended."""
+        """Count the runs that have not ended."""
         ...
+
+
+class Engine(RunControl, RunRecords, Reports, CallerQuotas, Maintenance, Protocol):
+    """All of ai3ray, as the HTTP app sees it; every method raises errors of our tree."""

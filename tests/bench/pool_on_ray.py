@@ -40,10 +40,6 @@ class Idle:
         """Not asked for: no task ends."""
         raise NotImplementedError
 
-    def cancel(self, ref: Any) -> None:
-        """Stop it."""
-        ref.cancel()
-
 
 class LoneCore:
     """The core as an actor, without runners."""

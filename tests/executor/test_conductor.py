@@ -16,6 +16,7 @@ from ai3ray.journal.memory import MemoryJournal
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.load import load_settings
 from tests.executor.graphs import wide
+from tests.executor.hosts import LoneHost
 
 
 class Gone:
@@ -24,6 +25,9 @@ class Gone:
     def __await__(self):
         yield from asyncio.sleep(0).__await__()
         raise RunnerLost("the runner died")
+
+    def cancel(self):
+        pass
 
 
 class DeadlyRunnerPool:
@@ -43,9 +47,6 @@ class DeadlyRunnerPool:
         self.journal.put(self.run_id, [TaskStart(task_id=job.task.id, attempt_id="a", model="p/m"), answer])
         return asyncio.ensure_future(asyncio.sleep(0, Outcome(task_id=job.task.id, status="succeeded", text="x")))
 
-    def cancel(self, ref):
-        pass
-
 
 async def conducted(deadly: set[str]):
     journal = MemoryJournal()
@@ -53,20 +54,17 @@ async def conducted(deadly: set[str]):
     request = RunRequest(plan=wide(2), max_tasks=20)
     journal.put("r", [RunStart(request=request.model_dump(mode="json"))])
     runner_pool = DeadlyRunnerPool(journal, "r", deadly)
-    lost: list[tuple[str, str | None]] = []
+    host = LoneHost()
     conductor = Conductor(
         "r",
         request,
+        host=host,
         journal=journal,
         runner_pool=runner_pool,
-        epoch=1,
-        slots=asyncio.Semaphore(1),
-        on_lost=lambda run_id, task_id: lost.append((run_id, task_id)),
         models=ConfiguredModels(Registry.load(settings), settings, ("xai",)),
-        on_stop=lambda run_id: None,
     )
     await conductor.conduct()
-    return journal.state("r"), runner_pool, lost
+    return journal.state("r"), runner_pool, host.lost
 
 
 async def test_a_task_that_kills_its_runners_fails_and_says_so_and_its_siblings_go_on():

@@ -57,8 +57,8 @@ def statuses(journal, run_id: str = "r") -> Counter[str]:
 
 async def test_the_permits_of_a_dead_runner_serve_the_others_at_once(lease_desk, journal):
     for task_id in ("t0", "t1"):
-        lease_desk.ask("dead", request(task_id))
-    lease_desk.ask("alive", request("t0", "other"))
+        lease_desk.request("dead", request(task_id))
+    lease_desk.request("alive", request("t0", "other"))
     assert mailed(await lease_desk.collect("alive")) == []
     lease_desk.runner_died("dead")
     assert mailed(await lease_desk.collect("alive")) == ["other/t0"]
@@ -68,17 +68,17 @@ async def test_the_permits_of_a_dead_runner_serve_the_others_at_once(lease_desk,
 
 async def test_a_dead_runner_waits_for_nothing_and_nothing_is_granted_to_it(lease_desk, journal):
     for task_id in ("t0", "t1", "t2"):
-        lease_desk.ask("dead", request(task_id))
+        lease_desk.request("dead", request(task_id))
     lease_desk.runner_died("dead")
-    lease_desk.ask("dead", request("t3"))  # sent before it died, come late
+    lease_desk.request("dead", request("t3"))  # sent before it died, come late
     assert statuses(journal) == {"lost": 2}
-    lease_desk.ask("alive", request("t0", "other"))
+    lease_desk.request("alive", request("t0", "other"))
     assert mailed(await lease_desk.collect("alive")) == ["other/t0"]
 
 
 async def test_whoever_waits_in_the_name_of_a_dead_runner_is_let_go(lease_desk):
     for task_id in ("t0", "t1", "t2"):
-        lease_desk.ask("dead", request(task_id))
+        lease_desk.request("dead", request(task_id))
     await lease_desk.collect("dead")
     waiting = asyncio.create_task(lease_desk.wait("dead"))
     await asyncio.sleep(0)
@@ -88,17 +88,17 @@ async def test_whoever_waits_in_the_name_of_a_dead_runner_is_let_go(lease_desk):
 
 
 async def test_a_stopped_run_is_granted_nothing_and_its_requests_free_the_way(lease_desk, journal):
-    lease_desk.ask("one", request("t0"))
-    lease_desk.ask("one", request("t1"))
-    lease_desk.ask("one", request("t2"))
-    lease_desk.ask("two", request("t0", "other"))
+    lease_desk.request("one", request("t0"))
+    lease_desk.request("one", request("t1"))
+    lease_desk.request("one", request("t2"))
+    lease_desk.request("two", request("t0", "other"))
     lease_desk.stop_run("r")
     (refusal,) = await lease_desk.collect("one")  # the others were granted, and not yet handed over
     assert (refusal.request_id, refusal.error.type) == ("r/t2", RUN_STOPPED)
     assert mailed(await lease_desk.collect("two")) == ["other/t0"]
     assert statuses(journal) == {"cancelled": 2}
     assert not any(attempt.maybe_paid for attempt in journal.state("r").attempts.values())
-    lease_desk.ask("one", request("t3"))
+    lease_desk.request("one", request("t3"))
     (refusal,) = await lease_desk.collect("one")
     assert (refusal.request_id, refusal.error.type) == ("r/t3", RUN_STOPPED)
     assert statuses(journal) == {"cancelled": 2}
@@ -109,8 +109,8 @@ async def test_calls_are_numbered_on_after_the_run_was_taken_over(lease_desk, jo
         run_id="r", task_id="t0", attempt_id="old", role="repair", n=3, provider="xai", model=MODEL, status="lost"
     )
     journal.put("r", (), [old, old.model_copy(update={"attempt_id": "older", "n": 2})])
-    lease_desk.ask("one", request("t0"))
-    lease_desk.ask("one", request("t0", role="judge"))
+    lease_desk.request("one", request("t0"))
+    lease_desk.request("one", request("t0", role="judge"))
     numbers = {
         attempt.role: attempt.n for attempt in journal.state("r").attempts.values() if attempt.status == "started"
     }
@@ -118,7 +118,7 @@ async def test_calls_are_numbered_on_after_the_run_was_taken_over(lease_desk, jo
 
 
 async def test_a_settlement_with_the_token_of_another_life_is_ignored(lease_desk, journal):
-    lease_desk.ask("one", request("t0"))
+    lease_desk.request("one", request("t0"))
     (lease,) = await lease_desk.collect("one")
     assert isinstance(lease, Lease)
     lease_desk.settle(Settlement(attempt_id=lease.attempt_id, token=lease.token + 1, status="succeeded"))
@@ -131,7 +131,7 @@ async def test_a_wish_for_a_run_that_has_ended_is_refused(lease_desk, journal):
     from ai3ray.domain.events import Cancelled
 
     journal.put("r", [Cancelled(by="user")])
-    lease_desk.ask("one", request("t0"))
+    lease_desk.request("one", request("t0"))
     (answer,) = await lease_desk.collect("one")
     assert isinstance(answer, Refusal)
     assert answer.error.type == "illegal_transition"

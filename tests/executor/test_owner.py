@@ -31,9 +31,6 @@ class Idle:
         self.work.append(asyncio.get_running_loop().create_future())
         return self.work[-1]
 
-    def cancel(self, ref):
-        ref.cancel()
-
     def stop_run(self, run_id):
         for work in self.work:
             work.cancel()

@@ -29,6 +29,7 @@ from ai3ray.registry.registry import Registry
 from ai3ray.settings.load import load_settings
 from tests.conftest import make_home
 from tests.executor.graphs import asked, wide
+from tests.executor.hosts import LoneHost
 from tests.executor.test_owner import Idle
 
 REQUEST = RunRequest(plan=wide(2), max_tasks=20, deadline_s=0.001)
@@ -58,13 +59,10 @@ async def resumed(journal: DuckDBJournal, events: Sequence[Event], request: RunR
     conductor = Conductor(
         "r",
         request,
+        host=LoneHost(),
         journal=journal,
         runner_pool=runner_pool,
-        epoch=1,
-        slots=asyncio.Semaphore(1),
-        on_lost=lambda run_id, task_id: None,
         models=ConfiguredModels(Registry.load(settings), settings, ("xai",)),
-        on_stop=lambda run_id: None,
     )
     await conductor.conduct()
     assert runner_pool.work == []

@@ -21,6 +21,7 @@ from ai3ray.journal.store import DuckDBJournal
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.load import load_settings
 from tests.executor.graphs import wide
+from tests.executor.hosts import LoneHost
 from tests.journal.histories import MODEL, answered, planned, started, whole_run
 
 HOUR_S = 3600.0
@@ -163,22 +164,15 @@ class Endless:
     def start_task(self, job: TaskJob, deps: Sequence[Ref | Outcome]) -> Ref:
         return asyncio.ensure_future(asyncio.Event().wait())
 
-    def cancel(self, ref: Ref) -> None:
-        assert isinstance(ref, asyncio.Future)
-        ref.cancel()
-
 
 def conductor(journal: MemoryJournal, request: RunRequest) -> Conductor:
     settings = load_settings(env={}, cwd=Path("/"))
     return Conductor(
         "r",
         request,
+        host=LoneHost(),
         journal=journal,
         runner_pool=Endless(),  # type: ignore[arg-type]
-        epoch=1,
-        slots=asyncio.Semaphore(1),
-        on_lost=lambda *_: None,
-        on_stop=lambda *_: None,
         models=ConfiguredModels(Registry.load(settings), settings, ("xai",)),
     )
 

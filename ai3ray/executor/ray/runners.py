@@ -39,6 +39,10 @@ class RayRef:
     def __await__(self) -> Generator[Any, Any, Any]:
         return self._value().__await__()
 
+    def cancel(self) -> None:
+        """Stop the work; a call that waits for its dependencies never begins."""
+        ray.cancel(self.ref)
+
     async def _value(self) -> Any:
         try:
             return await self.ref
@@ -55,7 +59,7 @@ class RayRef:
             raise EngineError(first_line(error)) from error
 
 
-class LateRef:
+class DeferredRef:
     """Work that is given out once a runner is back: its dependencies travel by value."""
 
     def __init__(self, work: Awaitable[Any]) -> None:
@@ -64,8 +68,12 @@ class LateRef:
     def __await__(self) -> Generator[Any, Any, Any]:
         return asyncio.shield(self.task).__await__()
 
+    def cancel(self) -> None:
+        """Stop the work."""
+        self.task.cancel()
 
-class _Runner:
+
+class _RunnerActor:
     """One runner actor, whether it is there, and who is told when one of its processes has ended."""
 
     def __init__(self, handle: ActorHandle[Any], on_death: OnDeath) -> None:
@@ -125,14 +133,14 @@ class RayRunnerPool:
     def __init__(self, settings: Settings, core: ActorHandle[Any], on_death: OnDeath) -> None:
         runners: Any = ray.remote(RunnerHost).options(**ACTOR_OPTIONS)
         handles = [runners.remote(f"runner-{n}", settings, core) for n in range(settings.runners)]
-        self._runners = [_Runner(handle, on_death) for handle in handles]
+        self._runners = [_RunnerActor(handle, on_death) for handle in handles]
         self._warming = [runner.handle.warm_up.remote() for runner in self._runners]
         self._turn = 0
 
     def start_task(self, job: TaskJob, deps: Sequence[Ref | Outcome]) -> Ref:
         """Begin a task as soon as its dependencies are there; Ray holds it back until they are."""
         runner = self._next()
-        if runner.up and not any(isinstance(dep, LateRef) for dep in deps):
+        if runner.up and not any(isinstance(dep, DeferredRef) for dep in deps):
             wired = [dep.ref if isinstance(dep, RayRef) else dep for dep in deps]
             return RayRef(runner.handle.run_task.remote(job, *wired), runner.lost)
 
@@ -141,7 +149,7 @@ class RayRunnerPool:
             outcome: Outcome = await self._late(lambda handle: handle.run_task.remote(job, *values))
             return outcome
 
-        return LateRef(work())
+        return DeferredRef(work())
 
     def start_plan(self, job: PlanJob) -> Ref:
         """Begin planning."""
@@ -150,13 +158,6 @@ class RayRunnerPool:
     def start_assembly(self, job: AssembleJob) -> Ref:
         """Begin merging."""
         return self._start(lambda handle: handle.assemble.remote(job))
-
-    def cancel(self, ref: Ref) -> None:
-        """Stop it; a call that waits for its dependencies never begins."""
-        if isinstance(ref, RayRef):
-            ray.cancel(ref.ref)
-        elif isinstance(ref, LateRef):
-            ref.task.cancel()
 
     def stop_run(self, run_id: str) -> None:
         """Stop all that works on a run: one word to each runner, however many tasks it has."""
@@ -176,9 +177,9 @@ class RayRunnerPool:
 
     def _start(self, call: Callable[[ActorHandle[Any]], ray.ObjectRef[Any]]) -> Ref:
         runner = self._next()
-        return RayRef(call(runner.handle), runner.lost) if runner.up else LateRef(self._late(call))
+        return RayRef(call(runner.handle), runner.lost) if runner.up else DeferredRef(self._late(call))
 
-    def _next(self) -> _Runner:
+    def _next(self) -> _RunnerActor:
         """The runners in turn, those that are up first."""
         self._turn += 1
         order = [self._runners[(self._turn + n) % len(self._runners)] for n in range(len(self._runners))]

@@ -1,0 +1,99 @@
+"""What readers of a run get: its committed events, and the deltas between them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from ai3ray.domain.events import TextDelta, event_type
+from ai3ray.executor.deltas import DeltaBuffer
+from ai3ray.executor.port import Feed, FeedItem
+from ai3ray.journal.port import Journal
+
+LINGER_S = 30.0
+"""Seconds that a finished run's deltas stay for readers that lag behind."""
+
+
+class RunFeeds:
+    """Events from the journal, joined with deltas that are kept in memory only.
+
+    Args:
+        journal: where the events are.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._running: set[str] = set()
+        self._deltas: dict[str, DeltaBuffer] = {}
+
+    def begin(self, run_id: str) -> None:
+        """Keep the run's deltas from now on, as soon as it is watched."""
+        self._running.add(run_id)
+
+    def end(self, run_id: str) -> None:
+        """Drop the run's deltas after LINGER_S."""
+        self._running.discard(run_id)
+        asyncio.get_running_loop().call_later(LINGER_S, self._deltas.pop, run_id, None)
+
+    def watch(self, run_id: str) -> None:
+        """Count the run as watched, before its first reader comes."""
+        self._deltas.setdefault(run_id, DeltaBuffer()).watch()
+
+    def watched(self) -> tuple[str, ...]:
+        """Return the ids of the runs whose deltas have a reader."""
+        return tuple(run_id for run_id, buffer in self._deltas.items() if buffer.watched)
+
+    def add(self, delta: TextDelta) -> None:
+        """Keep a delta of a watched run, behind the latest event of that run."""
+        buffer = self._deltas.get(delta.run_id)
+        if buffer is not None and buffer.watched:
+            stamped = delta.model_copy(update={"ts": self._journal.now(delta.run_id)})
+            buffer.add(stamped, self._journal.state(delta.run_id).seq)
+
+    async def next(self, run_id: str, after: int, cursor: int, *, deltas: bool) -> Feed:
+        """Wait for the next events of a run.
+
+        Args:
+            run_id: the run.
+            after: the last event the reader has.
+            cursor: the last delta the reader has.
+            deltas: whether to send deltas too.
+
+        Raises:
+            UnknownRun: no such run.
+        """
+        await self._journal.shown(run_id)
+        if not deltas:
+            return self._feed(run_id, after, cursor, await self._journal.tail(run_id, after), None)
+        buffer = self._buffer(run_id)
+        buffer.watch()
+        tail = asyncio.ensure_future(self._journal.tail(run_id, after))
+        piece = asyncio.ensure_future(buffer.wait(cursor))
+        try:
+            await asyncio.wait({tail, piece}, return_when=asyncio.FIRST_COMPLETED)
+            if not tail.done() and not buffer.after(cursor, after, after):
+                await tail  # a delta that belongs after an event not yet committed: wait for the event
+            return self._feed(run_id, after, cursor, tail.result() if tail.done() else (), buffer)
+        finally:
+            tail.cancel()
+            piece.cancel()
+
+    def _buffer(self, run_id: str) -> DeltaBuffer:
+        """The deltas of a run that goes on or ended a moment ago; an empty buffer for any other."""
+        if run_id in self._running:
+            return self._deltas.setdefault(run_id, DeltaBuffer())
+        return self._deltas.get(run_id) or DeltaBuffer()
+
+    def _feed(self, run_id: str, after: int, cursor: int, lines: Sequence[str], buffer: DeltaBuffer | None) -> Feed:
+        """Merge events and deltas: a delta stands behind the event it came after."""
+        events = [FeedItem(type=event_type(line), seq=seq, data=line) for seq, line in enumerate(lines, after + 1)]
+        last = after + len(events)
+        pieces = buffer.after(cursor, after, last) if buffer is not None else []
+        order = [((event.seq or 0, 0), event) for event in events] + [((seq, 1), item) for _, seq, item in pieces]
+        order.sort(key=lambda entry: entry[0])
+        state = self._journal.state(run_id)
+        return Feed(
+            items=tuple(item for _, item in order),
+            cursor=pieces[-1][0] if pieces else cursor,
+            done=state.complete and last >= state.seq,
+        )
