@@ -430,7 +430,7 @@ _BOUNDS = {
     "less_than": ("lt", "less than"),
 }
 _DEMANDS = {
-    "extra_forbidden": "there is no such field",
+    "extra_forbidden": "this field is not supported",
     "missing": "it is missing",
     "finite_number": "it has to be a finite number",
 }

@@ -138,7 +138,7 @@ class Example(BaseModel):
         ({"names": ["a", 1]}, "names.1: it has to be text"),
         ({"label": ""}, "label: String should have at least 1 character"),
         ({"inner": 3}, "inner: it has to be an object"),
-        ({"inner": {"colour": "red"}}, "inner.colour: there is no such field"),
+        ({"inner": {"colour": "red"}}, "inner.colour: this field is not supported"),
         (3, "it has to be an object"),
     ],
 )

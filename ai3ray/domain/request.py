@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ai3ray.domain.assembly import Assembly
 from ai3ray.domain.frozen import Frozen, writable
 from ai3ray.errors import RequestError, first_problem
 
 RunClass = Literal["interactive", "batch"]
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 MAX_PROMPT_CHARS = 1_000_000
 
@@ -61,9 +62,9 @@ class RunRequest(Frozen):
     @model_validator(mode="after")
     def _has_work(self) -> Self:
         if self.plan is None and not self.prompt.strip():
-            raise ValueError("the prompt is empty")
+            raise ValueError("prompt: it is empty")
         if not writable(self):
-            raise ValueError("it holds text that is not valid Unicode")
+            raise ValueError("prompt: it holds text that is not valid Unicode")
         return self
 
 
@@ -73,11 +74,22 @@ def parse_request(data: object) -> RunRequest:
     Raises:
         RequestError: the request is invalid; names the field in `param`.
     """
+    return parse_object(RunRequest, data)
+
+
+def parse_object(model: type[ModelT], data: object) -> ModelT:
+    """Validate the fields of a request, decoded from JSON.
+
+    Raises:
+        RequestError: in one line, naming the field in `param`.
+    """
     if not isinstance(data, dict):
         raise RequestError("the request is not a JSON object")
     try:
-        return RunRequest.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
         problem = first_problem(error)
-        field = problem.field or "prompt"
-        raise RequestError(f"{field}: {problem.demand}", field) from error
+        # A validator of the whole model names the field itself, as the first word of its message.
+        named = problem.demand.split(maxsplit=1)[0].strip("':")
+        param = problem.field or (named if named in model.model_fields else None)
+        raise RequestError(problem.message, param) from error

@@ -1,4 +1,4 @@
-"""Reading what a request brings: its JSON body, its headers, its query; each refused in one line."""
+"""Read the JSON body of a request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ MAX_BODY = 8 * 1024 * 1024
 BODY_S = 30.0
 """Seconds that a body may take to arrive."""
 _DRAINED = 4 * MAX_BODY
-_TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off", ""})
 
 
 async def read_json(request: Request) -> Any:
@@ -72,41 +71,3 @@ def _refuse_surrogates(value: Any) -> None:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
         raise RequestError("the body has a \\ud… escape without its other half") from error
-
-
-def idempotency_key(request: Request) -> str | None:
-    """The `Idempotency-Key` header. Raises RequestError when it is empty or too long."""
-    key = request.headers.get("idempotency-key")
-    if key is None:
-        return None
-    if not key.strip() or len(key) > 255:
-        raise RequestError("Idempotency-Key has 1 to 255 characters", "Idempotency-Key")
-    return key.strip()
-
-
-def last_event_id(request: Request) -> int:
-    """The event to go on after: the `Last-Event-ID` header, else `?after=`, else 0."""
-    header = request.headers.get("last-event-id")
-    if header is not None:
-        return _whole(header, "Last-Event-ID", 0, 2**53)
-    return query_int(request, "after", 0, 0, 2**53)
-
-
-def query_int(request: Request, name: str, default: int, least: int, most: int) -> int:
-    """A whole number of the query string. Raises RequestError naming it."""
-    value = request.query_params.get(name)
-    return default if value is None else _whole(value, name, least, most)
-
-
-def query_flag(request: Request, name: str) -> bool:
-    """A yes or no of the query string. Raises RequestError naming it."""
-    value = request.query_params.get(name, "").lower()
-    if value not in _TRUE | _FALSE:
-        raise RequestError(f"{name} is true or false, not {value!r}", name)
-    return value in _TRUE
-
-
-def _whole(text: str, name: str, least: int, most: int) -> int:
-    if not (text.isascii() and text.isdigit()) or not least <= int(text[:20]) <= most:
-        raise RequestError(f"{name} is a whole number from {least} to {most}, not {text[:40]!r}", name)
-    return int(text)

@@ -1,94 +1,170 @@
-"""The route table: no path without a door, no door without the scope that opens it."""
+"""Every endpoint of the HTTP API, one row each.
+
+To add one: write its handler, and add its row here. The local head has further ones, on its socket only
+(`deployments.local_head.routes`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from ai3ray.domain.events import Stats
+from ai3ray.domain.listings import Accepted
+from ai3ray.domain.request import RunRequest
+from ai3ray.domain.result import RunResult
+from ai3ray.server import bodies, host_handlers, run_handlers
+from ai3ray.server.openai import chat
+from ai3ray.server.openai.chat_request import ChatRequest
+from ai3ray.server.parameters import AFTER, BEFORE, DELTAS, IDEMPOTENCY_KEY, LAST_EVENT_ID, LIMIT
+from ai3ray.server.routing import Endpoint
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
-from ai3ray.domain.access import Scope
-from ai3ray.errors import UnknownRun
-from ai3ray.server.access.keys import UNLIMITED, Access, ApiCaller
-from ai3ray.server.access.open_streams import CountedResponse
-from ai3ray.server.engine_gate import EngineGate
-
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """One method of one path."""
-
-    scope: Scope | None
-    """What a key must be allowed; None lets everybody in."""
-    endpoint: Endpoint
-    """What answers."""
-    spends: bool = False
-    """Whether it may start calls of models: closed for a key whose day's money is spent."""
-    long_lived: bool = False
-    """Whether it is held open for long: as many at a time as `OpenStreams` lets in."""
-
-
-class Doorkeeper:
-    """Makes the routes, each behind its doors.
-
-    After a door `request.state.caller` is the caller's name, which owns the runs that it starts, and
-    `request.state.owner` whose runs it sees: None for everybody's; `request.state.network` tells whether
-    it came over TCP. A path with a `{run_id}` of
-    somebody else's is 404, as if there were no such run.
-
-    Args:
-        gate: the engine, asked whose a run is and what a caller may still ask.
-        access: None where nobody but the user can get in: then every door is open.
-    """
-
-    def __init__(self, gate: EngineGate, access: Access | None) -> None:
-        self._gate = gate
-        self._access = access
-
-    def route(self, path: str, **doors: Door) -> Route:
-        """One route per path, so that a wrong method is answered with all that the path takes.
-
-        Args:
-            path: as Starlette has it.
-            **doors: by method.
-        """
-
-        async def endpoint(request: Request) -> Response:
-            door = doors["GET" if request.method == "HEAD" else request.method]
-            caller = await self._let_in(request, door)
-            request.state.caller, request.state.owner = caller.name, caller.owner
-            request.state.network = self._access is not None
-            if self._access is None or not door.long_lived:
-                return await door.endpoint(request)
-            return await _held(request, door, self._access.streams.take(caller.name))
-
-        return Route(path, endpoint, methods=list(doors))
-
-    async def _let_in(self, request: Request, door: Door) -> ApiCaller:
-        if self._access is None or door.scope is None:
-            return ApiCaller()
-        caller = self._access.caller(request, door.scope)
-        if caller.limits != UNLIMITED:
-            engine = await self._gate.engine()
-            await engine.admit_caller(caller.name, caller.limits, spends=door.spends)
-        run_id = request.path_params.get("run_id")
-        if caller.owner is not None and run_id is not None:
-            await self._own(run_id, caller.owner)
-        return caller
-
-    async def _own(self, run_id: str, owner: str) -> None:
-        if await (await self._gate.engine()).owner_of(run_id) != owner:
-            raise UnknownRun(f"there is no run {run_id!r}")
-
-
-async def _held(request: Request, door: Door, release: Callable[[], None]) -> Response:
-    """The door's answer, which releases what it was counted by when it has been sent, or when there is none."""
-    try:
-        return CountedResponse(await door.endpoint(request), release)
-    except BaseException:
-        release()
-        raise
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        "POST",
+        "/run",
+        "run",
+        run_handlers.run,
+        "Run it and wait for its end. The run goes on when the client disconnects.",
+        body=RunRequest,
+        answer=RunResult,
+        errors=(409,),
+        parameters=(IDEMPOTENCY_KEY,),
+        spends=True,
+        long_lived=True,
+    ),
+    Endpoint(
+        "POST",
+        "/stream/run",
+        "run",
+        run_handlers.stream,
+        "Run it and follow its events, pieces of answers among them.",
+        body=RunRequest,
+        streams=True,
+        errors=(409,),
+        parameters=(IDEMPOTENCY_KEY,),
+        spends=True,
+        long_lived=True,
+    ),
+    Endpoint(
+        "POST",
+        "/runs",
+        "run",
+        run_handlers.submit,
+        "Accept a run: it is durable and goes on by itself.",
+        body=RunRequest,
+        answer=Accepted,
+        status=202,
+        errors=(409,),
+        parameters=(IDEMPOTENCY_KEY, DELTAS),
+        spends=True,
+    ),
+    Endpoint(
+        "GET",
+        "/runs",
+        "read",
+        run_handlers.list_runs,
+        "List runs, newest first.",
+        answer=bodies.RunPage,
+        parameters=(LIMIT, BEFORE),
+    ),
+    Endpoint(
+        "GET",
+        "/runs/{run_id}",
+        "read",
+        run_handlers.show,
+        "Show the run in its present state.",
+        answer=RunResult,
+        errors=(404,),
+    ),
+    Endpoint(
+        "GET",
+        "/runs/{run_id}/events",
+        "read",
+        run_handlers.events,
+        "Stream its journaled events from any id on; the stream ends after `stats`.",
+        streams=True,
+        errors=(404,),
+        parameters=(LAST_EVENT_ID, AFTER, DELTAS),
+        long_lived=True,
+    ),
+    Endpoint(
+        "POST",
+        "/runs/{run_id}/cancel",
+        "run",
+        run_handlers.cancel,
+        "Cancel it; answered when it has ended.",
+        answer=RunResult,
+        errors=(404,),
+    ),
+    Endpoint(
+        "POST",
+        "/runs/{run_id}/resume",
+        "run",
+        run_handlers.resume,
+        "Make it go on if it has not ended.",
+        answer=RunResult,
+        errors=(404, 409),
+        spends=True,
+    ),
+    Endpoint(
+        "POST",
+        "/plan",
+        "run",
+        run_handlers.plan,
+        "Plan and estimate; no task runs.",
+        body=RunRequest,
+        answer=bodies.Plan,
+        errors=(402, 409, 502),
+        spends=True,
+        long_lived=True,
+    ),
+    Endpoint(
+        "GET",
+        "/models",
+        "read",
+        host_handlers.models,
+        "List the registry with live telemetry.",
+        answer=bodies.ModelList,
+    ),
+    Endpoint("GET", "/stats", "read", host_handlers.stats, "Sum up all runs in figures.", answer=Stats),
+    Endpoint(
+        "POST",
+        "/sql",
+        "sql",
+        host_handlers.sql,
+        "Query the journal with one read-only SELECT.",
+        body=bodies.SqlQuery,
+        answer=bodies.SqlAnswer,
+    ),
+    Endpoint("GET", "/healthz", None, host_handlers.healthz, "Report the server's state.", answer=bodies.Health),
+    Endpoint(
+        "POST",
+        "/v1/chat/completions",
+        "run",
+        chat.complete,
+        "Chat with ai3ray as a model: `ai3` plans, `ai3/direct` does not, a model's id is routed to that model alone.",
+        body=ChatRequest,
+        answer=bodies.ChatCompletion,
+        streams=True,
+        errors=(402, 409, 502),
+        parameters=(IDEMPOTENCY_KEY,),
+        spends=True,
+        long_lived=True,
+    ),
+    Endpoint(
+        "GET",
+        "/v1/models",
+        "read",
+        chat.list_models,
+        "List the models that `POST /v1/chat/completions` accepts.",
+        answer=bodies.OpenAiModelList,
+    ),
+    Endpoint(
+        "GET",
+        "/v1/models/{model:path}",
+        "read",
+        chat.show_model,
+        "Show one of them.",
+        answer=bodies.OpenAiModel,
+        errors=(404,),
+    ),
+    Endpoint("GET", "/openapi.json", None, host_handlers.openapi_document, "Describe this API."),
+)

@@ -136,10 +136,10 @@ class Head:
         from ai3ray.server.app import build_app
         from ai3ray.server.unix_socket import socket_server
 
-        from .routes import HeadEndpoints
+        from .routes import HeadControls
 
-        endpoints = HeadEndpoints(self._gate, lambda: self.stop("told to"), self.keep_running, self._tcp_listener)
-        app = build_app(self._gate, controls=endpoints.routes)
+        controls = HeadControls(self._gate, lambda: self.stop("told to"), self.keep_running, self._tcp_listener)
+        app = build_app(self._gate, controls=controls.endpoints())
         server = socket_server(app)
         until = asyncio.create_task(self._end_server(server))
         try:

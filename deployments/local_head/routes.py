@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field
 from pydantic_core import to_json
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
+from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.serving import ServeRequest, ServeState
-from ai3ray.errors import RequestError, first_problem
-from ai3ray.server.body import query_flag, read_json
-from ai3ray.server.endpoints import Door, Doorkeeper
 from ai3ray.server.engine_gate import EngineGate
 from ai3ray.server.error_replies import json_response
+from ai3ray.server.parameters import flag
+from ai3ray.server.routing import ApiCall, Endpoint
 from deployments.local_head.tcp_listener import TcpListener
 
 PING_S = 1.0
 """Seconds between signs of life to whoever has the head serve; without one its leaving would go unnoticed."""
 
 
-class HeadEndpoints:
+IDLE = flag("idle", "Only when no run is active and nothing is served.")
+
+
+class PruneRequest(Frozen):
+    """The body of `POST /head/prune`."""
+
+    older_than_s: float = Field(ge=0, strict=True)
+    """Seconds since a run's end."""
+    dry_run: bool = Field(default=False, strict=True)
+    """Only count."""
+
+
+class HeadControls:
     """The head's own controls.
 
     Args:
@@ -49,49 +59,45 @@ class HeadEndpoints:
         self._on_keep = on_keep
         self._tcp_listener = tcp_listener
 
-    def routes(self, doors: Doorkeeper) -> list[Route]:
-        """The routes under `/head`."""
-        made = [
-            doors.route("/head/stop", POST=Door("admin", self.stop)),
-            doors.route("/head/prune", POST=Door("admin", self.prune)),
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Return the endpoints under `/head`."""
+        offered = [
+            Endpoint("POST", "/head/stop", "admin", self.stop, "End the head.", parameters=(IDLE,)),
+            Endpoint("POST", "/head/prune", "admin", self.prune, "Delete old runs.", body=PruneRequest),
         ]
         if self._on_keep is not None:
-            made.append(doors.route("/head/keep", POST=Door("admin", self.keep)))
+            offered.append(Endpoint("POST", "/head/keep", "admin", self.keep, "Keep the head up."))
         if self._tcp_listener is not None:
-            made.append(doors.route("/head/serve", POST=Door("admin", self.serve)))
-            made.append(doors.route("/head/unserve", POST=Door("admin", self.unserve)))
-        return made
+            offered.append(Endpoint("POST", "/head/serve", "admin", self.serve, "Serve on TCP.", body=ServeRequest))
+            offered.append(Endpoint("POST", "/head/unserve", "admin", self.unserve, "Stop serving on TCP."))
+        return offered
 
-    async def stop(self, request: Request) -> Response:
+    async def stop(self, call: ApiCall[None]) -> Response:
         """`POST /head/stop`: end the head; with `?idle=true` only when no run is going and nobody is served."""
         engine = self._gate.ready
         serving = self._tcp_listener is not None and self._tcp_listener.busy
-        if query_flag(request, "idle") and (engine is None or serving or await engine.active()):
+        if IDLE.read(call.request) and (engine is None or serving or await engine.active()):
             raise HTTPException(409, "the head is busy")
         return _then(self._on_stop, {"status": "stopping", "pid": os.getpid()})
 
-    async def keep(self, _request: Request) -> Response:
+    async def keep(self, _call: ApiCall[None]) -> Response:
         """`POST /head/keep`: the head does not leave for want of runs."""
         assert self._on_keep is not None
         return _then(self._on_keep, {"status": "kept", "pid": os.getpid()})
 
-    async def prune(self, request: Request) -> Response:
+    async def prune(self, call: ApiCall[PruneRequest]) -> Response:
         """`POST /head/prune`: delete runs that ended long ago, or only count them."""
-        older_than_s, dry_run = _prune_request(await read_json(request))
-        return json_response(await (await self._gate.engine()).prune(older_than_s, dry_run=dry_run))
+        engine, wanted = await self._gate.engine(), call.body
+        return json_response(await engine.prune(wanted.older_than_s, dry_run=wanted.dry_run))
 
-    async def serve(self, request: Request) -> Response:
+    async def serve(self, call: ApiCall[ServeRequest]) -> Response:
         """`POST /head/serve`: serve on TCP for as long as the caller reads this; a line of JSON when that changes."""
         assert self._tcp_listener is not None
-        try:
-            serve_request = ServeRequest.model_validate(await read_json(request))
-        except ValidationError as error:
-            raise RequestError(f"serve: {first_problem(error).message}") from error
         await self._gate.engine()
-        await self._tcp_listener.open(serve_request)
+        await self._tcp_listener.open(call.body)
         return StreamingResponse(self._lines(self._tcp_listener), media_type="application/x-ndjson")
 
-    async def unserve(self, _request: Request) -> Response:
+    async def unserve(self, _call: ApiCall[None]) -> Response:
         """`POST /head/unserve`: serve on TCP no more; answered when the port is free."""
         assert self._tcp_listener is not None
         await self._tcp_listener.close()
@@ -127,18 +133,3 @@ def _then(act: Callable[[], None], reply: dict[str, Any]) -> Response:
     response = json_response(reply, 202)
     response.background = BackgroundTask(later)
     return response
-
-
-def _prune_request(data: Any) -> tuple[float, bool]:
-    """Age in seconds and whether to count only, from `{older_than_s, dry_run?}`."""
-    if not isinstance(data, Mapping):
-        raise RequestError("the request is not a JSON object")
-    for name in data:
-        if name not in ("older_than_s", "dry_run"):
-            raise RequestError(f"{name}: there is no such field", name)
-    age, dry_run = data.get("older_than_s"), data.get("dry_run", False)
-    if isinstance(age, bool) or not isinstance(age, int | float) or age < 0:
-        raise RequestError("older_than_s: a number of seconds is wanted", "older_than_s")
-    if not isinstance(dry_run, bool):
-        raise RequestError("dry_run: true or false is wanted", "dry_run")
-    return age, dry_run

@@ -13,7 +13,7 @@ from ai3ray.errors import JournalLocked
 from ai3ray.server.app import build_app
 from ai3ray.server.body import MAX_BODY
 from ai3ray.server.engine_gate import EngineGate
-from deployments.local_head.routes import HeadEndpoints
+from deployments.local_head.routes import HeadControls
 
 
 def error_of(response) -> dict:
@@ -244,8 +244,7 @@ async def test_a_fault_of_ours_is_500_and_tells_the_client_nothing(http, engine,
 
 
 def over(gate: EngineGate, *controls) -> httpx.AsyncClient:
-    routes = HeadEndpoints(gate, *controls).routes if controls else None
-    app = build_app(gate, controls=routes)
+    app = build_app(gate, controls=HeadControls(gate, *controls).endpoints() if controls else ())
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://app")
 
 

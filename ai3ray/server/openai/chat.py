@@ -9,87 +9,61 @@ from typing import Any
 from urllib.parse import unquote
 
 from pydantic_core import to_json
-from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from ai3ray.domain.events import Cancelled, Event, Final, RunFailed, StatsEvent, parse_event
 from ai3ray.domain.listings import Accepted, ModelView
 from ai3ray.domain.result import RunResult
 from ai3ray.errors import Ai3Error, BudgetSpent, HeadUnavailable, RateLimited, UnknownModel
-from ai3ray.executor.port import Engine, Feed
-from ai3ray.server.body import idempotency_key, read_json
-from ai3ray.server.engine_gate import EngineGate
+from ai3ray.executor.port import Feed
 from ai3ray.server.error_replies import error_envelope, json_response
 from ai3ray.server.event_stream import PING, SSE_HEADERS, Feeds, follow
 from ai3ray.server.openai.answer_stream import AnswerStream
-from ai3ray.server.openai.chat_request import DIRECT, PLANS, ChatRequest, parse_chat, run_request
+from ai3ray.server.openai.chat_request import DIRECT, PLANS, ChatRequest, run_request
+from ai3ray.server.parameters import IDEMPOTENCY_KEY
+from ai3ray.server.routing import ApiCall
+from ai3ray.server.run_handlers import run_header
 
 _DONE = b"data: [DONE]\n\n"
 _STATUS = {BudgetSpent.type: BudgetSpent.http_status, RateLimited.type: 429, "cancelled": 409}
 """HTTP status of a run that failed, by its error's type; 502 for all others."""
 
 
-class OpenAiEndpoints:
-    """ai3ray as OpenAI's clients see it.
+async def complete(call: ApiCall[ChatRequest]) -> Response:
+    """Complete a chat by a run, streamed or whole. The run goes on when the client disconnects."""
+    chat, gate = call.body, call.host.gate
+    key = IDEMPOTENCY_KEY.read(call.request)
+    request = run_request(chat)
+    engine = await call.engine()
+    gate.touch()
+    accepted = await engine.submit(request, owner=call.caller.name, key=key, watch=chat.stream)
+    headers = run_header(accepted)
+    if chat.stream:
+        feeds = follow(engine, accepted.run_id, deltas=True, silence_s=call.host.ping_s, closing=gate.closing)
+        chunks = _Completion(chat, accepted, AnswerStream(request.assembly)).chunks(feeds)
+        return StreamingResponse(chunks, media_type="text/event-stream", headers=SSE_HEADERS | headers)
+    async with aclosing(follow(engine, accepted.run_id, closing=gate.closing)) as feeds:
+        async for feed in feeds:
+            if feed is not None and feed.done:
+                return _completion(chat, await engine.result(accepted.run_id), headers)
+    raise HeadUnavailable(f"the head is stopping; run {accepted.run_id} is kept and can be resumed")
 
-    Args:
-        gate: the engine.
-        silence_s: seconds of silence after which a stream carries a comment.
-    """
 
-    def __init__(self, gate: EngineGate, silence_s: float) -> None:
-        self._gate = gate
-        self._silence_s = silence_s
+async def list_models(call: ApiCall[None]) -> Response:
+    """List `ai3`, `ai3/direct`, and the models that can be called."""
+    views = _callable(await (await call.engine()).models())
+    return json_response({"object": "list", "data": [_model(PLANS), _model(DIRECT), *map(_known, views)]})
 
-    async def chat(self, request: Request) -> Response:
-        """`POST /v1/chat/completions`. The run goes on when the client leaves."""
-        key = idempotency_key(request)
-        chat = parse_chat(await read_json(request))
-        wanted = run_request(chat)
-        engine = await self._gate.engine()
-        self._gate.touch()
-        owner = getattr(request.state, "caller", "")
-        accepted = await engine.submit(wanted, owner=owner, key=key, watch=chat.stream)
-        headers = {"x-ai3-run-id": accepted.run_id}
-        feeds = follow(
-            engine,
-            accepted.run_id,
-            deltas=chat.stream,
-            silence_s=self._silence_s if chat.stream else None,
-            closing=self._gate.closing,
-        )
-        if chat.stream:
-            stream = _Completion(chat, accepted, AnswerStream(wanted.assembly))
-            return StreamingResponse(
-                stream.chunks(feeds), media_type="text/event-stream", headers=SSE_HEADERS | headers
-            )
-        return await self._whole(chat, accepted, engine, feeds, headers)
 
-    async def models(self, _request: Request) -> Response:
-        """`GET /v1/models`: `ai3`, `ai3/direct`, and the models that can be called."""
-        views = await (await self._gate.engine()).models()
-        return json_response(
-            {"object": "list", "data": [_model(PLANS), _model(DIRECT), *map(_known, _callable(views))]}
-        )
-
-    async def model(self, request: Request) -> Response:
-        """`GET /v1/models/{id}`: one of them."""
-        name = unquote(request.path_params["model"])
-        if name in (PLANS, DIRECT):
-            return json_response(_model(name))
-        for view in _callable(await (await self._gate.engine()).models()):
-            if view.model == name:
-                return json_response(_known(view))
-        return error_envelope(404, UnknownModel.type, f"there is no model {name!r} here", "model")
-
-    async def _whole(
-        self, chat: ChatRequest, accepted: Accepted, engine: Engine, feeds: Feeds, headers: dict[str, str]
-    ) -> Response:
-        async with aclosing(feeds):
-            async for feed in feeds:
-                if feed is not None and feed.done:
-                    return _completion(chat, await engine.result(accepted.run_id), headers)
-        raise HeadUnavailable(f"the head is stopping; run {accepted.run_id} is kept and can be resumed")
+async def show_model(call: ApiCall[None]) -> Response:
+    """Show one of the models that `list_models` lists."""
+    name = unquote(call.request.path_params["model"])
+    if name in (PLANS, DIRECT):
+        return json_response(_model(name))
+    for view in _callable(await (await call.engine()).models()):
+        if view.model == name:
+            return json_response(_known(view))
+    return error_envelope(404, UnknownModel.type, f"there is no model {name!r} here", "model")
 
 
 class _Completion:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import single_task
 from ai3ray.domain.request import RunRequest, parse_request
-from ai3ray.errors import RequestError, first_problem
+from ai3ray.errors import RequestError
 
 PLANS = "ai3"
 """The model id that plans."""
@@ -139,24 +139,6 @@ class ChatRequest(Frozen):
         if self.response_format is not None and self.response_format.type != "text" and self.model == PLANS:
             raise ValueError(f"response_format: only with {DIRECT} or a model's id, not with {PLANS}")
         return self
-
-
-def parse_chat(data: object) -> ChatRequest:
-    """Read the body from decoded JSON.
-
-    Raises:
-        RequestError: in one line, naming the field in `param`.
-    """
-    if not isinstance(data, dict):
-        raise RequestError("the request is not a JSON object")
-    try:
-        return ChatRequest.model_validate(data)
-    except ValidationError as error:
-        problem = first_problem(error)
-        if problem.unknown:
-            raise RequestError(f"{problem.field}: this server does not support it", problem.field) from error
-        # A problem of the whole request is a validator's of ours, which names the field itself.
-        raise RequestError(problem.message, problem.field or problem.demand.partition(":")[0]) from error
 
 
 def run_request(chat: ChatRequest) -> RunRequest:

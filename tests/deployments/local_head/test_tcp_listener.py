@@ -13,7 +13,7 @@ from ai3ray.domain.serving import ServeRequest, ServeState
 from ai3ray.errors import EngineError, ServerRefused
 from ai3ray.server.app import build_app
 from ai3ray.server.unix_socket import listen, socket_server
-from deployments.local_head.routes import HeadEndpoints
+from deployments.local_head.routes import HeadControls
 from deployments.local_head.tcp_listener import TcpListener
 
 REQUEST = ServeRequest(host="127.0.0.1", port=8000, rules=AccessRules())
@@ -54,7 +54,7 @@ async def tcp_listener(toy) -> TcpListener:
 @pytest.fixture
 async def client(gate, tcp_listener, short_path):
     server = socket_server(
-        build_app(gate, controls=HeadEndpoints(gate, lambda: None, tcp_listener=tcp_listener).routes)
+        build_app(gate, controls=HeadControls(gate, lambda: None, tcp_listener=tcp_listener).endpoints())
     )
     task = asyncio.create_task(server.serve(sockets=[listen(short_path / "s")]))
     async with Client(socket=short_path / "s") as client:
@@ -135,7 +135,7 @@ async def test_what_went_wrong_is_told_in_one_line(client, toy):
 
 async def test_a_head_without_ray_says_so(gate, short_path):
     server = socket_server(
-        build_app(gate, controls=HeadEndpoints(gate, lambda: None, tcp_listener=TcpListener()).routes)
+        build_app(gate, controls=HeadControls(gate, lambda: None, tcp_listener=TcpListener()).endpoints())
     )
     task = asyncio.create_task(server.serve(sockets=[listen(short_path / "s")]))
     async with Client(socket=short_path / "s") as client:

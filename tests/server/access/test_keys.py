@@ -12,8 +12,9 @@ from ai3ray.domain.access import AccessRules, CallerLimits, new_api_key
 from ai3ray.errors import Forbidden, Throttled, Unauthenticated
 from ai3ray.server.access.keys import Access
 from ai3ray.server.access.open_streams import OpenStreams
-from ai3ray.server.app import MAX_TASKS, build_app
+from ai3ray.server.app import build_app
 from ai3ray.server.engine_gate import EngineGate
+from ai3ray.server.run_handlers import MAX_TASKS
 
 SECRETS, KEYS = {}, []
 for name, scopes in {

@@ -1,0 +1,136 @@
+"""Bodies and answers of the HTTP API that are not domain models."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from ai3ray.domain.frozen import Frozen
+from ai3ray.domain.listings import ModelView, RunRow
+from ai3ray.domain.plan import TaskGraph
+
+MAX_ROWS = 10_000
+
+
+class RunPage(Frozen):
+    """A page of runs, newest first."""
+
+    runs: tuple[RunRow, ...]
+    next: str | None
+    """The value of `before` for the following page; null on the last one."""
+
+
+class Plan(Frozen):
+    """A plan that was not run."""
+
+    plan: TaskGraph
+    estimate: dict[str, float | None]
+    """`cost_usd`, null when a price is unknown, and `seconds`."""
+    warnings: tuple[str, ...]
+
+
+class ModelList(Frozen):
+    """The registry with live telemetry."""
+
+    models: tuple[ModelView, ...]
+
+
+class SqlQuery(Frozen):
+    """One read-only query over the journal: either `query` or `sql` is given."""
+
+    query: str = ""
+    """One SELECT, or EXPLAIN of one."""
+    sql: str = ""
+    """Another name for `query`."""
+    limit: int = Field(default=MAX_ROWS, ge=1, le=10 * MAX_ROWS, strict=True)
+    """The most rows in the answer."""
+
+    @model_validator(mode="after")
+    def _has_one_text(self) -> Self:
+        if len(self.model_fields_set & {"query", "sql"}) != 1 or not self.text.strip():
+            raise ValueError("'query' must be a single SELECT statement")
+        return self
+
+    @property
+    def text(self) -> str:
+        """The query under whichever name it came."""
+        return self.query or self.sql
+
+
+class SqlAnswer(Frozen):
+    """The rows of a query."""
+
+    columns: tuple[str, ...]
+    """Column names; a repeated one gets a number."""
+    rows: tuple[dict[str, Any], ...]
+    """Rows as objects."""
+    truncated: bool
+    """True when there were more rows, or more bytes, than an answer holds."""
+    as_of: str | None = None
+    """When the queried copy was brought up to date, UTC; null when the journal itself was queried."""
+
+
+class Health(Frozen):
+    """The state of the server."""
+
+    status: Literal["starting", "ok", "failed", "stopping"]
+    """The state of the engine."""
+    version: str
+    """The version of ai3ray."""
+    pid: int | None = None
+    """The process id; absent where keys are required."""
+    runs_active: int | None = None
+    """The number of runs that have not ended; absent where keys are required."""
+
+
+class Problem(Frozen):
+    """One error."""
+
+    type: str
+    """Its kind, for programs."""
+    message: str
+    """One line, for people."""
+    param: str | None = None
+    """The field at fault."""
+
+
+class Envelope(Frozen):
+    """The one shape of every error."""
+
+    error: Problem
+
+
+class ChatCompletion(BaseModel):
+    """A completion as OpenAI's clients read it."""
+
+    id: str
+    """`chatcmpl-` and the run's id."""
+    object: Literal["chat.completion"]
+    created: int
+    """Unix seconds."""
+    model: str
+    """The requested model."""
+    choices: tuple[dict[str, Any], ...]
+    """One choice, with the answer as its message."""
+    usage: dict[str, int]
+    """The tokens of the whole run."""
+
+
+class OpenAiModel(BaseModel):
+    """A model as OpenAI's clients read it."""
+
+    id: str
+    """`ai3`, `ai3/direct` or `provider/model`."""
+    object: Literal["model"]
+    created: int
+    """Always 0."""
+    owned_by: str
+    """The provider."""
+
+
+class OpenAiModelList(BaseModel):
+    """Models as OpenAI's clients read them."""
+
+    object: Literal["list"]
+    data: tuple[OpenAiModel, ...]

@@ -1,0 +1,131 @@
+"""What an endpoint is, and how endpoints become routes: access first, then the body, then the handler."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ai3ray.domain.access import Scope
+from ai3ray.domain.request import parse_object
+from ai3ray.errors import UnknownRun
+from ai3ray.executor.port import Engine
+from ai3ray.server.access.keys import UNLIMITED, Access, ApiCaller
+from ai3ray.server.access.open_streams import CountedResponse
+from ai3ray.server.body import read_json
+from ai3ray.server.engine_gate import EngineGate
+from ai3ray.server.parameters import Parameter
+
+Body = TypeVar("Body")
+Method = Literal["GET", "POST"]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiHost:
+    """What serves the endpoints, the same for every request."""
+
+    gate: EngineGate
+    """The engine, booted or booting."""
+    access: Access | None
+    """Keys and limits of a host that listens on TCP; None where only the user gets in."""
+    ping_s: float
+    """Seconds of silence after which a stream carries a comment."""
+    endpoints: tuple[Endpoint, ...]
+    """The documented endpoints."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCall(Generic[Body]):
+    """One request to an endpoint, after access control and parsing."""
+
+    request: Request
+    host: ApiHost
+    caller: ApiCaller
+    body: Body
+    """The value of the endpoint's body model; None where it takes no body."""
+
+    async def engine(self) -> Engine:
+        """Wait for the engine. Raises HeadUnavailable or the error of its boot."""
+        return await self.host.gate.engine()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method of one path. Routes, access control, parsing and OpenAPI are made from it.
+
+    To add one, write a handler and a row in `ai3ray.server.endpoints`.
+    """
+
+    method: Method
+    path: str
+    """Starlette's pattern. A `{run_id}` in it is checked: another owner's run is 404."""
+    scope: Scope | None
+    """The scope that a key needs; None lets every caller in, without a key."""
+    handler: Callable[[ApiCall[Any]], Awaitable[Response]]
+    summary: str
+    body: type[BaseModel] | None = None
+    """Parsed before the handler runs."""
+    answer: type[BaseModel] | None = None
+    """The JSON of a success; any object when None."""
+    status: int = 200
+    """The HTTP status of a success."""
+    streams: bool = False
+    """True when the answer is an event stream, or may be one where `answer` is given, too."""
+    errors: tuple[int, ...] = ()
+    """HTTP statuses beyond those that every endpoint may answer with."""
+    parameters: tuple[Parameter[Any], ...] = ()
+    """Headers and query parameters that the handler reads."""
+    spends: bool = False
+    """True when it may call models: refused for a key that has spent its daily budget."""
+    long_lived: bool = False
+    """True when it stays open: counted by `OpenStreams`."""
+
+
+def make_routes(endpoints: Iterable[Endpoint], host: ApiHost) -> list[Route]:
+    """Return one route per path, so that a wrong method is answered with every method that the path has."""
+    methods: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in endpoints:
+        methods.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+    return [_route(path, by_method, host) for path, by_method in methods.items()]
+
+
+def _route(path: str, by_method: Mapping[str, Endpoint], host: ApiHost) -> Route:
+    async def answer(request: Request) -> Response:
+        endpoint = by_method["GET" if request.method == "HEAD" else request.method]
+        caller = await _admit(request, endpoint, host)
+        if host.access is None or not endpoint.long_lived:
+            return await _handle(request, endpoint, host, caller)
+        release = host.access.streams.take(caller.name)
+        try:
+            return CountedResponse(await _handle(request, endpoint, host, caller), release)
+        except BaseException:
+            release()
+            raise
+
+    return Route(path, answer, methods=list(by_method))
+
+
+async def _admit(request: Request, endpoint: Endpoint, host: ApiHost) -> ApiCaller:
+    """Check key, scope, limits and the run's owner. Raises AccessError or UnknownRun."""
+    if host.access is None or endpoint.scope is None:
+        return ApiCaller()
+    caller = host.access.caller(request, endpoint.scope)
+    if caller.limits != UNLIMITED:
+        engine = await host.gate.engine()
+        await engine.admit_caller(caller.name, caller.limits, spends=endpoint.spends)
+    run_id = request.path_params.get("run_id")
+    if caller.owner is not None and run_id is not None:
+        engine = await host.gate.engine()
+        if await engine.owner_of(run_id) != caller.owner:
+            raise UnknownRun(f"there is no run {run_id!r}")  # as if it did not exist
+    return caller
+
+
+async def _handle(request: Request, endpoint: Endpoint, host: ApiHost, caller: ApiCaller) -> Response:
+    body = parse_object(endpoint.body, await read_json(request)) if endpoint.body else None
+    return await endpoint.handler(ApiCall(request, host, caller, body))
