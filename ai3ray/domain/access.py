@@ -30,9 +30,9 @@ class ApiKey(Frozen):
     """An API key without its secret, as the server stores it."""
 
     name: str
-    """Its owner, and the `owner` of the runs it starts. Several keys may share a name."""
+    """The `owner` of the runs it starts; several keys may share it."""
     sha256: str
-    """SHA-256 of the secret, in hex."""
+    """Of the secret, in hex."""
     scopes: frozenset[Scope]
 
     def allows(self, scope: Scope) -> bool:
@@ -59,13 +59,13 @@ class AccessRules(Frozen):
     keys: tuple[ApiKey, ...] = ()
     """The accepted keys; no key is required when empty."""
     hosts: tuple[str, ...] = ()
-    """Host names the server answers to, in lower case and without port; all when empty."""
+    """Host names it answers to, in lower case and without port; all when empty."""
     origins: tuple[str, ...] = ()
     """Web origins that may call it, beside its own."""
     limits: dict[str, CallerLimits] = {}
     """Limits of single keys, by name."""
     usual: CallerLimits = CallerLimits()
-    """Limits of all other keys, and of single keys where their own name none."""
+    """Limits of all other keys, and defaults of single ones."""
 
     def limits_of(self, name: str) -> CallerLimits:
         """Return the limits of the keys of this name."""

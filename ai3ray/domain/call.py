@@ -28,33 +28,30 @@ class Timeouts(Frozen):
     idle_s: float = 60.0
     """Between two pieces of a streamed answer."""
     total_s: float = 600.0
-    """The whole call."""
 
 
 class Prompt(Frozen):
     """A prompt, before its model is chosen."""
 
     system: str = ""
-    """The system prompt; never contains another model's output."""
+    """Never contains another model's output."""
     messages: tuple[Message, ...]
-    """The conversation, the user's turn last."""
+    """The user's turn is last."""
     shared_chars: int = 0
-    """Characters at the beginning of the first message that other calls share; 0 when none do. Providers with a prompt
-    cache are told, because reading a cached prefix costs a tenth."""
+    """Characters at the beginning of the first message that other calls share, for providers with a prompt cache."""
     brief: str | None = None
-    """A short version, for a model that is too small for system prompt and outline."""
+    """A version for models that are too small for system prompt and outline."""
     max_output_tokens: int = 4096
-    """The cap of the answer, in tokens."""
+    """Cap of the answer."""
     temperature: float | None = None
-    """Sampling temperature; sent only to models whose card accepts it."""
+    """Sent only to models that accept it."""
     json_schema: dict[str, Any] | None = None
-    """JSON Schema of the answer, requested as the provider's structured output."""
+    """Requests structured output of this schema."""
     schema_name: str = "answer"
-    """Name of the schema, for providers that require one."""
 
     @property
     def beginning(self) -> str:
-        """The prefix that it shares with other calls, with the system prompt; empty when it shares nothing."""
+        """The system prompt and the characters that other calls share; empty without any."""
         return f"{self.system}\n\n{self.messages[0].text[: self.shared_chars]}" if self.shared_chars else ""
 
 
@@ -64,7 +61,6 @@ class ModelCall(Frozen):
     model: str
     """The provider's own id of the model."""
     prompt: Prompt
-    """Its temperature is None unless the model accepts one."""
     timeouts: Timeouts = Timeouts()
 
 
@@ -89,7 +85,6 @@ class RateWindow(Frozen):
     limit: int | None = None
     """Amount per window."""
     remaining: int | None = None
-    """Amount left."""
     reset_s: float | None = None
     """Seconds until the window is full again."""
 
@@ -98,13 +93,10 @@ class RateHeaders(Frozen):
     """The rate limits that a reply reported."""
 
     requests: RateWindow | None = None
-    """Requests per minute."""
     tokens: RateWindow | None = None
     """Tokens per minute, where one bucket holds both directions."""
     input_tokens: RateWindow | None = None
-    """Input tokens per minute."""
     output_tokens: RateWindow | None = None
-    """Output tokens per minute."""
 
 
 class Reply(Frozen):
@@ -120,7 +112,6 @@ class Reply(Frozen):
     first_token_s: float | None = None
     """Seconds from the request to the first piece; None when not streamed."""
     seconds: float = 0.0
-    """Seconds of the whole call."""
     cost_usd: float | None = None
     """The bill, when the provider reports it."""
     rate: RateHeaders | None = None
@@ -136,9 +127,7 @@ class ErrorInfo(Frozen):
     provider: str | None = None
     model: str | None = None
     request_id: str | None = None
-    """The provider's id of the failed request."""
     status: int | None = None
-    """HTTP status of the failed call."""
     code: str | None = None
     """The provider's own error type or code."""
 
@@ -164,17 +153,13 @@ class Attempt(Frozen):
     """The provider's id of the request."""
     input_tokens: int = 0
     cached_tokens: int = 0
-    """Input tokens read from the provider's cache."""
     output_tokens: int = 0
     usage_estimated: bool = False
     """True when the token counts are our estimate."""
     cost_usd: float | None = None
     """Its cost; None when the price is unknown or nothing was billed yet."""
     started_at: str = ""
-    """UTC, ISO 8601."""
     first_token_s: float | None = None
-    """Seconds to the first piece of the answer."""
     seconds: float | None = None
-    """Seconds of the whole call."""
     maybe_paid: bool = False
     """The provider may have billed it although no answer was kept."""

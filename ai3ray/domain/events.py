@@ -23,7 +23,7 @@ FinalStatus = Literal["succeeded", "partial", "failed"]
 class Candidate:
     """One model in a routing decision, with every term of its score.
 
-    Each decision has one per model, so it is validated only when it is read.
+    Validated only when it is read.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -33,7 +33,6 @@ class Candidate:
     score: float
     """Sum of the weighted terms; the highest admissible one wins."""
     terms: dict[str, float]
-    """Weighted terms by name."""
     excluded: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
     """Why it could not be chosen."""
 
@@ -46,9 +45,7 @@ class Stats(Frozen):
     cost_complete: bool
     """False when the price of a call was unknown."""
     input_tokens: int
-    """Input tokens of all calls."""
     output_tokens: int
-    """Output tokens of all calls."""
     calls: int
     tasks: int
     seconds: float
@@ -96,11 +93,10 @@ class PlanProgress(Event):
     type: Literal["plan"] = "plan"
     phase: Literal["started", "task", "completed"]
     task: dict[str, Any] | None = Field(default=None, exclude_if=lambda value: value is None)
-    """In phase `task`: the ready task."""
+    """The ready task, in phase `task`."""
     plan: dict[str, Any] | None = Field(default=None, exclude_if=lambda value: value is None)
-    """In phase `completed`: the whole graph."""
+    """The whole graph, in phase `completed`."""
     source: PlanSource | None = Field(default=None, exclude_if=lambda value: value is None)
-    """In phase `completed`: the origin of the graph."""
 
 
 class Decision(Event):
@@ -108,15 +104,13 @@ class Decision(Event):
 
     type: Literal["decision"] = "decision"
     attempt_id: str
-    """The attempt that follows."""
     role: Role
     model: str
-    """The chosen `provider/model`."""
     provider: str
     candidates: tuple[Candidate, ...]
     """All models considered, best first."""
     reserved_usd: float | None = Field(default=None, exclude_if=lambda value: value is None)
-    """The most that the call can cost, in US dollars: it counts as spent when the bill stays unknown."""
+    """The most that the call can cost; counts as spent while the bill is unknown."""
 
 
 class TaskStart(Event):
@@ -133,7 +127,7 @@ class TaskRetry(Event):
     type: Literal["task_retry"] = "task_retry"
     error: ErrorInfo
     wait_s: float
-    """Seconds until the next one."""
+    """Seconds until the next attempt."""
     next_model: str | None
     """The next model, when known."""
 
@@ -147,9 +141,9 @@ class TaskArtifact(Event):
     text: str
     model: str
     usage: Usage
-    """Tokens of the call that produced it."""
+    """Of the call that produced it."""
     cost_usd: float | None
-    """Cost of the call that produced it, in US dollars; null when the price is unknown."""
+    """Of the call that produced it; null when the price is unknown."""
 
 
 class TaskVerified(Event):
@@ -282,7 +276,7 @@ def parse_event(line: str | bytes) -> Event:
 
 
 def event_type(line: str) -> str:
-    """Return the type in an event's line without parsing the rest: `line()` writes the envelope in a fixed order."""
+    """Return the type in an event's line, of which `line()` fixes the order, without parsing the rest."""
     start = line.index('"type":"') + len('"type":"')
     return line[start : line.index('"', start)]
 

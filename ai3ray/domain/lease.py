@@ -1,7 +1,6 @@
 """Lease requests, leases and settlements: what runners and the pool exchange.
 
-Thousands of these are made per second, and only by this package's own code, so they are plain tuples without
-validation: foreign data was validated where it was read.
+Plain tuples, because thousands are made per second, and only from data that was validated before.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ class LeaseRequest(NamedTuple):
     """A request for a lease, which is the right to make one model call."""
 
     request_id: str
-    """The caller's own id of this request, unique."""
+    """Unique, made by the caller."""
     run_id: str
     epoch: int | None = None
-    """The epoch of the run's owner, if the caller has one; a request of an earlier epoch is refused."""
+    """Of the run's owner; a request of an earlier epoch is refused."""
     task_id: str | None = None
     """None for planner and assembler."""
     role: Role = "task"
@@ -37,27 +36,25 @@ class LeaseRequest(NamedTuple):
     """Number of the call for this task or role, from 1."""
     kind: Kind = "other"
     tier: Tier = "standard"
-    """The wanted strength of the model."""
+    """Wanted strength."""
     models: tuple[str, ...] = ()
-    """The only `provider/model` names to use; all configured ones when empty."""
+    """The only `provider/model` names to use; all when empty."""
     exclude: tuple[str, ...] = ()
-    """Names not to use again: `provider/model`, or a provider with all its models."""
+    """`provider/model` names, and whole providers, not to use again."""
     input_tokens: int = 0
-    """Estimated tokens of the prompt."""
+    """Estimated."""
     max_output_tokens: int = 4096
-    """Cap of the answer, in tokens."""
     structured: bool = False
-    """True if the model must support structured output."""
+    """True to require structured output."""
     plans: bool = False
-    """True if the model must be able to plan."""
+    """True to require a planner."""
     run_class: RunClass = "interactive"
     """`interactive` is served before `batch`."""
     run_limit: int = 5
     """Calls in flight that the run may have."""
     budget_usd: float | None = None
-    """The run's budget, if it has one."""
     stretch: bool = True
-    """True if the last of a budget may go to this call although it is expected to cost more."""
+    """True if the last of a budget may go to this call, even if it is expected to cost more."""
 
 
 class Lease(NamedTuple):
@@ -66,18 +63,17 @@ class Lease(NamedTuple):
     request_id: str
     run_id: str
     attempt_id: str
-    """The lease's own id, under which the attempt is journaled."""
+    """Id of the lease and of the attempt."""
     provider: str
     model: str
     """`provider/model`."""
     token: int
     """Fencing token: a settlement with another one is refused."""
     expires_s: float
-    """Seconds from the grant after which the permit is taken back."""
+    """Seconds until the permit is taken back."""
     reserved_usd: float | None = None
-    """The most that the call can cost, in US dollars; None when its price is unknown."""
+    """The most that the call can cost; None when its price is unknown."""
     choice: Choice | None = None
-    """How the model was chosen."""
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -95,7 +91,7 @@ class Refusal(NamedTuple):
     request_id: str
     run_id: str
     error: ErrorInfo
-    """The reason; the last failure of a provider if that is why no model is left."""
+    """The last failure of a provider if that is why no model is left."""
 
 
 class Settlement(NamedTuple):
@@ -103,25 +99,20 @@ class Settlement(NamedTuple):
 
     attempt_id: str
     token: int
-    """The lease's fencing token."""
     status: AttemptStatus
-    """succeeded, failed, cancelled or lost."""
+    """Never `started`."""
     error: ErrorInfo | None = None
-    """Why it failed."""
     retry_after_s: float | None = None
     """Seconds that the provider asked to wait."""
     usage: Usage | None = None
-    """Tokens, when known."""
     cost_usd: float | None = None
     """None when the cost is unknown or nothing was billed."""
     request_id: str | None = None
     """The provider's id of the request."""
     seconds: float = 0.0
-    """Seconds of the call."""
     first_token_s: float | None = None
-    """Seconds to the first piece of the answer."""
     rate: RateHeaders | None = None
-    """Rate limits that the reply reported."""
+    """As the reply reported it."""
     maybe_paid: bool = False
     """True if the provider may have billed the call although no answer was kept."""
 
@@ -132,6 +123,5 @@ class Settled(NamedTuple):
     accepted: bool
     """False when the token was outdated or the lease unknown."""
     grants: tuple[Lease | Refusal, ...] = ()
-    """Answers to waiting requests."""
     warnings: tuple[Warned, ...] = ()
-    """Warnings to journal for the call's run, such as a provider that went out."""
+    """To be journaled for the call's run."""

@@ -102,7 +102,6 @@ class TaskState(Frozen):
     """The model of its latest attempt, as `provider/model`."""
     attempts: int = 0
     artifact: str | None = None
-    """Content address of its answer."""
     output: str | None = None
     verdict: Verdict | None = None
     error: ErrorInfo | None = None
@@ -131,15 +130,11 @@ class RunState(Frozen):
     status: str = "new"
     """One of RunStatus, or `new` before the first event."""
     seq: int = 0
-    """Number of the last event applied."""
     request: dict[str, Any] = {}
-    """The accepted request."""
     purpose: Purpose = "run"
     """`plan` when only a plan was requested."""
     graph: TaskGraph | None = None
-    """The plan, once it is complete."""
     plan_source: PlanSource | None = None
-    """Origin of the plan."""
     tasks: dict[str, TaskState] = {}
     """The tasks in plan order."""
     attempts: PersistentMap[str, Attempt] = Field(default_factory=PersistentMap)
@@ -151,13 +146,10 @@ class RunState(Frozen):
     reserved: PersistentMap[str, float] = Field(default_factory=PersistentMap)
     """The most that each attempt can cost, in US dollars, where its price is known."""
     assembly: Assembly | None = None
-    """How the answer was assembled."""
     output: str | None = None
     error: ErrorInfo | None = None
-    """Why the run failed."""
     warnings: tuple[str, ...] = ()
     created_at: str = ""
-    """Time stamp of its acceptance."""
     finished_at: str | None = None
     """Time stamp of its terminal event."""
     complete: bool = False

@@ -21,7 +21,6 @@ class Tally(NamedTuple):
     unpriced: int = 0
     """Calls that used tokens and have no cost."""
     input_tokens: int = 0
-    """Input tokens, cached ones included."""
     output_tokens: int = 0
 
     @classmethod

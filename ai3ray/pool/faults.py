@@ -1,4 +1,4 @@
-"""The consequences of each kind of failure, in one table for the pool and for retries."""
+"""The consequences of each kind of failure, for the pool and for retries."""
 
 from __future__ import annotations
 
@@ -27,15 +27,12 @@ class FaultRule(NamedTuple):
     """The consequences of one kind of failure."""
 
     fail_over: bool
-    """True if another model may succeed."""
     retry_same: bool
-    """True if the same model may succeed later."""
     freeze: bool
-    """True to pause the provider until its Retry-After, or for a growing pause."""
+    """Pause the provider until its Retry-After, or for a growing pause."""
     breaker: Breaker
     """`count`: enough of them in a row open the provider's breaker. `out`: the provider goes out at once."""
     counts_against_model: bool
-    """True if it lowers the model's rate of success."""
 
 
 _PASSING = FaultRule(fail_over=True, retry_same=True, freeze=False, breaker="count", counts_against_model=True)

@@ -47,9 +47,8 @@ class _OpenLease(NamedTuple):
 class ProviderPool:
     """Routes and admits model calls in one step, under the limits of every provider and run.
 
-    A lease request gets the best model that can be called now. It waits only while none of its models can be
-    called. It is refused when waiting is pointless: every model is excluded, its provider is out, or the budget
-    is spent (see `ledger`). Pure and synchronous: the host calls `expire` when `next_expiry` is due.
+    A lease request gets the best model that can be called now. It waits while none can be called, and is refused when
+    none ever will. Pure and synchronous: the host calls `expire` when `next_expiry` is due.
 
     Args:
         registry: models and prices.
@@ -96,7 +95,7 @@ class ProviderPool:
     # ── asking ───────────────────────────────────────────────────────────────────────────────────
 
     def lease(self, request: LeaseRequest) -> Lease | Refusal | None:
-        """Return the right to make one call, or None when the request has to wait for a later method's answer."""
+        """Return the right to make one call; None if the request waits, and a later method answers it."""
         now = self._clock()
         self._open_run(request.run_id, now)
         # While `next_expiry` is due, the requests that wait go first.
@@ -108,13 +107,13 @@ class ProviderPool:
         return self._index.preview(request, self._clock())
 
     def withdraw(self, request_ids: Iterable[str]) -> tuple[Lease | Refusal, ...]:
-        """Forget waiting requests, but no granted ones. Returns what other requests get instead."""
+        """Forget waiting requests. Returns what others get instead."""
         for request_id in request_ids:
             self._queue.remove(request_id)
         return self._serve_waiting(self._clock())
 
     def drop_run(self, run_id: str) -> None:
-        """Forget the waiting requests of a run that has ended. Its leases stay until they are settled."""
+        """Forget a run and its waiting requests. Its leases stay until they are settled."""
         self._queue.remove_run(run_id)
         self._runs.discard(run_id)
         self._unfunded_runs.discard(run_id)
@@ -288,7 +287,7 @@ class ProviderPool:
         return self._in_flight[request.run_id] < request.run_limit
 
     def _recheck_waiting(self, now: float) -> list[Refusal]:
-        """Re-examine waiting requests after providers went out or came back, or money was spent."""
+        """Re-examine requests after providers went out or came back, or money was spent."""
         changed, settled = self._providers_changed, self._settled_runs
         self._providers_changed, self._settled_runs = False, set()
         every_run = changed or self.budgets.by_day
@@ -370,7 +369,7 @@ class ProviderPool:
         )
 
     def _warning(self, account: Account, failure: ErrorInfo, run_id: str) -> Warned | None:
-        """Return, once per run and provider, what took the provider out and which variable to check."""
+        """Return once per run and provider what took it out, and which variable to check."""
         if (account.name, run_id) in self._warned:
             return None
         self._warned.add((account.name, run_id))

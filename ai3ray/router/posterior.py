@@ -71,7 +71,13 @@ class Posterior:
         Returns:
             True if the model has clearly changed, so that beliefs about other models have changed as well.
         """
-        record = self._record(kind, card.name)
+        if kind not in self._decay_clocks:
+            self._decay_clocks[kind] = DecayClock(self._clock, self._decay_rate)
+            self._kind_surprise[kind] = DecayingSum(self._decay_clocks[kind])
+        record = self._records.get((kind, card.name))
+        if record is None:
+            record = ChangeDetector(self._decay_clocks[kind], _variance, _MAX_DEVIATIONS)
+            self._records[kind, card.name] = record
         self._decay_clocks[kind].tick()
         self._decay_clock.tick()
         surprise = value - card.quality.get(kind, UNKNOWN_QUALITY)
@@ -102,14 +108,6 @@ class Posterior:
         record = self._records.get((kind, card.name))
         value, weight = record.sums() if record is not None else (0.0, 0.0)
         return beta(prior * strength + value, (1.0 - prior) * strength + weight - value)
-
-    def _record(self, kind: Kind, model: str) -> ChangeDetector:
-        if kind not in self._decay_clocks:
-            self._decay_clocks[kind] = DecayClock(self._clock, self._decay_rate)
-            self._kind_surprise[kind] = DecayingSum(self._decay_clocks[kind])
-        if (kind, model) not in self._records:
-            self._records[kind, model] = ChangeDetector(self._decay_clocks[kind], _variance, _MAX_DEVIATIONS)
-        return self._records[kind, model]
 
 
 def _offset(surprise: DecayingSum | None, caution: float) -> float:

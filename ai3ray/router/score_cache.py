@@ -94,7 +94,15 @@ class ScoreCache:
 
     def calls(self, candidates: CandidateSet) -> ScoreColumn:
         """Return the terms `success` and `latency`."""
-        self._refresh()
+        decay_clock = self._live.decay_clock
+        now = decay_clock.clock()
+        if decay_clock.ticks - self._ticks >= REFRESH or now - self._at >= REFRESH_S:
+            self._ticks, self._at = decay_clock.ticks, now
+            self._calls.clear()
+            if now - self._answers_at >= REFRESH_ANSWERS_S:
+                self._answers_at = now
+                self._answers.clear()
+                self._beliefs.clear()
         known = self._calls.get(candidates.names)
         if known is None:
             self._limit_size(self._calls)
@@ -121,18 +129,6 @@ class ScoreCache:
         self._answers.clear()
         self._calls.clear()
         self._beliefs.clear()
-
-    def _refresh(self) -> None:
-        decay_clock = self._live.decay_clock
-        now = decay_clock.clock()
-        if decay_clock.ticks - self._ticks < REFRESH and now - self._at < REFRESH_S:
-            return
-        self._ticks, self._at = decay_clock.ticks, now
-        self._calls.clear()
-        if now - self._answers_at >= REFRESH_ANSWERS_S:
-            self._answers_at = now
-            self._answers.clear()
-            self._beliefs.clear()
 
     def _answer_part(self, kind: Kind, tier: Tier, priced: PricedModel) -> ScorePart:
         known = self._beliefs.get((kind, priced.name))

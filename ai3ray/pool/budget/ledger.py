@@ -112,12 +112,7 @@ class _Reservation(NamedTuple):
 
 
 class BudgetLedger:
-    """The budgets of all runs and of the day. A call's cost belongs to the UTC day on which it began.
-
-    Args:
-        today: returns the UTC day.
-        day_cap: US dollars that all runs together may spend in a day; no limit when None.
-    """
+    """The budgets of all runs and of the day. A call's cost belongs to the UTC day on which it began."""
 
     def __init__(self, today: Callable[[], date], day_cap: float | None = None) -> None:
         self._today = today
