@@ -10,7 +10,7 @@ from ai3ray.domain.request import RunRequest
 from ai3ray.errors import MissingKey
 from ai3ray.executor.configured_models import key_variables
 from ai3ray.registry.registry import Registry
-from ai3ray.settings.configured import local_model
+from ai3ray.settings.configured import embedded_model_files
 from ai3ray.settings.model import Settings
 from ai3ray.verifier.check import refuse_bad_schemas
 
@@ -84,12 +84,12 @@ def _not_configured(model: str, settings: Settings) -> str:
     name = model.partition("/")[0]
     provider = settings.providers.get(name)
     if provider is not None and provider.wire == "local":
-        return f"{model} is not installed: {local_model(settings).remedy() or '`ai3 down`, then try again'}"
+        return f"{model} is not installed: {embedded_model_files(settings).remedy() or '`ai3 down`, then try again'}"
     variable = provider.api_key_env if provider is not None else None
     return f"no key for {model}: {f'set {variable}' if variable else f'configure [providers.{name}]'}"
 
 
 def _no_provider(settings: Settings) -> str:
-    remedy = local_model(settings).remedy()
+    remedy = embedded_model_files(settings).remedy()
     other = f", or {remedy}" if remedy else ""
     return f"no provider has a key: set one of {', '.join(key_variables(settings))}{other}"

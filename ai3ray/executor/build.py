@@ -23,7 +23,7 @@ from ai3ray.planner.planner import PlannerSettings
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.providers.build import build_provider, import_sdks
 from ai3ray.registry.registry import Registry
-from ai3ray.settings.configured import configured_providers, local_model
+from ai3ray.settings.configured import configured_providers, embedded_model_files
 from ai3ray.settings.model import Settings
 from ai3ray.verifier.isolation import Isolation
 
@@ -85,14 +85,14 @@ class RunnerParts:
         self, runner_id: str, settings: Settings, env: Mapping[str, str], core: CorePort, isolation: Isolation
     ) -> None:
         registry = Registry.load(settings)
-        files = local_model(settings)
+        files = embedded_model_files(settings)
         self._providers = LazyProviders(lambda name: build_provider(name, settings.providers[name], env, files))
         self._core_client = CoreClient(core, runner_id)
         self._prices = registry.prices
         best = _best_planner(settings, registry, env)
         first = best.partition("/")[0] if best else ""
         configured = configured_providers(settings, env)
-        usual = {card.provider for card in registry.unnamed(configured)}
+        usual = {card.provider for card in registry.default_cards(configured)}
         seldom = {card.provider for card in registry.cards(configured)} - usual
         names = sorted(set(configured) - seldom, key=lambda name: (name != first, name))
         self._wires = [settings.providers[name].wire for name in names]

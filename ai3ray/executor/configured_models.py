@@ -22,7 +22,7 @@ class ConfiguredModels:
 
     def __init__(self, registry: Registry, settings: Settings, configured: Collection[str]) -> None:
         self._registry = registry
-        self._unnamed = registry.unnamed(configured)
+        self._unnamed = registry.default_cards(configured)
         self._demos = {card.name: card.demo for card in registry.cards(configured) if card.demo}
         alone = bool(self._unnamed) and all(card.demo for card in self._unnamed)
         self._advice = f"set {_one_of(key_variables(settings))} for real quality" if alone else ""

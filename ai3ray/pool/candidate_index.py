@@ -58,7 +58,7 @@ class CandidateIndex:
         self._router = router
         self._pauses = pauses
         self._cards = registry.cards(accounts)
-        self._unnamed = frozenset(card.name for card in registry.unnamed(accounts))
+        self._unnamed = frozenset(card.name for card in registry.default_cards(accounts))
         self._names = frozenset(card.name for card in self._cards)
         self._passed_through: dict[str, ModelCard] = {}
         self._candidates: dict[tuple[object, ...], Candidates] = {}

@@ -15,8 +15,8 @@ from ai3ray.providers.failures.translate import ProviderAccount
 from ai3ray.providers.openai import OpenAIChat
 from ai3ray.providers.port import ChatModel
 from ai3ray.providers.scripted import ScriptedChat
-from ai3ray.settings.configured import configured_providers, local_model, provider_url
-from ai3ray.settings.local_model import LocalModel
+from ai3ray.settings.configured import configured_providers, embedded_model_files, provider_url
+from ai3ray.settings.embedded_files import EmbeddedModelFiles
 from ai3ray.settings.model import ProviderSettings, Settings, Wire
 
 NO_KEY = "no-key"
@@ -32,7 +32,7 @@ class ProviderSetup:
     settings: ProviderSettings
     env: Mapping[str, str]
     """The environment, `.env` included."""
-    files: LocalModel
+    files: EmbeddedModelFiles
     """The embedded model's files."""
 
     def account(self) -> ProviderAccount:
@@ -102,7 +102,7 @@ ADAPTERS: dict[Wire, Adapter] = {
 
 
 def build_provider(
-    name: str, settings: ProviderSettings, env: Mapping[str, str], files: LocalModel | None = None
+    name: str, settings: ProviderSettings, env: Mapping[str, str], files: EmbeddedModelFiles | None = None
 ) -> ChatModel:
     """Build the adapter of a provider. Opens no connection, starts no process and imports no SDK yet.
 
@@ -116,7 +116,7 @@ def build_provider(
         MissingKey: neither its key nor its base URL is set; names the variable.
         SettingsError: its key or base URL is invalid.
     """
-    return ADAPTERS[settings.wire].build(ProviderSetup(name, settings, env, files or local_model(Settings())))
+    return ADAPTERS[settings.wire].build(ProviderSetup(name, settings, env, files or embedded_model_files(Settings())))
 
 
 def is_configured(name: str, settings: ProviderSettings, env: Mapping[str, str]) -> bool:

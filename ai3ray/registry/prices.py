@@ -33,18 +33,18 @@ class Rates(Frozen):
     """Input written to the provider's cache; as `input` when absent."""
 
 
-class Step(NamedTuple):
+class PriceStep(NamedTuple):
     """Rates of every request with more than `above` input tokens. They hold for the whole request."""
 
     above: int
     rates: Rates
 
 
-class Period(NamedTuple):
+class PricePeriod(NamedTuple):
     """Rates from a day on, by size of the request, smallest first."""
 
     start: date
-    steps: tuple[Step, ...]
+    steps: tuple[PriceStep, ...]
 
 
 class RateTable:
@@ -57,8 +57,8 @@ class RateTable:
 
     def __init__(self, names: Iterable[str], own: Mapping[str, Rates] | None = None) -> None:
         self._names = frozenset(names)
-        self._periods: dict[str, tuple[Period, ...]] = {
-            name: (Period(date.min, (Step(-1, rates),)),) for name, rates in (own or {}).items()
+        self._periods: dict[str, tuple[PricePeriod, ...]] = {
+            name: (PricePeriod(date.min, (PriceStep(-1, rates),)),) for name, rates in (own or {}).items()
         }
         self._compiled = self._names <= self._periods.keys()
         self._compiling = Lock()
@@ -99,7 +99,7 @@ class RateTable:
         )
         return round(dollars / _MTOK, 12)
 
-    def plain_cost(self, provider: str, model: str, input_tokens: int, output_tokens: int) -> float | None:
+    def uncached_cost(self, provider: str, model: str, input_tokens: int, output_tokens: int) -> float | None:
         """US dollars of a call made now that reads nothing from a cache; None when the price is unknown."""
         period = self._period(f"{provider}/{model}", None)
         if period is None:
@@ -112,7 +112,7 @@ class RateTable:
         period = self._period(f"{provider}/{model}", at)
         return period.steps[0].rates if period else None
 
-    def _period(self, name: str, at: datetime | None) -> Period | None:
+    def _period(self, name: str, at: datetime | None) -> PricePeriod | None:
         if name not in self._periods:
             if name not in self._names:
                 return None
@@ -125,7 +125,7 @@ class RateTable:
         return next((period for period in reversed(periods) if period.start <= day), periods[0])
 
 
-def _rates_for(period: Period, input_tokens: int) -> Rates:
+def _rates_for(period: PricePeriod, input_tokens: int) -> Rates:
     steps = period.steps
     return steps[0].rates if len(steps) == 1 else next(s.rates for s in reversed(steps) if input_tokens > s.above)
 
@@ -136,7 +136,7 @@ def _utc_day(at: datetime | None) -> date:
     return at.astimezone(UTC).date() if at.tzinfo else at.date()
 
 
-def _vendor_periods(provider: str, model: str) -> tuple[Period, ...]:
+def _vendor_periods(provider: str, model: str) -> tuple[PricePeriod, ...]:
     """The rates genai-prices has for a model; none when it does not know it or prices it by the hour."""
     from genai_prices.data_snapshot import get_snapshot
     from genai_prices.types import ConditionalPrice, StartDateConstraint
@@ -151,11 +151,11 @@ def _vendor_periods(provider: str, model: str) -> tuple[Period, ...]:
         steps = _steps(entry.prices)
         if steps is None or not isinstance(entry.constraint, StartDateConstraint | None):
             return ()
-        periods.append(Period(entry.constraint.start_date if entry.constraint else date.min, steps))
+        periods.append(PricePeriod(entry.constraint.start_date if entry.constraint else date.min, steps))
     return tuple(periods)
 
 
-def _steps(prices: Any) -> tuple[Step, ...] | None:
+def _steps(prices: Any) -> tuple[PriceStep, ...] | None:
     """One step per threshold that any of the prices has."""
     given = (prices.input_mtok, prices.output_mtok, prices.cache_read_mtok, prices.cache_write_mtok)
     if given[0] is None or given[1] is None:
@@ -164,7 +164,7 @@ def _steps(prices: Any) -> tuple[Step, ...] | None:
     return tuple(_step(above, given) for above in sorted({-1} | thresholds))
 
 
-def _step(above: int, given: tuple[Any, Any, Any, Any]) -> Step:
+def _step(above: int, given: tuple[Any, Any, Any, Any]) -> PriceStep:
     read, write = (_price_above(price, above) for price in given[2:])
     rates = Rates(
         input=_price_above(given[0], above) or 0.0,
@@ -172,7 +172,7 @@ def _step(above: int, given: tuple[Any, Any, Any, Any]) -> Step:
         cache_read=read,
         cache_write=write,
     )
-    return Step(above, rates)
+    return PriceStep(above, rates)
 
 
 def _price_above(price: Any, above: int) -> float | None:

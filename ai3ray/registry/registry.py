@@ -19,7 +19,7 @@ def utc_today() -> date:
     return datetime.now(UTC).date()
 
 
-class Resolved(Frozen):
+class ResolvedModel(Frozen):
     """What a name stands for."""
 
     card: ModelCard
@@ -56,7 +56,7 @@ class Registry:
         """The models of these providers, of all when absent, in the order of `models.toml`."""
         return tuple(card for card in self._cards.values() if providers is None or card.provider in providers)
 
-    def unnamed(self, configured: Collection[str]) -> tuple[ModelCard, ...]:
+    def default_cards(self, configured: Collection[str]) -> tuple[ModelCard, ...]:
         """The models for calls that name none: of the configured providers, without demo models if there are others.
 
         Args:
@@ -74,7 +74,7 @@ class Registry:
         """Whether it is no longer called."""
         return card.retired_on is not None and card.retired_on <= self.today()
 
-    def resolve(self, name: str) -> Resolved:
+    def resolve(self, name: str) -> ResolvedModel:
         """The model that a user means.
 
         Args:
@@ -85,14 +85,14 @@ class Registry:
         """
         listed = self._listed(name)
         if listed is not None:
-            return self._in_service(listed)
+            return self._or_successor(listed)
         target = self._alias(name)
         if target is not None:
-            return Resolved(card=target, warnings=(f"{name} is an old id: {target.name} is used instead",))
+            return ResolvedModel(card=target, warnings=(f"{name} is an old id: {target.name} is used instead",))
         provider, slash, model = name.partition("/")
         if slash and model and provider in self._providers:
             warning = f"{name} is not in the registry: passed through as it is, price unknown"
-            return Resolved(card=ModelCard(provider=provider, id=model, listed=False), warnings=(warning,))
+            return ResolvedModel(card=ModelCard(provider=provider, id=model, listed=False), warnings=(warning,))
         raise UnknownModel(self._nearest(name))
 
     def planner(self, settings: Settings, configured: Collection[str]) -> ModelCard:
@@ -111,7 +111,9 @@ class Registry:
         if not able:
             raise MissingKey(f"no model that plans: {_remedy(settings, *settings.providers)}", "planner_model")
         preferred = {name: rank for rank, name in enumerate(self._planners)}
-        return min(able, key=lambda card: (preferred.get(card.name, len(preferred)), -_planning(card), card.name))
+        return min(
+            able, key=lambda card: (preferred.get(card.name, len(preferred)), -_planning_quality(card), card.name)
+        )
 
     def _listed(self, name: str) -> ModelCard | None:
         if name in self._cards:
@@ -130,19 +132,19 @@ class Registry:
             target = self._aliases[bare]
         return self._cards.get(target) if target else None
 
-    def _in_service(self, card: ModelCard) -> Resolved:
+    def _or_successor(self, card: ModelCard) -> ResolvedModel:
         """The card, or its successor's when it is retired."""
         if card.retired_on is None:
-            return Resolved(card=card)
+            return ResolvedModel(card=card)
         successor = self._cards.get(f"{card.provider}/{card.successor}")
         if self.retired(card) and successor:
-            return Resolved(
+            return ResolvedModel(
                 card=successor,
                 warnings=(f"{card.name} was retired on {card.retired_on}: {successor.name} is used instead",),
             )
         verb = "was retired" if self.retired(card) else "is retired"
         hint = f"; its successor is {card.successor}" if card.successor else ""
-        return Resolved(card=card, warnings=(f"{card.name} {verb} on {card.retired_on}{hint}",))
+        return ResolvedModel(card=card, warnings=(f"{card.name} {verb} on {card.retired_on}{hint}",))
 
     def _nearest(self, name: str) -> str:
         known = [*self._cards, *(card.id for card in self._cards.values()), *self._aliases]
@@ -152,7 +154,7 @@ class Registry:
         return f"there is no model {name!r}; `ai3 models` lists them, and provider/model names any other"
 
 
-def _planning(card: ModelCard) -> float:
+def _planning_quality(card: ModelCard) -> float:
     """How well it may plan: planning is reasoning."""
     return card.quality.get("reasoning", 0.5)
 

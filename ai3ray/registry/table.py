@@ -12,7 +12,7 @@ from ai3ray.domain.plan import KINDS
 from ai3ray.errors import TOML_NOUNS, SettingsError, first_problem
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import Rates
-from ai3ray.settings.configured import local_model
+from ai3ray.settings.configured import embedded_model_files
 from ai3ray.settings.model import Settings
 
 FREE = Rates(input=0, output=0)
@@ -48,7 +48,7 @@ def read_table(settings: Settings) -> ModelTable:
         if not isinstance(value, _TABLES[key]):
             raise SettingsError(f"{_source(settings, key)}: {key} has to be a {_NAMES[_TABLES[key]]}")
     known = tuple(_as_installed(_card(settings, name, table), settings) for name, table in _tables(settings, "models"))
-    cards = (*(card for card in known if _served(card, settings)), *_own_models(known, settings))
+    cards = (*(card for card in known if _is_served(card, settings)), *_provider_models(known, settings))
     names = {card.name for card in known}
     prices = {_target(known, name): _rates(settings, name, table) for name, table in _tables(settings, "prices")}
     return ModelTable(
@@ -91,7 +91,7 @@ def _as_installed(card: ModelCard, settings: Settings) -> ModelCard:
     """The embedded model's card, under the name of the file that takes the model's place where one is given."""
     if settings.local_model is None or not _is_local(card, settings):
         return card
-    name = local_model(settings).model_id
+    name = embedded_model_files(settings).model_id
     return card.model_copy(update={"id": name, "demo": name})
 
 
@@ -130,12 +130,12 @@ def _known(settings: Settings, names: set[str], key: str, target: object) -> str
     return str(target)
 
 
-def _served(card: ModelCard, settings: Settings) -> bool:
+def _is_served(card: ModelCard, settings: Settings) -> bool:
     own = settings.providers[card.provider].models
     return not own or card.id in own
 
 
-def _own_models(known: tuple[ModelCard, ...], settings: Settings) -> Iterator[ModelCard]:
+def _provider_models(known: tuple[ModelCard, ...], settings: Settings) -> Iterator[ModelCard]:
     """Cards of ids that only a provider's `models` names; the same id elsewhere tells what it can do."""
     names = {card.name for card in known}
     for provider, table in settings.providers.items():

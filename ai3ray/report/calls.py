@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 _SCHEMA = Path(__file__).with_name("calls.sql")
 
 
-def write_calls(path: Path, record: RunHistory) -> None:
+def write_calls(path: Path, history: RunHistory) -> None:
     """Write the file; its columns are those of `calls.sql`, also when there was no call."""
     import duckdb
 
-    tasks = {task.id: task for task in record.result.tasks}
-    rows = [call_row(call, tasks.get(call.task_id or "")) for call in record.attempts]
+    tasks = {task.id: task for task in history.result.tasks}
+    rows = [call_row(call, tasks.get(call.task_id or "")) for call in history.attempts]
     with duckdb.connect() as memory:
         memory.execute(_SCHEMA.read_text(encoding="utf-8"))
         for row in rows:

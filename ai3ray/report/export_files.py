@@ -35,30 +35,30 @@ def writer_for(name: str) -> Write:
     return partial(write, path)
 
 
-def write_json(path: Path, record: RunHistory) -> None:
+def write_json(path: Path, history: RunHistory) -> None:
     """The run's JSON with `events`, `attempts` and `decisions` beside it."""
-    data = record.result.model_dump(mode="json")
-    data["events"] = list(record.events)
-    data["attempts"] = [attempt.model_dump(mode="json") for attempt in record.attempts]
-    data["decisions"] = [decision.model_dump(mode="json") for decision in record.decisions]
+    data = history.result.model_dump(mode="json")
+    data["events"] = list(history.events)
+    data["attempts"] = [attempt.model_dump(mode="json") for attempt in history.attempts]
+    data["decisions"] = [decision.model_dump(mode="json") for decision in history.decisions]
     with _replacing(path) as draft:
         draft.write_text(f"{json.dumps(data, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
 
 
-def write_parquet(path: Path, record: RunHistory) -> None:
+def write_parquet(path: Path, history: RunHistory) -> None:
     """The run's model calls, a row each."""
     from ai3ray.report.calls import write_calls
 
     with _replacing(path) as draft:
-        write_calls(draft, record)
+        write_calls(draft, history)
 
 
-def write_html(path: Path, record: RunHistory) -> None:
+def write_html(path: Path, history: RunHistory) -> None:
     """The run as one page."""
     from ai3ray.report.page import page
 
     with _replacing(path) as draft:
-        draft.write_text(page(record), encoding="utf-8", errors="replace")
+        draft.write_text(page(history), encoding="utf-8", errors="replace")
 
 
 @contextmanager

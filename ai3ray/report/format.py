@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ai3ray.domain.call import ErrorInfo
 
-_PICTURES = (
+_VISIBLE_CONTROLS = (
     {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"}
     | {0x7F: 0x2421}
     | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
@@ -60,7 +60,7 @@ def clipped(text: str, width: int) -> str:
 
 def visible(text: str) -> str:
     """The text with its control characters made visible; newlines and tabs stay."""
-    return text.replace("\r\n", "\n").translate(_PICTURES)
+    return text.replace("\r\n", "\n").translate(_VISIBLE_CONTROLS)
 
 
 def one_line(text: str) -> str:

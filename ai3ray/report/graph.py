@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 MOST_TASKS = 300
 """A larger graph is no picture any more."""
-SIGNS = {"succeeded": "✓", "failed": "✗", "skipped": "○", "cancelled": "■", "running": "▸", "pending": "·"}
+STATUS_MARKS = {"succeeded": "✓", "failed": "✗", "skipped": "○", "cancelled": "■", "running": "▸", "pending": "·"}
 _MARGIN = 3.0
 _ROOMY = 640.0
 _TITLE_CHARS, _DETAIL_CHARS = 22, 28
 _LINE_H = 15.0
 
 
-def graph_picture(tasks: Sequence[TaskResult]) -> Markup:
+def graph_figure(tasks: Sequence[TaskResult]) -> Markup:
     """The tasks as boxes that link to their texts, an arrow from each dependency."""
     if not tasks:
         return tag("p", "There is no plan.", class_="note")
@@ -31,11 +31,11 @@ def graph_picture(tasks: Sequence[TaskResult]) -> Markup:
         return tag("p", f"{len(tasks)} tasks are too many for a picture; the table below has them all.", class_="note")
     known = {task.id for task in tasks}
     drawing = layout({task.id: [dep for dep in task.depends_on if dep in known] for task in tasks})
-    boxes = joined(*(_box(task, drawing.nodes[task.id]) for task in tasks))
-    return picture("Task graph", drawing.width, drawing.height, _arrowhead(), _arrows(drawing), boxes)
+    boxes = joined(*(_task_box(task, drawing.nodes[task.id]) for task in tasks))
+    return svg_figure("Task graph", drawing.width, drawing.height, _arrowhead(), _arrows(drawing), boxes)
 
 
-def picture(label: str, width: float, height: float, *content: Markup) -> Markup:
+def svg_figure(label: str, width: float, height: float, *content: Markup) -> Markup:
     """An SVG that is never larger than life; a wide one scrolls where it would become too small."""
     box = f"{-_MARGIN:g} {-_MARGIN:g} {width + 2 * _MARGIN:g} {height + 2 * _MARGIN:g}"
     size = {"width": width + 2 * _MARGIN, "height": height + 2 * _MARGIN}
@@ -66,15 +66,15 @@ def _curve(points: Sequence[Point], *, down: bool) -> str:
     return "".join(pieces)
 
 
-def _box(task: TaskResult, centre: Point) -> Markup:
+def _task_box(task: TaskResult, centre: Point) -> Markup:
     x, y = centre.x - NODE_W / 2, centre.y - NODE_H / 2
     lines = wrap(one_line(task.title), _TITLE_CHARS, max_lines=2, placeholder="…") or [task.id]
-    detail = f"{SIGNS.get(task.status, '?')} {clipped(_detail(task), _DETAIL_CHARS)}"
+    detail = f"{STATUS_MARKS.get(task.status, '?')} {clipped(_detail(task), _DETAIL_CHARS)}"
     first = (NODE_H - len(lines) * _LINE_H) / 2 + 4  # of the baselines, the block in the middle of the box
     words = [tag("text", line, x=12, y=first + at * _LINE_H, class_="title") for at, line in enumerate(lines)]
     words.append(tag("text", detail, x=12, y=first + len(lines) * _LINE_H, class_="detail"))
     shapes = joined(
-        tag("title", _hint(task)),
+        tag("title", _tooltip(task)),
         tag("rect", x=x, y=y, width=NODE_W, height=NODE_H, rx=6, class_="card"),
         tag("rect", x=x, y=y + 6, width=4, height=NODE_H - 12, rx=2, class_="mark"),
         tag("svg", *words, x=x, y=y, width=NODE_W - 4, height=NODE_H),  # cuts what a wide font makes too long
@@ -93,5 +93,5 @@ def _detail(task: TaskResult) -> str:
     return f"{seconds(task.seconds)} · {task.model.partition('/')[2]}"
 
 
-def _hint(task: TaskResult) -> str:
+def _tooltip(task: TaskResult) -> str:
     return one_line(f"{task.id}: {task.title} ({task.status}, {task.kind}), {task.model}, {money(task.cost_usd)}")

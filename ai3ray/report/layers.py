@@ -143,27 +143,27 @@ def _crossings(layers: Sequence[Sequence[Slot]], after: Mapping[Slot, Sequence[S
 def _places(layers: Sequence[Sequence[Slot]], *, down: bool) -> tuple[dict[Slot, tuple[float, float]], float, float]:
     """(depth, side) of each slot, and how deep and how broad all is."""
     deep, broad = (NODE_H, NODE_W) if down else (NODE_W, NODE_H)
-    lines = [line for layer in layers for line in _lines(layer, broad, WIDE if down else TALL)]
-    breadth = max((_breadth(line, broad) for line in lines), default=0.0)
+    rows = [row for layer in layers for row in _rows(layer, broad, WIDE if down else TALL)]
+    breadth = max((_breadth(row, broad) for row in rows), default=0.0)
     places: dict[Slot, tuple[float, float]] = {}
-    for number, line in enumerate(lines):
-        depth, side = number * (deep + DEPTH_GAP) + deep / 2, (breadth - _breadth(line, broad)) / 2
-        for slot in line:
+    for number, row in enumerate(rows):
+        depth, side = number * (deep + DEPTH_GAP) + deep / 2, (breadth - _breadth(row, broad)) / 2
+        for slot in row:
             size = _size(slot, broad)
             places[slot] = (depth, side + size / 2)
             side += size + SIDE_GAP
-    return places, max(len(lines) * (deep + DEPTH_GAP) - DEPTH_GAP, 0.0), breadth
+    return places, max(len(rows) * (deep + DEPTH_GAP) - DEPTH_GAP, 0.0), breadth
 
 
-def _lines(layer: Sequence[Slot], broad: float, most: float) -> list[list[Slot]]:
+def _rows(layer: Sequence[Slot], broad: float, most: float) -> list[list[Slot]]:
     """The layer in as many lines of equal length as it needs."""
     count = ceil(_breadth(layer, broad) / most)
     each = -(-len(layer) // count)
     return [list(layer[first : first + each]) for first in range(0, len(layer), each)]
 
 
-def _breadth(line: Sequence[Slot], broad: float) -> float:
-    return sum(_size(slot, broad) for slot in line) + SIDE_GAP * (len(line) - 1)
+def _breadth(row: Sequence[Slot], broad: float) -> float:
+    return sum(_size(slot, broad) for slot in row) + SIDE_GAP * (len(row) - 1)
 
 
 def _size(slot: Slot, broad: float) -> float:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from ai3ray.report import sections
 from ai3ray.report.format import clipped, one_line
-from ai3ray.report.graph import graph_picture
+from ai3ray.report.graph import graph_figure
 from ai3ray.report.markup import Markup, joined, tag
-from ai3ray.report.timeline import timeline_picture
+from ai3ray.report.timeline import timeline_figure
 
 if TYPE_CHECKING:
     from ai3ray.report.run_history import RunHistory
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 _STYLE = Path(__file__).with_name("page.css")
 
 
-def page(record: RunHistory) -> str:
+def page(history: RunHistory) -> str:
     """The whole document."""
-    result = record.result
+    result = history.result
     parts = {
-        "Task graph": graph_picture(result.tasks),
-        "Timeline": timeline_picture(record),
+        "Task graph": graph_figure(result.tasks),
+        "Timeline": timeline_figure(history),
         "Tasks": sections.tasks_table(result.tasks),
-        "Costs": sections.costs(record.attempts),
+        "Costs": sections.costs(history.attempts),
         "Answer": sections.answer(result),
-        "Texts of the tasks": sections.texts(record),
-        "Decisions": sections.decisions_table(record.decisions),
+        "Texts of the tasks": sections.texts(history),
+        "Decisions": sections.decisions_table(history.decisions),
     }
     links = tag("nav", *(tag("a", name, href=f"#{_anchor(name)}") for name in parts))
     body = (tag("section", tag("h2", name), content, id=_anchor(name)) for name, content in parts.items())
     title = clipped(one_line(result.prompt) or result.run_id, 80)
-    return f"<!DOCTYPE html>\n{_document(title, joined(sections.head(record), links, *body))}\n"
+    return f"<!DOCTYPE html>\n{_document(title, joined(sections.head(history), links, *body))}\n"
 
 
 def _document(title: str, body: Markup) -> Markup:

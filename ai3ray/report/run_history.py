@@ -50,7 +50,7 @@ class RunHistory:
         return str(self.events[0]["ts"]) if self.events else ""
 
 
-async def record_of(reader: RunReader, run_id: str) -> RunHistory:
+async def read_history(reader: RunReader, run_id: str) -> RunHistory:
     """Read a run with its history so far.
 
     Raises:

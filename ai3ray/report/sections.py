@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ai3ray.domain.result import known_cost, task_cost
 from ai3ray.report.format import count, error_words, money, seconds
-from ai3ray.report.graph import SIGNS, anchor
+from ai3ray.report.graph import STATUS_MARKS, anchor
 from ai3ray.report.markup import Markup, joined, tag
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ _BAR_W = 120.0
 _OTHERS = 3
 
 
-def head(record: RunHistory) -> Markup:
+def head(history: RunHistory) -> Markup:
     """What was asked, how it ended, and the figures."""
-    result = record.result
+    result = history.result
     prompt = result.prompt.strip() or "(a plan without a prompt)"
     short = len(prompt) <= _LONG_PROMPT
     return tag(
         "header",
-        tag("p", _pill(result.status), f" {result.run_id} · {record.started_at}", class_="note"),
+        tag("p", _pill(result.status), f" {result.run_id} · {history.started_at}", class_="note"),
         tag("h1", prompt) if short else tag("h1", f"{prompt[:_LONG_PROMPT].rstrip()} …"),
         figures(result),
         *(tag("p", error_words(result.error), class_="alert") for _ in range(1) if result.error),
@@ -61,7 +61,7 @@ def tasks_table(tasks: Sequence[TaskResult]) -> Markup:
     rows = (
         (
             tag("a", task.title, href=f"#{anchor(task.id)}"),
-            _sign(task.status),
+            _status(task.status),
             task.kind,
             task.model or "",
             f"{task.attempts}",
@@ -78,8 +78,8 @@ def costs(attempts: Sequence[Attempt]) -> Markup:
     """The calls summed by model, and by what they were for."""
     whole = known_cost(attempts)
     return joined(
-        _sums("model", attempts, lambda call: call.model, whole),
-        _sums("role", attempts, lambda call: call.role, whole),
+        _sums_table("model", attempts, lambda call: call.model, whole),
+        _sums_table("role", attempts, lambda call: call.role, whole),
     )
 
 
@@ -92,13 +92,13 @@ def answer(result: RunResult) -> Markup:
     """The whole answer."""
     if not result.output:
         return tag("p", "There is no answer.", class_="note")
-    return _words(result.output)
+    return _text_block(result.output)
 
 
-def texts(record: RunHistory) -> Markup:
+def texts(history: RunHistory) -> Markup:
     """Each task's prompt and answer."""
-    prompts = {str(task.get("id")): str(task.get("prompt") or "") for task in record.plan.get("tasks", ())}
-    return joined(*(_text(task, prompts.get(task.id, "")) for task in record.result.tasks))
+    prompts = {str(task.get("id")): str(task.get("prompt") or "") for task in history.plan.get("tasks", ())}
+    return joined(*(_task_text(task, prompts.get(task.id, "")) for task in history.result.tasks))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Markup:
@@ -116,8 +116,8 @@ def _pill(status: str) -> Markup:
     return tag("span", status, class_=f"pill {status}")
 
 
-def _sign(status: str) -> Markup:
-    return tag("span", f"{SIGNS.get(status, '?')} {status}", class_=f"sign {status}")
+def _status(status: str) -> Markup:
+    return tag("span", f"{STATUS_MARKS.get(status, '?')} {status}", class_=f"sign {status}")
 
 
 def _verdict(verdict: Verdict | None) -> str:
@@ -127,15 +127,17 @@ def _verdict(verdict: Verdict | None) -> str:
     return f"{'passed' if verdict.passed else 'not passed'} {verdict.score:.2f} by {verdict.by}{defects}"
 
 
-def _sums(name: str, calls: Sequence[Attempt], key: Callable[[Attempt], str], whole: float) -> Markup:
+def _sums_table(name: str, calls: Sequence[Attempt], key: Callable[[Attempt], str], whole: float) -> Markup:
     groups: dict[str, list[Attempt]] = defaultdict(list)
     for call in calls:
         groups[key(call)].append(call)
     order = sorted(groups.items(), key=lambda group: -known_cost(group[1]))
-    return table((name, "#calls", "#tokens in", "#tokens out", "#cost", ""), (_sum(*group, whole) for group in order))
+    return table(
+        (name, "#calls", "#tokens in", "#tokens out", "#cost", ""), (_sums_row(*group, whole) for group in order)
+    )
 
 
-def _sum(name: str, calls: Sequence[Attempt], whole: float) -> tuple[Cell, ...]:
+def _sums_row(name: str, calls: Sequence[Attempt], whole: float) -> tuple[Cell, ...]:
     cost = known_cost(calls)
     shown = money(cost) if task_cost(calls) is not None else f"{money(cost)} + unknown"
     return (
@@ -174,17 +176,17 @@ def _others(candidates: Sequence[Candidate]) -> str:
     return "; ".join([*named, *more, *(f"{number} out: {reason}" for reason, number in reasons.items())])
 
 
-def _text(task: TaskResult, prompt: str) -> Markup:
+def _task_text(task: TaskResult, prompt: str) -> Markup:
     needs = f", after {', '.join(task.depends_on)}" if task.depends_on else ""
     return tag(
         "section",
-        tag("h3", _sign(task.status), " ", task.title),
+        tag("h3", _status(task.status), " ", task.title),
         tag("p", f"{task.id}, {task.kind}{needs}, {count(task.attempts, 'attempt')}", class_="note"),
         tag("blockquote", prompt) if prompt else None,
-        _words(task.output) if task.output else tag("p", "No answer.", class_="note"),
+        _text_block(task.output) if task.output else tag("p", "No answer.", class_="note"),
         id=anchor(task.id),
     )
 
 
-def _words(text: str) -> Markup:
+def _text_block(text: str) -> Markup:
     return tag("div", text.strip("\n"), class_="words", dir="auto")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ai3ray.domain.run import seconds_between
 from ai3ray.report.format import clipped, money, one_line, seconds
-from ai3ray.report.graph import picture
+from ai3ray.report.graph import svg_figure
 from ai3ray.report.markup import Markup, joined, tag
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 ROLES = ("plan", "task", "judge", "repair", "assemble")
 NAMES_W, CHART_W, END_W = 240.0, 730.0, 50.0
-LINE_H, BAR_H, AXIS_H = 24.0, 14.0, 22.0
-SLIVER_W = 2.0  # a call that took no time is still seen
+ROW_H, BAR_H, AXIS_H = 24.0, 14.0, 22.0
+MIN_BAR_W = 2.0  # a call that took no time is still seen
 _NAME_CHARS = 31
 _TICKS = 8
 
@@ -46,24 +46,24 @@ class TimelineRow:
     """Its calls."""
 
 
-def timeline_picture(record: RunHistory) -> Markup:
+def timeline_figure(history: RunHistory) -> Markup:
     """Every call as a bar, and what the colours mean."""
-    lines = lines_of(record)
-    if not lines:
+    timeline = timeline_rows(history)
+    if not timeline:
         return tag("p", "No model was called.", class_="note")
-    span = max(bar.end for line in lines for bar in line.bars) or 1.0
+    span = max(bar.end for row in timeline for bar in row.bars) or 1.0
     scale = CHART_W / span
-    height = AXIS_H + len(lines) * LINE_H
-    rows = (_row(line, AXIS_H + at * LINE_H, scale) for at, line in enumerate(lines))
+    height = AXIS_H + len(timeline) * ROW_H
+    rows = (_row(row, AXIS_H + at * ROW_H, scale) for at, row in enumerate(timeline))
     content = joined(_grid(span, scale, height), *rows)
-    return joined(_legend(record.attempts), picture("Calls over time", NAMES_W + CHART_W + END_W, height, content))
+    return joined(_legend(history.attempts), svg_figure("Calls over time", NAMES_W + CHART_W + END_W, height, content))
 
 
-def lines_of(record: RunHistory) -> list[TimelineRow]:
+def timeline_rows(history: RunHistory) -> list[TimelineRow]:
     """The calls by task: the planner's first, the assembler's last, between them in the order of their start."""
-    titles = {task.id: task.title for task in record.result.tasks}
+    titles = {task.id: task.title for task in history.result.tasks}
     calls: dict[tuple[int, str], list[CallBar]] = {}
-    for bar in _bars(record):
+    for bar in _bars(history):
         call = bar.call
         key = (1, call.task_id) if call.task_id else (0, "plan") if call.role == "plan" else (2, call.role)
         calls.setdefault(key, []).append(bar)
@@ -71,22 +71,22 @@ def lines_of(record: RunHistory) -> list[TimelineRow]:
     return [TimelineRow(titles.get(name, name) if group == 1 else name, bars) for (group, name), bars in order]
 
 
-def _bars(record: RunHistory) -> Iterator[CallBar]:
-    end_of_run = record.result.stats.seconds
-    for call in record.attempts:
-        start = seconds_between(record.started_at, call.started_at)
+def _bars(history: RunHistory) -> Iterator[CallBar]:
+    end_of_run = history.result.stats.seconds
+    for call in history.attempts:
+        start = seconds_between(history.started_at, call.started_at)
         if start is not None:
             end = start + call.seconds if call.seconds is not None else max(start, end_of_run)
             yield CallBar(call, start, end)
 
 
-def _row(line: TimelineRow, y: float, scale: float) -> Markup:
-    name = clipped(one_line(line.name), _NAME_CHARS)
-    bars = joined(*(_bar(bar, y + (LINE_H - BAR_H) / 2, scale) for bar in line.bars))
-    last = max(bar.end for bar in line.bars)
-    worked = seconds(last - line.bars[0].start)
+def _row(row: TimelineRow, y: float, scale: float) -> Markup:
+    name = clipped(one_line(row.name), _NAME_CHARS)
+    bars = joined(*(_bar(bar, y + (ROW_H - BAR_H) / 2, scale) for bar in row.bars))
+    last = max(bar.end for bar in row.bars)
+    worked = seconds(last - row.bars[0].start)
     return joined(
-        tag("text", name, tag("title", one_line(line.name)), x=NAMES_W - 10, y=y + 16, class_="name"),
+        tag("text", name, tag("title", one_line(row.name)), x=NAMES_W - 10, y=y + 16, class_="name"),
         bars,
         tag("text", worked, x=NAMES_W + last * scale + 6, y=y + 16, class_="worked"),
     )
@@ -94,13 +94,13 @@ def _row(line: TimelineRow, y: float, scale: float) -> Markup:
 
 def _bar(bar: CallBar, y: float, scale: float) -> Markup:
     call = bar.call
-    width = max((bar.end - bar.start) * scale, SLIVER_W)
+    width = max((bar.end - bar.start) * scale, MIN_BAR_W)
     x = NAMES_W + bar.start * scale
     kind = f"bar {call.role}{'' if call.status == 'succeeded' else ' unsuccessful'}"
-    return tag("rect", tag("title", _hint(call)), x=x, y=y, width=width, height=BAR_H, rx=2, class_=kind)
+    return tag("rect", tag("title", _tooltip(call)), x=x, y=y, width=width, height=BAR_H, rx=2, class_=kind)
 
 
-def _hint(call: Attempt) -> str:
+def _tooltip(call: Attempt) -> str:
     ended = call.status if call.error_type is None else f"{call.status}: {call.error_type}"
     return f"{call.role} {call.n}, {call.model}, {ended}, {seconds(call.seconds)}, {money(call.cost_usd)}"
 

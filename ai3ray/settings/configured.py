@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ai3ray.settings.local_model import LocalModel
+from ai3ray.settings.embedded_files import EmbeddedModelFiles
 from ai3ray.settings.model import ProviderSettings, Settings
 
 
@@ -21,16 +21,16 @@ def configured_providers(settings: Settings, env: Mapping[str, str]) -> tuple[st
     return tuple(name for name, provider in settings.providers.items() if _is_configured(provider, env, settings))
 
 
-def local_model(settings: Settings) -> LocalModel:
+def embedded_model_files(settings: Settings) -> EmbeddedModelFiles:
     """The embedded model's files as these settings have them."""
-    return LocalModel(home=settings.home.expanduser(), given=settings.local_model)
+    return EmbeddedModelFiles(home=settings.home.expanduser(), given=settings.local_model)
 
 
 def _is_configured(provider: ProviderSettings, env: Mapping[str, str], settings: Settings) -> bool:
     if provider.wire == "scripted":
         return True
     if provider.wire == "local":
-        return local_model(settings).remedy() is None
+        return embedded_model_files(settings).remedy() is None
     if provider.base_url_env and (env.get(provider.base_url_env) or "").strip():
         return True
     if provider.api_key_env:

@@ -47,7 +47,7 @@ def load_settings(
         values["local_model"] = values["local_model"]._replace(value=str(_absolute(given, env, cwd)))
     for name in ("models", "router"):
         merged, origins = _merged([folder / f"{name}.toml" for folder in (configs_dir(), home, cwd)])
-        values[name] = SourcedValue(merged, f"{name}.toml", explicit=_users(origins))
+        values[name] = SourcedValue(merged, f"{name}.toml", explicit=_is_user_set(origins))
         sources |= {f"{name}.toml:{key}": path for key, path in origins.items()}
     explicit = frozenset(name for name, value in values.items() if value.explicit)
     try:
@@ -132,7 +132,7 @@ def _merged(files: Iterable[Path]) -> tuple[dict[str, Any], dict[str, str]]:
     return tables, sources
 
 
-def _users(sources: Mapping[str, str], *names: str) -> bool:
+def _is_user_set(sources: Mapping[str, str], *names: str) -> bool:
     """Whether one of these keys (all when none is named) was set in a file that is not ours."""
     ours = str(configs_dir())
     return any(not path.startswith(ours) for name, path in sources.items() if not names or name.split(".")[0] in names)
@@ -145,7 +145,7 @@ def _file_values(tables: Mapping[str, Any], sources: Mapping[str, str]) -> dict[
         if key in _OUTSIDE_FILES or key not in Settings.model_fields:
             raise SettingsError(f"{sources[key]}: there is no setting {key!r}")
     return {
-        key: SourcedValue(value, f"{sources[key]}: {key}", explicit=_users(sources, key))
+        key: SourcedValue(value, f"{sources[key]}: {key}", explicit=_is_user_set(sources, key))
         for key, value in tables.items()
     }
 

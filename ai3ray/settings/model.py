@@ -117,7 +117,7 @@ class Settings(Frozen):
 
     @field_validator("providers")
     @classmethod
-    def _nameable(cls, value: dict[str, ProviderSettings]) -> dict[str, ProviderSettings]:
+    def _names_are_valid(cls, value: dict[str, ProviderSettings]) -> dict[str, ProviderSettings]:
         for name in value:
             if not _PROVIDER_NAME.fullmatch(name):
                 raise ValueError(f"a provider's name is letters, digits, '_', '.' and '-', not {name!r}")

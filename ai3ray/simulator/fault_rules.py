@@ -105,7 +105,7 @@ class FaultTrigger(Frozen):
         )
 
 
-class FaultRule(Frozen):
+class InjectedFault(Frozen):
     """One rule. The first rule that strikes a call decides."""
 
     fault: FaultName
@@ -146,7 +146,7 @@ class FaultRule(Frozen):
         )
 
 
-class FaultRules:
+class FaultInjector:
     """The rules in force, and how many calls each has seen.
 
     Args:
@@ -158,20 +158,20 @@ class FaultRules:
         self._seed = seed
         self._clock = clock
         self._since = clock()
-        self.rules: tuple[FaultRule, ...] = ()
+        self.rules: tuple[InjectedFault, ...] = ()
         self._counts: list[int] = []
 
-    def set(self, rules: Sequence[FaultRule]) -> None:
+    def set(self, rules: Sequence[InjectedFault]) -> None:
         """Replace all rules; counting begins anew."""
         self.rules = tuple(rules)
         self._counts = [0] * len(self.rules)
         self._since = self._clock()
 
-    def select(self, request: ParsedRequest) -> FaultRule | None:
+    def select(self, request: ParsedRequest) -> InjectedFault | None:
         """The fault of this call, if any; counts it for every rule that is about it."""
         if not self.rules:
             return None
-        found: FaultRule | None = None
+        found: InjectedFault | None = None
         age_s = self._clock() - self._since
         for index, rule in enumerate(self.rules):
             if not rule.applies_to(request):
@@ -181,7 +181,7 @@ class FaultRules:
                 found = rule
         return found
 
-    def _holds(self, rule: FaultRule, index: int, age_s: float) -> bool:
+    def _holds(self, rule: InjectedFault, index: int, age_s: float) -> bool:
         when, count = rule.when, self._counts[index]
         if when is None:
             return True
@@ -189,7 +189,7 @@ class FaultRules:
         return when.holds_for(count, drawn, age_s)
 
 
-def rules_from_rates(rates: Mapping[FaultName, float]) -> tuple[FaultRule, ...]:
+def rules_from_rates(rates: Mapping[FaultName, float]) -> tuple[InjectedFault, ...]:
     """Rules that together strike each kind's share of all calls.
 
     Args:
@@ -198,19 +198,19 @@ def rules_from_rates(rates: Mapping[FaultName, float]) -> tuple[FaultRule, ...]:
     Raises:
         ValueError: a share is out of range, or they are more than all calls.
     """
-    rules: list[FaultRule] = []
+    rules: list[InjectedFault] = []
     left = 1.0
     for fault, share in rates.items():
         if not 0.0 <= share <= left + 1e-9:
             raise ValueError(f"{fault}: a share from 0 to 1, and all shares together at most 1")
         # Of the calls that no earlier rule has struck.
         probability = min(1.0, share / left) if left > 0 else 0.0
-        rules.append(FaultRule(fault=fault, when=FaultTrigger(probability=probability)))
+        rules.append(InjectedFault(fault=fault, when=FaultTrigger(probability=probability)))
         left -= share
     return tuple(rules)
 
 
-def read_faults(data: object) -> tuple[FaultRule, ...]:
+def read_faults(data: object) -> tuple[InjectedFault, ...]:
     """Rules from decoded JSON: a list, one rule, or `{"rules": [...], "rates": {...}}`.
 
     Raises:
@@ -221,12 +221,12 @@ def read_faults(data: object) -> tuple[FaultRule, ...]:
     return _rules(data)
 
 
-def _rules(data: object) -> tuple[FaultRule, ...]:
-    rules: tuple[FaultRule, ...] = _validated(tuple[FaultRule, ...], data if isinstance(data, list) else [data])
+def _rules(data: object) -> tuple[InjectedFault, ...]:
+    rules: tuple[InjectedFault, ...] = _validated(tuple[InjectedFault, ...], data if isinstance(data, list) else [data])
     return rules
 
 
-def _rates(data: object) -> tuple[FaultRule, ...]:
+def _rates(data: object) -> tuple[InjectedFault, ...]:
     rates: dict[FaultName, float] = _validated(dict[FaultName, float], data)
     try:
         return rules_from_rates(rates)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ai3ray.errors import RequestError, SettingsError, first_problem
 from ai3ray.simulator.billing import BillingLedger
-from ai3ray.simulator.fault_rules import FaultRule, FaultRules, rules_from_rates
+from ai3ray.simulator.fault_rules import FaultInjector, InjectedFault, rules_from_rates
 from ai3ray.simulator.limits.accounts import Accounts, VendorAccount
 from ai3ray.simulator.limits.prompt_cache import CacheRead
 from ai3ray.simulator.limits.vendor_limits import AdmittedCall, Rejection, TokensSpent
@@ -35,7 +35,7 @@ class AdmittedRequest:
     """What its limits were told."""
     cache_read: CacheRead
     """What its cache does for it."""
-    fault: FaultRule | None
+    fault: InjectedFault | None
     """What is to go wrong with its answer."""
     rates: Mapping[str, str]
     """The rate headers of its reply: as things stood when it was let in."""
@@ -54,7 +54,7 @@ class Simulation:
     def __init__(self, settings: SimulatorSettings) -> None:
         self.settings = settings
         self.ledger = BillingLedger(settings)
-        self.faults = FaultRules(settings.seed)
+        self.faults = FaultInjector(settings.seed)
         self.clock = time.monotonic
         self.accounts = Accounts(settings, self.clock, time.time() - self.clock())
         self._response_times = ResponseTimes(settings.pace, settings.seed)
@@ -160,7 +160,7 @@ class Simulation:
         """Ids with a price that the vendor serves."""
         return [model for model in self.settings.prices if model.startswith(FAMILIES[vendor])]
 
-    def _checked(self, request: ParsedRequest, key: str) -> FaultRule | None:
+    def _checked(self, request: ParsedRequest, key: str) -> InjectedFault | None:
         """The fault that is to strike the answer; raises Refused for whatever is against an answer but a limit."""
         if "bad" in key:
             raise RequestRefused("auth", f"Incorrect API key provided: {key}.")

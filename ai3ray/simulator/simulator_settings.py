@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from ai3ray.domain.frozen import Frozen
 from ai3ray.errors import TOML_NOUNS, SettingsError, first_problem
 from ai3ray.settings.packaged import configs_dir
-from ai3ray.simulator.fault_rules import FaultName, FaultRule, rules_from_rates
+from ai3ray.simulator.fault_rules import FaultName, InjectedFault, rules_from_rates
 from ai3ray.simulator.limits.limit_settings import Limits, Ramp
 from ai3ray.simulator.pricing import Price
 from ai3ray.simulator.response_times import Pace
@@ -63,7 +63,7 @@ class SimulatorSettings(Frozen):
     """Prices by model id; other models are served, and their price is unknown."""
     retired: tuple[str, ...] = ()
     """Ids that are answered 404, as the vendors do after a model's last day."""
-    faults: tuple[FaultRule, ...] = ()
+    faults: tuple[InjectedFault, ...] = ()
     """Fault rules in force from the start and after a reset."""
     rates: dict[FaultName, float] = {}
     """Share of the calls that each kind of fault strikes, from 0 to 1, where no rule does."""

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from ai3ray.errors import SettingsError
-from ai3ray.settings.configured import local_model
-from ai3ray.settings.local_model import RUNTIME
+from ai3ray.settings.configured import embedded_model_files
+from ai3ray.settings.embedded_files import RUNTIME
 from ai3ray.settings.model import Settings
 
 from .finding import Finding
@@ -20,7 +20,7 @@ IMPORT_S = 8.0
 
 def check_embedded_model(settings: Settings) -> Finding:
     """Return whether the model that needs no key can be called; without it, others still can."""
-    model = local_model(settings)
+    model = embedded_model_files(settings)
     remedy = model.remedy()
     if remedy is not None:
         return Finding("local model", "warn", "not installed; without a key there is no other", remedy)

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from ai3ray.providers.embedded import install as embedded_install
-from ai3ray.settings.configured import local_model
+from ai3ray.settings.configured import embedded_model_files
 
 from .. import options
 from ..command_context import load_context, notify
@@ -34,7 +34,7 @@ def install(config: options.Config = None) -> None:
     Examples:
       ai3 local install && ai3 run "Write a 3-section blog post about AI"
     """
-    chosen = local_model(load_context(config).settings)
+    chosen = embedded_model_files(load_context(config).settings)
     model = replace(chosen, given=None)
     names = embedded_install.missing(model)
     if names:

@@ -8,7 +8,7 @@ import typer
 
 from ai3ray.client.port import RunReader
 from ai3ray.report.export_files import writer_for
-from ai3ray.report.run_history import RunHistory, record_of
+from ai3ray.report.run_history import RunHistory, read_history
 
 from .. import options
 from ..command_context import load_context, notify, run_async
@@ -167,7 +167,7 @@ def export(
     write = writer_for(output)
 
     async def load(reader: RunReader) -> RunHistory:
-        return await record_of(reader, await resolve_run_id(reader, run))
+        return await read_history(reader, await resolve_run_id(reader, run))
 
     record = load_context(config, server).read(load)
     write(record)

@@ -16,8 +16,8 @@ from ai3ray.domain.run import RunState
 from ai3ray.executor.acceptance import check_request
 from ai3ray.executor.configured_models import ConfiguredModels
 from ai3ray.registry.registry import Registry
+from ai3ray.settings.embedded_files import EmbeddedModelFiles
 from ai3ray.settings.load import load_settings
-from ai3ray.settings.local_model import LocalModel
 from tests.executor.graphs import asked
 
 KEYS = "ANTHROPIC_API_KEY, OPENAI_API_KEY or XAI_API_KEY"
@@ -98,7 +98,7 @@ async def test_a_provider_whose_models_cannot_plan_gets_a_template(client, simul
 
 @pytest.mark.skipif(find_spec("xllamacpp") is None, reason="xllamacpp is not installed: uv sync --group local")
 async def test_without_a_key_a_prompt_gets_a_template_plan_and_a_signed_answer(home_folder: Path):
-    if LocalModel(home_folder).remedy():
+    if EmbeddedModelFiles(home_folder).remedy():
         pytest.skip("the weights are not installed: ai3 local install")
     env = {"AI3_HOME": str(home_folder)}
     async with connect(load_settings(env=env, cwd=home_folder), env, inline=True, notify=print) as client:

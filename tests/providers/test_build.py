@@ -11,7 +11,7 @@ from ai3ray.providers.build import build_provider, is_configured
 from ai3ray.providers.embedded.adapter import EmbeddedChat
 from ai3ray.providers.openai import OpenAIChat
 from ai3ray.providers.scripted import ScriptedChat
-from ai3ray.settings.local_model import LocalModel
+from ai3ray.settings.embedded_files import EmbeddedModelFiles
 from ai3ray.settings.model import ProviderSettings
 
 from .conftest import TABLES, asks
@@ -75,7 +75,9 @@ def test_a_key_that_cannot_be_one_is_told_without_it(key):
 def test_the_scripted_wire_needs_nothing_and_the_local_one_its_files(tmp_path):
     assert is_configured("fake", ProviderSettings(wire="scripted"), {})
     assert isinstance(build_provider("fake", ProviderSettings(wire="scripted"), {}), ScriptedChat)
-    assert isinstance(build_provider("local", ProviderSettings(wire="local"), {}, LocalModel(tmp_path)), EmbeddedChat)
+    assert isinstance(
+        build_provider("local", ProviderSettings(wire="local"), {}, EmbeddedModelFiles(tmp_path)), EmbeddedChat
+    )
 
 
 def test_building_loads_no_sdk():

@@ -121,9 +121,9 @@ def test_current_models_have_what_routing_needs(registry):
 
 
 def test_calls_that_name_no_model_go_to_a_demo_model_only_where_there_is_nothing_else(registry):
-    assert [card.name for card in registry.unnamed(("local",))] == ["local/smollm2-135m"]
-    assert {card.provider for card in registry.unnamed(("local", "xai"))} == {"xai"}
-    assert registry.unnamed(("local", "a-server-without-cards")) == ()
+    assert [card.name for card in registry.default_cards(("local",))] == ["local/smollm2-135m"]
+    assert {card.provider for card in registry.default_cards(("local", "xai"))} == {"xai"}
+    assert registry.default_cards(("local", "a-server-without-cards")) == ()
 
 
 def test_a_file_of_ones_own_takes_the_demo_models_place_and_costs_nothing_either(load_with):

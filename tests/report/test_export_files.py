@@ -10,7 +10,7 @@ from ai3ray.domain.listings import RunRow, Table
 from ai3ray.errors import UsageError
 from ai3ray.report import run_history as recording
 from ai3ray.report.export_files import writer_for
-from ai3ray.report.run_history import record_of
+from ai3ray.report.run_history import read_history
 from tests.cli.recorded import EVENTS, RUN, run_result
 from tests.report.samples import CALLS, record
 
@@ -92,7 +92,7 @@ class Shelf:
 async def test_a_long_history_is_read_to_its_end(monkeypatch):
     shelf = Shelf()
     monkeypatch.setattr(recording, "PAGE", 5)
-    read = await record_of(shelf, RUN)
+    read = await read_history(shelf, RUN)
     assert [event["seq"] for event in read.events] == [event.seq for event in EVENTS]
     assert (shelf.asked, list(read.attempts)) == (4, list(CALLS))
     assert (read.plan["assembly"], read.started_at) == ("concat", EVENTS[0].ts)

@@ -9,7 +9,7 @@ import pytest
 
 from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.events import Candidate, Decision
-from ai3ray.report.graph import graph_picture
+from ai3ray.report.graph import graph_figure
 from ai3ray.report.markup import joined, tag
 from ai3ray.report.page import page
 from ai3ray.report.sections import decisions_table
@@ -137,11 +137,11 @@ def test_a_run_that_has_barely_begun_is_a_page_too():
 
 
 def test_a_graph_too_large_to_be_seen_is_not_drawn():
-    assert "<svg" not in graph_picture([task(f"t{n}", "pending") for n in range(301)])
+    assert "<svg" not in graph_figure([task(f"t{n}", "pending") for n in range(301)])
 
 
 def test_a_dependency_that_is_no_task_draws_no_edge():
-    assert "arrow)" not in graph_picture([task("a", "pending", depends_on=("gone",))])
+    assert "arrow)" not in graph_figure([task("a", "pending", depends_on=("gone",))])
 
 
 def test_texts_are_escaped_unless_they_are_markup_already():

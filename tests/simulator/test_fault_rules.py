@@ -2,7 +2,7 @@
 
 import pytest
 
-from ai3ray.simulator.fault_rules import FaultRules, FaultTrigger, read_faults
+from ai3ray.simulator.fault_rules import FaultInjector, FaultTrigger, read_faults
 from ai3ray.simulator.wires.parsed_request import ParsedRequest
 
 
@@ -27,14 +27,14 @@ def asked(prompt="p", account="openai", model="gpt-6-luna"):
     ],
 )
 def test_schedules(when, struck):
-    faults = FaultRules(seed=1)
+    faults = FaultInjector(seed=1)
     faults.set(read_faults({"fault": "cut", **({"when": when} if when else {})}))
     assert [n for n in range(1, 6) if faults.select(asked())] == struck
 
 
 def test_a_rule_may_hold_for_a_time():
     moments = iter([0.0, 100.0, 100.0, 101.9, 102.0, 104.9, 105.0])
-    faults = FaultRules(seed=1, clock=lambda: next(moments))
+    faults = FaultInjector(seed=1, clock=lambda: next(moments))
     faults.set(read_faults({"fault": "cut", "when": {"after_s": 2, "until_s": 5}}))
     struck = [faults.select(asked()) is not None for _ in range(5)]
     assert struck == [False, False, True, True, False]
@@ -42,7 +42,7 @@ def test_a_rule_may_hold_for_a_time():
 
 def test_chance_comes_from_the_seed():
     def schedule(seed):
-        faults = FaultRules(seed)
+        faults = FaultInjector(seed)
         faults.set(read_faults({"fault": "cut", "when": {"probability": 0.5}}))
         return [faults.select(asked()) is not None for _ in range(200)]
 
@@ -51,7 +51,7 @@ def test_chance_comes_from_the_seed():
 
 
 def test_a_rule_counts_only_calls_it_is_about():
-    faults = FaultRules(seed=1)
+    faults = FaultInjector(seed=1)
     faults.set(read_faults({"fault": "cut", "contains": "x", "when": {"n": [2]}}))
     assert [bool(faults.select(asked(prompt))) for prompt in ("x", "y", "y", "x", "x")] == [
         False,
@@ -63,7 +63,7 @@ def test_a_rule_counts_only_calls_it_is_about():
 
 
 def test_the_first_rule_that_strikes_decides():
-    faults = FaultRules(seed=1)
+    faults = FaultInjector(seed=1)
     faults.set(read_faults([{"fault": "cut", "when": {"n": [2]}}, {"fault": "eof"}]))
     assert [faults.select(asked()).fault for _ in range(3)] == ["eof", "cut", "eof"]
 

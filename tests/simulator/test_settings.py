@@ -5,7 +5,7 @@ import pytest
 from ai3ray.errors import SettingsError
 from ai3ray.simulator import SimulatorSettings
 from ai3ray.simulator.author.author import write
-from ai3ray.simulator.fault_rules import FaultRules, rules_from_rates
+from ai3ray.simulator.fault_rules import FaultInjector, rules_from_rates
 from ai3ray.simulator.simulation import Simulation
 from ai3ray.simulator.simulator_settings import Answers
 from ai3ray.simulator.wires.parsed_request import ParsedRequest
@@ -65,7 +65,7 @@ def test_configured_faults_hold_from_the_start_and_after_a_reset(tmp_path):
 
 
 def test_rates_strike_each_kind_as_often_as_it_says():
-    faults = FaultRules(seed=3)
+    faults = FaultInjector(seed=3)
     faults.set(rules_from_rates({"rate_limit": 0.3, "cut": 0.2, "eof": 0.5}))
     asked = ParsedRequest("xai", "grok-4.7", False, "", (("user", "p"),), 9)
     struck = [faults.select(asked).fault for _ in range(2000)]

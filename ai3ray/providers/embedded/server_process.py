@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ai3ray.errors import ConnectFailed, ModelGone, ProviderError, SettingsError
-from ai3ray.settings.local_model import LocalModel
+from ai3ray.settings.embedded_files import EmbeddedModelFiles
 
 START_S = 60.0
 """Seconds the process gets to load the model; it takes one on an idle machine."""
@@ -31,13 +31,13 @@ _SECRET = ("_KEY", "_KEYS", "_TOKEN", "_SECRET", "_PASSWORD")
 
 
 class ServerProcess:
-    """The running model of one LocalModel.
+    """The running model of one EmbeddedModelFiles.
 
     Args:
         files: its weights and runtime.
     """
 
-    def __init__(self, files: LocalModel) -> None:
+    def __init__(self, files: EmbeddedModelFiles) -> None:
         self._files = files
         self._process: Process | None = None
         self.key = secrets.token_hex(16)

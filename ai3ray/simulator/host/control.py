@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ai3ray.errors import RequestError
-from ai3ray.simulator.fault_rules import FaultRule, read_faults
+from ai3ray.simulator.fault_rules import InjectedFault, read_faults
 from ai3ray.simulator.host.chat_endpoint import decoded
 from ai3ray.simulator.simulation import Simulation
 
@@ -115,5 +115,5 @@ async def _changed(request: Request, change: Callable[[object], Any]) -> Respons
         return JSONResponse({"error": shown}, status_code=400)
 
 
-def _shown(rules: tuple[FaultRule, ...]) -> list[dict[str, Any]]:
+def _shown(rules: tuple[InjectedFault, ...]) -> list[dict[str, Any]]:
     return [rule.model_dump(mode="json", by_alias=True, exclude_unset=True) for rule in rules]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ai3ray.simulator.fault_rules import FaultName, FaultRule
+from ai3ray.simulator.fault_rules import FaultName, InjectedFault
 from ai3ray.simulator.wires.parsed_request import ParsedRequest, Reason, RequestRefused
 
 
@@ -38,7 +38,7 @@ _REFUSING: dict[FaultName, _Refusing] = {
 }
 
 
-def refusal_of(fault: FaultRule, request: ParsedRequest) -> RequestRefused | None:
+def refusal_of(fault: InjectedFault, request: ParsedRequest) -> RequestRefused | None:
     """The refusal that a fault is; None when it strikes the answer."""
     refusing = _REFUSING.get(fault.fault)
     if refusing is None:
@@ -68,7 +68,7 @@ def too_long(request: ParsedRequest, most: int) -> str:
     return f"This model's maximum context length is {most} tokens, but the request has {request.input_tokens} tokens."
 
 
-def _words(fault: FaultRule, request: ParsedRequest) -> str:
+def _words(fault: InjectedFault, request: ParsedRequest) -> str:
     if fault.fault == "unknown_model":
         return no_such_model(request)
     return too_long(request, max(1, request.input_tokens - 1))

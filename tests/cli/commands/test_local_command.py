@@ -5,8 +5,8 @@ import os
 import pytest
 
 from ai3ray.providers.embedded import install as installing
-from ai3ray.settings import local_model
-from ai3ray.settings.local_model import LocalModel
+from ai3ray.settings import embedded_files
+from ai3ray.settings.embedded_files import EmbeddedModelFiles
 from cli.command_errors import run_command_line
 from cli.root import command_tree
 
@@ -30,9 +30,9 @@ def ai3(tmp_path, monkeypatch, capsys):
 def weights(tmp_path, monkeypatch):
     """Installs are recorded, and what they install is there afterwards."""
     file, installs = tmp_path / "weights.gguf", []
-    monkeypatch.setattr(local_model, "_distributed", lambda: (file,) if file.exists() else ())
-    monkeypatch.setattr(LocalModel, "_is_verified", lambda model, path: True)
-    monkeypatch.setattr(LocalModel, "runtime", lambda model: tmp_path)
+    monkeypatch.setattr(embedded_files, "_distributed", lambda: (file,) if file.exists() else ())
+    monkeypatch.setattr(EmbeddedModelFiles, "_is_verified", lambda model, path: True)
+    monkeypatch.setattr(EmbeddedModelFiles, "runtime", lambda model: tmp_path)
 
     def install(model, names):
         installs.append(names)
@@ -60,7 +60,7 @@ def test_a_file_of_ones_own_is_remembered(ai3, weights, monkeypatch, tmp_path):
 
 
 def test_without_key_and_model_a_run_is_refused_with_both_remedies(ai3, monkeypatch):
-    monkeypatch.setattr(local_model, "_distributed", tuple)
+    monkeypatch.setattr(embedded_files, "_distributed", tuple)
     code, out, err = ai3("run", "hello", "--inline")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "ANTHROPIC_API_KEY, OPENAI_API_KEY, XAI_API_KEY" in err

@@ -18,7 +18,7 @@ from ai3ray.errors import ConnectFailed, ModelGone, StreamCut
 from ai3ray.providers.embedded import server_process
 from ai3ray.providers.embedded.adapter import ANSWER_TOKENS, SHORT_ANSWER_TOKENS, EmbeddedChat, adapt_prompt
 from ai3ray.providers.embedded.server_process import ServerProcess, usable_cores
-from ai3ray.settings.local_model import LocalModel
+from ai3ray.settings.embedded_files import EmbeddedModelFiles
 from tests.providers.embedded.runtime import write_runtime
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -32,8 +32,8 @@ def asks(text="Say hello.", model="tiny", **fields) -> ModelCall:
 def files(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", str(write_runtime(tmp_path / "runtime")))
     (tmp_path / "tiny.gguf").write_bytes(b"GGUF")
-    monkeypatch.setattr(LocalModel, "runtime", lambda model: tmp_path / "runtime")
-    return LocalModel(tmp_path / "home", str(tmp_path / "tiny.gguf"))
+    monkeypatch.setattr(EmbeddedModelFiles, "runtime", lambda model: tmp_path / "runtime")
+    return EmbeddedModelFiles(tmp_path / "home", str(tmp_path / "tiny.gguf"))
 
 
 @pytest.fixture
@@ -142,10 +142,10 @@ async def test_a_call_that_is_cancelled_while_the_process_starts_leaves_none_beh
 @LINUX
 async def test_the_process_ends_with_a_parent_that_is_killed(files, tmp_path):
     code = (
-        "import asyncio, sys; from pathlib import Path; from ai3ray.settings.local_model import LocalModel\n"
+        "import asyncio, sys; from pathlib import Path; from ai3ray.settings.embedded_files import EmbeddedModelFiles\n"
         "from ai3ray.providers.embedded.server_process import ServerProcess\n"
-        f"LocalModel.runtime = lambda model: Path({str(tmp_path / 'runtime')!r})\n"
-        f"process = ServerProcess(LocalModel(Path({str(files.home)!r}), {files.given!r}))\n"
+        f"EmbeddedModelFiles.runtime = lambda model: Path({str(tmp_path / 'runtime')!r})\n"
+        f"process = ServerProcess(EmbeddedModelFiles(Path({str(files.home)!r}), {files.given!r}))\n"
         "async def main():\n"
         "    await process.start()\n"
         "    print(process._process.pid, flush=True)\n"
@@ -185,7 +185,7 @@ def test_a_containers_quota_bounds_the_cores(monkeypatch):
 
 @pytest.mark.skipif(find_spec("xllamacpp") is None, reason="xllamacpp is not installed: uv sync --group local")
 async def test_the_model_itself_answers_stops_when_cancelled_and_fits_a_schema(tmp_path):
-    files = LocalModel(tmp_path)
+    files = EmbeddedModelFiles(tmp_path)
     if files.remedy():
         pytest.skip("the weights are not installed: ai3 local install")
     chat = EmbeddedChat(provider="local", files=files)

