@@ -105,7 +105,7 @@ class Core:
 
     async def cancel(self, run_id: str, by: str = "user") -> RunResult:
         """Cancel the run and wait until it has ended. Raises UnknownRun."""
-        await self._journal.shown(run_id)  # raises UnknownRun
+        await self._journal.committed_state(run_id)  # raises UnknownRun
         if run_id in self._conductors:
             conductor, task = self._conductors[run_id]
             conductor.cancelled_by = by
@@ -116,7 +116,7 @@ class Core:
 
     async def resume(self, run_id: str) -> RunResult:
         """Make sure that the run goes on if it has not ended; see `RunControl.resume`."""
-        await self._journal.shown(run_id)
+        await self._journal.committed_state(run_id)
         if not self._journal.state(run_id).complete and run_id not in self._conductors:
             self._intake.take_over(run_id)
         return await self.result(run_id)
@@ -127,11 +127,11 @@ class Core:
 
     async def result(self, run_id: str) -> RunResult:
         """Return the run as it stands. Raises UnknownRun."""
-        return run_result(await self._journal.shown(run_id), self._journal.now(run_id))
+        return run_result(await self._journal.committed_state(run_id), self._journal.now(run_id))
 
     async def owner_of(self, run_id: str) -> str:
         """Return the name of the API key that started the run. Raises UnknownRun."""
-        await self._journal.shown(run_id)
+        await self._journal.committed_state(run_id)
         return self._journal.meta(run_id).owner
 
     async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:

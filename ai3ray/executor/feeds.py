@@ -62,7 +62,7 @@ class RunFeeds:
         Raises:
             UnknownRun: no such run.
         """
-        await self._journal.shown(run_id)
+        await self._journal.committed_state(run_id)
         if not deltas:
             return self._feed(run_id, after, cursor, await self._journal.tail(run_id, after), None)
         buffer = self._buffer(run_id)

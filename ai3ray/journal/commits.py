@@ -14,17 +14,17 @@ from ai3ray.errors import JournalError
 from ai3ray.journal.connection import compact
 from ai3ray.journal.database import JournalDatabase
 from ai3ray.journal.disk_errors import DiskWriteError, failure_message, retry_message
-from ai3ray.journal.entries import Barrier, Entry
+from ai3ray.journal.entries import BatchOutcome, Entry
 from ai3ray.journal.rows import batch_of
 from ai3ray.journal.sequencer import Sequencer
-from ai3ray.journal.writer import Alone, Writer
+from ai3ray.journal.writer import PauseQueries, Writer
 from ai3ray.sql.values import one_line
 
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
 """Between two tries of a commit that the disk did not take."""
-_QUIET_S = 1.0
+_IDLE_S = 1.0
 """Seconds without a commit after which there is time for a checkpoint."""
 _LOG_BYTES, _LOG_BYTES_BUSY = 16 << 20, 64 << 20
 """Size of the log that is worth a checkpoint when nothing else is to be done, and at any time."""
@@ -32,7 +32,7 @@ _SPARE_BYTES = 16 << 20
 """Room on the disk that a checkpoint leaves, beside the log's size that it may need twice."""
 
 
-class Commits:
+class CommitQueue:
     """Entries on their way to the disk.
 
     Commits are batched without a timer: while one is on its way to the disk, entries gather, and they are
@@ -48,35 +48,35 @@ class Commits:
 
     def __init__(
         self,
-        file: JournalDatabase,
+        database: JournalDatabase,
         sequencer: Sequencer,
         *,
         on_commit: Callable[[set[str]], None],
-        alone: Alone,
+        pause_queries: PauseQueries,
     ) -> None:
-        self._file = file
+        self._database = database
         self._sequencer = sequencer
         self._on_commit = on_commit
-        self._writer = Writer(file, alone)
+        self._writer = Writer(database, pause_queries)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal-writer")
         self._queue: list[Entry] = []
-        self._barrier = Barrier()
-        self._barrier.fall()
+        self._outcome = BatchOutcome()
+        self._outcome.finish()
         self._drainer: asyncio.Task[None] | None = None
-        self._quiet: asyncio.TimerHandle | None = None
-        self._tidying: asyncio.Task[None] | None = None
+        self._checkpoint_timer: asyncio.TimerHandle | None = None
+        self._checkpointing: asyncio.Task[None] | None = None
         self._busy_limit = _LOG_BYTES_BUSY
         self._closing = asyncio.Event()
 
     @property
-    def barrier(self) -> Barrier:
+    def outcome(self) -> BatchOutcome:
         """Falls when all that was put so far is on disk."""
-        return self._barrier
+        return self._outcome
 
     def put(self, entry: Entry) -> None:
         """Line up an entry. Needs a running event loop."""
         if not self._queue:
-            self._barrier = Barrier()
+            self._outcome = BatchOutcome()
         self._queue.append(entry)
         if self._drainer is None or self._drainer.done():
             self._drainer = asyncio.get_running_loop().create_task(self._drain(), name="journal-drain")
@@ -90,18 +90,18 @@ class Commits:
         except (DiskWriteError, duckdb.Error) as error:
             raise JournalError(f"the journal cannot delete: {one_line(error)}") from error
 
-    async def tidy(self) -> None:
+    async def checkpoint(self) -> None:
         """Move the log into the file between two commits, if there is room for it."""
-        size = self._file.log_bytes()
+        size = self._database.wal_bytes()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint)
-        self._busy_limit = _LOG_BYTES_BUSY + (size if self._file.log_bytes() >= size else 0)
+        self._busy_limit = _LOG_BYTES_BUSY + (size if self._database.wal_bytes() >= size else 0)
 
     async def drain(self) -> None:
         """Commit what is queued, now or not at all; nothing may be put from here on."""
         self._closing.set()
-        if self._quiet is not None:
-            self._quiet.cancel()
-        if ending := [task for task in (self._drainer, self._tidying) if task is not None]:
+        if self._checkpoint_timer is not None:
+            self._checkpoint_timer.cancel()
+        if ending := [task for task in (self._drainer, self._checkpointing) if task is not None]:
             await asyncio.wait(ending)
 
     async def aclose(self) -> None:
@@ -112,24 +112,24 @@ class Commits:
     async def _drain(self) -> None:
         while self._queue:
             entries, self._queue = self._queue, []
-            barrier = self._barrier
+            outcome = self._outcome
             try:
-                entries = await self._commit(entries, barrier)
+                entries = await self._commit(entries, outcome)
             except BaseException as error:  # the writer's edge: whoever waits has to hear of it, whatever it is
-                self._give_up(barrier, failure_message(error))
+                self._fail(outcome, failure_message(error))
                 if not isinstance(error, Exception):
                     raise
                 return
             self._on_commit({entry.after.state.run_id for entry in entries})
             self._sequencer.commit(entries)
-            barrier.fall()
+            outcome.finish()
             if not self._queue:
-                self._barrier.fall()  # another one when all that had gathered behind it was refused
-            if self._file.log_bytes() > self._busy_limit:
-                await self.tidy()
-        self._quieten()
+                self._outcome.finish()  # another one when all that had gathered behind it was refused
+            if self._database.wal_bytes() > self._busy_limit:
+                await self.checkpoint()
+        self._schedule_checkpoint()
 
-    async def _commit(self, entries: list[Entry], barrier: Barrier) -> list[Entry]:
+    async def _commit(self, entries: list[Entry], outcome: BatchOutcome) -> list[Entry]:
         """Write them, again and again while the disk does not take them. Gives back those that are on disk."""
         loop, pause = asyncio.get_running_loop(), _FIRST_PAUSE_S
         while entries:
@@ -139,23 +139,23 @@ class Commits:
             except DiskWriteError as error:
                 if self._closing.is_set():
                     raise
-                entries = self._hold(retry_message(error, self._file.path), entries, barrier)
+                entries = self._hold_back(retry_message(error, self._database.path), entries, outcome)
             if entries:  # no system tells when a disk has space again, so there is nothing to wait for but time
                 await self._pause(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
-        self._sequencer.admit()
+        self._sequencer.accept_new_runs()
         return entries
 
-    def _hold(self, reason: str, entries: list[Entry], barrier: Barrier) -> list[Entry]:
+    def _hold_back(self, reason: str, entries: list[Entry], outcome: BatchOutcome) -> list[Entry]:
         """Accept no more runs; those that nobody was told of yet are refused, all others wait."""
-        if self._sequencer.hold(reason):
+        if self._sequencer.refuse_new_runs(reason):
             log.warning("%s", reason)
         if self._writer.in_doubt:  # they may be on disk: it is known once the database is open again
             return entries
-        entries = self._sequencer.expel(entries, reason)
-        self._queue = self._sequencer.expel(self._queue, reason)
-        barrier.stir()
-        self._barrier.stir()
+        entries = self._sequencer.refuse_unsaved(entries, reason)
+        self._queue = self._sequencer.refuse_unsaved(self._queue, reason)
+        outcome.notify()
+        self._outcome.notify()
         return entries
 
     async def _pause(self, seconds: float) -> None:
@@ -168,46 +168,46 @@ class Commits:
     def _write(self, entries: Sequence[Entry]) -> None:
         self._writer.write(batch_of(entries))
 
-    def _give_up(self, barrier: Barrier, reason: str) -> None:
+    def _fail(self, outcome: BatchOutcome, reason: str) -> None:
         """Memory is ahead of the disk for good: refuse all that is on its way and all that may come."""
         self._sequencer.stop(reason)
         self._queue.clear()
-        barrier.fall(reason)
-        self._barrier.fall(reason)
+        outcome.finish(reason)
+        self._outcome.finish(reason)
 
-    def _quieten(self) -> None:
+    def _schedule_checkpoint(self) -> None:
         """When nothing comes for a while, tidy up."""
-        if self._quiet is not None:
-            self._quiet.cancel()
-        if self._file.log_bytes() > _LOG_BYTES and not self._closing.is_set():
-            self._quiet = asyncio.get_running_loop().call_later(_QUIET_S, self._start_tidying)
+        if self._checkpoint_timer is not None:
+            self._checkpoint_timer.cancel()
+        if self._database.wal_bytes() > _LOG_BYTES and not self._closing.is_set():
+            self._checkpoint_timer = asyncio.get_running_loop().call_later(_IDLE_S, self._start_checkpoint)
 
-    def _start_tidying(self) -> None:
+    def _start_checkpoint(self) -> None:
         if (self._drainer is None or self._drainer.done()) and not self._closing.is_set():
-            self._tidying = asyncio.get_running_loop().create_task(self.tidy(), name="journal-checkpoint")
+            self._checkpointing = asyncio.get_running_loop().create_task(self.checkpoint(), name="journal-checkpoint")
 
     def _checkpoint(self) -> None:
         """A checkpoint, if the disk has room for it; without one the log does until the next."""
         try:
-            if self._file.free_bytes() > 2 * self._file.log_bytes() + _SPARE_BYTES:
+            if self._database.free_bytes() > 2 * self._database.wal_bytes() + _SPARE_BYTES:
                 self._writer.checkpoint()
         except (DiskWriteError, JournalError, duckdb.Error) as error:
-            log.warning("the journal %s is not tidied up: %s", self._file.path, error)
+            log.warning("the journal %s is not tidied up: %s", self._database.path, error)
 
     def _release(self) -> None:
         # After a failed commit the log holds all that was acknowledged; the next opening replays it.
         self._checkpoint()
-        in_pieces = False
+        is_fragmented = False
         with contextlib.suppress(duckdb.Error):  # whatever is wrong was told when it went wrong
-            in_pieces = self._writer.in_pieces()
+            is_fragmented = self._writer.is_fragmented()
         self._writer.close()
-        self._file.close()
-        if in_pieces:
+        self._database.close()
+        if is_fragmented:
             self._compact()
 
     def _compact(self) -> None:
         try:
-            if self._file.free_bytes() > 2 * self._file.path.stat().st_size + _SPARE_BYTES:
-                compact(self._file.path)
+            if self._database.free_bytes() > 2 * self._database.path.stat().st_size + _SPARE_BYTES:
+                compact(self._database.path)
         except JournalError as error:  # such as: somebody else has opened it; the next to close it will do it
-            log.warning("the journal %s is not compacted: %s", self._file.path, error)
+            log.warning("the journal %s is not compacted: %s", self._database.path, error)

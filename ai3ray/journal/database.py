@@ -29,11 +29,11 @@ class JournalDatabase:
 
     def __init__(self, connection: DuckDBPyConnection, path: Path) -> None:
         self.path = path
-        self._log = path.with_name(f"{path.name}.wal")
+        self._wal = path.with_name(f"{path.name}.wal")
         self._identity = _identity(path)
         self._lock = threading.Lock()
         self._connection: DuckDBPyConnection | None = connection
-        self._lent: weakref.WeakSet[DuckDBPyConnection] = weakref.WeakSet()
+        self._cursors: weakref.WeakSet[DuckDBPyConnection] = weakref.WeakSet()
 
     def cursor(self) -> DuckDBPyConnection:
         """A connection of its own, to be closed soon. Raises JournalError while the database is closed."""
@@ -41,7 +41,7 @@ class JournalDatabase:
             if self._connection is None:
                 raise JournalError("the journal cannot be read at the moment: its disk does not let it be opened")
             cursor = self._connection.cursor()
-            self._lent.add(cursor)
+            self._cursors.add(cursor)
             return cursor
 
     def reopen(self) -> None:
@@ -54,7 +54,7 @@ class JournalDatabase:
         with self._lock:
             self._close()
             # Two databases of one file in one process would share its lock: the first to close lets go of it.
-            if any(map(_is_open, tuple(self._lent))):
+            if any(map(_is_open, tuple(self._cursors))):
                 raise JournalLocked(f"queries still hold the journal {self.path} open", os.getpid())
             self.check()
             self._connection = open_database(self.path, is_new=False)
@@ -64,10 +64,10 @@ class JournalDatabase:
         if _identity(self.path) != self._identity:
             raise JournalError(f"the file {self.path} is gone")
 
-    def log_bytes(self) -> int:
+    def wal_bytes(self) -> int:
         """Size of the write-ahead log."""
         try:
-            return self._log.stat().st_size
+            return self._wal.stat().st_size
         except FileNotFoundError:
             return 0
 

@@ -12,7 +12,7 @@ from ai3ray.errors import JournalError, JournalLocked
 from ai3ray.sql.values import one_line
 
 # What a disk may say today and not say tomorrow, as the system words it and DuckDB passes it on.
-_PASSING = {
+_TRANSIENT = {
     os.strerror(code): remedy
     for code, remedy in {
         errno.ENOSPC: "free space",
@@ -40,13 +40,13 @@ class DiskWriteError(Exception):
 
 
 def classify_write_error(error: Exception) -> Exception:
-    """The error of DuckDB, or of opening the file anew, as DiskWriteError when it may pass, else as it is."""
+    """The error of DuckDB, or of opening the file anew, as DiskTrouble when it may pass, else as it is."""
     if isinstance(error, JournalLocked):
         return DiskWriteError("queries or another process hold it open", "end them")
     if isinstance(error, duckdb.OutOfMemoryException):
         return DiskWriteError("no memory left", "free memory")
     if isinstance(error, duckdb.Error | JournalError):
-        for words, remedy in _PASSING.items():
+        for words, remedy in _TRANSIENT.items():
             if words in str(error):
                 return DiskWriteError(words[:1].lower() + words[1:], remedy)
     return error

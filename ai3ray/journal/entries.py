@@ -21,7 +21,7 @@ class Snapshot(NamedTuple):
     meta: RunMeta
 
 
-class Span(NamedTuple):
+class SeqRange(NamedTuple):
     """The events of one put: from `first` to `last` inclusive; `last` is `first - 1` when it had none."""
 
     first: int
@@ -37,10 +37,10 @@ class SequencedRun:
     state: RunState = field(default_factory=RunState)
     meta: RunMeta = field(default_factory=RunMeta)
     lines: list[str] = field(default_factory=list)
-    puts: dict[str, Span] = field(default_factory=dict)
-    place: int = 0
+    puts: dict[str, SeqRange] = field(default_factory=dict)
+    ordinal: int = 0
     """Counts the runs begun in this process: the order of a journal that is in memory alone."""
-    shown: RunState | None = None
+    committed_state: RunState | None = None
     """The state as it is on disk; None while nothing is."""
     committed: int = 0
     """Events on disk."""
@@ -48,66 +48,66 @@ class SequencedRun:
     """Entries that are not on disk."""
     refused: str | None = None
     """Why the run was not accepted after all: nothing of it will ever be on disk."""
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set, and replaced, when `committed` grows or never will again."""
 
     def wake(self) -> None:
         """Let every waiting reader look again."""
-        self.news.set()
-        self.news = asyncio.Event()
+        self.changed.set()
+        self.changed = asyncio.Event()
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What one put added to a run."""
 
-    record: SequencedRun
+    run: SequencedRun
     before: Snapshot
     after: Snapshot
     events: tuple[Event, ...]
     attempts: tuple[Attempt, ...]
     lines: tuple[str, ...]
-    span: Span
+    seqs: SeqRange
     key: str | None
-    weight: int
+    size_bytes: int
     """Bytes of memory it takes while it waits, roughly."""
 
 
-class Barrier:
+class BatchOutcome:
     """Falls when a batch is on disk, or never will be."""
 
     def __init__(self) -> None:
-        self._news = asyncio.Event()
-        self.fallen = False
+        self._changed = asyncio.Event()
+        self.finished = False
         self.error: str | None = None
 
-    def fall(self, error: str | None = None) -> None:
+    def finish(self, error: str | None = None) -> None:
         """Release everybody, with JournalError when there is an error."""
         self.error = error
-        self.fallen = True
-        self.stir()
+        self.finished = True
+        self.notify()
 
-    def stir(self) -> None:
+    def notify(self) -> None:
         """Let everybody look whether they still wait."""
-        self._news.set()
-        self._news = asyncio.Event()
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     async def wait(self) -> None:
         """Return when it falls or is stirred."""
-        await self._news.wait()
+        await self._changed.wait()
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
+class PutReceipt:
     """The receipt of one put."""
 
     events: tuple[Event, ...]
-    barrier: Barrier
-    record: SequencedRun
+    outcome: BatchOutcome
+    run: SequencedRun
 
     async def committed(self) -> None:
         """Return once they are on disk; raises JournalError when they will never be."""
-        while not self.barrier.fallen and not self.record.refused:
-            await self.barrier.wait()
-        if error := self.record.refused or self.barrier.error:
+        while not self.outcome.finished and not self.run.refused:
+            await self.outcome.wait()
+        if error := self.run.refused or self.outcome.error:
             raise JournalError(error)

@@ -11,13 +11,13 @@ from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event, utc_now
 from ai3ray.domain.listings import PruneReport, RunRow
 from ai3ray.domain.run import RunState, seconds_between
-from ai3ray.journal.entries import Barrier, Queued, SequencedRun
+from ai3ray.journal.entries import BatchOutcome, PutReceipt, SequencedRun
 from ai3ray.journal.port import RunMeta
-from ai3ray.journal.pruning import PrunableRun, cutoff, report_of
+from ai3ray.journal.pruning import PrunableRun, cutoff, prune_report
 from ai3ray.journal.run_clock import Clock, Monotonic, RunClock
 from ai3ray.journal.sequencer import Sequencer
 
-_FOR_EVER = 1 << 62
+_UNLIMITED = 1 << 62
 
 
 class _EmptyStore:
@@ -40,8 +40,8 @@ class MemoryJournal:
 
     def __init__(self, clock: Clock = utc_now, monotonic: Monotonic = time.monotonic) -> None:
         self._clock = clock
-        clocks = partial(RunClock, clock=clock, monotonic=monotonic)
-        self._sequencer = Sequencer(_EmptyStore(), clocks=clocks, finished_kept=_FOR_EVER)
+        new_clock = partial(RunClock, clock=clock, monotonic=monotonic)
+        self._sequencer = Sequencer(_EmptyStore(), new_clock=new_clock, finished_kept=_UNLIMITED)
 
     def put(
         self,
@@ -51,22 +51,22 @@ class MemoryJournal:
         *,
         key: str | None = None,
         meta: RunMeta | None = None,
-    ) -> Queued:
+    ) -> PutReceipt:
         """Take entries and commit them; see `Journal.put`."""
-        stamped, record, entry = self._sequencer.put(run_id, events, attempts, key, meta)
+        stamped, run, entry = self._sequencer.put(run_id, events, attempts, key, meta)
         if entry is not None:
             self._sequencer.commit((entry,))
-        barrier = Barrier()
-        barrier.fall()
-        return Queued(stamped, barrier, record)
+        outcome = BatchOutcome()
+        outcome.finish()
+        return PutReceipt(stamped, outcome, run)
 
     def state(self, run_id: str) -> RunState:
         """The live state. Raises UnknownRun."""
         return self._sequencer.state(run_id)
 
-    async def shown(self, run_id: str) -> RunState:
-        """The state as far as it is committed; see `Journal.shown`."""
-        return await self._sequencer.shown(run_id)
+    async def committed_state(self, run_id: str) -> RunState:
+        """The state as far as it is committed; see `Journal.committed_state`."""
+        return await self._sequencer.committed_state(run_id)
 
     def now(self, run_id: str) -> str:
         """The time by the run's own clock. Raises UnknownRun."""
@@ -86,12 +86,12 @@ class MemoryJournal:
 
     async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
         """Runs, newest first; `before` is the run id the page starts after, `owner` whose runs are wanted."""
-        records = sorted(self._sequencer.runs(), key=_age, reverse=True)
-        last = next((_age(record) for record in records if record.state.run_id == before), None)
+        runs = sorted(self._sequencer.runs(), key=_age, reverse=True)
+        last = next((_age(run) for run in runs if run.state.run_id == before), None)
         wanted = [
-            record
-            for record in records
-            if (before is None or (last is not None and _age(record) < last)) and owner in (None, record.meta.owner)
+            run
+            for run in runs
+            if (before is None or (last is not None and _age(run) < last)) and owner in (None, run.meta.owner)
         ]
         return list(map(_row, wanted[:limit]))
 
@@ -102,33 +102,33 @@ class MemoryJournal:
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
         """Forget the runs that ended longer ago than this; see `Journal.prune`."""
         moment = cutoff(self._clock(), older_than_s)
-        doomed = [_prunable(record) for record in self._sequencer.runs() if _ended_by(record, moment)]
+        prunable = [_prunable(run) for run in self._sequencer.runs() if _ended_by(run, moment)]
         if not dry_run:
-            self._sequencer.forget(self._sequencer.hide(run.run_id for run in doomed))
-        return report_of(doomed, dry_run=dry_run)
+            self._sequencer.forget(self._sequencer.reserve_for_deletion(run.run_id for run in prunable))
+        return prune_report(prunable, dry_run=dry_run)
 
     async def aclose(self) -> None:
         """Take no more entries; readers that wait get a JournalError."""
         self._sequencer.stop("the journal is closed")
 
 
-def _age(record: SequencedRun) -> int:
-    return record.place
+def _age(run: SequencedRun) -> int:
+    return run.ordinal
 
 
-def _ended_by(record: SequencedRun, moment: datetime) -> bool:
-    state = record.state
+def _ended_by(run: SequencedRun, moment: datetime) -> bool:
+    state = run.state
     return state.complete and state.finished_at is not None and cutoff(state.finished_at, 0) <= moment
 
 
-def _prunable(record: SequencedRun) -> PrunableRun:
-    answers = [task.output.encode() for task in record.state.tasks.values() if task.output is not None]
-    lines = [line.encode() for line in record.lines]
-    return PrunableRun(record.state.run_id, len(lines), sum(map(len, (*lines, *answers))))
+def _prunable(run: SequencedRun) -> PrunableRun:
+    answers = [task.output.encode() for task in run.state.tasks.values() if task.output is not None]
+    lines = [line.encode() for line in run.lines]
+    return PrunableRun(run.state.run_id, len(lines), sum(map(len, (*lines, *answers))))
 
 
-def _row(record: SequencedRun) -> RunRow:
-    state = record.state
+def _row(run: SequencedRun) -> RunRow:
+    state = run.state
     return RunRow(
         run_id=state.run_id,
         status=state.status,

@@ -77,7 +77,7 @@ class Journal(Protocol):
         """The live state, sequenced entries included. Raises UnknownRun."""
         ...
 
-    async def shown(self, run_id: str) -> RunState:
+    async def committed_state(self, run_id: str) -> RunState:
         """The state as far as it is committed: what may be told to others. Raises UnknownRun."""
         ...
 

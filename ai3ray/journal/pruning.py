@@ -34,7 +34,7 @@ def cutoff(now: str, older_than_s: float) -> datetime:
     return moment.replace(tzinfo=None)
 
 
-def report_of(runs: Sequence[PrunableRun], *, dry_run: bool) -> PruneReport:
+def prune_report(runs: Sequence[PrunableRun], *, dry_run: bool) -> PruneReport:
     """What these runs are in figures."""
     return PruneReport(
         runs=len(runs),

@@ -15,7 +15,7 @@ from ai3ray.domain.result import RunResult, run_result
 from ai3ray.domain.run import RunState
 from ai3ray.errors import UnknownRun
 from ai3ray.journal.connection import connect
-from ai3ray.journal.tables import Tables
+from ai3ray.journal.tables import JournalTables
 from ai3ray.sql.console import SqlConsole
 
 
@@ -28,7 +28,7 @@ class JournalReader:
 
     def __init__(self, connection: DuckDBPyConnection) -> None:
         self._connection = connection
-        self._tables = Tables(connection)
+        self._tables = JournalTables(connection)
         self._console = SqlConsole(connection)
 
     @classmethod
@@ -47,10 +47,10 @@ class JournalReader:
 
     async def state(self, run_id: str) -> RunState:
         """The run as its history tells it. Raises UnknownRun."""
-        record = await asyncio.to_thread(self._tables.load, run_id)
-        if record is None:
+        run = await asyncio.to_thread(self._tables.load, run_id)
+        if run is None:
             raise UnknownRun(f"there is no run {run_id!r}")
-        return record.state
+        return run.state
 
     async def result(self, run_id: str) -> RunResult:
         """The run's JSON view. Raises UnknownRun."""

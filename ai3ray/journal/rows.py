@@ -35,7 +35,7 @@ class HistoryRow(NamedTuple):
     beside: str | None
 
 
-class VersionRow(NamedTuple):
+class RowVersion(NamedTuple):
     """A row of `news`."""
 
     kind: str
@@ -48,7 +48,7 @@ class Batch(NamedTuple):
     """What one transaction appends."""
 
     history: list[HistoryRow]
-    news: list[VersionRow]
+    versions: list[RowVersion]
 
 
 def batch_of(entries: Iterable[Entry]) -> Batch:
@@ -62,31 +62,31 @@ def batch_of(entries: Iterable[Entry]) -> Batch:
             state = entry.after.state
             batch.history.extend(map(_history_row, entry.events, entry.lines, [state] * len(entry.lines)))
             if entry.key is not None:
-                batch.news.append(_version_row("put", entry.key, _put_row(run_id, entry)))
+                batch.versions.append(_row_version("put", entry.key, _put_row(run_id, entry)))
         calls = {call.attempt_id: call for entry in run_entries for call in entry.attempts}
-        batch.news.extend(_versions(run_entries[0].before, run_entries[-1].after, list(calls.values())))
+        batch.versions.extend(_versions(run_entries[0].before, run_entries[-1].after, list(calls.values())))
     return batch
 
 
-def _versions(before: Snapshot, after: Snapshot, calls: Sequence[Attempt]) -> Iterable[VersionRow]:
+def _versions(before: Snapshot, after: Snapshot, calls: Sequence[Attempt]) -> Iterable[RowVersion]:
     """The new versions of what has changed; `calls` are those that began or ended."""
     old, new = before.state, after.state
     for call in calls:
-        yield _version_row("attempt", call.attempt_id, _attempt_row(call))
+        yield _row_version("attempt", call.attempt_id, _attempt_row(call))
     called = {call.task_id for call in calls}
     for task_id, task in new.tasks.items():
         if task_id in called or old.tasks.get(task_id) is not task:
-            yield _version_row("task", task_id, _task_row(new.run_id, task, new.tallies.get(task_id, NO_CALLS)))
-    if before.meta is not after.meta or _outline(old) != _outline(new):
-        yield _version_row("run", "", _run_row(after))
+            yield _row_version("task", task_id, _task_row(new.run_id, task, new.tallies.get(task_id, NO_CALLS)))
+    if before.meta is not after.meta or _run_row_source(old) != _run_row_source(new):
+        yield _row_version("run", "", _run_row(after))
 
 
-def _version_row(kind: str, key: str, row: Row) -> VersionRow:
+def _row_version(kind: str, key: str, row: Row) -> RowVersion:
     # What is no number, such as a price that came out as NaN, has no place in JSON; NULL says that it is unknown.
-    return VersionRow(kind, row["run_id"], key, to_json(row, inf_nan_mode="null").decode())
+    return RowVersion(kind, row["run_id"], key, to_json(row, inf_nan_mode="null").decode())
 
 
-def _outline(state: RunState) -> tuple[object, ...]:
+def _run_row_source(state: RunState) -> tuple[object, ...]:
     """What a run's own row shows."""
     tally = state.tally
     return (
@@ -164,7 +164,7 @@ def _attempt_row(call: Attempt) -> Row:
 
 
 def _put_row(run_id: str, entry: Entry) -> Row:
-    return {"run_id": run_id, "key": entry.key, "first_seq": entry.span.first, "last_seq": entry.span.last}
+    return {"run_id": run_id, "key": entry.key, "first_seq": entry.seqs.first, "last_seq": entry.seqs.last}
 
 
 def _history_row(event: Event, line: str, state: RunState) -> HistoryRow:
@@ -182,9 +182,14 @@ def _beside(event: Event, state: RunState) -> Row | None:
             output = state.graph.task(event.task_id).output if state.graph and event.task_id else "text"
             size = len(event.text.encode())
             return {"artifact": event.artifact, "media_type": media_type(output), "bytes": size}
-        case TaskVerified(verdict=Verdict() as said):
+        case TaskVerified(verdict=Verdict() as verdict):
             author = state.tasks[event.task_id or ""]
-            known = {"by": said.by, "passed": said.passed, "score": said.score, "defects": len(said.defects)}
+            known = {
+                "by": verdict.by,
+                "passed": verdict.passed,
+                "score": verdict.score,
+                "defects": len(verdict.defects),
+            }
             return {"model": author.model, "kind": author.kind, **known}
     return None
 

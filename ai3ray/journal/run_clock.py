@@ -15,7 +15,7 @@ Monotonic = Callable[[], float]
 """Tells seconds; it never jumps."""
 
 
-class RunClocks(Protocol):
+class RunClockFactory(Protocol):
     """Makes runs' clocks."""
 
     def __call__(self, not_before: str = "", /) -> RunClock:
@@ -36,15 +36,15 @@ class RunClock:
         self._anchor = max(map(_moment, filter(None, (clock(), not_before))))
         self._since = monotonic()
         self._monotonic = monotonic
-        self._said = (-1, "")
+        self._latest = (-1, "")
 
     def __call__(self) -> str:
         """The time now, as events have it."""
         passed_ms = int((self._monotonic() - self._since) * 1000)
-        if passed_ms != self._said[0]:
+        if passed_ms != self._latest[0]:
             moment = self._anchor + timedelta(milliseconds=passed_ms)
-            self._said = passed_ms, f"{moment.isoformat(timespec='milliseconds')}Z"
-        return self._said[1]
+            self._latest = passed_ms, f"{moment.isoformat(timespec='milliseconds')}Z"
+        return self._latest[1]
 
 
 def _moment(stamp: str) -> datetime:

@@ -11,9 +11,9 @@ from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event, parse_event
 from ai3ray.domain.run import RunState, advance
 from ai3ray.errors import IllegalTransition, JournalError, KeyReused, UnknownRun
-from ai3ray.journal.entries import Entry, SequencedRun, Snapshot, Span
+from ai3ray.journal.entries import Entry, SeqRange, SequencedRun, Snapshot
 from ai3ray.journal.port import RunMeta
-from ai3ray.journal.run_clock import RunClock, RunClocks
+from ai3ray.journal.run_clock import RunClock, RunClockFactory
 
 FINISHED_KEPT = 8
 WAITING_BYTES = 64 << 20
@@ -21,7 +21,7 @@ WAITING_BYTES = 64 << 20
 _ATTEMPT_BYTES = 1000
 
 
-class Stored(Protocol):
+class RunStore(Protocol):
     """Where runs are that are not in memory."""
 
     def load(self, run_id: str) -> SequencedRun | None:
@@ -47,26 +47,26 @@ class Sequencer:
 
     def __init__(
         self,
-        stored: Stored,
+        store: RunStore,
         *,
-        clocks: RunClocks = RunClock,
+        new_clock: RunClockFactory = RunClock,
         open_runs: Iterable[str] = (),
         request_keys: Mapping[str, tuple[str, str | None]] | None = None,
         newest: str = "",
         finished_kept: int = FINISHED_KEPT,
     ) -> None:
-        self._stored = stored
-        self._clocks = clocks
+        self._store = store
+        self._new_clock = new_clock
         self._open = dict.fromkeys(open_runs)
         self._request_keys = dict(request_keys or {})
         self._newest = newest
         self._finished_kept = finished_kept
         self._live: dict[str, SequencedRun] = {}
         self._finished: OrderedDict[str, SequencedRun] = OrderedDict()
-        self._hidden: set[str] = set()
+        self._being_deleted: set[str] = set()
         self._begun = 0
         self._waiting = 0
-        self._held: str | None = None
+        self._new_runs_refused: str | None = None
         self._refusal: str | None = None
         self._stopped: str | None = None
 
@@ -85,55 +85,55 @@ class Sequencer:
         """
         if self._refusal:
             raise JournalError(self._refusal)
-        record = self._find(run_id)
-        if record is not None and key is not None and key in record.puts:
-            return _events_of(record, record.puts[key]), record, None
-        if record is None and not (events and events[0].type == "run_start"):
+        run = self._find(run_id)
+        if run is not None and key is not None and key in run.puts:
+            return _events_of(run, run.puts[key]), run, None
+        if run is None and not (events and events[0].type == "run_start"):
             raise UnknownRun(f"there is no run {run_id!r}")
         self._check_request_key(run_id, meta)
-        self._check_room(record)
-        record = record or SequencedRun(self._clocks(), place=self._begun + 1)
-        state, stamped = self._fold(run_id, record, events, attempts)
+        self._check_new_runs(run)
+        run = run or SequencedRun(self._new_clock(), ordinal=self._begun + 1)
+        state, stamped = self._fold(run_id, run, events, attempts)
         lines = tuple(event.line() for event in stamped)
         entry = Entry(
-            record=record,
-            before=Snapshot(record.state, record.meta),
-            after=Snapshot(state, meta or record.meta),
+            run=run,
+            before=Snapshot(run.state, run.meta),
+            after=Snapshot(state, meta or run.meta),
             events=stamped,
             attempts=tuple(attempts),
             lines=lines,
-            span=Span(record.state.seq + 1, state.seq),
+            seqs=SeqRange(run.state.seq + 1, state.seq),
             key=key,
-            weight=sum(map(len, lines)) + _ATTEMPT_BYTES * len(attempts),
+            size_bytes=sum(map(len, lines)) + _ATTEMPT_BYTES * len(attempts),
         )
         # Nothing was changed up to here, and nothing can fail from here on.
-        self._take(run_id, entry)
-        return stamped, record, entry
+        self._accept(run_id, entry)
+        return stamped, run, entry
 
     def state(self, run_id: str) -> RunState:
         """The live state; raises UnknownRun."""
-        return self._record(run_id).state
+        return self._run(run_id).state
 
-    async def shown(self, run_id: str) -> RunState:
+    async def committed_state(self, run_id: str) -> RunState:
         """The state as far as it is on disk; raises UnknownRun, also when nothing of the run is."""
-        await self._recall(run_id)
-        shown = self._record(run_id).shown
-        if shown is None:
+        await self._ensure_loaded(run_id)
+        committed_state = self._run(run_id).committed_state
+        if committed_state is None:
             raise UnknownRun(f"there is no run {run_id!r}")
-        return shown
+        return committed_state
 
     def meta(self, run_id: str) -> RunMeta:
         """What is kept beside the run's history; raises UnknownRun."""
-        return self._record(run_id).meta
+        return self._run(run_id).meta
 
     def now(self, run_id: str) -> str:
         """The time by the run's own clock; raises UnknownRun."""
-        return self._record(run_id).clock()
+        return self._run(run_id).clock()
 
     def find_by_key(self, request_key: str) -> tuple[str, str | None] | None:
         """Run id and body hash of the run that came with this Idempotency-Key."""
         known = self._request_keys.get(request_key)
-        return None if known is None or known[0] in self._hidden else known
+        return None if known is None or known[0] in self._being_deleted else known
 
     def open_runs(self) -> tuple[str, ...]:
         """Ids of runs whose last event is not sequenced, oldest first."""
@@ -147,16 +147,16 @@ class Sequencer:
         """The committed lines after `after`, as `Journal.tail`."""
         after = max(after, 0)
         while run_id in self._open or run_id in self._live or run_id in self._finished:
-            await self._recall(run_id)
-            record = self._record(run_id)
-            if record.committed > after:
-                return record.lines[after : record.committed]
-            if record.state.complete and record.committed == record.state.seq:
+            await self._ensure_loaded(run_id)
+            run = self._run(run_id)
+            if run.committed > after:
+                return run.lines[after : run.committed]
+            if run.state.complete and run.committed == run.state.seq:
                 return ()
             if self._stopped:
                 raise JournalError(self._stopped)
-            await record.news.wait()
-        lines = await asyncio.to_thread(self._stored.lines, run_id, after)
+            await run.changed.wait()
+        lines = await asyncio.to_thread(self._store.lines, run_id, after)
         if lines is None:
             raise UnknownRun(f"there is no run {run_id!r}")
         return lines
@@ -165,29 +165,29 @@ class Sequencer:
         """Note that these entries, and all before them, are on disk; wake their readers."""
         touched = {}
         for entry in entries:
-            record = entry.record
-            record.committed = max(record.committed, entry.span.last)
-            record.shown = entry.after.state
-            record.pending -= 1
-            self._waiting -= entry.weight
-            touched[record.state.run_id] = record
-        for run_id, record in touched.items():
-            record.wake()
-            if record.state.complete and not record.pending:
-                self._retire(run_id, record)
+            run = entry.run
+            run.committed = max(run.committed, entry.seqs.last)
+            run.committed_state = entry.after.state
+            run.pending -= 1
+            self._waiting -= entry.size_bytes
+            touched[run.state.run_id] = run
+        for run_id, run in touched.items():
+            run.wake()
+            if run.state.complete and not run.pending:
+                self._retire(run_id, run)
 
-    def hide(self, run_ids: Iterable[str]) -> frozenset[str]:
+    def reserve_for_deletion(self, run_ids: Iterable[str]) -> frozenset[str]:
         """Those of these runs that have ended and have nothing on its way to the disk.
 
         From now on nobody finds them, so that nothing is added to a run while it is being deleted.
         """
-        idle = frozenset(run_ids).difference(self._live, self._open, self._hidden)
-        self._hidden |= idle
+        idle = frozenset(run_ids).difference(self._live, self._open, self._being_deleted)
+        self._being_deleted |= idle
         return idle
 
-    def reveal(self, run_ids: Iterable[str]) -> None:
+    def release(self, run_ids: Iterable[str]) -> None:
         """They were not deleted after all."""
-        self._hidden -= frozenset(run_ids)
+        self._being_deleted -= frozenset(run_ids)
 
     def forget(self, run_ids: Iterable[str]) -> None:
         """They are gone from the disk: drop what memory holds of them."""
@@ -195,31 +195,31 @@ class Sequencer:
         for run_id in gone:
             self._finished.pop(run_id, None)
         self._request_keys = {key: known for key, known in self._request_keys.items() if known[0] not in gone}
-        self._hidden -= gone
+        self._being_deleted -= gone
 
-    def hold(self, reason: str) -> bool:
+    def refuse_new_runs(self, reason: str) -> bool:
         """The disk takes nothing at the moment: accept no new runs. Gives whether that is news."""
-        known, self._held = self._held, reason
+        known, self._new_runs_refused = self._new_runs_refused, reason
         return known is None
 
-    def admit(self) -> None:
+    def accept_new_runs(self) -> None:
         """The disk takes entries again."""
-        self._held = None
+        self._new_runs_refused = None
 
-    def expel(self, entries: Sequence[Entry], reason: str) -> list[Entry]:
+    def refuse_unsaved(self, entries: Sequence[Entry], reason: str) -> list[Entry]:
         """Refuse the runs of which nothing is on disk; gives the entries of the others back.
 
         They were never acknowledged, so whoever sent them hears the reason at once.
         """
-        for record in {id(entry.record): entry.record for entry in entries}.values():
-            if record.shown is None and not record.refused:
-                record.refused = reason
-                self._live.pop(record.state.run_id)
-                self._open.pop(record.state.run_id, None)
-                self._request_keys.pop(record.meta.request_key or "", None)
-                record.wake()
-        self._waiting -= sum(entry.weight for entry in entries if entry.record.refused)
-        return [entry for entry in entries if not entry.record.refused]
+        for run in {id(entry.run): entry.run for entry in entries}.values():
+            if run.committed_state is None and not run.refused:
+                run.refused = reason
+                self._live.pop(run.state.run_id)
+                self._open.pop(run.state.run_id, None)
+                self._request_keys.pop(run.meta.request_key or "", None)
+                run.wake()
+        self._waiting -= sum(entry.size_bytes for entry in entries if entry.run.refused)
+        return [entry for entry in entries if not entry.run.refused]
 
     def refuse(self, reason: str) -> None:
         """Take no more entries."""
@@ -229,56 +229,56 @@ class Sequencer:
         """Nothing more will be committed: take no entries, and tell readers that wait for some."""
         self.refuse(reason)
         self._stopped = self._refusal
-        for record in self._live.values():
-            record.wake()
+        for run in self._live.values():
+            run.wake()
 
-    def _record(self, run_id: str) -> SequencedRun:
-        record = self._find(run_id)
-        if record is None:
+    def _run(self, run_id: str) -> SequencedRun:
+        run = self._find(run_id)
+        if run is None:
             raise UnknownRun(f"there is no run {run_id!r}")
-        return record
+        return run
 
     def _find(self, run_id: str) -> SequencedRun | None:
-        if run_id in self._hidden:
+        if run_id in self._being_deleted:
             return None
-        record = self._live.get(run_id) or self._finished.get(run_id)
-        if record is None and run_id <= self._newest:
-            record = self._stored.load(run_id)
-            if record is not None:
-                self._adopt(run_id, record)
-        return record
+        run = self._live.get(run_id) or self._finished.get(run_id)
+        if run is None and run_id <= self._newest:
+            run = self._store.load(run_id)
+            if run is not None:
+                self._adopt(run_id, run)
+        return run
 
-    async def _recall(self, run_id: str) -> None:
+    async def _ensure_loaded(self, run_id: str) -> None:
         """Bring a run from disk into memory without holding up the loop; nothing when there is no such run."""
         in_memory = run_id in self._live or run_id in self._finished
-        if not in_memory and run_id not in self._hidden and run_id <= self._newest:
-            record = await asyncio.to_thread(self._stored.load, run_id)
-            if record is not None and run_id not in self._hidden:
-                self._adopt(run_id, record)
+        if not in_memory and run_id not in self._being_deleted and run_id <= self._newest:
+            run = await asyncio.to_thread(self._store.load, run_id)
+            if run is not None and run_id not in self._being_deleted:
+                self._adopt(run_id, run)
 
-    def _adopt(self, run_id: str, record: SequencedRun) -> None:
+    def _adopt(self, run_id: str, run: SequencedRun) -> None:
         """Take in a run from disk, unless somebody was quicker."""
         if run_id in self._live or run_id in self._finished:
             return
-        if record.state.complete:
-            self._retire(run_id, record)
+        if run.state.complete:
+            self._retire(run_id, run)
         else:
-            self._live[run_id] = record
+            self._live[run_id] = run
 
     def _check_request_key(self, run_id: str, meta: RunMeta | None) -> None:
         known = self.find_by_key(meta.request_key) if meta and meta.request_key is not None else None
         if known is not None and known[0] != run_id:
             raise KeyReused("this Idempotency-Key already stands for another run")
 
-    def _check_room(self, record: SequencedRun | None) -> None:
+    def _check_new_runs(self, run: SequencedRun | None) -> None:
         """While the disk takes nothing, a new run waits outside, and one under way goes on in memory, within bounds."""
-        if self._held and (record is None or self._waiting > WAITING_BYTES):
-            raise JournalError(self._held)
+        if self._new_runs_refused and (run is None or self._waiting > WAITING_BYTES):
+            raise JournalError(self._new_runs_refused)
 
     def _fold(
-        self, run_id: str, record: SequencedRun, drafts: Sequence[Event], attempts: Sequence[Attempt]
+        self, run_id: str, run: SequencedRun, drafts: Sequence[Event], attempts: Sequence[Attempt]
     ) -> tuple[RunState, tuple[Event, ...]]:
-        state, now = record.state, record.clock()
+        state, now = run.state, run.clock()
         stamped = tuple(
             draft.model_copy(update={"run_id": run_id, "seq": seq, "ts": now})
             for seq, draft in enumerate(drafts, state.seq + 1)
@@ -288,32 +288,32 @@ class Sequencer:
                 raise IllegalTransition(f"attempt {attempt.attempt_id} is of run {attempt.run_id}, not of {run_id}")
         return advance(state, stamped, attempts), stamped
 
-    def _take(self, run_id: str, entry: Entry) -> None:
-        record = entry.record
-        record.state, record.meta = entry.after
-        record.lines.extend(entry.lines)
-        record.pending += 1
+    def _accept(self, run_id: str, entry: Entry) -> None:
+        run = entry.run
+        run.state, run.meta = entry.after
+        run.lines.extend(entry.lines)
+        run.pending += 1
         if entry.key is not None:
-            record.puts[entry.key] = entry.span
-        if record.meta.request_key is not None:
-            self._request_keys[record.meta.request_key] = (run_id, record.meta.request_hash)
-        self._begun = max(self._begun, record.place)
+            run.puts[entry.key] = entry.seqs
+        if run.meta.request_key is not None:
+            self._request_keys[run.meta.request_key] = (run_id, run.meta.request_hash)
+        self._begun = max(self._begun, run.ordinal)
         self._newest = max(self._newest, run_id)
-        self._waiting += entry.weight
+        self._waiting += entry.size_bytes
         self._finished.pop(run_id, None)
-        self._live[run_id] = record
-        if record.state.complete:
+        self._live[run_id] = run
+        if run.state.complete:
             self._open.pop(run_id, None)
         else:
             self._open[run_id] = None
 
-    def _retire(self, run_id: str, record: SequencedRun) -> None:
+    def _retire(self, run_id: str, run: SequencedRun) -> None:
         """A finished run that is on disk needs no memory; the latest few keep theirs for quick answers."""
         self._live.pop(run_id, None)
-        self._finished[run_id] = record
+        self._finished[run_id] = run
         while len(self._finished) > self._finished_kept:
             self._finished.popitem(last=False)
 
 
-def _events_of(record: SequencedRun, span: Span) -> tuple[Event, ...]:
-    return tuple(parse_event(line) for line in record.lines[span.first - 1 : span.last])
+def _events_of(run: SequencedRun, seqs: SeqRange) -> tuple[Event, ...]:
+    return tuple(parse_event(line) for line in run.lines[seqs.first - 1 : seqs.last])

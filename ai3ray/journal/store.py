@@ -16,15 +16,15 @@ from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event, Stats, utc_now
 from ai3ray.domain.listings import PruneReport, RunRow, Table
 from ai3ray.domain.run import RunState
-from ai3ray.journal.commits import Commits
+from ai3ray.journal.commits import CommitQueue
 from ai3ray.journal.connection import connect
 from ai3ray.journal.database import JournalDatabase
-from ai3ray.journal.entries import Queued
+from ai3ray.journal.entries import PutReceipt
 from ai3ray.journal.port import RunMeta
-from ai3ray.journal.pruning import cutoff, report_of
+from ai3ray.journal.pruning import cutoff, prune_report
 from ai3ray.journal.run_clock import Clock, Monotonic, RunClock
 from ai3ray.journal.sequencer import Sequencer
-from ai3ray.journal.tables import Tables
+from ai3ray.journal.tables import JournalTables
 from ai3ray.sql.console import SqlConsole
 from ai3ray.sql.isolated.desk import IsolatedSql
 from ai3ray.sql.isolated.query_process import SqlLimits
@@ -46,21 +46,23 @@ class DuckDBJournal:
         sql_limits: what strangers' queries may take.
     """
 
-    def __init__(self, file: JournalDatabase, *, clock: Clock, monotonic: Monotonic, sql_limits: SqlLimits) -> None:
-        self._file = file
+    def __init__(self, database: JournalDatabase, *, clock: Clock, monotonic: Monotonic, sql_limits: SqlLimits) -> None:
+        self._database = database
         self._clock = clock
-        clocks = partial(RunClock, clock=clock, monotonic=monotonic)
-        self._tables = Tables(file, clocks)
-        self._console = SqlConsole(file)
-        self._isolated = IsolatedSql(file, file.path, clock, sql_limits)
+        new_clock = partial(RunClock, clock=clock, monotonic=monotonic)
+        self._tables = JournalTables(database, new_clock)
+        self._console = SqlConsole(database)
+        self._isolated = IsolatedSql(database, database.path, clock, sql_limits)
         self._sequencer = Sequencer(
             self._tables,
-            clocks=clocks,
+            new_clock=new_clock,
             open_runs=self._tables.open_runs(),
             request_keys=self._tables.request_keys(),
             newest=self._tables.newest(),
         )
-        self._commits = Commits(file, self._sequencer, on_commit=self._isolated.committed, alone=self._alone)
+        self._commits = CommitQueue(
+            database, self._sequencer, on_commit=self._isolated.committed, pause_queries=self._pause_queries
+        )
         self._deletions: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -87,8 +89,8 @@ class DuckDBJournal:
             JournalLocked: another process still holds it.
             JournalError: it cannot be opened; one line says why.
         """
-        file = JournalDatabase(await connect(path, read_only=False, wait_s=open_wait_s), path)
-        journal = cls(file, clock=clock, monotonic=monotonic, sql_limits=sql_limits or SqlLimits())
+        database = JournalDatabase(await connect(path, read_only=False, wait_s=open_wait_s), path)
+        journal = cls(database, clock=clock, monotonic=monotonic, sql_limits=sql_limits or SqlLimits())
         await journal._isolated.clear()
         return journal
 
@@ -100,21 +102,21 @@ class DuckDBJournal:
         *,
         key: str | None = None,
         meta: RunMeta | None = None,
-    ) -> Queued:
+    ) -> PutReceipt:
         """Give entries their place in the queue; see `Journal.put`. Needs a running event loop."""
-        stamped, record, entry = self._sequencer.put(run_id, events, attempts, key, meta)
+        stamped, run, entry = self._sequencer.put(run_id, events, attempts, key, meta)
         if entry is not None:
             self._commits.put(entry)
         # A key seen before: its entries are in this batch or an earlier one, and commits keep the order.
-        return Queued(stamped, self._commits.barrier, record)
+        return PutReceipt(stamped, self._commits.outcome, run)
 
     def state(self, run_id: str) -> RunState:
         """The live state; read from disk when the run is not in memory. Raises UnknownRun."""
         return self._sequencer.state(run_id)
 
-    async def shown(self, run_id: str) -> RunState:
-        """The state as far as it is on disk; see `Journal.shown`."""
-        return await self._sequencer.shown(run_id)
+    async def committed_state(self, run_id: str) -> RunState:
+        """The state as far as it is on disk; see `Journal.committed_state`."""
+        return await self._sequencer.committed_state(run_id)
 
     def now(self, run_id: str) -> str:
         """The time by the run's own clock. Raises UnknownRun."""
@@ -167,15 +169,15 @@ class DuckDBJournal:
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
         """Delete the runs that ended longer ago than this; see `Journal.prune`. The file's space is used again."""
-        doomed = await asyncio.to_thread(self._tables.prunable, cutoff(self._clock(), older_than_s))
+        prunable = await asyncio.to_thread(self._tables.prunable, cutoff(self._clock(), older_than_s))
         if not dry_run:
-            gone = self._sequencer.hide(run.run_id for run in doomed)
-            doomed = [run for run in doomed if run.run_id in gone]
-            deletion = asyncio.create_task(self._delete([run.run_id for run in doomed]), name="journal-prune")
+            gone = self._sequencer.reserve_for_deletion(run.run_id for run in prunable)
+            prunable = [run for run in prunable if run.run_id in gone]
+            deletion = asyncio.create_task(self._delete([run.run_id for run in prunable]), name="journal-prune")
             self._deletions.add(deletion)
             deletion.add_done_callback(self._deletions.discard)
             await asyncio.shield(deletion)  # whoever asked may leave; a deletion that has begun is ended
-        return report_of(doomed, dry_run=dry_run)
+        return prune_report(prunable, dry_run=dry_run)
 
     async def aclose(self) -> None:
         """Commit what is queued and release the file; further puts are refused. A second time does nothing."""
@@ -199,13 +201,13 @@ class DuckDBJournal:
                 self._isolated.deleted()
                 self._sequencer.forget(some)
             if run_ids:
-                await self._commits.tidy()
+                await self._commits.checkpoint()
         finally:
-            self._sequencer.reveal(run_ids)
+            self._sequencer.release(run_ids)
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _pause_queries(self) -> Iterator[None]:
         """For the writer's thread: no query runs inside of it, and no copying."""
         self._isolated.interrupt()
-        with self._console.silenced():
+        with self._console.paused():
             yield

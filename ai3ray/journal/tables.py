@@ -13,12 +13,12 @@ from ai3ray.domain.events import Stats, parse_event
 from ai3ray.domain.listings import RunRow
 from ai3ray.domain.run import fold
 from ai3ray.errors import JournalError
-from ai3ray.journal.entries import SequencedRun, Span
+from ai3ray.journal.entries import SeqRange, SequencedRun
 from ai3ray.journal.port import RunMeta
 from ai3ray.journal.pruning import PrunableRun
-from ai3ray.journal.run_clock import RunClock, RunClocks
+from ai3ray.journal.run_clock import RunClock, RunClockFactory
 from ai3ray.journal.statements import named_queries
-from ai3ray.sql.port import Cursors
+from ai3ray.sql.port import CursorSource
 from ai3ray.sql.values import one_line
 
 _ATTEMPT_FIELDS = tuple(Attempt.model_fields)
@@ -35,7 +35,7 @@ _STATS_FIELDS = (
 )
 
 
-class Tables:
+class JournalTables:
     """The read side of the journal's database; safe to use from several threads.
 
     Args:
@@ -43,9 +43,9 @@ class Tables:
         clocks: makes the clock of a run that is taken up again.
     """
 
-    def __init__(self, cursors: Cursors, clocks: RunClocks = RunClock) -> None:
+    def __init__(self, cursors: CursorSource, new_clock: RunClockFactory = RunClock) -> None:
         self._cursors = cursors
-        self._clocks = clocks
+        self._new_clock = new_clock
         self._queries = named_queries()
 
     def load(self, run_id: str) -> SequencedRun | None:
@@ -57,12 +57,12 @@ class Tables:
         events = [parse_event(line) for line in lines]
         state = fold(events, self._attempts(run_id))
         return SequencedRun(
-            clock=self._clocks(events[-1].ts),
+            clock=self._new_clock(events[-1].ts),
             state=state,
-            shown=state,
+            committed_state=state,
             meta=RunMeta(owner=owner, request_key=request_key, request_hash=request_hash, epoch=epoch),
             lines=lines,
-            puts={key: Span(first, last) for key, first, last in self._fetch("run_puts", run_id=run_id)},
+            puts={key: SeqRange(first, last) for key, first, last in self._fetch("run_puts", run_id=run_id)},
             committed=state.seq,
         )
 

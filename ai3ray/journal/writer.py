@@ -14,7 +14,7 @@ from ai3ray.journal.database import JournalDatabase
 from ai3ray.journal.disk_errors import classify_write_error
 from ai3ray.journal.rows import Batch
 
-Alone = Callable[[], AbstractContextManager[None]]
+PauseQueries = Callable[[], AbstractContextManager[None]]
 
 _KEYS = {
     "run": ("run_id",),
@@ -23,7 +23,7 @@ _KEYS = {
     "put": ("run_id", "key"),
 }
 """Kinds of rows, and what names one."""
-_PIECES, _ROWS_OF_A_PIECE = 32, 4000
+_MAX_PIECES, _ROWS_OF_A_PIECE = 32, 4000
 """Pieces of the history that do no harm, beside those that are as large as a busy journal makes them."""
 _OF_A_RUN = ("kept.history", "kept.news", *(f"kept.{kind}_rows" for kind in _KEYS))
 
@@ -36,10 +36,10 @@ class Writer:
         alone: inside of it no query runs: they hold memory, and the database open.
     """
 
-    def __init__(self, file: JournalDatabase, alone: Alone) -> None:
-        self._file = file
-        self._alone = alone
-        self._connection: DuckDBPyConnection | None = file.cursor()
+    def __init__(self, database: JournalDatabase, pause_queries: PauseQueries) -> None:
+        self._database = database
+        self._pause_queries = pause_queries
+        self._connection: DuckDBPyConnection | None = database.cursor()
         # Setting up an appender costs more than filling it, so each is kept for the next batch.
         self._appenders: dict[str, duckdb.Appender] = {}
         self._in_doubt = False
@@ -53,18 +53,18 @@ class Writer:
         """Commit these rows, all or none; the batch that was in doubt is written unless it is there.
 
         Raises:
-            DiskWriteError: not now; the same batch may be written later.
+            DiskTrouble: not now; the same batch may be written later.
             duckdb.Error, JournalError: never.
         """
-        with self._telling_apart():
-            self._file.check()
+        with self._classified_errors():
+            self._database.check()
             try:
                 self._insert(batch)
             except (duckdb.OutOfMemoryException, duckdb.TransactionException) as error:
                 # The second may follow on the first; on a disk that takes nothing it may as well.
                 if isinstance(error, duckdb.TransactionException) and classify_write_error(error) is not error:
                     raise
-                with self._alone():  # users' queries share the memory with the writer, which goes first
+                with self._pause_queries():  # users' queries share the memory with the writer, which goes first
                     self._insert(batch)
             except duckdb.FatalException:
                 self._insert(batch)  # opening the database anew takes no space
@@ -72,7 +72,7 @@ class Writer:
     def delete(self, run_ids: Sequence[str]) -> None:
         """Delete these runs from every table, all or none. Raises as `write`."""
         chosen = "WHERE run_id IN (SELECT unnest($1))"
-        with self._telling_apart(), self._transaction() as connection:
+        with self._classified_errors(), self._transaction() as connection:
             # A checkpoint rewrites the columns that changed, but leaves deleted rows where they are until
             # something is added beside them. So the long texts are emptied first: their blocks become free.
             connection.execute(f"UPDATE kept.history SET body = '{{}}' {chosen}", [run_ids])  # noqa: S608 (our names)
@@ -81,7 +81,7 @@ class Writer:
 
     def checkpoint(self) -> None:
         """Merge the news into the rows, and move the log into the file. Raises as `write`."""
-        with self._telling_apart():
+        with self._classified_errors():
             with self._transaction() as connection:
                 for kind, keys in _KEYS.items():
                     _merge(connection, kind, keys)
@@ -93,7 +93,7 @@ class Writer:
                 self._open()  # at once: others read
                 raise
 
-    def in_pieces(self) -> bool:
+    def is_fragmented(self) -> bool:
         """Whether many checkpoints of little each have left the file in pieces."""
         if self._connection is None:
             return False
@@ -102,7 +102,7 @@ class Writer:
             FROM kept.history
         """
         ((pieces, rows),) = self._connection.execute(query).fetchall()
-        return bool(pieces > _PIECES + rows / _ROWS_OF_A_PIECE)
+        return bool(pieces > _MAX_PIECES + rows / _ROWS_OF_A_PIECE)
 
     def close(self) -> None:
         """Release the connection."""
@@ -113,19 +113,19 @@ class Writer:
 
     def _insert(self, batch: Batch) -> None:
         if self._in_doubt:
-            there = self._has(batch)
+            there = self._is_stored(batch)
             self._in_doubt = False
             if there:
                 return
         try:
             with self._transaction() as connection:
                 self._append(connection, "kept.history", batch.history)
-                self._append(connection, "kept.news", batch.news)
+                self._append(connection, "kept.news", batch.versions)
         except duckdb.FatalException:
             self._in_doubt = True
             raise
 
-    def _has(self, batch: Batch) -> bool:
+    def _is_stored(self, batch: Batch) -> bool:
         """Whether this batch is on disk. Where it has no events it does not matter: news may be told twice."""
         if not batch.history:
             return False
@@ -136,13 +136,13 @@ class Writer:
     def _open(self) -> DuckDBPyConnection:
         """The connection; a database that DuckDB has given up is opened anew."""
         if self._connection is None:
-            with self._alone():
-                self._file.reopen()
-            self._connection = self._file.cursor()
+            with self._pause_queries():
+                self._database.reopen()
+            self._connection = self._database.cursor()
         return self._connection
 
     @contextlib.contextmanager
-    def _telling_apart(self) -> Iterator[None]:
+    def _classified_errors(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:

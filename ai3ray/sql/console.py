@@ -14,21 +14,19 @@ from duckdb import DuckDBPyConnection
 
 from ai3ray.domain.listings import Table
 from ai3ray.errors import RequestError
-from ai3ray.sql.guard import select_of
-from ai3ray.sql.isolated.limits import lower_priority
+from ai3ray.sql.guard import single_select
+from ai3ray.sql.isolated.limits import lower_thread_priority
 from ai3ray.sql.memory_watch import HEADROOM, MemoryWatch
-from ai3ray.sql.port import Cursors
-from ai3ray.sql.values import CappedItems, QueryAnswer, one_line, weight
-
-__all__ = ["MAX_ANSWER_BYTES", "SqlConsole", "select_of"]
+from ai3ray.sql.port import CursorSource
+from ai3ray.sql.values import CappedItems, QueryAnswer, json_size, one_line
 
 MAX_ANSWER_BYTES = 64_000_000
 """The most that one answer holds."""
 
-_QUERIES_AT_A_TIME = 2
-_TOO_MUCH = "the query needs more memory than it may have"
-_STOPPING_S = 30.0
-_INTERRUPT_EVERY_S = 0.05
+_MAX_RUNNING = 2
+_OUT_OF_MEMORY = "the query needs more memory than it may have"
+_PAUSE_TIMEOUT_S = 30.0
+_INTERRUPT_INTERVAL_S = 0.05
 
 
 class SqlConsole:
@@ -37,17 +35,17 @@ class SqlConsole:
     Its threads stand back behind the writer's, and what the queries take of memory is bounded.
     """
 
-    def __init__(self, connection: Cursors) -> None:
+    def __init__(self, connection: CursorSource) -> None:
         self._connection = connection
         self._threads = ThreadPoolExecutor(
-            _QUERIES_AT_A_TIME, thread_name_prefix="journal-sql", initializer=lower_priority
+            _MAX_RUNNING, thread_name_prefix="journal-sql", initializer=lower_thread_priority
         )
         self._running: set[DuckDBPyConnection] = set()
-        self._greedy: set[DuckDBPyConnection] = set()
-        self._watch = MemoryWatch(connection, self._stop_greedy)
-        self._ended = threading.Condition()
-        self._inside = 0
-        self._silent = False
+        self._over_memory: set[DuckDBPyConnection] = set()
+        self._watch = MemoryWatch(connection, self._stop_over_memory)
+        self._changed = threading.Condition()
+        self._active = 0
+        self._paused = False
 
     async def query(self, sql: str, *, max_rows: int = 10_000, timeout_s: float = 10.0) -> Table:
         """Run one SELECT and return at most `max_rows` rows.
@@ -55,7 +53,7 @@ class SqlConsole:
         Raises:
             RequestError: it is not a SELECT, it is wrong, too large, or it took longer than `timeout_s` seconds.
         """
-        query = select_of(sql)
+        query = single_select(sql)
         cursor = self._connection.cursor()
         work = asyncio.get_running_loop().run_in_executor(self._threads, self._run, cursor, query, max_rows)
         self._running.add(cursor)
@@ -69,17 +67,17 @@ class SqlConsole:
             _interrupt(cursor)
             raise RequestError(f"the query took longer than {timeout_s:g} s and was stopped", "sql") from None
         except (MemoryError, duckdb.OutOfMemoryException) as error:
-            raise RequestError(_TOO_MUCH, "sql") from error
+            raise RequestError(_OUT_OF_MEMORY, "sql") from error
         except duckdb.InterruptException as error:
             stopped = "the query was stopped: the journal needs its memory, or is closing"
-            raise RequestError(_TOO_MUCH if cursor in self._greedy else stopped, "sql") from error
+            raise RequestError(_OUT_OF_MEMORY if cursor in self._over_memory else stopped, "sql") from error
         except duckdb.Error as error:
             raise RequestError(one_line(error), "sql") from error
         except RecursionError as error:
             raise RequestError("the answer is nested too deeply", "sql") from error
         finally:
             self._running.discard(cursor)
-            self._greedy.discard(cursor)
+            self._over_memory.discard(cursor)
 
     def interrupt(self) -> None:
         """Stop the queries that run now; may be called from any thread."""
@@ -87,44 +85,44 @@ class SqlConsole:
             _interrupt(cursor)
 
     @contextlib.contextmanager
-    def silenced(self) -> Iterator[None]:
+    def paused(self) -> Iterator[None]:
         """No query runs, and none begins, inside the block: they share their memory with the writer, which goes first.
 
         For the writer's thread: it blocks until the running queries have ended.
         """
-        with self._ended:
-            self._silent = True
-            give_up = time.monotonic() + _STOPPING_S
-            while self._inside and time.monotonic() < give_up:
+        with self._changed:
+            self._paused = True
+            give_up = time.monotonic() + _PAUSE_TIMEOUT_S
+            while self._active and time.monotonic() < give_up:
                 self.interrupt()  # again and again: a query that has just begun does not hear it
-                self._ended.wait(_INTERRUPT_EVERY_S)
+                self._changed.wait(_INTERRUPT_INTERVAL_S)
         try:
             yield
         finally:
-            self._silent = False
+            self._paused = False
 
     async def aclose(self) -> None:
         """Stop what still runs and wait for its threads."""
         self.interrupt()
         await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)
 
-    def _stop_greedy(self) -> None:
-        self._greedy.update(tuple(self._running))
+    def _stop_over_memory(self) -> None:
+        self._over_memory.update(tuple(self._running))
         self.interrupt()
 
     def _run(self, cursor: DuckDBPyConnection, query: str, max_rows: int) -> Table:
-        with self._ended:
-            self._inside += 1
+        with self._changed:
+            self._active += 1
         try:
-            if self._silent:
+            if self._paused:
                 raise duckdb.InterruptException
             with HEADROOM.bounded(), self._watch.watching():
                 return _table(cursor, query, max_rows)
         finally:
             cursor.close()
-            with self._ended:
-                self._inside -= 1
-                self._ended.notify_all()
+            with self._changed:
+                self._active -= 1
+                self._changed.notify_all()
 
 
 def _interrupt(cursor: DuckDBPyConnection) -> None:
@@ -135,5 +133,5 @@ def _interrupt(cursor: DuckDBPyConnection) -> None:
 def _table(cursor: DuckDBPyConnection, query: str, max_rows: int) -> Table:
     cursor.execute("BEGIN TRANSACTION READ ONLY")
     answer = QueryAnswer(cursor, query)
-    rows = CappedItems(answer, weight, max_rows, MAX_ANSWER_BYTES)
+    rows = CappedItems(answer, json_size, max_rows, MAX_ANSWER_BYTES)
     return Table(columns=answer.columns, rows=tuple(rows), truncated=rows.truncated)

@@ -33,7 +33,7 @@ FROM (SELECT json_serialize_sql($query) AS tree)
 _VIEWS = "SELECT view_name FROM duckdb_views() WHERE internal AND schema_name <> 'information_schema'"
 
 
-def select_of(sql: str) -> str:
+def single_select(sql: str) -> str:
     """The one SELECT, or EXPLAIN of a SELECT, that the text consists of.
 
     A SELECT may still hide a write in a WITH clause: that is stopped by running it in a transaction
@@ -48,7 +48,7 @@ def select_of(sql: str) -> str:
     query = statements[0].query.strip().rstrip(";")
     inner = statements
     if statements[0].type == StatementType.EXPLAIN:
-        inner = _statements(_explained(query))
+        inner = _statements(_without_explain(query))
     if len(inner) != 1 or inner[0].type != StatementType.SELECT:
         raise RequestError("only SELECT, or EXPLAIN of a SELECT, is allowed", "sql")
     return query
@@ -62,27 +62,27 @@ def refuse_system_access(connection: DuckDBPyConnection, query: str) -> None:
 
     Args:
         connection: any; it only parses.
-        query: what `select_of` has let through.
+        query: what `single_select` has let through.
 
     Raises:
         RequestError: naming the function or view.
     """
-    [(error, tables, functions, names)] = connection.execute(_TREE, {"query": _explained(query)}).fetchall()
+    [(error, tables, functions, names)] = connection.execute(_TREE, {"query": _without_explain(query)}).fetchall()
     if error:
         raise RequestError("this form of SELECT is not allowed here", "sql")
-    for name in sorted(_lower(tables) - _TABLE_FUNCTIONS | _lower(functions) & _REFUSED_FUNCTIONS):
+    for name in sorted(_lower_names(tables) - _TABLE_FUNCTIONS | _lower_names(functions) & _REFUSED_FUNCTIONS):
         raise RequestError(f"the function {name} is not allowed here", "sql")
     internal = {view for (view,) in connection.execute(_VIEWS).fetchall()} - _SYSTEM_VIEWS
-    for name in sorted(_lower(names) & internal):
+    for name in sorted(_lower_names(names) & internal):
         raise RequestError(f"the view {name} is not allowed here", "sql")
 
 
-def _explained(query: str) -> str:
+def _without_explain(query: str) -> str:
     """The query without the EXPLAIN before it."""
     return _EXPLAIN.sub("", query, count=1)
 
 
-def _lower(names: list[str] | None) -> set[str]:
+def _lower_names(names: list[str] | None) -> set[str]:
     return {name.lower() for name in names or () if name}
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from ai3ray.errors import JournalError
-from ai3ray.sql.port import Cursors
+from ai3ray.sql.port import CursorSource
 
 try:
     import resource
@@ -28,7 +28,7 @@ QUERY_BYTES = 512 << 20
 HEADROOM_BYTES = 1 << 30
 """Private memory by which the process may grow while queries run."""
 
-_LOOK_EVERY_S = 0.05  # measured: on two cores two queries take 20 MB in that time, and looking takes 1.3 ms
+_CHECK_INTERVAL_S = 0.05  # measured: on two cores two queries take 20 MB in that time, and looking takes 1.3 ms
 # Pages of tables give way by themselves; the rest of what is left out belongs to the journal, not to queries.
 _TAKEN = """
     SELECT coalesce(sum(memory_usage_bytes), 0) FROM duckdb_memory()
@@ -44,12 +44,12 @@ class MemoryWatch:
         too_much: stops the queries; called from a thread of the watch.
     """
 
-    def __init__(self, connection: Cursors, too_much: Callable[[], None]) -> None:
+    def __init__(self, connection: CursorSource, on_excess: Callable[[], None]) -> None:
         self._connection = connection
-        self._too_much = too_much
+        self._on_excess = on_excess
         self._lock = threading.Lock()
         self._inside = 0
-        self._over = threading.Event()
+        self._stopped = threading.Event()
         self._watcher = threading.Thread()
 
     @contextlib.contextmanager
@@ -58,8 +58,8 @@ class MemoryWatch:
         with self._lock:
             self._inside += 1
             if self._inside == 1:
-                self._over = threading.Event()
-                self._watcher = threading.Thread(target=self._watch, args=(self._over,), name="journal-memory")
+                self._stopped = threading.Event()
+                self._watcher = threading.Thread(target=self._watch, args=(self._stopped,), name="journal-memory")
                 self._watcher.start()
         try:
             yield
@@ -67,16 +67,16 @@ class MemoryWatch:
             with self._lock:
                 self._inside -= 1
                 if self._inside == 0:
-                    self._over.set()
+                    self._stopped.set()
                     self._watcher.join()  # whoever waits for the last query wants its connection closed too
 
-    def _watch(self, over: threading.Event) -> None:
+    def _watch(self, stopped: threading.Event) -> None:
         # It may be closed meanwhile.
         with contextlib.suppress(duckdb.Error, JournalError), self._connection.cursor() as cursor:
-            while not over.wait(_LOOK_EVERY_S):
-                [(taken,)] = cursor.execute(_TAKEN).fetchall()
-                if taken > QUERY_BYTES:
-                    self._too_much()
+            while not stopped.wait(_CHECK_INTERVAL_S):
+                [(used_bytes,)] = cursor.execute(_TAKEN).fetchall()
+                if used_bytes > QUERY_BYTES:
+                    self._on_excess()
 
 
 class MemoryHeadroom:
@@ -88,8 +88,8 @@ class MemoryHeadroom:
         grows_by: bytes that all running queries together may add.
     """
 
-    def __init__(self, grows_by: int = HEADROOM_BYTES) -> None:
-        self._grows_by = grows_by
+    def __init__(self, growth_bytes: int = HEADROOM_BYTES) -> None:
+        self._growth_bytes = growth_bytes
         self._lock = threading.Lock()
         self._inside = 0
         self._before: tuple[int, int] | None = None
@@ -114,9 +114,9 @@ class MemoryHeadroom:
         if resource is None or private is None:
             return
         soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        if soft == resource.RLIM_INFINITY or private + self._grows_by < soft:
+        if soft == resource.RLIM_INFINITY or private + self._growth_bytes < soft:
             self._before = soft, hard
-            resource.setrlimit(resource.RLIMIT_DATA, (private + self._grows_by, hard))
+            resource.setrlimit(resource.RLIMIT_DATA, (private + self._growth_bytes, hard))
 
     def _restore(self) -> None:
         if self._before is not None:

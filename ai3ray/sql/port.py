@@ -7,7 +7,7 @@ from typing import Protocol
 from duckdb import DuckDBPyConnection
 
 
-class Cursors(Protocol):
+class CursorSource(Protocol):
     """Whatever gives connections to the journal's database: an open file, or DuckDB's own connection."""
 
     def cursor(self) -> DuckDBPyConnection:

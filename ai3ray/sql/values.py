@@ -42,15 +42,15 @@ def json_value(value: Any) -> Any:
     return str(value)
 
 
-def weight(value: Any) -> int:
+def json_size(value: Any) -> int:
     """About how many bytes of JSON this JSON value is."""
     match value:
         case str():
             return len(value) + 2
         case dict():
-            return sum(len(key) + 4 + weight(item) for key, item in value.items()) + 2
+            return sum(len(key) + 4 + json_size(item) for key, item in value.items()) + 2
         case list() | tuple():
-            return sum(map(weight, value)) + len(value) + 2
+            return sum(map(json_size, value)) + len(value) + 2
     return 8
 
 
@@ -77,7 +77,7 @@ class QueryAnswer:
     def __iter__(self) -> Iterator[Row]:
         while rows := self._cursor.fetchmany(_ROWS_AT_ONCE):
             for row in rows:
-                yield tuple(_cell(value, parse) for value, parse in zip(row, self._is_json, strict=True))
+                yield tuple(_json_cell(value, parse) for value, parse in zip(row, self._is_json, strict=True))
 
 
 class CappedItems(Generic[T]):
@@ -90,9 +90,9 @@ class CappedItems(Generic[T]):
         max_bytes: likewise.
     """
 
-    def __init__(self, items: Iterable[T], weigh: Callable[[T], int], max_items: int, max_bytes: int) -> None:
+    def __init__(self, items: Iterable[T], size_of: Callable[[T], int], max_items: int, max_bytes: int) -> None:
         self._items = items
-        self._weigh = weigh
+        self._weigh = size_of
         self._max_items = max_items
         self._max_bytes = max_bytes
         self.truncated = False
@@ -120,7 +120,7 @@ def _without_zones(query: str, types: list[str]) -> str:
     return f"SELECT {', '.join(casts)} FROM (\n{query}\n) AS answer({', '.join(names)})"  # noqa: S608 (checked SELECT)
 
 
-def _cell(value: Any, parse: bool) -> Any:
+def _json_cell(value: Any, parse: bool) -> Any:
     return json.loads(value) if parse and value is not None else json_value(value)
 
 

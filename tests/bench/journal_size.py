@@ -113,7 +113,7 @@ def _fill(path: Path, attempts: int) -> None:
 
 def _time(journal: DuckDBJournal, view: str) -> float:
     seconds = []
-    with journal._file.cursor() as cursor:
+    with journal._database.cursor() as cursor:
         for _ in range(5):
             began = time.perf_counter()
             cursor.execute(f"SELECT * FROM {view}").fetchall()

@@ -11,7 +11,7 @@ import pytest
 from ai3ray.domain.events import Event, PlanProgress, Warned
 from ai3ray.errors import JournalError, RequestError, UnknownRun
 from ai3ray.journal import commits, sequencer
-from ai3ray.journal.entries import Queued
+from ai3ray.journal.entries import PutReceipt
 from ai3ray.journal.port import RunMeta
 from ai3ray.journal.reader import JournalReader
 from ai3ray.journal.rows import batch_of
@@ -38,7 +38,7 @@ async def journal(path: Path) -> AsyncIterator[DuckDBJournal]:
     await journal.aclose()
 
 
-def put_rest(journal: DuckDBJournal) -> list[Queued]:
+def put_rest(journal: DuckDBJournal) -> list[PutReceipt]:
     """The steps of `r` after its start."""
     return [journal.put("r", step.events, step.attempts, key=str(n)) for n, step in enumerate(STEPS[1:], 1)]
 
@@ -51,7 +51,7 @@ async def refusal(journal: DuckDBJournal) -> str:
 
 
 async def test_what_waits_is_committed_in_order_once_there_is_space(journal: DuckDBJournal, path: Path) -> None:
-    before = await journal.shown("r")
+    before = await journal.committed_state("r")
     with full_disk(log_of(path)):
         receipts = put_rest(journal)
         await refusal(journal)
@@ -59,12 +59,12 @@ async def test_what_waits_is_committed_in_order_once_there_is_space(journal: Duc
         waiting = [asyncio.create_task(receipt.committed()) for receipt in receipts]
         await asyncio.sleep(0.2)
         assert not any(task.done() for task in (reader, *waiting))
-        assert (await journal.shown("r"), len(await journal.tail("r", 0))) == (before, 1)
+        assert (await journal.committed_state("r"), len(await journal.tail("r", 0))) == (before, 1)
         assert (await journal.query("SELECT max(seq) FROM events WHERE run_id = 'r'")).rows == ((1,),)
         assert journal.state("r").complete, "what is under way goes on in memory"
     await asyncio.gather(*waiting)
     assert [len(await reader) + 1, len(await journal.tail("r", 0))] == [journal.state("r").seq] * 2
-    assert await journal.shown("r") == journal.state("r")
+    assert await journal.committed_state("r") == journal.state("r")
     await journal.aclose()
     on_disk = await JournalReader.open(path)
     assert await on_disk.state("r") == journal.state("r")
@@ -95,7 +95,7 @@ async def test_a_refused_run_leaves_no_trace(journal: DuckDBJournal, path: Path)
                 await receipt.committed()
         assert journal.find_by_key("k") is None
         assert "new" not in journal.open_runs()
-        for lost in (journal.shown("new"), journal.tail("new", 0)):
+        for lost in (journal.committed_state("new"), journal.tail("new", 0)):
             with pytest.raises(UnknownRun):
                 await lost
     assert "new" not in {row.run_id for row in await journal.runs()}
@@ -154,7 +154,7 @@ async def test_closing_does_not_wait_for_space_and_keeps_what_was_acknowledged(
 
 async def with_small_log(journal: DuckDBJournal, path: Path) -> None:
     """The file is larger than the log, so that it alone cannot grow on a disk that is full at its size."""
-    await journal._commits.tidy()
+    await journal._commits.checkpoint()
     await fill_log(journal, "later")
     assert log_of(path).stat().st_size < path.stat().st_size / 2
 
@@ -164,16 +164,16 @@ async def test_a_checkpoint_that_fails_ends_the_database_but_not_the_journal(
 ) -> None:
     """DuckDB gives the database up; it is opened anew at once, and readers hardly notice."""
     await with_small_log(journal, path)
-    connection = journal._file._connection
+    connection = journal._database._connection
     with full_disk(path):
-        await journal._commits.tidy()
-        assert journal._file._connection is not connection, "DuckDB had given it up"
+        await journal._commits.checkpoint()
+        assert journal._database._connection is not connection, "DuckDB had given it up"
         assert (await journal.query("SELECT count(*) FROM runs")).rows == ((11,),)
         assert len(await journal.tail("earlier0", 0)) == 14
         receipts = put_rest(journal)
         await asyncio.gather(*(receipt.committed() for receipt in receipts))  # the log has room
     assert (await journal.query("SELECT count(*) FROM events WHERE run_id = 'r'")).rows == ((journal.state("r").seq,),)
-    await journal._commits.tidy()
+    await journal._commits.checkpoint()
     assert not log_of(path).exists()
 
 
@@ -184,7 +184,7 @@ async def test_a_query_that_runs_while_the_database_is_opened_anew_is_stopped(
     endless = asyncio.create_task(journal.query("SELECT count(*) FROM range(1000000000000)", timeout_s=60))
     await asyncio.sleep(0.1)
     with full_disk(path):
-        await journal._commits.tidy()
+        await journal._commits.checkpoint()
         receipts = put_rest(journal)
         with pytest.raises(RequestError):
             await asyncio.wait_for(endless, 10)
@@ -218,4 +218,4 @@ async def test_a_call_that_ends_after_its_run_waits_too(journal: DuckDBJournal, 
         held = journal.put("earlier0", attempts=[attempt("earlier0", "a", "late")])
         await refusal(journal)
     await held.committed()
-    assert "late" in (await journal.shown("earlier0")).attempts
+    assert "late" in (await journal.committed_state("earlier0")).attempts

@@ -92,8 +92,8 @@ async def test_over_http_a_new_run_is_refused_and_old_ones_are_shown(core: Core,
                 assert error["type"] == "journal"
                 assert "it goes on by itself" in error["message"]
             (row,) = (await http.get("/runs")).json()["runs"]
-            shown = await http.get(f"/runs/{row['run_id']}")
-            assert (shown.status_code, shown.json()["status"]) == (200, "succeeded")
+            committed_state = await http.get(f"/runs/{row['run_id']}")
+            assert (committed_state.status_code, committed_state.json()["status"]) == (200, "succeeded")
             assert (await http.post("/sql", json={"query": "SELECT 1 AS one"})).json()["rows"] == [{"one": 1}]
         accepted = await http.post("/runs", json=body, headers={"idempotency-key": "k"})
         assert accepted.status_code == 202

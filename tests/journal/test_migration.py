@@ -138,7 +138,7 @@ async def test_a_file_that_is_up_to_date_is_opened_without_a_write(path: Path, m
 async def test_many_small_checkpoints_do_not_leave_the_file_in_pieces(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "_PIECES", 3)
+    monkeypatch.setattr(writer, "_MAX_PIECES", 3)
     for number in range(6):
         journal = await DuckDBJournal.open(path)
         for step in whole_run(f"r{number}"):

@@ -69,7 +69,7 @@ def timeless() -> MemoryJournal:
 
 
 def taken(journal: MemoryJournal) -> set[str]:
-    return set(journal._sequencer._record("r").puts)
+    return set(journal._sequencer._run("r").puts)
 
 
 @settings(deadline=None, max_examples=10)

@@ -134,9 +134,9 @@ async def test_every_table_forgets_the_run_and_keeps_the_others(disk: DuckDBJour
     counts = {table: (await disk.query(f"SELECT count(*) FROM {table}")).rows for table in SHOWN}
     await put_run(disk, "kept")
     kept = disk.state("kept")
-    disk._sequencer.hide(["kept"])
+    disk._sequencer.reserve_for_deletion(["kept"])
     await disk.prune(0)
-    disk._sequencer.reveal(["kept"])
+    disk._sequencer.release(["kept"])
     for table in TABLES:
         assert (await disk.query(f"SELECT count(*) FROM {table} WHERE run_id = 'old'")).rows == ((0,),), table
     for table in SHOWN:
@@ -152,7 +152,7 @@ async def test_every_table_forgets_the_run_and_keeps_the_others(disk: DuckDBJour
 async def test_a_run_with_a_call_on_its_way_to_the_disk_is_left_alone(disk: DuckDBJournal) -> None:
     await put_run(disk, "r")
     late = disk.put("r", attempts=[attempt("r", "a", "late")])
-    assert disk._sequencer.hide(["r"]) == frozenset()
+    assert disk._sequencer.reserve_for_deletion(["r"]) == frozenset()
     await late.committed()
     assert (await disk.prune(0)).runs == 1
 
@@ -209,15 +209,15 @@ async def test_the_space_of_what_was_deleted_is_free_at_once(disk: DuckDBJournal
             receipt = disk.put(run_id, step.events, step.attempts)
         await receipt.committed()
     await put_run(disk, "kept")
-    await disk._commits.tidy()
+    await disk._commits.checkpoint()
     before = used_blocks(disk)
-    disk._sequencer.hide(["kept"])
+    disk._sequencer.reserve_for_deletion(["kept"])
     assert (await disk.prune(0)).runs == 8
     assert used_blocks(disk) < before / 2
 
 
 def used_blocks(journal: DuckDBJournal) -> int:
-    return int(journal._file.cursor().execute("SELECT used_blocks FROM pragma_database_size()").fetchall()[0][0])
+    return int(journal._database.cursor().execute("SELECT used_blocks FROM pragma_database_size()").fetchall()[0][0])
 
 
 async def test_an_age_beyond_time_itself_prunes_nothing(journal: Journal) -> None:

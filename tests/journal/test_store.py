@@ -142,7 +142,7 @@ async def test_tasks_and_runs_change_with_the_event_that_changes_them(disk: Duck
 async def test_puts_that_gather_during_a_commit_share_the_next_one(disk: DuckDBJournal) -> None:
     await disk.put("r", [started()]).committed()
     receipts = [disk.put("r", [Warned(message=str(n), code="c")]) for n in range(50)]
-    assert len({id(receipt.barrier) for receipt in receipts}) == 1
+    assert len({id(receipt.outcome) for receipt in receipts}) == 1
     await receipts[0].committed()
     assert len(await disk.tail("r", 0)) == 51
 
@@ -204,7 +204,7 @@ async def test_closing_commits_what_is_queued(path: Path) -> None:
 async def test_a_commit_that_fails_is_told_to_all_who_wait_and_ends_the_journal(path: Path) -> None:
     journal = await DuckDBJournal.open(path)
     await journal.put("r", [started()]).committed()
-    journal._file.cursor().execute("DROP TABLE kept.history CASCADE")
+    journal._database.cursor().execute("DROP TABLE kept.history CASCADE")
     reader = asyncio.create_task(journal.tail("r", 14))
     receipts = [journal.put("r", step.events, step.attempts) for step in list(whole_run("r"))[1:]]
     for receipt in receipts:

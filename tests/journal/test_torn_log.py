@@ -44,7 +44,7 @@ async def written(path: Path, tmp_path: Path) -> tuple[Path, Lines]:
         journal.put("early", step.events, step.attempts)
     await journal.put("early").committed()
     early = list(await journal.tail("early", 0))
-    await journal._commits.tidy()
+    await journal._commits.checkpoint()
     lines = await put_runs(journal)
     killed = leave_behind(path, tmp_path / "killed")
     await journal.aclose()

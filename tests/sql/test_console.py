@@ -14,7 +14,7 @@ import pytest
 
 from ai3ray.errors import RequestError
 from ai3ray.journal.store import DuckDBJournal
-from ai3ray.sql.console import select_of
+from ai3ray.sql.guard import single_select
 from tests.journal.histories import whole_run
 
 CONTRACT = {
@@ -106,7 +106,7 @@ async def test_whatever_is_not_a_select_of_the_journal_is_refused_in_one_line(di
     ],
 )
 async def test_selects_of_every_spelling_are_answered(disk: DuckDBJournal, sql: str) -> None:
-    assert select_of(sql)
+    assert single_select(sql)
     assert (await disk.query(sql)).columns
 
 
@@ -213,7 +213,7 @@ async def test_a_query_that_needs_more_than_its_memory_spills_nothing(
 async def test_queries_are_stopped_long_before_the_writer_runs_out_of_memory(disk: DuckDBJournal) -> None:
     asking = asyncio.create_task(disk.query(GREEDY, timeout_s=PATIENT_S))
     most = 0
-    with disk._file.cursor() as other:
+    with disk._database.cursor() as other:
         while not asking.done():
             [(used,)] = other.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchall()
             most = max(most, used)
@@ -241,14 +241,16 @@ async def test_a_query_that_holds_the_last_memory_gives_way_to_the_writer(
 ) -> None:
     """Should queries ever get that far. Whoever is stopped for that is told so; nothing of the journal is lost."""
     monkeypatch.setattr("ai3ray.sql.memory_watch.QUERY_BYTES", 1 << 40)
-    monkeypatch.setattr("ai3ray.sql.memory_watch.HEADROOM._grows_by", 4 << 30)  # else the process meets its own limit
+    monkeypatch.setattr(
+        "ai3ray.sql.memory_watch.HEADROOM._growth_bytes", 4 << 30
+    )  # else the process meets its own limit
     hungry = """
         SELECT max(text) FROM range(100000000000) AS probe
         JOIN (SELECT range AS k, repeat(md5(range::VARCHAR), 1024) AS text FROM range(15000)) AS held
         ON held.k = probe.range % 10 + 1000000
     """
     asking = asyncio.create_task(disk.query(hungry, timeout_s=PATIENT_S))
-    with disk._file.cursor() as other:
+    with disk._database.cursor() as other:
         used = [0]
         while not asking.done() and (used[-1] < 500e6 or len({*used[-10:]}) > 1):  # its hash table is not complete
             used += other.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchone()

@@ -9,7 +9,7 @@ import pytest
 
 from ai3ray.errors import RequestError
 from ai3ray.journal.statements import migrations
-from ai3ray.sql.guard import refuse_system_access, select_of
+from ai3ray.sql.guard import refuse_system_access, single_select
 from ai3ray.sql.journal_views import views
 from tests.sql.test_docs_queries import queries
 
@@ -85,15 +85,15 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.mark.parametrize("sql", REFUSED)
 def test_what_tells_of_the_machine_or_runs_unseen_is_refused(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    query = select_of(sql)
+    query = single_select(sql)
     with pytest.raises(RequestError, match="not allowed here"):
         refuse_system_access(connection, query)
 
 
 @pytest.mark.parametrize("sql", ALLOWED)
 def test_what_people_ask_passes(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    refuse_system_access(connection, select_of(sql))
-    connection.execute(select_of(sql)).fetchmany(1)
+    refuse_system_access(connection, single_select(sql))
+    connection.execute(single_select(sql)).fetchmany(1)
 
 
 def test_every_table_function_is_refused_but_those_that_only_compute_or_list(

@@ -41,12 +41,12 @@ class ChangedRuns:
         """The runs that were touched after the mark; None when that is not known, so all may have been."""
         if self._known_from is None or mark < self._known_from:
             return None
-        touched = []
+        changed = []
         for run_id, commit in reversed(self._latest.items()):
             if commit <= mark:
                 break
-            touched.append(run_id)
-        return tuple(touched)
+            changed.append(run_id)
+        return tuple(changed)
 
     def forget(self, oldest: int | None) -> None:
         """Drop what is older than the oldest mark in use; None when there is none."""

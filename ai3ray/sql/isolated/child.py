@@ -17,54 +17,54 @@ from typing import Any
 import duckdb
 
 from ai3ray.errors import RequestError
-from ai3ray.sql.guard import refuse_system_access, select_of
-from ai3ray.sql.isolated.landlock import SYSTEM, restrict_file_access
-from ai3ray.sql.isolated.limits import ResourceLimits, apply_limits, exit_at_end_of_input, exit_with_parent
+from ai3ray.sql.guard import refuse_system_access, single_select
+from ai3ray.sql.isolated.landlock import MACHINE_SIZE_FILES, restrict_filesystem
+from ai3ray.sql.isolated.limits import ResourceLimits, exit_at_end_of_input, exit_with_parent, limit_resources
 from ai3ray.sql.values import CappedItems, QueryAnswer, one_line
 
 # `memory_limit` leaves room for what DuckDB does not count; at the wall itself a query dies less politely.
 _SHARE_OF_MEMORY = 0.5
-_PIECE_BYTES = 64_000
-_MOST_COLUMNS = 1_000
-_TOO_MUCH = json.dumps({"error": "the query needs more memory than it may have"})
+_CHUNK_BYTES = 64_000
+_MAX_COLUMNS = 1_000
+_OUT_OF_MEMORY = json.dumps({"error": "the query needs more memory than it may have"})
 
 
 def main() -> None:
     """Answer the one job on standard input."""
     exit_with_parent(int(sys.argv[1]))
     job: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
-    apply_limits(ResourceLimits(*job["resource_limits"]))
+    limit_resources(ResourceLimits(*job["walls"]))
     # Python and DuckDB import some of their parts when they first need them.
-    restrict_file_access([Path(job["file"]).parent, *map(Path, sys.path), *SYSTEM])
+    restrict_filesystem([Path(job["file"]).parent, *map(Path, sys.path), *MACHINE_SIZE_FILES])
     exit_at_end_of_input()
     try:
         for line in _answer(job):
-            _say(line)
+            _send(line)
     except RequestError as error:
-        _say(json.dumps({"error": str(error)}))
+        _send(json.dumps({"error": str(error)}))
     except (MemoryError, duckdb.OutOfMemoryException):
-        _say(_TOO_MUCH)
+        _send(_OUT_OF_MEMORY)
     except RecursionError:
-        _say(json.dumps({"error": "the answer is nested too deeply"}))
+        _send(json.dumps({"error": "the answer is nested too deeply"}))
     except (duckdb.IOException, duckdb.FatalException, duckdb.SerializationException) as error:
         # Where DuckDB has no memory left for the text of an error, that is the error which it raises.
-        _say(_TOO_MUCH if "allocation failed" in str(error) else json.dumps({"broken": one_line(error)}))
+        _send(_OUT_OF_MEMORY if "allocation failed" in str(error) else json.dumps({"broken": one_line(error)}))
     except (duckdb.Error, ValueError) as error:
-        _say(json.dumps({"error": one_line(error)}))
+        _send(json.dumps({"error": one_line(error)}))
     os._exit(0)  # all that would be closed now is only read
 
 
 def _answer(job: dict[str, Any]) -> Iterator[str]:
-    query = select_of(job["query"])
-    connection = _open(job["file"], job["resource_limits"][0])
+    query = single_select(job["query"])
+    connection = _open(job["file"], job["walls"][0])
     refuse_system_access(connection, query)
     connection.execute("BEGIN TRANSACTION READ ONLY")
     answer = QueryAnswer(connection, query)
-    if len(answer.columns) > _MOST_COLUMNS:
-        raise RequestError(f"an answer has at most {_MOST_COLUMNS:,} columns", "sql")
+    if len(answer.columns) > _MAX_COLUMNS:
+        raise RequestError(f"an answer has at most {_MAX_COLUMNS:,} columns", "sql")
     yield json.dumps({"columns": answer.columns})
-    rows = CappedItems(map(_text, answer), len, job["max_rows"], job["max_bytes"])
-    yield from _pieces(rows)
+    rows = CappedItems(map(_row_json, answer), len, job["max_rows"], job["max_bytes"])
+    yield from _chunks(rows)
     yield json.dumps({"truncated": rows.truncated})
 
 
@@ -94,25 +94,25 @@ def _open(file: str, memory_bytes: int) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _text(row: tuple[Any, ...]) -> bytes:
+def _row_json(row: tuple[Any, ...]) -> bytes:
     return json.dumps(row, ensure_ascii=False, allow_nan=False).encode()
 
 
-def _pieces(rows: CappedItems[bytes]) -> Iterator[str]:
+def _chunks(rows: CappedItems[bytes]) -> Iterator[str]:
     """Lists of rows of some size: the parent reads them one by one, and does other things in between."""
-    piece: list[bytes] = []
+    chunk: list[bytes] = []
     size = 0
     for row in rows:
-        piece.append(row)
+        chunk.append(row)
         size += len(row)
-        if size > _PIECE_BYTES:
-            yield f"[{b','.join(piece).decode()}]"
-            piece, size = [], 0
-    if piece:
-        yield f"[{b','.join(piece).decode()}]"
+        if size > _CHUNK_BYTES:
+            yield f"[{b','.join(chunk).decode()}]"
+            chunk, size = [], 0
+    if chunk:
+        yield f"[{b','.join(chunk).decode()}]"
 
 
-def _say(line: str) -> None:
+def _send(line: str) -> None:
     sys.stdout.buffer.write(line.encode() + b"\n")
     sys.stdout.buffer.flush()
 

@@ -15,7 +15,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from ai3ray.sql.journal_views import views
-from ai3ray.sql.port import Cursors
+from ai3ray.sql.port import CursorSource
 
 TABLES = ("runs", "tasks", "attempts", "decisions", "events", "artifacts", "verdicts")
 """What the contract promises, and what its views read; the rest of the journal is nobody's business."""
@@ -36,7 +36,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 # Ids are sortable by age, and so is what a block of a table holds: the range spares reading most of the blocks.
-_CHOSEN = "WHERE run_id BETWEEN $first AND $last AND run_id IN (SELECT unnest($run_ids))"
+_WHERE_RUN_IDS = "WHERE run_id BETWEEN $first AND $last AND run_id IN (SELECT unnest($run_ids))"
 
 
 class CopyStopped(Exception):
@@ -50,7 +50,7 @@ class CopyWriter:
         journal: a connection to the journal.
     """
 
-    def __init__(self, journal: Cursors) -> None:
+    def __init__(self, journal: CursorSource) -> None:
         self._journal = journal
         self._running: tuple[DuckDBPyConnection, ...] = ()
         self._interrupted = False
@@ -64,11 +64,11 @@ class CopyWriter:
             duckdb.Error: it could not be written.
         """
         path.parent.mkdir(mode=0o700, parents=True)
-        with self._both(path) as (source, target):
+        with self._transactions(path) as (source, target):
             path.chmod(0o600)
             for table in TABLES:
                 target.execute(f"CREATE TABLE {table} ({_columns(source, table)})")
-                self._pour(source, target, table, *_of_owner(table, owner))
+                self._insert_rows(source, target, table, *_where_owner(table, owner))
             target.execute(views())
 
     def update(self, path: Path, owner: str | None, run_ids: Sequence[str]) -> None:
@@ -78,16 +78,18 @@ class CopyWriter:
             CopyStopped: it was interrupted. The copy is not to be used again.
             duckdb.Error: it could not be written; likewise.
         """
-        with self._both(path) as (source, target):
-            theirs = f"SELECT run_id FROM runs {_CHOSEN} AND ($owner IS NULL OR owner = $owner)"  # noqa: S608
-            kept = [run_id for (run_id,) in source.execute(theirs, _these(run_ids) | {"owner": owner}).fetchall()]
-            gone = set(run_ids).difference(kept)
-            target.execute(f"DELETE FROM events {_CHOSEN}", _these(gone))  # noqa: S608 (our names)
-            self._pour(source, target, "events", *_after(target, kept))
+        with self._transactions(path) as (source, target):
+            owned = f"SELECT run_id FROM runs {_WHERE_RUN_IDS} AND ($owner IS NULL OR owner = $owner)"  # noqa: S608
+            kept = [
+                run_id for (run_id,) in source.execute(owned, _run_id_values(run_ids) | {"owner": owner}).fetchall()
+            ]
+            no_longer_owned = set(run_ids).difference(kept)
+            target.execute(f"DELETE FROM events {_WHERE_RUN_IDS}", _run_id_values(no_longer_owned))  # noqa: S608 (our names)
+            self._insert_rows(source, target, "events", *_new_events(target, kept))
             for table in TABLES:
                 if table != "events":
-                    target.execute(f"DELETE FROM {table} {_CHOSEN}", _these(run_ids))  # noqa: S608 (our names)
-                    self._pour(source, target, table, _CHOSEN, _these(kept))
+                    target.execute(f"DELETE FROM {table} {_WHERE_RUN_IDS}", _run_id_values(run_ids))  # noqa: S608 (our names)
+                    self._insert_rows(source, target, table, _WHERE_RUN_IDS, _run_id_values(kept))
 
     def interrupt(self) -> None:
         """Stop what runs now; may be called from any thread."""
@@ -102,7 +104,7 @@ class CopyWriter:
         self.interrupt()
 
     @contextlib.contextmanager
-    def _both(self, path: Path) -> Iterator[tuple[DuckDBPyConnection, DuckDBPyConnection]]:
+    def _transactions(self, path: Path) -> Iterator[tuple[DuckDBPyConnection, DuckDBPyConnection]]:
         """One snapshot of the journal to read, one transaction of the copy to write; both over at the end."""
         with self._journal.cursor() as source, duckdb.connect(path, config=_CONFIG) as target:
             self._running, self._interrupted = (source, target), self._stopped
@@ -119,7 +121,7 @@ class CopyWriter:
             finally:
                 self._running = ()
 
-    def _pour(
+    def _insert_rows(
         self, source: DuckDBPyConnection, target: DuckDBPyConnection, table: str, where: str, values: dict[str, Any]
     ) -> None:
         """Add the rows that meet the condition to the table of the same name."""
@@ -141,7 +143,7 @@ class _Stream:
         return self._relation.__arrow_c_stream__(requested_schema)
 
 
-def _of_owner(table: str, owner: str | None) -> tuple[str, dict[str, Any]]:
+def _where_owner(table: str, owner: str | None) -> tuple[str, dict[str, Any]]:
     if owner is None:
         return "", {}
     if table == "runs":
@@ -149,7 +151,7 @@ def _of_owner(table: str, owner: str | None) -> tuple[str, dict[str, Any]]:
     return "WHERE run_id IN (SELECT run_id FROM runs WHERE owner = $owner)", {"owner": owner}
 
 
-def _after(target: DuckDBPyConnection, run_ids: Sequence[str]) -> tuple[str, dict[str, Any]]:
+def _new_events(target: DuckDBPyConnection, run_ids: Sequence[str]) -> tuple[str, dict[str, Any]]:
     """The events that the copy does not have of these runs: they are only ever added."""
     query = """
         SELECT wanted.run_id, coalesce(max(events.seq), 0)
@@ -162,10 +164,10 @@ def _after(target: DuckDBPyConnection, run_ids: Sequence[str]) -> tuple[str, dic
         ON events.run_id = known.run_id AND events.seq > known.seq
         WHERE events.run_id BETWEEN $first AND $last
     """
-    return where, _these(run_id for run_id, _ in known) | {"seqs": [seq for _, seq in known]}
+    return where, _run_id_values(run_id for run_id, _ in known) | {"seqs": [seq for _, seq in known]}
 
 
-def _these(run_ids: Iterable[str]) -> dict[str, Any]:
+def _run_id_values(run_ids: Iterable[str]) -> dict[str, Any]:
     """The values of `_CHOSEN`."""
     chosen = list(run_ids)
     return {"run_ids": chosen, "first": min(chosen, default=""), "last": max(chosen, default="")}

@@ -13,11 +13,11 @@ from ai3ray.domain.listings import Table
 from ai3ray.errors import EngineError, JournalError, RequestError, Throttled
 from ai3ray.sql.isolated.changes import ChangedRuns
 from ai3ray.sql.isolated.copy import CopyWriter
-from ai3ray.sql.isolated.limits import lower_priority
-from ai3ray.sql.isolated.query_process import CopyFailed, SqlLimits, started
+from ai3ray.sql.isolated.limits import lower_thread_priority
+from ai3ray.sql.isolated.query_process import CopyUnreadable, SqlLimits, start_query_process
 from ai3ray.sql.isolated.queue import QueryQueue
 from ai3ray.sql.isolated.replica import CopyContext, Generation, Replica
-from ai3ray.sql.port import Cursors
+from ai3ray.sql.port import CursorSource
 
 
 class IsolatedSql:
@@ -30,18 +30,18 @@ class IsolatedSql:
         limits: what queries may take.
     """
 
-    def __init__(self, connection: Cursors, journal: Path, clock: Callable[[], str], limits: SqlLimits) -> None:
+    def __init__(self, connection: CursorSource, journal: Path, clock: Callable[[], str], limits: SqlLimits) -> None:
         self._limits = limits
         self._folder = journal.parent / "sql"
         self._writer = CopyWriter(connection)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal-sql-copy", initializer=lower_priority)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal-sql-copy", initializer=lower_thread_priority)
         self._changes = ChangedRuns()
         self._context = CopyContext(journal, self._folder, self._writer, self._changes, clock, self._thread)
-        self._turns = QueryQueue(limits.at_a_time, limits.patience_s)
+        self._queue = QueryQueue(limits.max_running, limits.max_wait_s)
         self._replicas: dict[str | None, Replica] = {}
-        self._idle: dict[str | None, asyncio.TimerHandle] = {}
-        self._asking: set[asyncio.Task[Table]] = set()
-        self._removing: set[asyncio.Task[None]] = set()
+        self._idle_timers: dict[str | None, asyncio.TimerHandle] = {}
+        self._queries: set[asyncio.Task[Table]] = set()
+        self._removals: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def clear(self) -> None:
@@ -69,11 +69,11 @@ class IsolatedSql:
             raise RequestError(f"a query has at most {self._limits.query_chars:,} characters", "sql")
         if self._closed:
             raise JournalError("the journal is closed")
-        asking = asyncio.create_task(self._ask(sql, max_rows, owner), name="journal-sql-query")
-        self._asking.add(asking)
-        asking.add_done_callback(self._asking.discard)
+        query_task = asyncio.create_task(self._queued_answer(sql, max_rows, owner), name="journal-sql-query")
+        self._queries.add(query_task)
+        query_task.add_done_callback(self._queries.discard)
         try:
-            return await asking
+            return await query_task
         except asyncio.CancelledError:
             if self._closed:  # it was cancelled, not whoever asked
                 raise JournalError("the journal is closed") from None
@@ -87,32 +87,32 @@ class IsolatedSql:
         """Stop the queries, delete the copies."""
         self._closed = True
         self._writer.stop()
-        for asking in self._asking:
-            asking.cancel()
-        if self._asking:
-            await asyncio.wait(self._asking)
+        for query_task in self._queries:
+            query_task.cancel()
+        if self._queries:
+            await asyncio.wait(self._queries)
         for owner in tuple(self._replicas):
             self._remove(owner)
-        if self._removing:
-            await asyncio.wait(self._removing)
+        if self._removals:
+            await asyncio.wait(self._removals)
         await self.clear()
         self._thread.shutdown(wait=False)
 
-    async def _ask(self, sql: str, max_rows: int, owner: str | None) -> Table:
-        async with self._turns.turn(owner):
+    async def _queued_answer(self, sql: str, max_rows: int, owner: str | None) -> Table:
+        async with self._queue.slot(owner):
             try:
                 return await self._answer(sql, max_rows, owner)
-            except CopyFailed:  # a disk that fails, a file that somebody has touched: once more with a new one
-                with contextlib.suppress(CopyFailed):
+            except CopyUnreadable:  # a disk that fails, a file that somebody has touched: once more with a new one
+                with contextlib.suppress(CopyUnreadable):
                     return await self._answer(sql, max_rows, owner)
                 raise EngineError("the copy of the journal that SQL reads cannot be read") from None
 
     async def _answer(self, sql: str, max_rows: int, owner: str | None) -> Table:
         # Python and DuckDB start while the copy is written.
-        async with started(self._limits.answer_bytes) as process, self._copy(owner) as (replica, copy):
+        async with start_query_process(self._limits.answer_bytes) as process, self._copy(owner) as (replica, copy):
             try:
                 table = await process.answer(copy.path, sql, max_rows, self._limits)
-            except CopyFailed:
+            except CopyUnreadable:
                 replica.discard(copy)
                 raise
             return table.model_copy(update={"as_of": copy.as_of})
@@ -125,9 +125,9 @@ class IsolatedSql:
                 async with asyncio.timeout(self._limits.copy_wait_s):
                     copy = await stack.enter_async_context(replica.fresh(self._limits.copy_age_s))
             except TimeoutError:
-                wait_s = self._limits.patience_s
+                wait_s = self._limits.max_wait_s
                 raise Throttled("the copy of the journal is still being written; ask again soon", wait_s) from None
-            self._forget()
+            self._forget_old_changes()
             yield replica, copy
 
     def _replica(self, owner: str | None) -> Replica:
@@ -137,30 +137,30 @@ class IsolatedSql:
         for other in idle[: max(0, len(self._replicas) + 1 - self._limits.copies)]:
             self._remove(other)
         self._replicas[owner] = replica  # the latest used stands last
-        self._watch(owner)
+        self._restart_idle_timer(owner)
         return replica
 
-    def _watch(self, owner: str | None) -> None:
+    def _restart_idle_timer(self, owner: str | None) -> None:
         """Look after it again when it may have been idle for long."""
-        if owner in self._idle:
-            self._idle[owner].cancel()
+        if owner in self._idle_timers:
+            self._idle_timers[owner].cancel()
         loop = asyncio.get_running_loop()
-        self._idle[owner] = loop.call_later(self._limits.copy_idle_s, self._end_of_patience, owner)
+        self._idle_timers[owner] = loop.call_later(self._limits.copy_idle_s, self._remove_if_idle, owner)
 
-    def _end_of_patience(self, owner: str | None) -> None:
+    def _remove_if_idle(self, owner: str | None) -> None:
         if self._replicas[owner].busy:
-            self._watch(owner)
+            self._restart_idle_timer(owner)
         else:
             self._remove(owner)
 
     def _remove(self, owner: str | None) -> None:
-        self._idle.pop(owner).cancel()
-        removing = asyncio.create_task(self._replicas.pop(owner).remove(), name="journal-sql-remove")
-        self._removing.add(removing)
-        removing.add_done_callback(self._removing.discard)
-        self._forget()
+        self._idle_timers.pop(owner).cancel()
+        removal = asyncio.create_task(self._replicas.pop(owner).remove(), name="journal-sql-remove")
+        self._removals.add(removal)
+        removal.add_done_callback(self._removals.discard)
+        self._forget_old_changes()
 
-    def _forget(self) -> None:
+    def _forget_old_changes(self) -> None:
         """Nobody will ask for changes from before the oldest copy."""
         marks = [replica.oldest_mark for replica in self._replicas.values()]
         self._changes.forget(min((mark for mark in marks if mark is not None), default=None))

@@ -23,7 +23,7 @@ _TCP = 0b11
 
 
 # DuckDB looks for the limits of its container, and ends the process when it may not.
-SYSTEM = tuple(
+MACHINE_SIZE_FILES = tuple(
     map(Path, ("/proc/self/cgroup", "/proc/meminfo", "/proc/stat", "/sys/fs/cgroup", "/sys/devices/system/cpu"))
 )
 """What tells of the machine's size, and of nothing else."""
@@ -38,7 +38,7 @@ class _Beneath(ctypes.Structure):
     _fields_ = (("allowed", ctypes.c_uint64), ("path", ctypes.c_int32))
 
 
-def restrict_file_access(paths: Iterable[Path]) -> bool:
+def restrict_filesystem(paths: Iterable[Path]) -> bool:
     """Let the calling thread, and those it starts, read these files and below these folders, and nothing else.
 
     To be called after `exit_with_parent`, and before there are other threads. Returns whether there is a fence now:
@@ -57,9 +57,9 @@ def restrict_file_access(paths: Iterable[Path]) -> bool:
         return False
     for path in paths:
         _allow(libc, ruleset, path)
-    access_restricted: bool = libc.syscall(_RESTRICT_SELF, ruleset, 0) == 0
+    restricted: bool = libc.syscall(_RESTRICT_SELF, ruleset, 0) == 0
     os.close(ruleset)
-    return access_restricted
+    return restricted
 
 
 def _allow(libc: ctypes.CDLL, ruleset: int, path: Path) -> None:

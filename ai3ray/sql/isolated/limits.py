@@ -35,7 +35,7 @@ class ResourceLimits(NamedTuple):
 def exit_with_parent(parent: int) -> None:
     """Have the kernel end this process when its parent has ended, and never let it gain rights.
 
-    Linux only, and only when the thread that started it ends: `end_with_input` serves everywhere.
+    Linux only, and only when the thread that started it ends: `exit_at_end_of_input` serves everywhere.
 
     Args:
         parent: process id; when that is not the parent any more, it has died already.
@@ -61,7 +61,7 @@ def exit_at_end_of_input() -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-def apply_limits(resource_limits: ResourceLimits) -> None:
+def limit_resources(resource_limits: ResourceLimits) -> None:
     """Set the limits of this process for good: no files, no core, no more memory and time than this."""
     os.nice(NICENESS)
     signal.setitimer(signal.ITIMER_REAL, resource_limits.wall_s)  # SIGALRM is not handled: it ends the process
@@ -78,7 +78,7 @@ def apply_limits(resource_limits: ResourceLimits) -> None:
             resource.setrlimit(limit, (most, most))
 
 
-def lower_priority() -> None:
+def lower_thread_priority() -> None:
     """Give the calling thread less of the processor than the process's others; only Linux can."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

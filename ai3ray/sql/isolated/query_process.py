@@ -24,7 +24,7 @@ _ROOTS = (Path(__file__).parents[3], Path(duckdb.__file__).parents[1])
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX", "SYSTEMROOT")
 _GRACE_S = 1.0
 _SLACK_BYTES = 1_000_000
-_NO_ROOM = 127
+_OUT_OF_MEMORY_STATUS = 127
 """Exit status with which glibc ends a process that has no memory left for the data of a thread."""
 
 
@@ -41,9 +41,9 @@ class SqlLimits(Frozen):
     """The longest SQL text."""
     answer_bytes: int = 8_000_000
     """The largest answer, as JSON; further rows are left out."""
-    at_a_time: int = 2
+    max_running: int = 2
     """Queries that run at a time."""
-    patience_s: float = 5.0
+    max_wait_s: float = 5.0
     """Seconds that a query waits for its turn."""
     copy_wait_s: float = 30.0
     """Seconds that a query waits for its copy of the journal."""
@@ -55,11 +55,11 @@ class SqlLimits(Frozen):
     """Owners whose copies are kept at a time."""
 
 
-class CopyFailed(Exception):
+class CopyUnreadable(Exception):
     """The copy of the journal cannot be read; a new one may."""
 
 
-class SqlProcess:
+class QueryProcess:
     """One child; made by `started`, good for one query."""
 
     def __init__(self, process: Process) -> None:
@@ -82,7 +82,7 @@ class SqlProcess:
         job = {
             "file": str(file),
             "query": query,
-            "resource_limits": resource_limits,
+            "walls": resource_limits,
             "max_rows": max_rows,
             "max_bytes": limits.answer_bytes,
         }
@@ -101,40 +101,40 @@ class SqlProcess:
         columns: tuple[str, ...] = ()
         rows: list[tuple[Any, ...]] = []
         async for line in self._lines(limits.answer_bytes + _SLACK_BYTES):
-            said = json.loads(line)
-            if isinstance(said, list):
-                rows.extend(map(tuple, said))
-            elif "columns" in said:
-                columns = tuple(said["columns"])
-            elif "truncated" in said:
-                return Table.model_construct(columns=columns, rows=tuple(rows), truncated=said["truncated"])
-            elif "broken" in said:
-                raise CopyFailed(said["broken"])
+            message = json.loads(line)
+            if isinstance(message, list):
+                rows.extend(map(tuple, message))
+            elif "columns" in message:
+                columns = tuple(message["columns"])
+            elif "truncated" in message:
+                return Table.model_construct(columns=columns, rows=tuple(rows), truncated=message["truncated"])
+            elif "broken" in message:
+                raise CopyUnreadable(message["broken"])
             else:
-                raise RequestError(said["error"], "sql")
-        raise await self._death(limits)
+                raise RequestError(message["error"], "sql")
+        raise await self._exit_error(limits)
 
-    async def _lines(self, most_bytes: int) -> AsyncIterator[bytes]:
+    async def _lines(self, max_bytes: int) -> AsyncIterator[bytes]:
         stdout = self._process.stdout
         assert stdout is not None
         while line := await stdout.readline():
-            most_bytes -= len(line)
-            if most_bytes < 0:
+            max_bytes -= len(line)
+            if max_bytes < 0:
                 raise RequestError("the answer is too large", "sql")
             yield line
 
-    async def _death(self, limits: SqlLimits) -> Exception:
+    async def _exit_error(self, limits: SqlLimits) -> Exception:
         """What it means that the process ended before its answer did."""
         code = await self._process.wait()
         if code in (-signal.SIGXCPU, -signal.SIGALRM):
             return RequestError(f"the query took longer than {limits.cpu_s} s and was stopped", "sql")
-        if code < 0 or code == _NO_ROOM:
+        if code < 0 or code == _OUT_OF_MEMORY_STATUS:
             return RequestError("the query broke the limits of its process and was stopped", "sql")
         return EngineError(f"the process for the query ended with exit status {code}")
 
 
 @asynccontextmanager
-async def started(answer_bytes: int) -> AsyncIterator[SqlProcess]:
+async def start_query_process(answer_bytes: int) -> AsyncIterator[QueryProcess]:
     """A process that waits for its query, without a key in its environment; dead at the end, whatever happens.
 
     Args:
@@ -150,7 +150,7 @@ async def started(answer_bytes: int) -> AsyncIterator[SqlProcess]:
         limit=answer_bytes + _SLACK_BYTES,
     )
     try:
-        yield SqlProcess(process)
+        yield QueryProcess(process)
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):

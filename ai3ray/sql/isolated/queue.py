@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from ai3ray.errors import Throttled
 
-_LONGEST_LINE = 32
+_MAX_WAITING = 32
 
 
 class QueryQueue:
@@ -20,14 +20,14 @@ class QueryQueue:
         patience_s: seconds that one waits for a turn.
     """
 
-    def __init__(self, at_a_time: int, patience_s: float) -> None:
-        self._free = at_a_time
-        self._patience_s = patience_s
-        self._having: Counter[str | None] = Counter()
+    def __init__(self, max_running: int, max_wait_s: float) -> None:
+        self._free = max_running
+        self._max_wait_s = max_wait_s
+        self._running: Counter[str | None] = Counter()
         self._waiting: list[tuple[str | None, asyncio.Future[None]]] = []
 
     @asynccontextmanager
-    async def turn(self, owner: str | None) -> AsyncIterator[None]:
+    async def slot(self, owner: str | None) -> AsyncIterator[None]:
         """Wait for a turn and have it.
 
         Raises:
@@ -37,44 +37,44 @@ class QueryQueue:
         try:
             yield
         finally:
-            self._give_back(owner)
+            self._release(owner)
 
     async def _wait(self, owner: str | None) -> None:
-        if len(self._waiting) >= _LONGEST_LINE:
+        if len(self._waiting) >= _MAX_WAITING:
             raise self._busy()
-        place = owner, asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
-        self._call_next()
+        waiter = owner, asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        self._start_next()
         try:
-            async with asyncio.timeout(self._patience_s):
-                await place[1]
+            async with asyncio.timeout(self._max_wait_s):
+                await waiter[1]
         except TimeoutError:
-            self._leave(place)
+            self._leave(waiter)
             raise self._busy() from None
         except BaseException:
-            self._leave(place)
+            self._leave(waiter)
             raise
 
-    def _leave(self, place: tuple[str | None, asyncio.Future[None]]) -> None:
+    def _leave(self, waiter: tuple[str | None, asyncio.Future[None]]) -> None:
         """Whoever waits no longer may have been called in the same moment."""
-        if place in self._waiting:
-            self._waiting.remove(place)
-        elif not place[1].cancelled():
-            self._give_back(place[0])
+        if waiter in self._waiting:
+            self._waiting.remove(waiter)
+        elif not waiter[1].cancelled():
+            self._release(waiter[0])
 
-    def _give_back(self, owner: str | None) -> None:
+    def _release(self, owner: str | None) -> None:
         self._free += 1
-        self._having[owner] -= 1
-        self._call_next()
+        self._running[owner] -= 1
+        self._start_next()
 
-    def _call_next(self) -> None:
+    def _start_next(self) -> None:
         while self._free and self._waiting:
-            place = min(self._waiting, key=lambda place: self._having[place[0]])
-            self._waiting.remove(place)
-            if not place[1].done():  # else it has just given up
+            waiter = min(self._waiting, key=lambda waiter: self._running[waiter[0]])
+            self._waiting.remove(waiter)
+            if not waiter[1].done():  # else it has just given up
                 self._free -= 1
-                self._having[place[0]] += 1
-                place[1].set_result(None)
+                self._running[waiter[0]] += 1
+                waiter[1].set_result(None)
 
     def _busy(self) -> Throttled:
-        return Throttled("too many queries at the moment; ask again in a few seconds", self._patience_s)
+        return Throttled("too many queries at the moment; ask again in a few seconds", self._max_wait_s)

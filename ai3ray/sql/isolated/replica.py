@@ -22,7 +22,7 @@ from ai3ray.sql.values import one_line
 log = logging.getLogger(__name__)
 
 _FILE = "journal.duckdb"
-_ROOM_BYTES = 64 << 20
+_SPARE_BYTES = 64 << 20
 
 
 @dataclass(eq=False, slots=True)
@@ -97,7 +97,7 @@ class Replica:
         finally:
             generation.readers -= 1
             if not self._writing:
-                await self._tidy()
+                await self._delete_unused()
 
     def discard(self, generation: Generation) -> None:
         """Never lend this one again: it cannot be read, or is half written."""
@@ -126,7 +126,7 @@ class Replica:
             if newest is not None and newest.made_at >= wanted_from and newest.path.exists():
                 return newest
             self._refreshing = asyncio.create_task(self._refresh(), name="journal-sql-copy")
-            self._refreshing.add_done_callback(_mark_retrieved)
+            self._refreshing.add_done_callback(_retrieve_exception)
 
     async def _refresh(self) -> None:
         """Make `_newest` hold what is committed now."""
@@ -147,7 +147,7 @@ class Replica:
         newest.mark, newest.as_of, newest.made_at = mark, as_of, made_at
         self._older = [older for older in self._all() if older is not newest]
         self._newest = newest
-        await self._tidy()
+        await self._delete_unused()
 
     async def _created(self) -> Generation:
         """A new file with all rows."""
@@ -190,26 +190,26 @@ class Replica:
         return known and not generation.readers and generation.path.exists()
 
     def _create(self, path: Path) -> None:
-        self._check_room()
+        self._check_disk_space()
         self._context.writer.create(path, self._owner)
 
     def _clone(self, path: Path, to: Path) -> None:
-        self._check_room()
+        self._check_disk_space()
         to.parent.mkdir(mode=0o700, parents=True)
         shutil.copyfile(path, to)
         to.chmod(0o600)
 
-    def _check_room(self) -> None:
+    def _check_disk_space(self) -> None:
         """The journal itself must never want for the space that a copy takes, which is up to four times its own.
 
         Raises:
             EngineError: there is too little.
         """
         size = self._context.journal.stat().st_size if self._context.journal.exists() else 0
-        if shutil.disk_usage(self._context.journal.parent).free < 5 * size + _ROOM_BYTES:
+        if shutil.disk_usage(self._context.journal.parent).free < 5 * size + _SPARE_BYTES:
             raise EngineError("the disk has too little room for the copy of the journal that SQL reads")
 
-    async def _tidy(self) -> None:
+    async def _delete_unused(self) -> None:
         """Keep, of what nobody reads, the newest and one spare."""
         idle = [older for older in self._older if not older.readers]
         spares = [older for older in idle if self._reusable(older)]
@@ -232,7 +232,7 @@ class Replica:
         return self._context.folder / secrets.token_hex(8) / _FILE
 
 
-def _mark_retrieved(refresh: asyncio.Task[None]) -> None:
+def _retrieve_exception(refresh: asyncio.Task[None]) -> None:
     """Whoever waited for it may be gone; it is not to complain about that."""
     if not refresh.cancelled():
         refresh.exception()

@@ -57,7 +57,7 @@ def rows(connection: duckdb.DuckDBPyConnection, table: str, where: str = "true")
 def assert_same(journal: DuckDBJournal, copy: Path, owner: str | None) -> None:
     """The copy holds what the owner has in the journal, in every table and view."""
     theirs = "true" if owner is None else f"run_id IN (SELECT run_id FROM runs WHERE owner = '{owner}')"
-    with journal._file.cursor() as source, duckdb.connect(copy, read_only=True) as target:
+    with journal._database.cursor() as source, duckdb.connect(copy, read_only=True) as target:
         for table in TABLES:
             assert rows(target, table) == rows(source, table, theirs), table
         names = {*target.execute(VIEWS).fetchall(), *((table,) for table in TABLES)}
@@ -69,7 +69,7 @@ def assert_same(journal: DuckDBJournal, copy: Path, owner: str | None) -> None:
 
 @pytest.mark.parametrize("owner", [None, "alice"])
 async def test_a_copy_brought_up_to_date_is_the_journal(disk: DuckDBJournal, tmp_path: Path, owner: str | None) -> None:
-    writer, busy, copy = CopyWriter(disk._file), Busy(disk, seed=7), tmp_path / "copy" / "journal.duckdb"
+    writer, busy, copy = CopyWriter(disk._database), Busy(disk, seed=7), tmp_path / "copy" / "journal.duckdb"
     await busy.turn(40)
     writer.create(copy, owner)
     assert_same(disk, copy, owner)
@@ -81,7 +81,7 @@ async def test_a_copy_brought_up_to_date_is_the_journal(disk: DuckDBJournal, tmp
 async def test_an_owner_finds_no_trace_of_another(disk: DuckDBJournal, tmp_path: Path) -> None:
     copy = tmp_path / "copy" / "journal.duckdb"
     await Busy(disk, seed=3).turn(60)
-    CopyWriter(disk._file).create(copy, "alice")
+    CopyWriter(disk._database).create(copy, "alice")
     with duckdb.connect(copy, read_only=True) as target:
         assert {owner for _, _, _, owner, *_ in rows(target, "runs")} == {"alice"}
         shown = {str(row) for table in TABLES for row in rows(target, table)}
@@ -90,7 +90,7 @@ async def test_an_owner_finds_no_trace_of_another(disk: DuckDBJournal, tmp_path:
 
 
 async def test_a_run_that_changes_its_owner_leaves_the_copy(disk: DuckDBJournal, tmp_path: Path) -> None:
-    writer, copy = CopyWriter(disk._file), tmp_path / "copy" / "journal.duckdb"
+    writer, copy = CopyWriter(disk._database), tmp_path / "copy" / "journal.duckdb"
     first, *_ = whole_run("r")
     await disk.put("r", first.events, meta=RunMeta(owner="alice")).committed()
     writer.create(copy, "alice")
@@ -101,7 +101,7 @@ async def test_a_run_that_changes_its_owner_leaves_the_copy(disk: DuckDBJournal,
 
 async def test_a_copy_is_for_its_owner_s_eyes_and_leaves_no_log_beside_it(disk: DuckDBJournal, tmp_path: Path) -> None:
     copy = tmp_path / "copy" / "journal.duckdb"
-    CopyWriter(disk._file).create(copy, None)
+    CopyWriter(disk._database).create(copy, None)
     assert copy.stat().st_mode & 0o777 == 0o600
     assert copy.parent.stat().st_mode & 0o777 == 0o700
     assert [file.name for file in copy.parent.iterdir()] == ["journal.duckdb"]
@@ -110,14 +110,14 @@ async def test_a_copy_is_for_its_owner_s_eyes_and_leaves_no_log_beside_it(disk: 
 async def test_what_is_internal_is_not_copied(disk: DuckDBJournal, tmp_path: Path) -> None:
     copy = tmp_path / "copy" / "journal.duckdb"
     await disk.put("r", next(whole_run("r")).events, key="secret").committed()
-    CopyWriter(disk._file).create(copy, None)
+    CopyWriter(disk._database).create(copy, None)
     with duckdb.connect(copy, read_only=True) as target:
         tables = target.execute("SELECT table_name FROM duckdb_tables() ORDER BY table_name").fetchall()
     assert [name for (name,) in tables] == sorted(TABLES)
 
 
 async def test_a_writer_that_was_stopped_writes_no_more(disk: DuckDBJournal, tmp_path: Path) -> None:
-    writer = CopyWriter(disk._file)
+    writer = CopyWriter(disk._database)
     writer.stop()
     with pytest.raises(CopyStopped):
         writer.create(tmp_path / "copy" / "journal.duckdb", None)

@@ -18,7 +18,7 @@ from tests.journal.histories import ENDED, whole_run
 COUNT = "SELECT count(*) AS runs FROM runs"
 SLOW = "SELECT count(*) FROM runs, range(20000) a, range(20000) b WHERE a.range + b.range >= 0"
 ENDLESS = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE hash(a.range, b.range) = 7"
-ALWAYS_NEW = SqlLimits(copy_age_s=0.0, cpu_s=60, wall_s=60.0, patience_s=60)
+ALWAYS_NEW = SqlLimits(copy_age_s=0.0, cpu_s=60, wall_s=60.0, max_wait_s=60)
 
 
 async def journal_with(path: Path, runs: Iterable[str], limits: SqlLimits = ALWAYS_NEW) -> DuckDBJournal:
@@ -187,7 +187,7 @@ async def test_no_more_owners_than_few_have_a_copy(path: Path) -> None:
 
 
 async def test_a_third_query_waits_and_then_is_told_to_come_again(path: Path) -> None:
-    journal = await journal_with(path, [], SqlLimits(patience_s=0.5))
+    journal = await journal_with(path, [], SqlLimits(max_wait_s=0.5))
     two = [asyncio.create_task(journal.query_isolated(ENDLESS)) for _ in range(2)]
     while len(children()) < 2:
         await asyncio.sleep(0.02)

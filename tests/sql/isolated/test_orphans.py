@@ -47,14 +47,14 @@ def await_end(child: psutil.Process, seconds: float) -> None:
 
 
 @contextmanager
-def shut_in_child(tmp_path: Path, wall_s: float) -> Iterator[subprocess.Popen[bytes]]:
+def limited_child(tmp_path: Path, wall_s: float) -> Iterator[subprocess.Popen[bytes]]:
     """The child's program with an endless query, started by hand."""
     duckdb.connect(tmp_path / "copy.duckdb").close()
     job = {"file": str(tmp_path / "copy.duckdb"), "query": ENDLESS, "max_rows": 1, "max_bytes": 1000}
     command = [sys.executable, "-P", "-m", "ai3ray.sql.isolated.child", str(os.getpid())]
     with subprocess.Popen(command, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
-        process.stdin.write(json.dumps({**job, "resource_limits": [1 << 30, 60, wall_s]}).encode() + b"\n")
+        process.stdin.write(json.dumps({**job, "walls": [1 << 30, 60, wall_s]}).encode() + b"\n")
         process.stdin.flush()
         try:
             yield process
@@ -75,7 +75,7 @@ def test_a_journal_that_is_killed_in_the_middle_of_queries_leaves_no_process(pat
 
 def test_a_child_ends_when_the_pipe_to_its_parent_does(tmp_path: Path) -> None:
     """This alone has to do where the kernel does not tell of a parent's death."""
-    with shut_in_child(tmp_path, wall_s=60) as process:
+    with limited_child(tmp_path, wall_s=60) as process:
         child = psutil.Process(process.pid)
         while not at_work(child):
             assert process.poll() is None
@@ -86,7 +86,7 @@ def test_a_child_ends_when_the_pipe_to_its_parent_does(tmp_path: Path) -> None:
 
 
 def test_a_child_ends_by_its_own_clock_when_its_parent_hangs(tmp_path: Path) -> None:
-    with shut_in_child(tmp_path, wall_s=1) as process:
+    with limited_child(tmp_path, wall_s=1) as process:
         assert process.wait(30) == -signal.SIGALRM
 
 

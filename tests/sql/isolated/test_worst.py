@@ -65,7 +65,7 @@ async def test_a_query_that_takes_too_much_is_stopped_while_the_journal_commits(
 
 
 async def test_a_query_that_looks_beyond_the_journal_is_refused_in_one_line(path: Path) -> None:
-    journal = await DuckDBJournal.open(path, sql_limits=SqlLimits(patience_s=60))
+    journal = await DuckDBJournal.open(path, sql_limits=SqlLimits(max_wait_s=60))
     answers = await asyncio.gather(*map(journal.query_isolated, REFUSED.values()), return_exceptions=True)
     for name, answer in zip(REFUSED, answers, strict=True):
         assert isinstance(answer, RequestError), name
