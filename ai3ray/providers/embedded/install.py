@@ -44,7 +44,7 @@ def install(model: EmbeddedModelFiles, names: Sequence[str]) -> None:
     free_mb = shutil.disk_usage(model.folder).free // 10**6
     if free_mb < NEEDED_MB:
         raise EngineError(
-            f"the embedded model needs {NEEDED_MB} MB of disk space; {model.folder} has {free_mb} MB free"
+            f"the embedded model needs {NEEDED_MB} MB of disk space, and {free_mb} MB are free in {model.folder}"
         )
     files = [part for name in names for part in ("-r", str(configs_dir() / name))]
     done = subprocess.run(  # noqa: S603 - a fixed command, its files are ours
