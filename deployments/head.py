@@ -1,4 +1,4 @@
-"""Starts the local head: `python -P -m deployments.head`."""
+"""Start the local head: `python -P -m deployments.head`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The app on Ray Serve: `serve run deployments.serve:app`, `serve run configs/serve.yaml`, `ai3 serve`.
 
-A replica holds no state: runs live in the core, an actor of its own in the namespace `ai3`. It outlives
+A replica holds no state: runs live in the core, an actor of its own in the namespace `ai3`. The core outlives
 replicas, their updates and the requests that started the runs.
 """
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from ray.serve import Application
 
 MAX_ONGOING = 1000
-"""Requests in one replica: a stream counts for as long as its run takes, and Serve's own default is 5."""
+"""Requests in one replica. A stream counts as long as its run; Serve's own default is 5."""
 MAX_QUEUED = 200
-"""Requests that wait for a replica; more are answered 503."""
+"""Requests that wait for a replica; more get status 503."""
 GRACE_S = 30.0
-"""Seconds that a replica which is replaced goes on with its requests: ten times what a client's reconnecting takes."""
+"""Seconds that a replaced replica continues its requests: ten times as long as a client takes to reconnect."""
 QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)
 
 
@@ -41,8 +41,8 @@ class Api:
     """One replica: the app over the core of this cluster.
 
     Args:
-        settings: what the core is made with if it is not there yet; the node's own when absent.
-        rules: who may ask; by these settings and Serve's address when absent.
+        settings: for a core that does not exist yet; the node's own when absent.
+        rules: who may call; derived from the settings and Serve's address when absent.
     """
 
     _engine: RayEngine
@@ -59,14 +59,14 @@ class Api:
         self._engine = RayEngine(core)
 
     def __serve_build_asgi_app__(self) -> Starlette:
-        """The app of this replica; called by Serve in the replica's event loop."""
+        """Build the app; Serve calls this in the replica's event loop."""
         return build_app(EngineGate(self._engine), access=Access(self._rules))
 
 
 def application(
     settings: Settings | None, rules: AccessRules | None, *, grace_s: float = GRACE_S, replicas: int = 1
 ) -> Application:
-    """The app as Serve deploys it; settings and rules travel in the deployment."""
+    """Return the app as Serve deploys it, with settings and rules in the deployment."""
     deployment: Any = serve.deployment(
         name="api",
         num_replicas=replicas,
@@ -81,12 +81,12 @@ def application(
 
 
 def _for_ray(settings: Settings) -> Settings:
-    """The settings without secrets, and without what the rules say: Ray shows them to whoever may ask it."""
+    """Remove secrets and access rules: Ray shows a deployment's settings to everyone with its token."""
     return settings.model_copy(update={"server_key": None, "api_keys": None})
 
 
 def __getattr__(name: str) -> Application:
-    """`app`: made when it is asked for, not when this module is imported."""
+    """Make `app` at its first use, not when this module is imported."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return application(*prepare())

@@ -1,7 +1,7 @@
 """The local head: `python -P -m deployments.head`, one background process per home.
 
-It owns the home's journal and its local Ray, serves the app on a Unix socket, and leaves when it is
-told to, when nothing has run for a while, or when its Ray has died.
+It owns the home's journal and its local Ray, and serves the app on a Unix socket. It stops on request, after a time
+without runs, or when its Ray dies.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
@@ -34,65 +33,72 @@ if TYPE_CHECKING:
     from ai3ray.server.unix_socket import SocketServer
 
 HOST_END_S = 12.0
+"""Seconds the engine gets to close."""
 FAILED_BOOT_STAY_S = 2.0
+"""How long the head answers requests with the reason of a failed boot before it exits."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _log = logging.getLogger("ai3ray.head")
 
 
 def main() -> NoReturn:
-    """Read the settings that the starter left, then be the head until the end."""
+    """Read the settings and serve their home until told to stop."""
     parser = argparse.ArgumentParser(prog="ai3ray-head", description="the local head; started by ai3 itself")
     parser.add_argument("--engine", choices=("ray", "inline"), default="ray", help=argparse.SUPPRESS)
     engine = parser.parse_args().engine
     settings = read_settings()
 
     def host(paths: HeadPaths) -> Host:
-        return _ray_host(settings, paths) if engine == "ray" else _inline_host(settings)
+        if engine == "inline":
+            from ai3ray.server.in_process import inline_host
+
+            return inline_host(settings, os.environ)
+        from ai3ray.executor.ray.boot import boot_local
+
+        from .ray_thread import ray_host
+
+        return ray_host(boot_local, settings, paths)
 
     run_head(settings, host)
 
 
 def read_settings() -> Settings:
-    """The settings from the environment, out of which they are taken: children need not see them."""
+    """Take the settings out of the environment, so that no child sees them; load them if there are none."""
     given = os.environ.pop(SETTINGS_VARIABLE, None)
     return Settings.model_validate_json(given) if given else load_settings()
 
 
 def run_head(settings: Settings, host: HostMaker) -> NoReturn:
-    """Be the head of `settings.home`; ends the process."""
+    """Run the head of `settings.home`, then end the process; do nothing if another head serves that home."""
     start_reaper()
     code = 1
     try:
         logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-        code = _serve_home(settings, host, os.environ)
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home_lock = lock_home(head_paths(settings.home))
+        if home_lock is None:
+            code = 0
+        else:
+            home_lock.publish(lambda salt: settings_fingerprint(settings, dict(os.environ), salt))
+            _log.info("head %d of %s", os.getpid(), settings.home)
+            code = asyncio.run(Head(settings, home_lock, host(home_lock.paths)).run())
     except Ai3Error as error:
         print(f"error: {error.message}", file=sys.stderr)  # noqa: T201 - its starter quotes the log's last line
     except Exception:  # noqa: BLE001 - the edge of the process
         _log.exception("the head failed")
     finally:
-        # Ray's threads and exit handlers may hang; all that matters has been closed by now.
+        # Ray's threads and exit handlers may hang; everything that matters is closed by now.
         sys.stderr.flush()
         os._exit(code)
 
 
-def _serve_home(settings: Settings, host: HostMaker, env: Mapping[str, str]) -> int:
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    home_lock = lock_home(head_paths(settings.home))
-    if home_lock is None:
-        return 0
-    home_lock.publish(lambda salt: settings_fingerprint(settings, dict(env), salt))
-    _log.info("head %d of %s", os.getpid(), settings.home)
-    return asyncio.run(Head(settings, home_lock, host(home_lock.paths)).run())
-
-
 class Head:
-    """A head from listening to leaving.
+    """A head: it serves the socket at once, and the engine as soon as that has booted.
 
     Args:
-        settings: `head_idle_s` is the head's own; the rest is the host's.
-        tenancy: the hold on the home.
-        host: boots the engine when entered.
+        settings: only `head_idle_s` is used here.
+        home_lock: the hold on the home.
+        host: boots the engine when entered, ends it when left.
     """
 
     def __init__(self, settings: Settings, home_lock: HomeLock, host: Host) -> None:
@@ -107,7 +113,7 @@ class Head:
         self._code = 0
 
     async def run(self) -> int:
-        """Serve until it is time to leave; returns the exit code."""
+        """Serve until `stop`. Return the exit code."""
         self._install_signal_handlers()
         serving = asyncio.create_task(self._serve())
         hosting = asyncio.create_task(self._keep_engine())
@@ -116,64 +122,63 @@ class Head:
         self._gate.close()
         await serving
         self._served.set()
-        await self._end_host(hosting)
-        _log.info("head %d leaves", os.getpid())
+        if self._gate.opened:
+            await asyncio.wait({hosting}, timeout=HOST_END_S)
+        hosting.cancel()
+        await asyncio.gather(hosting, return_exceptions=True)
+        _log.info("head %d stopped", os.getpid())
         return self._code
 
     def stop(self, reason: str, code: int = 0) -> None:
-        """Begin to leave; the first reason counts."""
+        """Begin to stop; only the first reason counts."""
         if not self._stopping.is_set():
-            _log.info("leaving: %s", reason)
+            _log.info("stopping: %s", reason)
             self._code = code
             self._stopping.set()
 
     def keep_running(self) -> None:
-        """Stay, however long nothing runs."""
+        """Do not stop when idle."""
         self._keep_running = True
 
     async def _serve(self) -> None:
-        # Imported when the socket listens: clients queue in the kernel meanwhile.
+        # Imported after the socket listens: clients wait in the kernel's queue meanwhile.
         from ai3ray.server.app import build_app
         from ai3ray.server.unix_socket import socket_server
 
         from .routes import HeadControls
 
-        controls = HeadControls(self._gate, lambda: self.stop("told to"), self.keep_running, self._tcp_listener)
+        controls = HeadControls(self._gate, lambda: self.stop("on request"), self.keep_running, self._tcp_listener)
         app = build_app(self._gate, controls=controls.endpoints())
         server = socket_server(app)
-        until = asyncio.create_task(self._end_server(server))
+        ending = asyncio.create_task(self._end_server(server))
         try:
             await server.serve(sockets=[self._home_lock.listener])
         finally:
             self.stop("the server ended", 1)
-            until.cancel()
+            ending.cancel()
 
     async def _end_server(self, server: SocketServer) -> None:
         await self._stopping.wait()
         server.should_exit = True
 
     async def _keep_engine(self) -> None:
-        """Boot the engine, keep it until the last response is out, end it."""
+        """Boot the engine, keep it until the last response is sent, end it."""
         try:
             async with self._host as hosted:
-                self._install_signal_handlers()  # ray.init has put a handler of its own in place of ours
+                self._install_signal_handlers()  # ray.init replaced ours
                 await hosted.engine.active()  # its first call makes a core open the journal
                 self._tcp_listener.attach(hosted.tcp)
                 self._gate.open(hosted.engine)
-                _log.info("the engine is up")
+                _log.info("engine started")
                 await self._supervise(hosted)
-        except Exception as error:  # noqa: BLE001 - the edge of the engine: told to requests and log
+        except Exception as error:  # noqa: BLE001 - the edge of the engine: shown to callers and logged
             self._gate.fail(error)
             expected = isinstance(error, Ai3Error)
             _log.error("the engine failed: %s", error, exc_info=None if expected else error)
-            if not self._gate.opened:
-                await self._stay_after_failed_boot()
+            if not self._gate.opened:  # callers who wait for the boot get to read why it failed
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), FAILED_BOOT_STAY_S)
             self.stop("the engine failed", 1)
-
-    async def _stay_after_failed_boot(self) -> None:
-        """Stay for a moment after a boot that failed, so that whoever wanted the engine hears why."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), FAILED_BOOT_STAY_S)
 
     async def _supervise(self, hosted: HostedEngine) -> None:
         async with asyncio.TaskGroup() as group:
@@ -184,7 +189,7 @@ class Head:
                 watch.cancel()
 
     async def _stop_when_idle(self, hosted: HostedEngine) -> None:
-        """Leave once no run has been going, and nobody was served on TCP, for `head_idle_s`."""
+        """Stop after `head_idle_s` seconds without a run, a request or a TCP server."""
         loop = asyncio.get_running_loop()
         tick = min(max(self._idle_s / 10, 0.05), 5.0)
         busy_at = loop.time()
@@ -193,36 +198,16 @@ class Head:
             if self._tcp_listener.busy or await hosted.engine.active():
                 busy_at = loop.time()
             elif loop.time() - max(busy_at, self._gate.used_at) >= self._idle_s:
-                self.stop(f"nothing has run for {self._idle_s:g} s")
+                self.stop(f"idle for {self._idle_s:g} s")
                 return
 
     async def _stop_after_exit(self, pid: int) -> None:
-        """Leave when Ray dies: without gcs it would kill this process in a minute, without raylet no actor starts."""
+        """Stop when Ray dies: without gcs Ray kills this process after a minute, without raylet no actor starts."""
         await wait_for_exit(pid)
-        self.stop(f"process {pid} of ray has ended; the next command starts anew", 1)
-
-    async def _end_host(self, hosting: asyncio.Task[None]) -> None:
-        if self._gate.opened:
-            await asyncio.wait({hosting}, timeout=HOST_END_S)
-        hosting.cancel()
-        await asyncio.gather(hosting, return_exceptions=True)
+        self.stop(f"Ray process {pid} ended; the next command starts a new head", 1)
 
     def _install_signal_handlers(self) -> None:
         loop = asyncio.get_running_loop()
         for signum in _SIGNALS:
             loop.remove_signal_handler(signum)
             loop.add_signal_handler(signum, self.stop, signal.Signals(signum).name)
-
-
-def _ray_host(settings: Settings, paths: HeadPaths) -> Host:
-    from ai3ray.executor.ray.boot import boot_local
-
-    from .ray_thread import ray_host
-
-    return ray_host(boot_local, settings, paths)
-
-
-def _inline_host(settings: Settings) -> Host:
-    from ai3ray.server.in_process import inline_host
-
-    return inline_host(settings, os.environ)

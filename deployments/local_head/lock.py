@@ -1,4 +1,4 @@
-"""One home, one head: the lock that says so, and the socket and note by which others find it."""
+"""The lock that gives a home one head, and the socket and `head.json` by which clients find it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _RETRY_S = 0.03
 
 
 class HomeLock:
-    """The hold on a home: a lock kept until the process ends, a listening socket, `head.json`."""
+    """The hold on a home: a lock kept until the process ends, a listening socket, and `head.json`."""
 
     def __init__(self, paths: HeadPaths, lock: int, listener: socket.socket) -> None:
         self.paths = paths
@@ -35,10 +35,10 @@ class HomeLock:
         self._lock = lock
 
     def publish(self, config: Callable[[bytes], dict[str, Any]]) -> HeadAddress:
-        """Write `head.json`, readable for its owner only.
+        """Write `head.json`, readable by its owner only.
 
         Args:
-            config: the fingerprint of keys, providers and limits for a salt.
+            config: gives the fingerprint of keys, providers and limits for a salt.
         """
         salt = secrets.token_bytes(16)
         address = HeadAddress(
@@ -54,20 +54,20 @@ class HomeLock:
         return address
 
     def withdraw(self) -> None:
-        """Let nobody new in. The lock stays: what is being closed is still ours."""
+        """Remove `head.json` and the socket. The lock stays until journal and Ray are closed."""
         (self.paths.home / HEAD_FILE).unlink(missing_ok=True)
         self.paths.socket.unlink(missing_ok=True)
 
 
 def lock_home(paths: HeadPaths, wait_s: float = WAIT_S) -> HomeLock | None:
-    """Become the head of this home; None when another one serves it.
+    """Become the head of this home. Return None if another head serves it.
 
     Args:
         paths: the home's paths.
-        wait_s: seconds to wait for a head that is leaving.
+        wait_s: seconds to wait for a head that is stopping.
 
     Raises:
-        HeadUnavailable: a head holds the home and does not answer.
+        HeadUnavailable: a process holds the home and does not answer.
     """
     lock = os.open(paths.home / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     deadline = time.monotonic() + wait_s
@@ -76,7 +76,7 @@ def lock_home(paths: HeadPaths, wait_s: float = WAIT_S) -> HomeLock | None:
             os.close(lock)
             return None
         if time.monotonic() > deadline:
-            raise HeadUnavailable(f"{paths.home / LOCK} is held by a process that does not answer: end it first")
+            raise HeadUnavailable(f"a process that does not answer holds {paths.home / LOCK}: end it, then try again")
         time.sleep(_RETRY_S)
     _remove_stale_files(paths)
     return HomeLock(paths, lock, _listen(paths))
@@ -91,11 +91,11 @@ def _try_lock(lock: int) -> bool:
 
 
 def _remove_stale_files(paths: HeadPaths) -> None:
-    """Remove what a head that could not clean up left behind."""
+    """Remove the processes and files of a head that was killed."""
     previous = read_head_file(paths.home)
     if previous is not None:
         kill_orphaned_group(previous.pid, paths.ray_dir, paths.home)
-    # The note goes first: a stale one beside a fresh socket would be believed.
+    # `head.json` goes first: clients would believe a stale one beside a fresh socket.
     (paths.home / HEAD_FILE).unlink(missing_ok=True)
     for stale in paths.socket.parent.glob(f"{paths.socket.name}*"):
         stale.unlink(missing_ok=True)
@@ -103,7 +103,7 @@ def _remove_stale_files(paths: HeadPaths) -> None:
 
 
 def _listen(paths: HeadPaths) -> socket.socket:
-    # Renamed into place when it listens already: a socket file that is there is one that answers.
+    # Renamed into place once it listens: an existing socket file always answers.
     draft = paths.socket.with_name(f"{paths.socket.name}.{os.getpid()}")
     listener = listen(draft)
     draft.rename(paths.socket)

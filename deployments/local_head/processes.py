@@ -1,4 +1,4 @@
-"""Looking at processes, waiting for their end, and ending those that nobody owns any more."""
+"""List processes, wait for their end, and kill orphaned groups."""
 
 from __future__ import annotations
 
@@ -16,20 +16,17 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One line of the process table."""
+    """One row of the process table."""
 
     pid: int
-    """Its id."""
     parent: int
-    """Its parent's id."""
     group: int
-    """Its process group."""
     command: str
-    """Its command line; empty for a zombie."""
+    """The command line; empty for a zombie."""
 
 
 def processes() -> Iterator[Process]:
-    """All processes that we may see."""
+    """Yield all processes that this user may see."""
     return _from_proc() if sys.platform == "linux" else _from_ps()
 
 
@@ -37,7 +34,7 @@ def _from_proc() -> Iterator[Process]:
     # Slim containers have no ps.
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
-            with suppress(OSError):  # it ended while we looked
+            with suppress(OSError):  # it has ended meanwhile
                 # The name may hold spaces and brackets; the fields begin after the last bracket.
                 fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
                 command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
@@ -54,17 +51,17 @@ def _from_ps() -> Iterator[Process]:
 
 
 def kill_group(group: int) -> None:
-    """SIGKILL to a process group, if it is there and ours."""
+    """Send SIGKILL to a process group if it exists and belongs to this user."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
 
 
 def kill_orphaned_group(group: int, *folders: Path) -> bool:
-    """SIGKILL to the group that a dead leader left behind, if it is the one we think of.
+    """Send SIGKILL to the group of a dead leader, if a member still shows that it is that group.
 
     Args:
         group: the leader's process id; another process may have it by now.
-        folders: a member has to work in one of them, or name one in its command line. Some of Ray's
+        folders: a member must have one of them as its working directory or in its command line. Some of Ray's
             processes overwrite their command line.
     """
     found = any(process.group == group and _belongs(process, folders) for process in processes())
@@ -83,7 +80,7 @@ def _belongs(process: Process, folders: Sequence[Path]) -> bool:
 
 
 def has_exited(pid: int) -> bool:
-    """Whether this process has ended; a zombie has."""
+    """Return whether this process has ended; a zombie has."""
     if sys.platform != "linux":
         return not any(process.pid == pid and "<defunct>" not in process.command for process in processes())
     try:
@@ -115,7 +112,7 @@ async def wait_for_exit(pid: int) -> None:
 
 
 async def _poll_for_exit(pid: int) -> None:
-    # Without pidfds the process table has to be asked.
+    # There are no pidfds here.
     with suppress(ProcessLookupError):
         while True:
             os.kill(pid, 0)

@@ -1,4 +1,4 @@
-"""Ray in one thread that lives as long as the head.
+"""Run Ray in one thread that lives as long as the head.
 
 gcs, raylet and monitors ask the kernel for SIGKILL when the *thread* that forked them ends
 (PR_SET_PDEATHSIG): a thread that boots Ray and returns takes the cluster with it.
@@ -28,41 +28,36 @@ _log = logging.getLogger("ai3ray.head")
 
 @asynccontextmanager
 async def ray_host(boot: RayBoot, settings: Settings, paths: HeadPaths) -> AsyncIterator[HostedEngine]:
-    """A local Ray with the engine on it, for the length of the context.
+    """Host the engine on a local Ray for the length of the context.
 
     Raises:
-        Ai3Error: what `boot` raised.
+        Ai3Error: raised by `boot`.
     """
     paths.ray_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     thread = _RayThread(boot, settings, paths)
     thread.start()
     try:
-        # A boot that is given up is not waited for; the process ends, and its guard ends Ray.
-        handle = await thread.booted
+        # A cancelled boot is not waited for: the process ends, and the reaper ends Ray.
+        local_ray = await thread.booted
     except BaseException:
         thread.release()
         raise
     try:
-        yield HostedEngine(handle.engine, tuple(handle.processes), RayServeServer(settings))
+        yield HostedEngine(local_ray.engine, tuple(local_ray.processes), RayServeServer(settings))
     finally:
-        await _close(handle)
-        # Without gcs or raylet a shutdown would wait for the dead; the rest ends with this process, by its guard.
-        if not any(has_exited(pid) for pid in handle.processes):
+        try:
+            await asyncio.wait_for(local_ray.engine.aclose(), CLOSE_S)
+        except (TimeoutError, EngineError) as error:
+            _log.warning("the engine could not be closed: %s", error or f"no answer within {CLOSE_S:g} s")
+        # Without gcs or raylet a shutdown would wait for the dead; the reaper ends the rest with this process.
+        if not any(has_exited(pid) for pid in local_ray.processes):
             thread.release()
             with suppress(TimeoutError):
                 await asyncio.wait_for(thread.finished.wait(), SHUTDOWN_S)
 
 
-async def _close(handle: LocalRay) -> None:
-    """Close the engine, if it can still be reached."""
-    try:
-        await asyncio.wait_for(handle.engine.aclose(), CLOSE_S)
-    except (TimeoutError, EngineError) as error:
-        _log.warning("the engine could not be closed: %s", error or "it does not answer")
-
-
 class _RayThread(threading.Thread):
-    """Boots Ray, waits to be released, shuts it down: all three in this thread."""
+    """A thread that boots Ray, waits for `release`, and shuts Ray down."""
 
     def __init__(self, boot: RayBoot, settings: Settings, paths: HeadPaths) -> None:
         super().__init__(name="ray", daemon=True)
@@ -73,25 +68,25 @@ class _RayThread(threading.Thread):
         self.finished = asyncio.Event()
 
     def release(self) -> None:
-        """Ray is no longer needed."""
+        """Let the thread shut Ray down."""
         self._released.set()
 
     def run(self) -> None:
-        """The thread's life."""
+        """Boot Ray, wait for `release`, shut Ray down."""
         try:
-            handle = self._boot(self._settings, temp_dir=self._paths.ray_dir)
-        except Exception as error:  # noqa: BLE001 - the edge of the thread: handed to whoever awaits
-            self._tell(error)
+            local_ray = self._boot(self._settings, temp_dir=self._paths.ray_dir)
+        except Exception as error:  # noqa: BLE001 - the edge of the thread: passed to the awaiting task
+            self._report(error)
             return
-        self._tell(handle)
+        self._report(local_ray)
         self._released.wait()
         try:
-            handle.shutdown()
+            local_ray.shutdown()
         except Exception:  # noqa: BLE001 - the edge of the thread
-            _log.exception("ray did not shut down cleanly")
-        self._soon(self.finished.set)
+            _log.exception("Ray did not shut down cleanly")
+        self._call_in_loop(self.finished.set)
 
-    def _tell(self, outcome: LocalRay | Exception) -> None:
+    def _report(self, outcome: LocalRay | Exception) -> None:
         def settle() -> None:
             if self.booted.done():
                 return
@@ -100,8 +95,8 @@ class _RayThread(threading.Thread):
             else:
                 self.booted.set_result(outcome)
 
-        self._soon(settle)
+        self._call_in_loop(settle)
 
-    def _soon(self, act: Callable[[], None]) -> None:
-        with suppress(RuntimeError):  # the loop has been closed: nobody waits any more
+    def _call_in_loop(self, act: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop is closed, and nothing waits for this any more
             self._loop.call_soon_threadsafe(act)

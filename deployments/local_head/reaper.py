@@ -1,9 +1,9 @@
-"""The guard: a parent that outlives the head and ends whatever it left behind.
+"""The reaper: a parent of the head that outlives it and kills whatever it left behind.
 
-A head that is killed cannot clean up, and some of Ray's processes then wait a minute for a cluster
-that is gone. So the head is the child of a process that does nothing but wait for it. On Linux that
-process is a "child subreaper" (prctl(2)): every orphan of the head becomes its child, so it can
-find them all, whatever their group, session or name. Elsewhere the head's process group is killed.
+A killed head cannot clean up, and some of Ray's processes wait a minute for a cluster that is gone. So the head is
+the child of a process that does nothing but wait for it. On Linux that process is a "child subreaper" (prctl(2)):
+every orphan of the head becomes its child, so it finds them all, whatever their group, session or name. Elsewhere
+it kills the head's process group.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def start_reaper() -> None:
-    """Split in two. Returns in the child only, as leader of its own session; the parent never returns.
+    """Fork: the parent becomes the reaper and never returns; the child returns as leader of a new session.
 
-    To be called before there are threads, locks or sockets.
+    Call it before there are threads, locks or sockets.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -38,7 +38,7 @@ def start_reaper() -> None:
 
 
 def _watch(head: int) -> int:
-    """Wait for the head, then end what it left; the exit code is the head's."""
+    """Wait for the head, then kill its orphans. Return the head's exit code."""
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(signum, lambda caught, _frame: _forward(head, caught))
     code = _reap_until_exit(head)
@@ -54,9 +54,9 @@ def _forward(head: int, signum: int) -> None:
 
 
 def _reap_until_exit(head: int) -> int:
-    """Collect adopted processes until the head has ended.
+    """Reap adopted processes until the head has ended. Return its exit code.
 
-    Its group is killed before it is collected, while nobody else can have its id.
+    The head's group is killed before the head is reaped, while no other process can have its id.
     """
     if sys.platform != "linux":
         _, status = os.waitpid(head, 0)
@@ -72,7 +72,7 @@ def _reap_until_exit(head: int) -> int:
 
 
 def _kill_orphans() -> None:
-    """Kill our children, and theirs as they become ours, until none is left."""
+    """Kill the children, and their children as they are adopted, until none is left."""
     with suppress(ChildProcessError):
         while True:
             for process in processes():

@@ -1,4 +1,4 @@
-"""What only the user may ask of the head, and only over its socket: leave, stay, prune, serve on TCP."""
+"""The head's control endpoints, on its socket only: stop, keep, prune, serve on TCP."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ai3ray.server.routing import ApiCall, Endpoint
 from deployments.local_head.tcp_listener import TcpListener
 
 PING_S = 1.0
-"""Seconds between signs of life to whoever has the head serve; without one its leaving would go unnoticed."""
+"""Seconds between empty lines to the caller of `/head/serve`: only a failed write shows that it has gone."""
 
 
 IDLE = flag("idle", "Only when no run is active and nothing is served.")
@@ -38,13 +38,13 @@ class PruneRequest(Frozen):
 
 
 class HeadControls:
-    """The head's own controls.
+    """The head's control endpoints.
 
     Args:
         gate: the engine.
-        on_stop: ends the head.
-        on_keep: switches its idle clock off.
-        front: serves on TCP; None where there is no Ray to do that.
+        on_stop: stops the head.
+        on_keep: disables its stop when idle; without it there is no `/head/keep`.
+        tcp_listener: serves on TCP; without it there is no `/head/serve`.
     """
 
     def __init__(
@@ -73,38 +73,38 @@ class HeadControls:
         return offered
 
     async def stop(self, call: ApiCall[None]) -> Response:
-        """`POST /head/stop`: end the head; with `?idle=true` only when no run is going and nobody is served."""
+        """`POST /head/stop`: stop the head; with `?idle=true` only without active runs and TCP server."""
         engine = self._gate.ready
         serving = self._tcp_listener is not None and self._tcp_listener.busy
         if IDLE.read(call.request) and (engine is None or serving or await engine.active()):
-            raise HTTPException(409, "the head is busy")
+            raise HTTPException(409, "the head is busy: it has active runs or serves on TCP")
         return _then(self._on_stop, {"status": "stopping", "pid": os.getpid()})
 
     async def keep(self, _call: ApiCall[None]) -> Response:
-        """`POST /head/keep`: the head does not leave for want of runs."""
+        """`POST /head/keep`: do not stop when idle."""
         assert self._on_keep is not None
         return _then(self._on_keep, {"status": "kept", "pid": os.getpid()})
 
     async def prune(self, call: ApiCall[PruneRequest]) -> Response:
         """`POST /head/prune`: delete runs that ended long ago, or only count them."""
-        engine, wanted = await self._gate.engine(), call.body
-        return json_response(await engine.prune(wanted.older_than_s, dry_run=wanted.dry_run))
+        engine, request = await self._gate.engine(), call.body
+        return json_response(await engine.prune(request.older_than_s, dry_run=request.dry_run))
 
     async def serve(self, call: ApiCall[ServeRequest]) -> Response:
-        """`POST /head/serve`: serve on TCP for as long as the caller reads this; a line of JSON when that changes."""
+        """`POST /head/serve`: serve on TCP while the caller reads; send a line of JSON at each change of state."""
         assert self._tcp_listener is not None
         await self._gate.engine()
         await self._tcp_listener.open(call.body)
         return StreamingResponse(self._lines(self._tcp_listener), media_type="application/x-ndjson")
 
     async def unserve(self, _call: ApiCall[None]) -> Response:
-        """`POST /head/unserve`: serve on TCP no more; answered when the port is free."""
+        """`POST /head/unserve`: stop serving on TCP; reply once the port is free."""
         assert self._tcp_listener is not None
         await self._tcp_listener.close()
         return json_response(self._tcp_listener.serving)
 
     async def _lines(self, tcp_listener: TcpListener) -> AsyncGenerator[bytes, None]:
-        """Every change, and in between an empty line, so that a caller who has gone is missed."""
+        """Yield each state, and empty lines in between, which fail once the caller has gone."""
         reported: ServeState | None = None
         try:
             while reported is None or not reported.over:
@@ -125,7 +125,7 @@ class HeadControls:
 
 
 def _then(act: Callable[[], None], reply: dict[str, Any]) -> Response:
-    """Answer first, then act: the act may end the process."""
+    """Reply first, then act: the act may end the process."""
 
     async def later() -> None:
         act()

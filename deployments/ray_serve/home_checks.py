@@ -1,7 +1,7 @@
-"""Which home the app on Ray Serve works for, and whether it is free: found out before anything is started.
+"""Check, before Ray Serve starts anything, that the home is free and the settings allow serving it.
 
-`serve run` calls `ray.init` itself, after it has asked for the app; what has to be known or set before
-is looked after here. Refusals end that command in one line.
+`serve run` calls `ray.init` itself after it has imported the app, so everything to be known or set before that is
+done here. A refusal ends that command in one line.
 """
 
 from __future__ import annotations
@@ -31,18 +31,21 @@ from ai3ray.settings.model import Settings
 from ..local_head.processes import processes
 
 LOCKED_S = 10.0
-"""Seconds that a process which is going gets to let go of the journal."""
+"""Seconds that a stopping process gets to close the journal."""
 
 
 def prepare() -> tuple[Settings | None, AccessRules | None]:
-    """Settings and rules for the replicas; None for both where only the cluster's nodes can tell.
+    """Check everything and return settings and rules for the replicas.
+
+    Both are None in somebody else's cluster, where only the nodes have them.
 
     Raises:
-        Ai3Error: it cannot be served so. Under `serve run` the command ends instead, with that line.
+        Ai3Error: the home or the settings do not allow serving. Under `serve run` the command ends with that line
+            instead.
     """
     address = (_serve_command() or {}).get("address") or os.environ.get("RAY_ADDRESS", "local")
     if not ray.is_initialized() and address != "local":
-        return None, None  # somebody's cluster: home and keys are those of its nodes
+        return None, None  # somebody else's cluster: its nodes have the home and the keys
     try:
         settings = node_settings()
         rules = access_rules(settings, serve_host())
@@ -57,12 +60,12 @@ def prepare() -> tuple[Settings | None, AccessRules | None]:
 
 
 def node_settings() -> Settings:
-    """This node's settings."""
+    """Load this node's settings."""
     return load_settings(env=merged_env())
 
 
 def serve_host() -> str:
-    """The address that Serve listens on, or is about to."""
+    """Return the address that Serve listens on, or is about to."""
     from ray.serve.config import HTTPOptions
 
     host = patches.serve_http_host() if ray.is_initialized() else None
@@ -70,20 +73,20 @@ def serve_host() -> str:
 
 
 def check_home(settings: Settings) -> None:
-    """See that nobody else owns the home.
+    """Check that no other process owns the home.
 
     Raises:
-        HeadUnavailable: its local head is up.
+        HeadUnavailable: its local head is running.
         JournalLocked: another process has held its journal for 10 s.
     """
     head = find_head(settings)
     if head is not None:
         raise HeadUnavailable(
             f"the local head (pid {head.pid}) owns {settings.home}: stop it with `ai3 down`, "
-            "or serve it with `ai3 serve`"
+            "or have it serve with `ai3 serve`"
         )
     if settings.journal_path.exists():
-        # In a thread: whoever wants the app may have a loop running.
+        # In a thread: the caller may have a running event loop.
         with ThreadPoolExecutor(1) as thread:
             thread.submit(asyncio.run, _open_once(settings.journal_path)).result()
 
@@ -95,18 +98,19 @@ async def _open_once(path: Path) -> None:
         (await connect(path, read_only=True, wait_s=LOCKED_S)).close()
     except JournalLocked as error:
         message = (
-            f"process {error.pid} owns the journal {path}: end it (Ctrl-C of its `serve run`), or use another AI3_HOME"
+            f"process {error.pid} owns the journal {path}: stop it (Ctrl-C in its `serve run`), "
+            "or set AI3_HOME to another folder"
         )
         raise JournalLocked(message, error.pid) from error
     except JournalError:
-        return  # such as: its schema is older. The core, which may write, deals with that
+        return  # for example an older schema, which the core migrates
 
 
 def _configure_ray(settings: Settings) -> None:
-    """See to it that the Ray which `serve run` is about to start is ours, lean, and knows the keys of `.env`."""
+    """Set the variables for the Ray that `serve run` is about to start: its own, lean, with the keys of `.env`."""
     os.environ.update(merged_env())
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
-        # Otherwise each of Ray's processes would compile itself at every start: 17 seconds of CPU, not 7.
+        # Without a bytecode cache all of Ray's processes compile their modules at every start: 17 s of CPU, not 7.
         cache = settings.home / "pycache"
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.environ.setdefault("PYTHONPYCACHEPREFIX", str(cache))
@@ -116,7 +120,7 @@ def _configure_ray(settings: Settings) -> None:
 
 
 def _core_is_here() -> bool:
-    """Whether this Ray has our core already: then the home is owned by whom it should be."""
+    """Return whether this Ray has the core already, which then owns the home."""
     if not ray.is_initialized():
         return False
     try:
@@ -127,10 +131,10 @@ def _core_is_here() -> bool:
 
 
 def _refuse(error: Ai3Error) -> None:
-    """End the command that asked for the app, in one line; return where there is none, such as in a program."""
+    """End the `serve` command or its build task with one line; return in any other program."""
     line = f"ai3: {error.message}"
     if _serve_command() is not None:
-        print(line, file=sys.stderr)  # noqa: T201 - what the command says
+        print(line, file=sys.stderr)  # noqa: T201 - the command's output
         raise SystemExit(error.exit_code)
     if patches.in_worker():
         print(line, file=sys.stderr, flush=True)  # noqa: T201 - Ray shows it in the driver's terminal
@@ -138,16 +142,15 @@ def _refuse(error: Ai3Error) -> None:
 
 
 def _serve_command() -> dict[str, Any] | None:
-    """The options of the `serve` command that this process is; None when it is none."""
+    """Return the options of the running `serve run` or `serve build`; None in any other process."""
     context = click.get_current_context(silent=True)
     return context.params if context is not None and context.info_name in ("run", "build") else None
 
 
 def _interrupt_driver() -> None:
-    """`serve run FILE` has this task build the app and would wait for ever beside one that was refused.
+    """Send SIGINT to the `serve run FILE` whose build task this is: it would wait for ever for a refused app.
 
-    So it gets the signal of a Ctrl-C, upon which it takes Serve down: if it is that command, on this
-    machine, and nobody else uses this Ray.
+    Only if that command is this Ray's only driver, and on this machine.
     """
     here = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
     drivers = patches.drivers()

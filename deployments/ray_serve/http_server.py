@@ -1,4 +1,4 @@
-"""Ray Serve on the head's own Ray: what `ai3 serve` opens."""
+"""Ray Serve on the head's own Ray, opened by `ai3 serve`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from ai3ray.domain.serving import ServeRequest
 from ai3ray.settings.model import Settings
 
 GRACE_S = 2.0
-"""Seconds that open requests get when it closes: whoever follows a run can come back to the head."""
+"""Seconds that open requests get at the end: a client that follows a run can reconnect to the head."""
 
 
 class RayServeServer:
-    """Implements `TcpServer`.
+    """A `TcpServer` on Ray Serve.
 
     Args:
         settings: the head's.
@@ -20,7 +20,7 @@ class RayServeServer:
         self._settings = settings
 
     def open(self, request: ServeRequest) -> str:
-        """Start Serve and the app on it; see `TcpServer.open`."""
+        """Start Serve and the app, blocking. Return its URL."""
         from ray import serve
 
         from ..serve import QUIET, application
@@ -31,7 +31,7 @@ class RayServeServer:
         return f"http://{f'[{request.host}]' if ':' in request.host else request.host}:{request.port}"
 
     def close(self) -> None:
-        """Remove Serve with all its actors; see `TcpServer.close`."""
+        """Remove Serve with all its actors, blocking."""
         from ray import serve
 
         serve.shutdown()  # type: ignore[no-untyped-call]
