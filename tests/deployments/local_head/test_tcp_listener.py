@@ -139,7 +139,7 @@ async def test_a_head_without_ray_says_so(gate, short_path):
     )
     task = asyncio.create_task(server.serve(sockets=[listen(short_path / "s")]))
     async with Client(socket=short_path / "s") as client:
-        with pytest.raises(ServerRefused, match="no Ray"):
+        with pytest.raises(ServerRefused, match="without Ray"):
             await anext(client.serve(REQUEST))
     server.should_exit = True
     await task

@@ -51,7 +51,7 @@ def test_a_free_home_is_free_with_a_journal_and_without(settings):
 
 
 async def test_a_home_whose_journal_is_held_names_the_holder_and_what_to_do(settings, holder):
-    with pytest.raises(JournalLocked, match=rf"process {holder.pid} owns .* end it"):
+    with pytest.raises(JournalLocked, match=rf"process {holder.pid} owns .* stop it"):
         await asyncio.to_thread(check_home, settings)
 
 
