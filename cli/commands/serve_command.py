@@ -28,7 +28,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, config: options.Config = 
     """Serve the HTTP API with Ray Serve until Ctrl-C.
 
     It is added to the local head, which is started if need be and stays when this ends, with all
-    runs. On another address than this computer's own it wants keys: AI3_API_KEYS, see 'ai3 keys new'.
+    runs. On any address but this computer's own it requires API keys: AI3_API_KEYS, see 'ai3 keys new'.
 
     Examples:
       ai3 serve
@@ -48,7 +48,7 @@ async def _serve_until_interrupted(context: CommandContext, request: ServeReques
                 async with aclosing(client.serve(request)) as changes:
                     async for serving in changes:
                         _show(serving, request)
-                raise HeadUnavailable(f"the local head (pid {head.pid}) serves no more")
+                raise HeadUnavailable(f"the local head (pid {head.pid}) stopped serving")
             except asyncio.CancelledError:
                 if not interrupts.requested:
                     raise
