@@ -18,7 +18,7 @@ from ai3ray.domain.tokens import CHARS_PER_TOKEN
 from ai3ray.errors import ConnectFailed, KeyRefused, ProviderError, UsageError
 from ai3ray.executor.core_client import CoreClient, LeaseRefused
 from ai3ray.executor.prompt_cache_warmup import PromptCacheWarmup
-from ai3ray.pool.faults import rule
+from ai3ray.pool.faults import fault_policy
 from ai3ray.providers.port import ChatModel, OnText
 from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import RateTable
@@ -132,17 +132,17 @@ class Caller:
             try:
                 return await self._call(lease, prompt, on_text)
             except ProviderError as error:
-                fault = rule(error.type)
-                if fault.freeze:  # the pool holds its provider back: no model is struck off for being busy
+                policy = fault_policy(error.type)
+                if policy.freeze:  # the pool holds its provider back: no model is struck off for being busy
                     waits += 1
                 else:
                     first = None
                     failures.append(error)
-                    outage = fault.breaker == "count"
-                    (tried.for_now if fault.retry_same else tried.for_good).add(
+                    outage = policy.breaker == "count"
+                    (tried.for_now if policy.retry_same else tried.for_good).add(
                         lease.provider if outage else lease.model
                     )
-                if not fault.fail_over or len(failures) >= MAX_FAILURES or waits >= MAX_WAITS:
+                if not policy.fail_over or len(failures) >= MAX_FAILURES or waits >= MAX_WAITS:
                     raise _reported_failure(failures or [error]) from error
                 if on_failure is not None:
                     await on_failure(error)

@@ -23,7 +23,7 @@ from ai3ray.errors import (
 Breaker = Literal["none", "count", "out"]
 
 
-class FaultRule(NamedTuple):
+class FaultPolicy(NamedTuple):
     """The consequences of one kind of failure."""
 
     fail_over: bool
@@ -35,25 +35,25 @@ class FaultRule(NamedTuple):
     counts_against_model: bool
 
 
-_PASSING = FaultRule(fail_over=True, retry_same=True, freeze=False, breaker="count", counts_against_model=True)
-_BAD_ANSWER = FaultRule(fail_over=True, retry_same=True, freeze=False, breaker="none", counts_against_model=True)
-_ACCOUNT = FaultRule(fail_over=True, retry_same=False, freeze=False, breaker="out", counts_against_model=False)
-_UNFIT = FaultRule(fail_over=True, retry_same=False, freeze=False, breaker="none", counts_against_model=False)
-_ELSEWHERE = FaultRule(fail_over=True, retry_same=True, freeze=False, breaker="none", counts_against_model=False)
+_PASSING = FaultPolicy(fail_over=True, retry_same=True, freeze=False, breaker="count", counts_against_model=True)
+_BAD_ANSWER = FaultPolicy(fail_over=True, retry_same=True, freeze=False, breaker="none", counts_against_model=True)
+_ACCOUNT = FaultPolicy(fail_over=True, retry_same=False, freeze=False, breaker="out", counts_against_model=False)
+_UNFIT = FaultPolicy(fail_over=True, retry_same=False, freeze=False, breaker="none", counts_against_model=False)
+_ELSEWHERE = FaultPolicy(fail_over=True, retry_same=True, freeze=False, breaker="none", counts_against_model=False)
 
-FAULTS: Mapping[str, FaultRule] = {
+FAULTS: Mapping[str, FaultPolicy] = {
     ConnectFailed.type: _PASSING,
     CallTimeout.type: _PASSING,
     Overloaded.type: _PASSING,
     ServerFault.type: _PASSING,
     StreamCut.type: _BAD_ANSWER,
     MalformedReply.type: _BAD_ANSWER,
-    RateLimited.type: FaultRule(
+    RateLimited.type: FaultPolicy(
         fail_over=True, retry_same=True, freeze=True, breaker="none", counts_against_model=False
     ),
     QuotaSpent.type: _ACCOUNT,
     KeyRefused.type: _ACCOUNT,
-    ModelGone.type: FaultRule(
+    ModelGone.type: FaultPolicy(
         fail_over=True, retry_same=False, freeze=False, breaker="none", counts_against_model=True
     ),
     ContextOverflow.type: _UNFIT,
@@ -61,6 +61,6 @@ FAULTS: Mapping[str, FaultRule] = {
 }
 
 
-def rule(error_type: str) -> FaultRule:
+def fault_policy(error_type: str) -> FaultPolicy:
     """Return the consequences of a failure of this type; an unknown type counts against neither provider nor model."""
     return FAULTS.get(error_type, _ELSEWHERE)

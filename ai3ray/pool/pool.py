@@ -22,7 +22,7 @@ from ai3ray.pool.budget.budgets import Budgets
 from ai3ray.pool.budget.ledger import Quote
 from ai3ray.pool.candidate_index import CandidateIndex
 from ai3ray.pool.evaluation import Evaluation
-from ai3ray.pool.faults import rule
+from ai3ray.pool.faults import fault_policy
 from ai3ray.pool.queue.lease_queue import LeaseQueue, Waiter
 from ai3ray.pool.views import PoolSnapshot, model_views, provider_views
 from ai3ray.registry.registry import Registry
@@ -34,7 +34,7 @@ LEASE_S = 660.0
 """Seconds after which a permit is taken back: one minute more than the longest call."""
 
 
-class _OpenLease(NamedTuple):
+class _UnsettledLease(NamedTuple):
     """A lease that has not been settled."""
 
     lease: Lease
@@ -81,7 +81,7 @@ class ProviderPool:
         self._index = CandidateIndex(registry, self._accounts, self._router, self._pauses)
         self.budgets = Budgets(registry, settings.budget_day_usd)
         """What the runs may spend and have spent."""
-        self._leases: dict[str, _OpenLease] = {}
+        self._leases: dict[str, _UnsettledLease] = {}
         self._tokens = count(1)
         self._queue = LeaseQueue()
         self._wake_at: float | None = None
@@ -241,7 +241,7 @@ class ProviderPool:
         charge = initial_charge(account.admission, request, cap, rate_class.usual_output)
         account.rates.reserve(charge, now)
         rate_class.reserve(charge, now)
-        self._leases[attempt_id] = _OpenLease(lease, now, account.acquire(), rate_class, charge)
+        self._leases[attempt_id] = _UnsettledLease(lease, now, account.acquire(), rate_class, charge)
         self._in_flight[request.run_id] += 1
         self._router.call_began(best)
         self._index.invalidate()
@@ -316,7 +316,7 @@ class ProviderPool:
 
     # ── the end of a call ────────────────────────────────────────────────────────────────────────
 
-    def _end_call(self, held: _OpenLease, settlement: Settlement, now: float) -> Warned | None:
+    def _end_call(self, held: _UnsettledLease, settlement: Settlement, now: float) -> Warned | None:
         """Take everything back, learn, and return a warning when the call's provider went out."""
         lease = held.lease
         account = self._accounts[lease.provider]
@@ -342,7 +342,7 @@ class ProviderPool:
             return None
         return self._warning(account, account.failure, lease.run_id)
 
-    def _learn(self, held: _OpenLease, settlement: Settlement, account: Account, now: float) -> None:
+    def _learn(self, held: _UnsettledLease, settlement: Settlement, account: Account, now: float) -> None:
         model = held.lease.model
         success: bool | None = None
         if settlement.status == "succeeded":
@@ -351,12 +351,12 @@ class ProviderPool:
             held.rate_class.succeeded(settlement.usage, held.began)
             self._pauses.pop(model, None)
         elif settlement.status == "failed" and settlement.error is not None:
-            fault = rule(settlement.error.type)
-            success = False if fault.counts_against_model else None
-            account.failed(fault, settlement.error, now, held.began, settlement.retry_after_s)
-            if fault.freeze or (settlement.retry_after_s is not None and fault.breaker != "out"):
+            policy = fault_policy(settlement.error.type)
+            success = False if policy.counts_against_model else None
+            account.failed(policy, settlement.error, now, held.began, settlement.retry_after_s)
+            if policy.freeze or (settlement.retry_after_s is not None and policy.breaker != "out"):
                 held.rate_class.pause(now, held.began, settlement.retry_after_s, account.limiter.limit)
-            if fault.retry_same and not fault.freeze:
+            if policy.retry_same and not policy.freeze:
                 self._pauses.setdefault(model, Backoff(base_s=0.25, cap_s=8.0)).extend(now, held.began)
         if settlement.rate is not None:
             held.rate_class.observe(settlement.rate, now, held.began)

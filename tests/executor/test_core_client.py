@@ -64,7 +64,7 @@ async def test_what_gathers_during_a_send_rides_in_the_next_one():
     await core_client.aclose()
 
 
-async def test_a_wish_that_waits_is_answered_by_the_listener():
+async def test_a_request_that_waits_is_answered_by_the_listener():
     desk = Desk()
     desk.grant_at_once = False
     core_client = CoreClient(desk, "runner")
@@ -80,7 +80,7 @@ async def test_a_wish_that_waits_is_answered_by_the_listener():
     await core_client.aclose()
 
 
-async def test_a_cancelled_wish_is_withdrawn():
+async def test_a_cancelled_request_is_withdrawn():
     desk = Desk()
     desk.grant_at_once = False
     core_client = CoreClient(desk, "runner")
@@ -144,7 +144,7 @@ async def test_deltas_are_sent_only_for_watched_runs_and_joined_per_task():
     await core_client.aclose()
 
 
-async def test_a_lease_that_comes_before_the_reply_to_its_wish_tells_who_is_watched():
+async def test_a_lease_that_comes_before_the_reply_to_its_request_tells_who_is_watched():
     """Else the first pieces of a quick answer would be lost, although its reader was there first."""
     desk = Desk()
     desk.grant_at_once = False

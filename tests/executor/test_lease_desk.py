@@ -127,7 +127,7 @@ async def test_a_settlement_with_the_token_of_another_life_is_ignored(lease_desk
     assert statuses(journal) == {"started": 1}
 
 
-async def test_a_wish_for_a_run_that_has_ended_is_refused(lease_desk, journal):
+async def test_a_request_for_a_run_that_has_ended_is_refused(lease_desk, journal):
     from ai3ray.domain.events import Cancelled
 
     journal.put("r", [Cancelled(by="user")])

@@ -80,7 +80,7 @@ async def test_a_late_sync_of_a_former_core_is_refused(takeover):
     assert (await core.result(job.run_id)).tasks[0].output is None
 
 
-async def test_a_wish_of_a_former_core_is_refused(takeover):
+async def test_a_request_of_a_former_core_is_refused(takeover):
     _, job, core = takeover
     request = LeaseRequest(request_id="w", run_id=job.run_id, epoch=job.epoch, task_id="t0", models=("xai/grok-4.7",))
     (refusal,) = (await core.sync(Sync(runner_id="zombie", leases=(request,)))).grants

@@ -6,14 +6,14 @@ import ai3ray.errors as errors
 from ai3ray.domain.call import ErrorInfo
 from ai3ray.domain.lease import Lease, Refusal
 from ai3ray.pool.account.account import TRIP_AFTER
-from ai3ray.pool.faults import FAULTS, rule
+from ai3ray.pool.faults import FAULTS, fault_policy
 
 
 def test_the_table_has_a_rule_for_every_provider_error():
     kinds = {kind.type for kind in errors.ProviderError.__subclasses__()}
     assert kinds == FAULTS.keys()
-    assert rule("runner_lost").breaker == "none"
-    assert not rule("internal").counts_against_model
+    assert fault_policy("runner_lost").breaker == "none"
+    assert not fault_policy("internal").counts_against_model
 
 
 def test_a_rate_limit_sends_everybody_elsewhere_at_once(world):

@@ -10,7 +10,7 @@ from ai3ray.pool.account.charge import admission_of
 from ai3ray.pool.account.limiter import Limiter
 from ai3ray.pool.account.rate_class import RateClass, rate_class_of
 from ai3ray.pool.account.rate_limits import RateLimits
-from ai3ray.pool.faults import FaultRule
+from ai3ray.pool.faults import FaultPolicy
 from ai3ray.registry.cards import ModelCard
 from ai3ray.settings.model import ProviderSettings, Settings
 
@@ -110,15 +110,17 @@ class Account:
             self.failure = None
             self._probe_allowed = False
 
-    def failed(self, fault: FaultRule, error: ErrorInfo, now: float, began: float, retry_after_s: float | None) -> None:
+    def failed(
+        self, policy: FaultPolicy, error: ErrorInfo, now: float, began: float, retry_after_s: float | None
+    ) -> None:
         """Record a failure."""
-        if fault.breaker == "out":
+        if policy.breaker == "out":
             self.failure, self.failed_at = error, now
             self._probe_allowed = False
             return
-        if fault.freeze:
+        if policy.freeze:
             self.limiter.rate_limited(now, retry_after_s)
-        if fault.breaker == "count":
+        if policy.breaker == "count":
             self.limiter.failed()
             self._failures += 1
             if self._open or self._failures >= TRIP_AFTER:
