@@ -72,7 +72,7 @@ def usage_message(error: typer.TyperException) -> str:
     """Return what is wrong with the command line, and where its help is."""
     path = getattr(getattr(error, "ctx", None), "command_path", "ai3")
     message = error.format_message().replace("Value error, ", "").rstrip(".")
-    return f"{message}. Try '{path} --help'."
+    return f"{message}{'' if message.endswith('?') else '.'} Try '{path} --help'."
 
 
 def os_error_message(error: OSError) -> str:

@@ -26,15 +26,19 @@ def confirm_and_prune(context: CommandContext, older_than_s: float, *, dry_run: 
         UsageError: stdin is not a terminal to ask on, or the runs belong to a server.
     """
     if context.settings.server is not None:
-        raise UsageError("AI3_SERVER is set, and a server keeps its runs itself; unset it to prune this home")
+        raise UsageError(
+            "AI3_SERVER is set, and runs on a server cannot be pruned from here; unset it to prune this home"
+        )
     if dry_run or not ask:
         return run_async(prune(context.settings, older_than_s, dry_run=dry_run))
     if not is_terminal(sys.stdin):
-        raise UsageError("there is nobody to ask; give --yes to delete, or --dry-run to see what would be deleted")
+        raise UsageError(
+            "cannot ask before deleting, because stdin is not a terminal; give --yes to delete, or --dry-run to count"
+        )
     preview = run_async(prune(context.settings, older_than_s, dry_run=True))
     if preview.runs:
         notify(prune_summary(preview))
-        sys.stderr.write("delete them for good? [y/N] ")
+        sys.stderr.write("delete them permanently? [y/N] ")
         sys.stderr.flush()
         if sys.stdin.readline().strip().lower() in ("y", "yes"):
             return run_async(prune(context.settings, older_than_s))

@@ -38,7 +38,7 @@ async def run_to_end(
             if not interrupts.requested:
                 raise
             interrupts.handled()
-            progress.note("cancelled before the run began")
+            progress.note("cancelled before the run was accepted")
             return None
 
 
@@ -74,12 +74,13 @@ async def _submit_and_watch(
 
 
 async def _cancel(client: Client, submission: asyncio.Task[Accepted], progress: Progress) -> RunResult | None:
-    progress.note("cancelling the run; Ctrl-C again leaves at once")
+    progress.note("cancelling the run; press Ctrl-C again to leave at once")
     try:
         async with asyncio.timeout(CANCEL_WAIT_S):
             accepted = await submission
             result = await client.cancel(accepted.run_id)
     except (TimeoutError, Ai3Error) as error:
-        progress.note(f"the run's end was not seen: {str(error) or f'no answer within {CANCEL_WAIT_S:g} s'}")
+        reason = str(error) or f"no answer within {CANCEL_WAIT_S:g} s"
+        progress.note(f"the cancellation was not confirmed: {reason}; check with 'ai3 runs list'")
         return None
     return result if result.status in TERMINAL else None

@@ -57,7 +57,9 @@ Budget = Annotated[
 ]
 Files = Annotated[
     list[str] | None,
-    typer.Option("-f", "--file", metavar="FILE", help="A text to read, up to 1 MB; may be repeated, '-' is stdin."),
+    typer.Option(
+        "-f", "--file", metavar="FILE", help="A text file as context, up to 1 MB; may be repeated, '-' is stdin."
+    ),
 ]
 RunRef = Annotated[
     str,

@@ -35,7 +35,7 @@ def command_tree() -> TyperGroup:
         LazyCommand("plan", "Show what a run would do and cost; run no task.", _plan),
         LazyCommand("models", "List the models and how they have done.", _models),
         LazyCommand("stats", "Draw cost, latency, success and verdicts.", _stats),
-        LazyCommand("sql", "Ask the journal with read-only SQL.", _sql),
+        LazyCommand("sql", "Query the journal with read-only SQL.", _sql),
         LazyCommand("up", "Start the local head and keep it.", _up),
         LazyCommand("down", "Stop the local head.", _down),
         LazyCommand("status", "Show the local head.", _status),

@@ -38,7 +38,8 @@ def head_paths(home: Path) -> HeadPaths:
     socket, ray_dir = home / "head.sock", home / "ray"
     if len(os.fsencode(socket)) + len(".4194304") > SOCKET_BYTES:
         socket = private_folder(home) / "head.sock"
-    if len(os.fsencode(ray_dir)) > RAY_BYTES:
+    # Ray fails on a session folder with other characters than ASCII.
+    if len(os.fsencode(ray_dir)) > RAY_BYTES or not str(ray_dir).isascii():
         ray_dir = private_folder(home) / "ray"
     return HeadPaths(home, socket, ray_dir)
 

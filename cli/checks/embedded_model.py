@@ -23,7 +23,7 @@ def check_embedded_model(settings: Settings) -> Finding:
     model = embedded_model_files(settings)
     remedy = model.remedy()
     if remedy is not None:
-        return Finding("local model", "warn", "not installed; without a key there is no other", remedy)
+        return Finding("local model", "warn", "not installed; without a provider's key there is no other model", remedy)
     try:
         weights = model.weights()
     except SettingsError as error:

@@ -44,7 +44,7 @@ def check_usable_providers(context: CommandContext) -> Finding:
     if not names:
         return Finding("models from", "fail", "no provider has a key", remedy)
     if all(tables[name].wire == "local" for name in names):
-        return Finding("models from", "warn", "only the embedded demo model", f"for real answers {remedy}")
+        return Finding("models from", "warn", "only the embedded demo model", f"for better answers {remedy}")
     return Finding("models from", "ok", ", ".join(names))
 
 
@@ -102,7 +102,7 @@ async def _server(context: CommandContext) -> Finding:
             with suppress(Forbidden):  # a key that may not read is still a valid key
                 await client.runs(limit=1)
     except Unauthenticated as error:
-        return Finding("server", "fail", str(error), "ask whoever runs it for a key (`ai3 keys new` makes one)")
+        return Finding("server", "fail", str(error), "ask its operator for a key ('ai3 keys new' makes one)")
     except (TimeoutError, Ai3Error) as error:
         reason = str(error) or f"no answer within {ANSWER_S:g} s"
         return Finding("server", "fail", f"{url}: {reason}", "correct --server or AI3_SERVER, or start ai3 serve there")

@@ -23,7 +23,7 @@ def doctor(
     """Check this computer, the home and the providers; say what to do about what is wrong.
 
     It asks each provider for its list of models, which costs nothing, and starts nothing. The exit
-    code is 1 when something failed; warnings alone leave it 0.
+    code is 1 when a check failed; warnings alone leave it 0.
 
     Examples:
       ai3 doctor

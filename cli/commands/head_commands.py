@@ -15,7 +15,7 @@ from ..streams import write_stdout
 def up(config: options.Config = None) -> None:
     """Start the local head and keep it.
 
-    It stays when it has nothing to do, until 'ai3 down'.
+    It keeps running when it has nothing to do, until 'ai3 down'.
 
     Examples:
       ai3 up && ai3 run "Hello"

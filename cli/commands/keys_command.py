@@ -14,7 +14,7 @@ from .. import options
 from ..lazy_group import mount
 from ..streams import write_stdout
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is: the owner of the runs it starts.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The key's owner, and that of the runs it starts.")]
 ScopeNames = Annotated[
     str, typer.Option("--scope", metavar="LIST", help="What it may do: run, read, sql, admin; separated by commas.")
 ]
@@ -30,9 +30,9 @@ def keys() -> typer.Typer:
 def new(name: Name, scope: ScopeNames = "run,read", as_json: options.AsJson = False) -> None:
     """Make a key: print its secret, once, and its entry in AI3_API_KEYS.
 
-    The server keeps only the secret's hash. Scopes: run starts and stops runs, read sees them, sql
-    asks the journal about them, admin may do everything to everybody's runs. The owner of a key sees
-    its own runs only.
+    The server keeps only the secret's hash. Scopes: run starts and stops runs, read shows them, sql
+    queries the journal about them, all three for the owner's runs only; admin may do everything to
+    all runs.
 
     Examples:
       ai3 keys new alice --scope run,read
@@ -47,7 +47,7 @@ def new(name: Name, scope: ScopeNames = "run,read", as_json: options.AsJson = Fa
         write_stdout(f"{json.dumps(made)}\n")
         return
     write_stdout(
-        f"# the secret: for {name}, shown this once; the client sends it, in AI3_SERVER_KEY\n{secret}\n"
-        "# for the server; further keys follow after a comma\n"
+        f"# secret for {name}, shown only once: the client sets it as AI3_SERVER_KEY\n{secret}\n"
+        "# entry for the server; separate several keys by commas\n"
         f"AI3_API_KEYS={key.entry()}\n"
     )

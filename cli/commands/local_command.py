@@ -28,8 +28,8 @@ def local() -> typer.Typer:
 def install(config: options.Config = None) -> None:
     """Install the embedded demo model: 93 MB of weights, and its runtime where that is missing.
 
-    Without any key, 'ai3 run' uses it. Nothing of the Python environment is changed: all of it goes
-    to the folder 'models' of AI3_HOME.
+    'ai3 run' uses it when no provider has a key. All files go to the folder 'models' of AI3_HOME; the
+    Python environment stays unchanged.
 
     Examples:
       ai3 local install && ai3 run "Write a 3-section blog post about AI"
@@ -42,7 +42,7 @@ def install(config: options.Config = None) -> None:
             embedded_install.install(model, names)
     write_stdout(f"{'installed' if names else 'already installed'}: {model.model_id}, weights in {model.weights()}\n")
     if chosen.given is not None:
-        notify(f"AI3_LOCAL_MODEL is set: {chosen.given} is used instead")
+        notify(f"AI3_LOCAL_MODEL is set, so {chosen.given} is used instead")
 
 
 def _progress(text: str) -> AbstractContextManager[Any]:

@@ -16,9 +16,9 @@ def models(
 ) -> None:
     """List the models and how they have done.
 
-    $/Mtok are list prices in US dollars per million tokens, input / output. What follows has been
-    measured: calls, the model's share of the latest 200, how many succeeded, their seconds, what a
-    thousand tokens cost, and all calls together.
+    $/Mtok are list prices in US dollars per million tokens, input / output. The columns after the
+    state are measured: calls, the model's share of the latest 200 calls, success rate, seconds (median
+    and 95th percentile), cost per thousand tokens, and cost of all calls.
 
     Examples:
       ai3 models

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,7 @@ from ..render.final_answer import print_json
 from ..render.plan_tree import preview_text
 from ..streams import write_stdout
 
-Prompt = Annotated[str, typer.Argument(metavar="PROMPT", help="What is to be done; '-' is stdin.")]
+Prompt = Annotated[str, typer.Argument(metavar="PROMPT", help="The task; '-' reads it from stdin.")]
 Output = Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the plan's JSON here.")]
 
 
@@ -36,9 +37,9 @@ def plan(
 ) -> None:
     """Show what a run would do and cost; run no task.
 
-    With --json or -o it is the JSON that 'ai3 run --plan' reads. Of context, piped in or given with
-    -f, the planner sees names and sizes. A budget holds for the planner's call, and says whether the
-    plan's estimate fits into it.
+    --json and -o write the JSON that 'ai3 run --plan' reads. Of context, piped in or given with -f,
+    the planner sees only names and sizes. --budget limits the planner's call, and a warning follows
+    when the plan's estimate exceeds it.
 
     Examples:
       ai3 plan "Write a report on tidal power" --budget 0.50
@@ -52,7 +53,7 @@ def plan(
         notify(f"warning: {warning}")
     if output:
         Path(output).write_text(f"{graph_json(preview.plan)}\n", encoding="utf-8")
-        notify(f"wrote {output}; run it with: ai3 run --plan {output}")
+        notify(f"wrote {output}; run it with: ai3 run --plan {shlex.quote(output)}")
     if as_json:
         print_json(graph_json(preview.plan))
     elif not output:

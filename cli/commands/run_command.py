@@ -14,7 +14,7 @@ from .. import options
 from ..command_context import CommandContext, load_context, run_async
 from ..command_errors import CANCELLED
 from ..follow import run_to_end, submit_detached
-from ..input.durations import parse_duration
+from ..input.durations import parse_deadline
 from ..input.run_request import RunArguments, run_request
 from ..interrupt import outlive_terminal
 from ..live.progress import progress
@@ -23,14 +23,14 @@ from ..streams import is_terminal, write_stdout
 
 Prompt = Annotated[
     str | None,
-    typer.Argument(metavar="PROMPT", help="What is to be done; '-' is stdin.", show_default=False),
+    typer.Argument(metavar="PROMPT", help="The task; '-' reads it from stdin.", show_default=False),
 ]
 PlanFile = Annotated[str | None, typer.Option("--plan", metavar="FILE", help="Run this task graph; '-' is stdin.")]
 NoPlan = Annotated[bool, typer.Option("--no-plan", help="One routed, verified task: the prompt itself.")]
 NoVerify = Annotated[bool, typer.Option("--no-verify", help="No judge and no content checks.")]
-Detach = Annotated[bool, typer.Option("--detach", help="Print the run's id and leave; the head goes on with it.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Print the run's id and leave; the head runs it.")]
 Deadline = Annotated[
-    str | None, typer.Option("--deadline", metavar="S", help="Cancel the run after so many seconds; 5m and 2h do too.")
+    str | None, typer.Option("--deadline", metavar="S", help="Cancel the run after S seconds; 5m or 2h also work.")
 ]
 
 
@@ -55,9 +55,10 @@ def run(
 ) -> None:
     """Plan the prompt, run the plan, print the answer.
 
-    The answer goes to stdout, all else to stderr. Ctrl-C cancels the run. What is piped in is
-    context, called stdin, and so are the files of -f; a task reads those that its prompt names.
-    A run whose budget is spent prints what it has and ends with exit code 4.
+    The answer goes to stdout, all else to stderr. Ctrl-C cancels the run. Piped input is context,
+    named stdin, and so are the files of -f; a task reads those that its prompt names. In a script
+    (stderr is no terminal), a pipe that stays silent for 10 seconds is left out; '-f -' waits for it.
+    A run that has spent its budget prints what it has and ends with exit code 4.
 
     Examples:
       ai3 run "Compare Rust, Go and Zig for a small CLI" > answer.md
@@ -68,16 +69,17 @@ def run(
       ai3 run --plan plan.json --deadline 5m --budget 0.25 --json | jq .stats
       ai3 runs watch $(ai3 run "Write a long report on tidal power" --detach)
     """
-    for flag, given in {"--inline": inline, "--stream": stream}.items():
-        if detach and given:
-            raise UsageError(f"--detach and {flag} exclude each other: a detached run goes on in the head, unwatched")
+    if detach and inline:
+        raise UsageError("--detach and --inline cannot be combined: a detached run needs the local head")
+    if detach and stream:
+        raise UsageError("--detach and --stream cannot be combined; follow the run with 'ai3 runs watch'")
     fields: dict[str, object] = {
         "planner_model": planner_model,
         "models": model,
         "max_concurrency": max_concurrency,
         "assembly": assembly,
         "verify": False if no_verify else None,
-        "deadline_s": None if deadline is None else parse_duration(deadline, "--deadline", bare=True),
+        "deadline_s": None if deadline is None else parse_deadline(deadline),
         "budget_usd": options.budget_usd(budget),
     }
     context = load_context(config, server)

@@ -21,15 +21,16 @@ from ..render.final_answer import print_json, print_result
 from ..render.run_tables import decisions_json, decisions_text, prune_summary, rows_json, run_text, runs_table
 from ..streams import render_text, write_stdout
 
-Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many, the newest.")]
-Decisions = Annotated[bool, typer.Option("--decisions", help="Why each call went to the model it went to.")]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Show at most N, the newest.")]
+Decisions = Annotated[bool, typer.Option("--decisions", help="Show why each call went to its model.")]
 Output = Annotated[
     str, typer.Option("-o", "--output", metavar="FILE", help="A .json, .parquet or .html file.", show_default=False)
 ]
 OlderThan = Annotated[
-    str, typer.Option("--older-than", metavar="AGE", help="Since a run's end: 12h, 30d, 4w.", show_default=False)
+    str,
+    typer.Option("--older-than", metavar="AGE", help="Least time since a run's end: 12h, 30d, 4w.", show_default=False),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would be deleted.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -114,7 +115,7 @@ def cancel(
     server: options.Server = None,
     config: options.Config = None,
 ) -> None:
-    """Cancel a run. One that has ended stays as it is.
+    """Cancel a run; one that has ended stays as it is.
 
     Examples:
       ai3 runs cancel last
@@ -133,9 +134,9 @@ def resume(
     server: options.Server = None,
     config: options.Config = None,
 ) -> None:
-    """Go on with a run that was interrupted, and follow it; print one that has ended.
+    """Continue an interrupted run and follow it; print one that has ended.
 
-    What is in the journal is not paid again. Ctrl-C stops watching; the run goes on.
+    Answers in the journal are not paid for again. Ctrl-C stops watching; the run goes on.
 
     Examples:
       ai3 runs resume last
@@ -154,10 +155,10 @@ def export(
     server: options.Server = None,
     config: options.Config = None,
 ) -> None:
-    """Write a run to a file, whose suffix says how.
+    """Write a run to a file; its suffix decides the format.
 
-    .json is the run with its events, attempts and decisions; .parquet its model calls, each with
-    its task; .html one page to read, print and send: graph, timeline, costs, decisions, texts.
+    .json has the run with its events, attempts and decisions; .parquet has its model calls, each with
+    its task; .html is one page to read, print and send: graph, timeline, costs, decisions, texts.
 
     Examples:
       ai3 runs export last -o run.html
@@ -181,9 +182,9 @@ def prune(
     as_json: options.AsJson = False,
     config: options.Config = None,
 ) -> None:
-    """Delete runs that ended long ago, with all that is kept of them.
+    """Delete runs that ended long ago, with everything kept of them.
 
-    Runs that have not ended stay, however old. The journal's file uses the space again.
+    Runs that have not ended are kept, however old. The journal's file reuses the space.
 
     Examples:
       ai3 runs prune --older-than 30d --dry-run

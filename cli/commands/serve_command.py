@@ -27,8 +27,9 @@ Port = Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help
 def serve(host: Host = "127.0.0.1", port: Port = 8000, config: options.Config = None) -> None:
     """Serve the HTTP API with Ray Serve until Ctrl-C.
 
-    It is added to the local head, which is started if need be and stays when this ends, with all
-    runs. On any address but this computer's own it requires API keys: AI3_API_KEYS, see 'ai3 keys new'.
+    The API is added to the local head, which is started if needed; the head and its runs go on when
+    this command ends. Addresses other than this computer's own require API keys: AI3_API_KEYS, see
+    'ai3 keys new'.
 
     Examples:
       ai3 serve
@@ -48,12 +49,12 @@ async def _serve_until_interrupted(context: CommandContext, request: ServeReques
                 async with aclosing(client.serve(request)) as changes:
                     async for serving in changes:
                         _show(serving, request)
-                raise HeadUnavailable(f"the local head (pid {head.pid}) stopped serving")
+                raise HeadUnavailable(f"the local head (pid {head.pid}) stopped serving; run 'ai3 serve' again")
             except asyncio.CancelledError:
                 if not interrupts.requested:
                     raise
                 interrupts.handled()
-                notify("closing; the local head stays, and so do its runs")
+                notify("stopping the HTTP API; the local head and its runs go on")
                 await client.unserve()
 
 
@@ -65,4 +66,4 @@ def _show(serving: ServeState, request: ServeRequest) -> None:
         raise EngineError(f"cannot serve on {request.host}:{request.port}: {serving.message}")
     elif serving.status == "serving":
         callers = ", ".join(dict.fromkeys(key.name for key in request.rules.keys)) or "this computer only, no keys"
-        write_stdout(f"serving {serving.url} ({callers}); Ctrl-C ends it\n")
+        write_stdout(f"serving {serving.url} ({callers}); press Ctrl-C to stop\n")

@@ -29,7 +29,7 @@ Speed = Annotated[
     float | None, typer.Option("--tokens-per-s", metavar="N", help="Median speed of writing, tokens per second.")
 ]
 File = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="TOML: what is to differ from configs/simulator.toml.")
+    Path | None, typer.Option("--config", metavar="FILE", help="TOML file with changes to configs/simulator.toml.")
 ]
 
 
@@ -43,10 +43,10 @@ def simulate(
 ) -> None:
     """Serve simulated providers until Ctrl-C.
 
-    They speak the wire formats of Anthropic, OpenAI and xAI, and bill nobody. Paste the lines that
-    are printed into another terminal, and 'ai3 run' there asks the simulator. While it runs, change
-    it by POST /_sim/faults, /_sim/limits, /_sim/latency or /_sim/reset; GET /_sim/ledger tells what
-    it was asked and billed.
+    They use the wire formats of Anthropic, OpenAI and xAI, and cost nothing. Paste the printed lines
+    into another terminal, and 'ai3 run' there calls the simulator. While it runs, change it by POST
+    /_sim/faults, /_sim/limits, /_sim/latency or /_sim/reset; GET /_sim/ledger shows what was asked
+    and billed.
 
     Examples:
       ai3 simulate
@@ -72,4 +72,4 @@ def simulate(
 def _announce(simulator: Simulator) -> None:
     urls = {name: value for name, value in simulator.env().items() if name.endswith("_BASE_URL")}
     exports = "".join(f"export {name}={value}\n" for name, value in urls.items())
-    write_stdout(f"# simulator ready at {simulator.base_url}, Ctrl-C ends it\n{exports}")
+    write_stdout(f"# simulator ready at {simulator.base_url}, press Ctrl-C to stop\n{exports}")

@@ -15,8 +15,8 @@ from ..render.query_table import table_text
 from ..streams import write_stdout
 
 Query = Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT; '-' reads it from stdin.")]
-Format = Annotated[Literal["table", "json", "csv"], typer.Option("--format", help="How to write the rows.")]
-Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many rows.")]
+Format = Annotated[Literal["table", "json", "csv"], typer.Option("--format", help="Output format.")]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Return at most N rows.")]
 
 
 def sql(
@@ -26,7 +26,7 @@ def sql(
     server: options.Server = None,
     config: options.Config = None,
 ) -> None:
-    """Ask the journal with read-only SQL.
+    """Query the journal with read-only SQL.
 
     Tables: runs, tasks, attempts, decisions, events, artifacts.
     Views: model_stats, provider_stats, run_summary, cost_by_day, verifier_stats.
@@ -38,8 +38,8 @@ def sql(
     """
     text = read_text(STDIN) if query == STDIN else query
     if not text.strip():
-        raise UsageError("the query is empty; give one SELECT")
+        raise UsageError("the query is empty; give one SELECT statement")
     answer = load_context(config, server).read(lambda reader: reader.sql(text, max_rows=limit))
     write_stdout(table_text(answer, format))
     if answer.truncated:
-        notify(f"only the first {len(answer.rows):,} rows; --limit raises that")
+        notify(f"showing only the first {len(answer.rows):,} rows; give a higher --limit for more")

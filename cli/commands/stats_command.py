@@ -46,4 +46,4 @@ def _time_before_now(since: str) -> datetime:
     try:
         return datetime.now(UTC) - timedelta(seconds=parse_duration(since, "--since"))
     except OverflowError:
-        raise UsageError(f"--since {since} is before all history; leave it out", "--since") from None
+        raise UsageError(f"--since {since} reaches back too far; leave it out to count everything", "--since") from None

@@ -46,7 +46,9 @@ def _unique_names(files: Sequence[str]) -> dict[str, str]:
 
 def _text(data: bytes, name: str) -> str:
     if len(data) > MAX_BYTES:
-        raise UsageError(f"{display_name(name)} is larger than {MAX_BYTES // 1_000_000} MB: give the part that matters")
+        raise UsageError(
+            f"{display_name(name)} is larger than {MAX_BYTES // 1_000_000} MB; give only the part that matters"
+        )
     if b"\0" in data:
-        raise UsageError(f"{display_name(name)} is binary: context is UTF-8 text")
+        raise UsageError(f"{display_name(name)} is binary; context has to be UTF-8 text")
     return decode_text(data, name)

@@ -11,6 +11,14 @@ UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LENGTH = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([smhdw]?)", re.ASCII)
 
 
+def parse_deadline(text: str) -> float:
+    """Return the seconds of `--deadline`, where a bare number is seconds and 0 is refused."""
+    value = parse_duration(text, "--deadline", bare=True)
+    if not value:
+        raise UsageError("--deadline has to be longer than 0 seconds", "--deadline")
+    return value
+
+
 def parse_duration(text: str, flag: str, *, bare: bool = False) -> float:
     """Return the seconds of a number with a unit.
 

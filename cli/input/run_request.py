@@ -42,9 +42,9 @@ def run_request(arguments: RunArguments, fields: Mapping[str, Any], *, max_tasks
         UsageError: an argument is wrong; nothing has been sent.
     """
     if arguments.plan is not None and arguments.no_plan:
-        raise UsageError("--plan and --no-plan exclude each other; give one of them")
+        raise UsageError("--plan and --no-plan cannot be combined; give one of them")
     if arguments.prompt is None and arguments.plan is None:
-        raise UsageError("what is to be done? Give a PROMPT, '-' to read it from stdin, or --plan FILE")
+        raise UsageError("no prompt: give a PROMPT, '-' to read it from stdin, or --plan FILE")
     _check_stdin_used_once(arguments)
     prompt = prompt_text(arguments.prompt)
     graph = single_task(prompt) if arguments.no_plan else None
@@ -70,7 +70,7 @@ def prompt_text(prompt: str | None) -> str:
         return ""
     text = read_text(STDIN) if prompt == STDIN else prompt
     if not text.strip():
-        raise UsageError("the prompt is empty; say what is to be done")
+        raise UsageError("the prompt is empty; describe the task in it")
     return text
 
 
@@ -78,7 +78,9 @@ def _check_stdin_used_once(arguments: RunArguments) -> None:
     uses = {"PROMPT": arguments.prompt == STDIN, "--plan": arguments.plan == STDIN, "-f": STDIN in arguments.files}
     users = [name for name, used in uses.items() if used]
     if len(users) > 1:
-        raise UsageError(f"{' and '.join(users)} cannot both come from stdin; give one of them as a file or in words")
+        raise UsageError(
+            f"{' and '.join(users)} cannot both come from stdin; give one of them as a file or on the command line"
+        )
 
 
 def _context(arguments: RunArguments) -> list[dict[str, Any]]:

@@ -59,7 +59,8 @@ def failure_summary(result: RunResult) -> str | None:
     if result.status == "succeeded":
         return None
     if result.status not in TERMINAL:
-        return f"{result.run_id} is {result.status} and nobody works on it: its head is gone"
+        resume = f"'ai3 runs resume {result.run_id}' goes on with it"
+        return f"{result.run_id} is {result.status}, but its head is gone; {resume}"
     if result.status == "cancelled":
         return one_line(f"cancelled {result.run_id}{f': {result.error.message}' if result.error else ''}")
     lost = [f"{task.id} ({task.status})" for task in result.tasks if task.status in ("failed", "skipped", "cancelled")]
@@ -67,7 +68,7 @@ def failure_summary(result: RunResult) -> str | None:
     names = f"{len(lost)} of {len(result.tasks)} tasks" if len(lost) > MAX_NAMED else ", ".join(lost)
     missing = f"no answer for {names}" if lost else ""
     reasons = "; ".join(reason for reason in (why, missing) if reason)
-    return one_line(f"{result.status}: {reasons or 'no reason given'}; 'ai3 runs show {result.run_id}' tells more")
+    return one_line(f"{result.status}: {reasons or 'no reason given'}; see 'ai3 runs show {result.run_id}'")
 
 
 def _is_json(text: str) -> bool:

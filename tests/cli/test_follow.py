@@ -104,7 +104,7 @@ async def test_an_interrupt_does_not_wait_long_for_a_server_that_does_not_answer
     result, seen = await followed(client)
     assert result is None
     assert client.cancelled == [RUN]
-    assert "not seen" in seen.notes[-1]
+    assert "not confirmed" in seen.notes[-1]
 
 
 async def test_an_interrupt_while_the_run_is_being_accepted_still_cancels_it():

@@ -86,6 +86,11 @@ def test_every_command_has_help_with_an_example(command, capsys):
     assert "\b" not in out
 
 
+@pytest.mark.parametrize("command", [command for command in command_tree().commands.values() if not command.hidden])
+def test_a_commands_line_in_the_help_begins_its_own_help(command):
+    assert command.load().help.split("\n\n")[0] == command.help
+
+
 @pytest.mark.parametrize("name", UNBUILT)
 def test_a_promised_command_is_refused_whatever_follows_it(name, capsys):
     for words in ([], ["--help"], ["in.jsonl", "-o", "out", "--budget=3"]):

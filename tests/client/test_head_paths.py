@@ -27,6 +27,14 @@ def test_every_home_gets_paths_that_fit(length):
         paths.ray_dir.parent.rmdir()
 
 
+def test_ray_gets_a_folder_in_ascii_whatever_the_home_is_called():
+    home = Path("/Ä b")
+    paths = head_paths(home)
+    assert paths.socket == home / "head.sock"
+    assert str(paths.ray_dir).isascii()
+    paths.ray_dir.parent.rmdir()
+
+
 def test_a_folder_that_others_may_enter_is_refused(tmp_path):
     folder = private_folder(tmp_path)
     try:

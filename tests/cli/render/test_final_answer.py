@@ -33,7 +33,7 @@ def test_what_a_partial_run_lacks_is_named_on_stderr(capsys):
     assert print_result(run_result(), as_json=False) == 3
     out, err = capsys.readouterr()
     assert out == "the intro\n"
-    assert err == f"ai3: partial: no answer for b (failed), c (skipped); 'ai3 runs show {RUN}' tells more\n"
+    assert err == f"ai3: partial: no answer for b (failed), c (skipped); see 'ai3 runs show {RUN}'\n"
 
 
 def test_a_failed_run_says_why_in_one_line(capsys):
@@ -59,4 +59,7 @@ def test_a_cancelled_run_is_130_and_named(capsys):
 
 
 def test_a_run_that_nobody_works_on_says_so():
-    assert failure_summary(run_result("running", None)) == f"{RUN} is running and nobody works on it: its head is gone"
+    assert (
+        failure_summary(run_result("running", None))
+        == f"{RUN} is running, but its head is gone; 'ai3 runs resume {RUN}' goes on with it"
+    )

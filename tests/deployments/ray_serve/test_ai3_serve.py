@@ -230,7 +230,7 @@ async def test_ctrl_c_ends_serve_and_neither_the_head_nor_a_run(served, http, si
         served.process.send_signal(signal.SIGINT)
         out, err = await asyncio.to_thread(served.process.communicate, timeout=60)
     assert (served.process.returncode, out) == (0, "")
-    assert err.splitlines()[-1] == "ai3: closing; the local head stays, and so do its runs"
+    assert err.splitlines()[-1] == "ai3: stopping the HTTP API; the local head and its runs go on"
     assert SECRETS.isdisjoint(err.split())
     assert not await listening(served.url)
     status = await head_status(served.home.settings)
