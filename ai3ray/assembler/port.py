@@ -34,10 +34,7 @@ class Strategy(NamedTuple):
     assemble: Assemble
     """Makes the answer."""
     section: Callable[[Task, Mapping[str, str], Mapping[str, str]], str] | None = None
-    """Gives one part as it will stand in the answer, from outputs and holes, so that readers may have it early.
-
-    None when no part is certain before the whole answer is.
-    """
+    """Makes one part as it will stand in the answer, from outputs and holes; None when no part is certain early."""
 
 
 def in_code(join: Callable[[Parts], str]) -> Assemble:

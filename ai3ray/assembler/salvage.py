@@ -9,13 +9,11 @@ from ai3ray.domain.assembly import Assembly
 
 
 def salvage(parts: Parts, assembly: Assembly) -> str | None:
-    """Return the outputs that are furthest along, and the holes among what would have been the answer.
-
-    An output that went into another one is not shown; one that should have, and could not, is.
+    """Join the outputs that are furthest along, and the holes among what would have been the answer.
 
     Args:
         parts: what the run has made.
-        assembly: the strategy that was asked for; `last` alone needs no more than one task.
+        assembly: the run's strategy; `last` alone needs no more than one task.
 
     Returns:
         None when there is nothing to show.

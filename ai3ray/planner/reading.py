@@ -104,7 +104,6 @@ def _softened_task(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _why_none(text: str) -> str:
-    """Explain to the author why the reply holds no plan."""
     if not text.strip():
         return "the reply is empty"
     opening = text.find("{")

@@ -219,6 +219,5 @@ def _kind(prompt: str) -> Kind:
 
 
 def _title(step: str) -> str:
-    """Return the first words of a step."""
     line = " ".join(step.split())
     return capital(line if len(line) <= MAX_NAME else f"{line[: MAX_NAME - 1].rsplit(' ', 1)[0]}…")

@@ -1,7 +1,8 @@
 """The shape of what may ask a model: planner, judge, repair and assembly decide, `drive` has their calls made.
 
-Such a strategy is a generator. It yields an `Ask`, is sent the `Answered` or has the call's error thrown into it, and
-returns its result. It does no I/O, so a test drives it with a list of replies.
+Such a strategy is a generator without I/O. It yields an `Ask`, is sent the `Answered` or has the call's error thrown
+into it, and returns its result.
+
 """
 
 from __future__ import annotations

@@ -170,7 +170,7 @@ def _scan(text: str) -> _Scan:
 
 
 def _closes(fences: list[_Fence], outer: _Fence) -> bool:
-    """Tell whether a fence inside closes the outer one, so that its first and last line belong to different blocks."""
+    """Tell whether a fence inside closes the outer one."""
     opened: _Fence | None = None
     for fence in fences:
         if opened is not None:

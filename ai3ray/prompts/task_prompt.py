@@ -83,13 +83,11 @@ def _joined(parts: Iterable[str]) -> str:
 
 
 def _shared(task: Task, titles: Mapping[str, str], request: RunRequest, fence: str) -> Iterator[str]:
-    """Yield the beginning of every call that reads the same context."""
     yield _outline(task, titles)
     yield _data([fenced(fence, "context", text.name, text.text) for text in context_of(task, request)], fence)
 
 
 def _own(task: Task, titles: Mapping[str, str], deps: Sequence[tuple[str, str]], fence: str) -> Iterator[str]:
-    """Yield what else stands before the task's prompt."""
     yield filled_prompt("task_own", id=task.id) if len(titles) > 1 else ""
     room = shares([len(text) for _, text in deps], MAX_DEPENDENCIES, MAX_DEPENDENCY)
     blocks = [
@@ -132,7 +130,6 @@ def _outline(task: Task, titles: Mapping[str, str]) -> str:
 
 
 def _title(title: str, task: Task) -> str:
-    """Return a title, unless it would repeat the task's prompt."""
     return "" if task.prompt in title else one_line(title, MAX_TITLE)
 
 

@@ -1,4 +1,4 @@
-"""Remarks to the user around an answer; they belong to a chat, not to a file."""
+"""Remarks to the user around an answer."""
 
 # ruff: noqa: RUF001 - letters of other alphabets are meant
 from __future__ import annotations

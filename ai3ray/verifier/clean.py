@@ -1,4 +1,4 @@
-"""The part of an answer that is kept: models wrap JSON and code into fences that the task did not ask for."""
+"""Takes an answer out of the fences and remarks that the task did not ask for."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Compiles code without running it.
 
-`check_code` is a pure function at the top of a module, so that it can be sent to another process and run there under
-limits: a compiler can take all memory.
+A compiler can take all memory, so `check_code` is a pure function that may run in another process.
 """
 
 from __future__ import annotations
@@ -51,7 +50,6 @@ def compiler_of(tag: str, language: str = "") -> Callable[[str], str | None] | N
 
 
 def _python(source: str) -> str | None:
-    """Explain why it is not Python, or return None."""
     source = textwrap.dedent(source)
     if source.lstrip().startswith((">>>", "%", "!")):  # a session or a notebook, no module
         return None
@@ -69,7 +67,6 @@ def _python(source: str) -> str | None:
 
 
 def _json(source: str) -> str | None:
-    """Explain why it is not JSON, or return None."""
     try:
         json.loads(source)
     except RecursionError:

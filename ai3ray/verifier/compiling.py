@@ -1,4 +1,4 @@
-"""Finds the code of an answer that has to compile; cheap and pure, unlike compiling it."""
+"""Finds the code of an answer that has to compile."""
 
 from __future__ import annotations
 

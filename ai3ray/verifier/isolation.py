@@ -39,7 +39,7 @@ class ProcessIsolation:
         self._slots = asyncio.Semaphore(MAX_CHECKS)
 
     async def check(self, task: Task, reply: Reply) -> Verdict:
-        """Apply all rules and compilers; an answer that kills or outlasts its checker is a defect."""
+        """Apply all rules and compilers; an answer that kills its checker is a defect."""
         async with self._slots:
             return await _checked_in_process(CheckJob(task=task, reply=reply))
 

@@ -30,7 +30,7 @@ class Outline(NamedTuple):
     title: str
     """The first line, when it stands over the text like a title; else empty."""
     sections: int
-    """Headings of the level that has the most, a title over all of them not counted."""
+    """Headings of the most frequent level, without a title over all."""
     headings: tuple[str, ...]
     """Texts of all headings and of bold lines that stand alone."""
     labels: tuple[str, ...]
@@ -68,7 +68,7 @@ def read_outline(text: str) -> Outline:
 
 
 def _counted_in_line(text: str) -> int:
-    """Return how far the text counts '1. … 2. … 3. …', wherever the numbers stand."""
+    """Return how far the text counts '1. … 2. … 3. …'."""
     number = 0
     for found in _IN_LINE.finditer(text):
         number += int(found[1]) == number + 1
@@ -93,7 +93,6 @@ def _sections(headings: list[tuple[int, str]], title: str) -> int:
 
 
 def _title(lines: list[str], *, marked: bool) -> str:
-    """Return the first line when it is a heading or looks like one, else an empty string."""
     first = lines[0].strip() if lines else ""
     if marked or _BOLD_LINE.match(first) or re.match(r"\W*title\s*:", first, re.IGNORECASE):
         return first

@@ -61,7 +61,6 @@ def _lower(limit: int, soft: int) -> None:
 
 
 def _mapped() -> int | None:
-    """Return the bytes of address space that this process has, where the system tells."""
     import resource
 
     try:

@@ -18,9 +18,9 @@ MIN_WORDS = 40
 MIN_LINE_WORDS = 12
 """A last line this long is a sentence, no signature and no title."""
 MIN_HANGING_WORDS = 5
-"""The same for a line that ends on a word which needs another one."""
+"""The same for a line whose last word needs another one."""
 MIN_ENDED = 3
-"""So many other lines or sentences have to end in order, or the author does not use full stops."""
+"""Fewer other ends in order mean that the author uses no full stops."""
 
 _ENDS = re.compile(r"[.!?…。！？;:：；)\]}）】」』»\"'\u201d\u2019\u201c*_`~>|=†‡♪♥\d%€$£#/\\-]$|[^\w\s,，、]$")
 _COMMA = re.compile(r"[,，、]$")
@@ -60,7 +60,6 @@ def cut_off(task: Task, reply: Reply) -> Iterator[Defect]:
 
 
 def _last_line(text: str) -> str:
-    """Return the last line when it is running text, else an empty string."""
     last = excerpt(text.rstrip(), 4_000).rpartition("\n")[2].strip()
     final = last.rpartition(" ")[2]
     address = "://" in final or "@" in final or "." in final
@@ -88,6 +87,5 @@ def _others_end(text: str) -> bool:
 
 
 def _demanded(task: Task, last: str) -> bool:
-    """Tell whether the plan demands the words of the last line."""
     wanted = task.checks.must_include if task.checks else ()
     return any(last.casefold().endswith(text.strip().casefold()) for text in wanted if text.strip())

@@ -47,7 +47,6 @@ def form(task: Task, reply: Reply) -> Iterator[Defect]:
 
 
 def _written(task: Task, text: str) -> str | None:
-    """Check text or Markdown."""
     form_asked = "Markdown" if task.output == "markdown" else "running text"
     if task.output == "markdown" and unclosed(text):
         return "a code fence is opened and never closed"
@@ -61,7 +60,6 @@ def _written(task: Task, text: str) -> str | None:
 
 
 def _is_data(text: str) -> bool:
-    """Tell whether the whole text is a JSON object, or a list of more than plain values."""
     inside = unwrapped(text).strip()
     if not inside.startswith(("{", "[")):
         return False
@@ -90,7 +88,6 @@ def _json(text: str) -> str | None:
 
 
 def _code(text: str) -> str | None:
-    """Require some code: a fenced block, or a line that does not look like a sentence."""
     if any(body.strip() for _, body in fenced_blocks(text)):
         return "a code fence is opened and never closed" if unclosed(outside(text)) else None
     if unclosed(text):

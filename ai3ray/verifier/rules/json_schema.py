@@ -31,7 +31,7 @@ class _TooCostly(Exception):
 
 
 class _Steps:
-    """The work that a check may still do; one step is one keyword applied to one value."""
+    """The steps that a check has left; one step is one keyword applied to one value."""
 
     def __init__(self, chars: int) -> None:
         self._left = MIN_STEPS + STEPS_PER_CHAR * chars
@@ -123,7 +123,6 @@ def _validator(schema: dict[str, Any], steps: _Steps) -> Any:
 
 
 def _counted(steps: _Steps, name: str, rule: Any, validator: Any, wanted: Any, value: Any, schema: Any) -> Any:
-    """Pay for one keyword, then apply it."""
     steps.spend(_comparisons(value) if name == "uniqueItems" and isinstance(value, list) else 1)
     return rule(validator, wanted, value, schema)
 

@@ -99,7 +99,6 @@ def asked_languages(task: Task) -> frozenset[str]:
 
 
 def _own_language(task: Task) -> frozenset[str]:
-    """Return the prompt's language, where it is plain and nothing hints at another one."""
     if (
         task.kind in {"translation", "summarization"}
         or task.depends_on
@@ -129,7 +128,6 @@ def _names() -> re.Pattern[str]:
 
 @cache
 def _targets() -> re.Pattern[str]:
-    """Match a language's name where it demands the answer's language, with further names beside it."""
     name = f"(?:{_names().pattern})"
     more = rf"(?:(?:\s*,\s*|\s+(?:and|or|und|oder|et|ou|y|e|и)\s+|,\s*and\s+|[和或及]){name})*"
     plain = r"(?:\b(?:auf|ins|en|al|em|på)\s+|по-|用|成|为)\s*"  # no adjective follows these

@@ -1,4 +1,4 @@
-"""The answer shows nothing of the machinery: no marks of the prompt's data, no chat template, no instructions."""
+"""The answer repeats no marks of the prompt's data, no chat template, no instructions."""
 
 # ruff: noqa: RUF001 - letters of other alphabets are meant
 from __future__ import annotations
@@ -50,7 +50,6 @@ def leak(task: Task, reply: Reply) -> Iterator[Defect]:
 
 
 def _instructions(text: str) -> str | None:
-    """Return runs of words that stand in the system prompt."""
     found = words(text)
     grams = list(zip(*(found[shift:] for shift in range(RUN)), strict=False))
     if _system_grams().isdisjoint(grams):

@@ -1,7 +1,6 @@
 """The answer has the parts that the task asks for by number or by name.
 
-Only visible structure is measured: an author who writes two headings of three has forgotten one; one who writes none
-may have written running text, which is for a judge to assess.
+Only visible structure is measured: two headings of three mean a forgotten one, none may mean running text.
 
 """
 
@@ -55,7 +54,6 @@ def parts(task: Task, reply: Reply) -> Iterator[Defect]:
 
 
 def _array(task: Task, text: str) -> Iterator[Defect]:
-    """Check the length of a JSON array that the prompt demands; with a schema, the schema does."""
     number = array_length(prompt_excerpt(task))
     if not number or (task.checks and task.checks.json_schema):
         return
@@ -99,7 +97,6 @@ def _named(names: tuple[str, ...], outline: Outline, text: str) -> Iterator[Defe
 
 
 def _told(name: str, text: str, outline: Outline, *, among_others: bool) -> bool:
-    """Tell whether a part is there under no name of its own."""
     stems = _stems(name)
     if stems & _stems("introduction"):  # text before the first heading below the title
         before = text.partition(outline.headings[1])[0] if len(outline.headings) > 1 else text

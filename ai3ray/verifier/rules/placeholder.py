@@ -1,4 +1,4 @@
-"""The answer is finished: nothing in it stands for text or code that is still to be written."""
+"""The answer has no marks of unfinished work."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The answer is no refusal.
 
-Providers end most refusals with a finish reason of their own. This rule finds others, and only plain ones: short,
-beginning with the refusal, and not about refusing. The judge finds the rest.
+Providers end most refusals with a finish reason. This rule finds other plain ones: short, beginning with the refusal,
+and not about refusing.
 
 """
 

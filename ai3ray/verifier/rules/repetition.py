@@ -70,13 +70,7 @@ def repetition(task: Task, reply: Reply) -> Iterator[Defect]:
 
 
 def _in_prose(text: str, patience: int, *, verbatim: bool) -> tuple[str, int] | None:
-    """Return what is repeated, and how often; None when nothing is.
-
-    Args:
-        text: prose.
-        patience: 1, or more where repeating is an art.
-        verbatim: whether the source may repeat itself.
-    """
+    """Return what is repeated, and how often; `patience` is more than 1 where repeating is an art."""
     found = _loop(words(text), patience)
     if found or patience > 1:
         return found
@@ -100,7 +94,6 @@ def _loop(found: list[str], patience: int) -> tuple[str, int] | None:
 
 
 def _said_again(text: str) -> tuple[str, int] | None:
-    """Return the most frequent sentence, when much of the text is sentences that stand shortly before."""
     counts: Counter[tuple[str, ...]] = Counter()
     latest: dict[tuple[str, ...], int] = {}
     total = again = 0
@@ -127,7 +120,6 @@ def _paragraph_twice(text: str) -> tuple[str, int] | None:
 
 
 def _equal_lines(text: str) -> tuple[str, int] | None:
-    """Return a line that fills most of the text in one run."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     for line, equal in groupby(lines):
         times = len(list(equal))
