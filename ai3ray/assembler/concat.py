@@ -1,4 +1,4 @@
-"""`concat`: the outputs of all tasks that nobody depends on, in plan order."""
+"""`concat`: the outputs of the plan's sinks, in plan order."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def section(task: Task, outputs: Mapping[str, str], holes: Mapping[str, str]) ->
     text = outputs[task.id].strip("\n")
     if task.output in _FENCES:
         return text if "```" in text else f"```{_FENCES[task.output]}\n{text}\n```"
-    # A title that is only the id was written by nobody, so it is no heading for readers.
+    # A title equal to the id is a default, so it is no heading for readers.
     if task.title in {"", task.id} or begins_with_heading(text):
         return text
     return f"## {' '.join(task.title.split())}\n\n{text}"

@@ -13,7 +13,7 @@ class Parts(NamedTuple):
     """What a run has made, to be assembled."""
 
     graph: TaskGraph
-    """The plan; the outputs of the tasks that nobody depends on are the parts of the answer."""
+    """The plan; the outputs of its sinks are the parts of the answer."""
     outputs: Mapping[str, str]
     """Output of each task that has one, by id."""
     holes: Mapping[str, str]

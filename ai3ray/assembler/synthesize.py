@@ -12,7 +12,7 @@ from ai3ray.prompts.asking import AnswerRejected, Ask, Asking
 from ai3ray.prompts.synthesis_prompt import synthesis_prompt
 
 KEPT_SHARE = 0.2
-"""A part of whose own words fewer than this share are left in the answer is lost."""
+"""A part is lost when the answer keeps less than this share of its own words."""
 LEAST_WORDS = 5
 """A part with fewer words of its own cannot be judged by them."""
 
@@ -51,15 +51,14 @@ def lost_parts(graph: TaskGraph, outputs: Mapping[str, str], answer: str) -> tup
     """
     parts = {task.id: frozenset(_words(outputs[task.id])) for task in graph.sinks() if task.id in outputs}
     kept = frozenset(_words(answer))
-    return tuple(task for task in graph.sinks() if task.id in parts and _is_lost(task.id, parts, kept))
-
-
-def _is_lost(task_id: str, parts: Mapping[str, frozenset[str]], kept: frozenset[str]) -> bool:
-    others = frozenset().union(*(words for other, words in parts.items() if other != task_id))
-    own = parts[task_id] - others
-    if len(own) < LEAST_WORDS:
-        own = parts[task_id]
-    return len(own) >= LEAST_WORDS and len(own & kept) < KEPT_SHARE * len(own)
+    lost = []
+    for task in graph.sinks():
+        others = frozenset().union(*(words for other, words in parts.items() if other != task.id))
+        words = parts.get(task.id, frozenset())
+        own = words - others if len(words - others) >= LEAST_WORDS else words
+        if len(own) >= LEAST_WORDS and len(own & kept) < KEPT_SHARE * len(own):
+            lost.append(task)
+    return tuple(lost)
 
 
 def _words(text: str) -> Iterator[str]:

@@ -40,7 +40,10 @@ def check_request(
         graph = parse_graph(request.plan, max_tasks=max_tasks)
         refuse_bad_schemas(graph)
     if not configured:
-        raise MissingKey(_no_provider(settings), "models")
+        remedy = embedded_model_files(settings).remedy()
+        other = f", or {remedy}" if remedy else ""
+        variables = ", ".join(key_variables(settings))
+        raise MissingKey(f"no provider has a key: set one of {variables}{other}", "models")
     warnings: list[str] = []
     models = tuple(
         dict.fromkeys(_resolve(name, "models", settings, registry, configured, warnings) for name in request.models)
@@ -87,9 +90,3 @@ def _not_configured(model: str, settings: Settings) -> str:
         return f"{model} is not installed: {embedded_model_files(settings).remedy() or '`ai3 down`, then try again'}"
     variable = provider.api_key_env if provider is not None else None
     return f"no key for {model}: {f'set {variable}' if variable else f'configure [providers.{name}]'}"
-
-
-def _no_provider(settings: Settings) -> str:
-    remedy = embedded_model_files(settings).remedy()
-    other = f", or {remedy}" if remedy else ""
-    return f"no provider has a key: set one of {', '.join(key_variables(settings))}{other}"

@@ -172,7 +172,7 @@ class Runner:
             request=job.request,
             max_output_tokens=TASK_OUTPUT_TOKENS * step.cap_factor,
             fence=job.fence,
-            shares=job.shares,
+            shared_context=job.shares,
             repair=Repair(answer=step.answer, defects=step.defects) if step.role == "repair" else None,
         )
         ask = Ask(

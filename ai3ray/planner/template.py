@@ -113,13 +113,17 @@ def _named_sections(prompt: str) -> Shape | None:
 
 
 def _counted_sections(prompt: str) -> Shape | None:
-    """Read `3-section` or `in four parts`. A story is not told by its aspects."""
+    """Read `3-section` or `in four parts`. A story has no such aspects."""
     found = _COUNTED.search(prompt)
     topic = subject(prompt)
     if found is None or topic is None or _WORKS_ON_TEXT.match(prompt) or _STORY.search(prompt):
         return None
     count = number(found[1])
-    parts = next(entry for entry in _templates()["subjects"] if _fits(entry, topic))["parts"]
+    parts = next(
+        entry["parts"]
+        for entry in _templates()["subjects"]
+        if any(re.search(rf"\b{re.escape(word)}\b", topic, re.IGNORECASE) for word in entry.get("words", ("",)))
+    )
     chosen = _filled((part for part in parts if part["from"] <= count), topic)
     slots = _about(topic)
     further = _templates()["further"]
@@ -167,11 +171,6 @@ _READERS: tuple[Callable[[str], Shape | None], ...] = (
 
 
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _fits(entry: Mapping[str, Any], topic: str) -> bool:
-    words = entry.get("words")
-    return words is None or any(re.search(rf"\b{re.escape(word)}\b", topic, re.IGNORECASE) for word in words)
 
 
 def _filled(templates: Iterable[Mapping[str, Any]], topic: str) -> list[PlannedPart]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ai3ray.domain.call import Message, Prompt
 from ai3ray.domain.frozen import Frozen
@@ -48,7 +48,7 @@ def build_task_prompt(
     request: RunRequest,
     max_output_tokens: int,
     fence: str,
-    shares: bool = False,
+    shared_context: bool = False,
     repair: Repair | None = None,
 ) -> Prompt:
     """Build the prompt of one task.
@@ -60,18 +60,32 @@ def build_task_prompt(
         request: the run's request, for its context.
         max_output_tokens: cap of the answer, in tokens.
         fence: a random word that no text can know; the same in all calls of the run.
-        shares: whether other tasks of the run read the same context.
+        shared_context: whether other tasks of the run read the same context.
         repair: the answer that was sent back, when there is one.
     """
-    shared = _joined(_shared(task, titles, request, fence))
-    own = _joined([*_own(task, titles, deps, fence), _sent_back(repair, fence) if repair else ""])
+    context = [fenced(fence, "context", text.name, text.text) for text in context_of(task, request)]
+    shared = _joined([_outline(task, titles), _data(context, fence)])
+    room = shares([len(text) for _, text in deps], MAX_DEPENDENCIES, MAX_DEPENDENCY)
+    outputs = [
+        fenced(fence, "output-of-task", dep_id, cut(text, limit))
+        for (dep_id, text), limit in zip(deps, room, strict=True)
+    ]
+    own = _joined(
+        [
+            filled_prompt("task_own", id=task.id) if len(titles) > 1 else "",
+            _data(outputs, fence),
+            _form(task),
+            _demands(task.checks) if task.checks else "",
+            _sent_back(repair, fence) if repair else "",
+        ]
+    )
     before = _joined([shared, own])
     text = filled_prompt("task_prompt", before=before, prompt=task.prompt) if before else task.prompt
     schema = task.checks.json_schema if task.checks else None
     return Prompt(
         system=packaged_prompt("task"),
         messages=(Message(role="user", text=text),),
-        shared_chars=len(shared) if shares else 0,
+        shared_chars=len(shared) if shared_context else 0,
         brief=_brief(task, deps, request, fence),
         max_output_tokens=max_output_tokens,
         json_schema=portable_schema(schema) if schema is not None else None,
@@ -80,23 +94,6 @@ def build_task_prompt(
 
 def _joined(parts: Iterable[str]) -> str:
     return "\n\n".join(part for part in parts if part)
-
-
-def _shared(task: Task, titles: Mapping[str, str], request: RunRequest, fence: str) -> Iterator[str]:
-    yield _outline(task, titles)
-    yield _data([fenced(fence, "context", text.name, text.text) for text in context_of(task, request)], fence)
-
-
-def _own(task: Task, titles: Mapping[str, str], deps: Sequence[tuple[str, str]], fence: str) -> Iterator[str]:
-    yield filled_prompt("task_own", id=task.id) if len(titles) > 1 else ""
-    room = shares([len(text) for _, text in deps], MAX_DEPENDENCIES, MAX_DEPENDENCY)
-    blocks = [
-        fenced(fence, "output-of-task", dep_id, cut(text, limit))
-        for (dep_id, text), limit in zip(deps, room, strict=True)
-    ]
-    yield _data(blocks, fence)
-    yield _form(task)
-    yield _demands(task.checks) if task.checks else ""
 
 
 def _brief(task: Task, deps: Sequence[tuple[str, str]], request: RunRequest, fence: str) -> str:
@@ -125,12 +122,9 @@ def _names(prompt: str, name: str) -> bool:
 def _outline(task: Task, titles: Mapping[str, str]) -> str:
     if len(titles) < 2:
         return ""
-    lines = "\n".join(f"- {task_id}: {_title(title, task)}" for task_id, title in titles.items())
+    shown = {task_id: "" if task.prompt in title else one_line(title, MAX_TITLE) for task_id, title in titles.items()}
+    lines = "\n".join(f"- {task_id}: {title}" for task_id, title in shown.items())
     return filled_prompt("task_plan", outline=lines)
-
-
-def _title(title: str, task: Task) -> str:
-    return "" if task.prompt in title else one_line(title, MAX_TITLE)
 
 
 def _data(blocks: Sequence[str], fence: str) -> str:

@@ -60,14 +60,15 @@ def code_to_compile(task: Task, text: str) -> CodeJob | None:
     if not blocks:
         return CodeJob(text, language) if task.output == "code" and language and "```" not in text else None
     whole = task.output == "code"
-    kept = [block if whole or _stands_alone(block) else block._replace(tag="text") for block in blocks]
+    kept = [
+        block
+        if whole or (block.body.count("\n") + 1 >= MIN_SNIPPET_LINES and not _ELLIPSIS.search(block.body))
+        else block._replace(tag="text")
+        for block in blocks
+    ]
     if not any(compiler_of(block.tag, language if whole else "") for block in kept):
         return None
     return CodeJob("\n".join(map(_fenced, kept)), language if whole else "")
-
-
-def _stands_alone(block: FencedBlock) -> bool:
-    return block.body.count("\n") + 1 >= MIN_SNIPPET_LINES and not _ELLIPSIS.search(block.body)
 
 
 def _fenced(block: FencedBlock) -> str:

@@ -57,15 +57,11 @@ def read_verdict(reply: Reply, judge: str) -> Verdict:
         data: Any = json.loads(found[0]) if found else None
         defects = tuple(Defect(part=str(one["part"]), problem=str(one["problem"])) for one in data["defects"][:5])
         score = min(1.0, max(0.0, float(data["score"])))
-        passed = _boolean(data["passed"])
+        passed = data["passed"]
+        if not isinstance(passed, bool):
+            raise TypeError(f"passed is {passed!r}, not a boolean")  # noqa: TRY301 - one error for all that is no verdict
         if not passed and not defects:
             defects = (Defect(part="answer", problem="the judge rejected it without a reason"),)
         return Verdict(passed=passed, score=score, defects=() if passed else defects, by=judge)
     except (ValueError, TypeError, KeyError, ValidationError) as error:
         raise MalformedReply(f"{judge} gave no verdict: {error}", model=judge) from error
-
-
-def _boolean(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"passed is {value!r}, not a boolean")
-    return value

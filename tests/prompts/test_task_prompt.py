@@ -207,7 +207,7 @@ def test_calls_of_one_run_begin_alike_letter_by_letter_up_to_what_is_their_own()
             request=request,
             max_output_tokens=500,
             fence=FENCE,
-            shares=True,
+            shared_context=True,
         )
         for task_id, title in titles.items()
     ]

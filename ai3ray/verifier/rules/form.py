@@ -64,11 +64,8 @@ def _is_data(text: str) -> bool:
     if not inside.startswith(("{", "[")):
         return False
     value, problem = parse_json(inside)
-    return problem is None and (isinstance(value, dict) or (isinstance(value, list) and _nested(value)))
-
-
-def _nested(value: list[object]) -> bool:
-    return any(isinstance(part, dict | list) for part in value)
+    nested = isinstance(value, list) and any(isinstance(part, dict | list) for part in value)
+    return problem is None and (isinstance(value, dict) or nested)
 
 
 def _json(text: str) -> str | None:
@@ -93,11 +90,7 @@ def _code(text: str) -> str | None:
     if unclosed(text):
         return "a code fence is opened and never closed"
     lines = [line for line in text.splitlines() if line.strip()]
-    prose = [line for line in lines if _is_sentence(line)]
+    prose = [line for line in lines if _SENTENCE.match(line) and len(line.split()) >= MIN_SENTENCE_WORDS]
     if prose and not any(_CODE_SIGNS.search(line) for line in lines) and 2 * len(prose) >= len(lines):
         return "it is prose; answer with the code itself"
     return None
-
-
-def _is_sentence(line: str) -> bool:
-    return bool(_SENTENCE.match(line)) and len(line.split()) >= MIN_SENTENCE_WORDS

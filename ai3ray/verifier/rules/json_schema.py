@@ -96,6 +96,7 @@ def schema_problem(schema: dict[str, Any]) -> str | None:
 
 def _violations(value: Any, schema: dict[str, Any], steps: _Steps) -> tuple[Defect, ...]:
     from jsonschema import exceptions  # late: importing it takes as long as the whole package
+    from referencing.exceptions import Unresolvable
 
     try:
         errors = list(islice(_validator(schema, steps).iter_errors(value), MAX_DEFECTS))
@@ -103,9 +104,12 @@ def _violations(value: Any, schema: dict[str, Any], steps: _Steps) -> tuple[Defe
         return (Defect(part="answer", problem="checking it against the JSON Schema takes too long"),)
     except RecursionError:
         return (Defect(part="answer", problem="the JSON is nested too deeply for the JSON Schema"),)
-    except (exceptions.SchemaError, exceptions.UnknownType, _unresolvable()) as error:
+    except (exceptions.SchemaError, exceptions.UnknownType, Unresolvable) as error:
         return (Defect(part="checks.json_schema", problem=f"the JSON Schema itself is wrong: {_line(error)}"),)
-    return tuple(Defect(part=_part(error.absolute_path), problem=_line(error.message)) for error in errors)
+    return tuple(
+        Defect(part="/".join(map(str, error.absolute_path)) or "answer", problem=_line(error.message))
+        for error in errors
+    )
 
 
 def _validator(schema: dict[str, Any], steps: _Steps) -> Any:
@@ -131,16 +135,6 @@ def _comparisons(items: list[Any]) -> int:
     """Return the steps of finding duplicates: unsortable items are compared all with all, about eight pairs a step."""
     sortable = all(isinstance(item, str) for item in items) or all(isinstance(item, int | float) for item in items)
     return len(items) if sortable else 1 + len(items) ** 2 // 16
-
-
-def _unresolvable() -> type[Exception]:
-    from referencing.exceptions import Unresolvable
-
-    return Unresolvable
-
-
-def _part(path: Any) -> str:
-    return "/".join(str(step) for step in path) or "answer"
 
 
 def _line(error: object, limit: int = 300) -> str:

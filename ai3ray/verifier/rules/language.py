@@ -99,13 +99,9 @@ def asked_languages(task: Task) -> frozenset[str]:
 
 
 def _own_language(task: Task) -> frozenset[str]:
-    if (
-        task.kind in {"translation", "summarization"}
-        or task.depends_on
-        or _HINTS_AT_OTHERS.search(prompt_excerpt(task))
-    ):
-        return frozenset()
     prompt = prompt_excerpt(task)
+    if task.kind in {"translation", "summarization"} or task.depends_on or _HINTS_AT_OTHERS.search(prompt):
+        return frozenset()
     read = detect_language(prose(prompt))
     if read.words < MIN_PROMPT_WORDS or read.leading is None or _names().search(prompt.lower()):
         return frozenset()

@@ -44,17 +44,11 @@ def leak(task: Task, reply: Reply) -> Iterator[Defect]:
     token = _CHAT.search(text)
     if token:
         yield _defect(token[0], "a mark of the chat's own format; give the answer alone, and end there")
-    repeated = _instructions(text)
+    found = words(text)
+    grams = zip(*(found[shift:] for shift in range(RUN)), strict=False)
+    repeated = " ".join(next((gram for gram in grams if gram in _system_grams()), ()))
     if repeated and repeated not in " ".join(words(task.prompt)):
         yield _defect(repeated, "a part of your instructions; give the answer alone")
-
-
-def _instructions(text: str) -> str | None:
-    found = words(text)
-    grams = list(zip(*(found[shift:] for shift in range(RUN)), strict=False))
-    if _system_grams().isdisjoint(grams):
-        return None
-    return " ".join(next(gram for gram in grams if gram in _system_grams()))
 
 
 @cache

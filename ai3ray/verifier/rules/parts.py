@@ -112,11 +112,10 @@ def _is_title(name: str) -> bool:
 
 def _among(name: str, visible: list[frozenset[str]]) -> bool:
     stems = _stems(name)
-    return any(stems <= have or (len(stems) == 1 and _related(stems, have)) for have in visible)
-
-
-def _related(stems: frozenset[str], have: frozenset[str]) -> bool:
-    return any(stems & group and have & group for group in _stem_groups())
+    if len(stems) == 1:
+        related = [group for group in _stem_groups() if stems & group]
+        return any(stems <= have or any(have & group for group in related) for have in visible)
+    return any(stems <= have for have in visible)
 
 
 @cache
