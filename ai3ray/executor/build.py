@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from threading import Thread
 
 from ai3ray.domain.call import Timeouts
@@ -25,6 +25,8 @@ from ai3ray.providers.build import build_provider, import_sdks
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.configured import configured_providers, embedded_model_files
 from ai3ray.settings.model import Settings
+from ai3ray.telemetry.observers import Observers, active_sinks
+from ai3ray.telemetry.port import Observer
 from ai3ray.verifier.isolation import Isolation
 
 log = logging.getLogger(__name__)
@@ -37,8 +39,13 @@ _RECALLED = (
 """What of the journal the pool begins with: calls, verdicts, and who had the latest traffic."""
 
 
-async def build_core(settings: Settings, env: Mapping[str, str]) -> Core:
-    """The core of this home; it owns the journal's file from here on.
+async def build_core(settings: Settings, env: Mapping[str, str], *, sinks: Sequence[Observer] | None = None) -> Core:
+    """Build the core of this home, which owns the journal's file from here on.
+
+    Args:
+        settings: limits and defaults.
+        env: where keys are looked for.
+        sinks: what follows the engine; those that are active in this process when absent.
 
     Raises:
         JournalLocked: another process owns the file.
@@ -51,12 +58,13 @@ async def build_core(settings: Settings, env: Mapping[str, str]) -> Core:
     )
     # 0.4 s that need not stall the first lease; whoever wants a price before waits for this thread.
     Thread(target=registry.prices.compile, name="prices", daemon=True).start()
-    journal = await DuckDBJournal.open(settings.journal_path)
+    observers = Observers(active_sinks() if sinks is None else sinks)
+    journal = await DuckDBJournal.open(settings.journal_path, listener=observers)
     await close_ended_runs(journal)
     for owner, usd in await journal.spent_on(registry.today()):
         pool.budgets.add_spent(owner, usd)
     await _recall(journal, pool)
-    return Core(settings, registry, configured, journal=journal, pool=pool)
+    return Core(settings, registry, configured, journal=journal, pool=pool, observers=observers)
 
 
 async def _recall(journal: DuckDBJournal, pool: ProviderPool) -> None:

@@ -32,6 +32,7 @@ from ai3ray.journal.store import DuckDBJournal
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.model import Settings
+from ai3ray.telemetry.observers import Observers
 
 T = TypeVar("T")
 
@@ -50,6 +51,7 @@ class Core:
         configured: names of the providers that have a key or an address here.
         journal: the durable history.
         pool: limits and routing.
+        observers: follow what happens.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Core:
         *,
         journal: DuckDBJournal,
         pool: ProviderPool,
+        observers: Observers,
     ) -> None:
         self._registry = registry
         self._journal = journal
@@ -67,7 +70,7 @@ class Core:
         self._check = partial(check_request, settings=settings, registry=registry, configured=configured)
         self._intake = Intake(journal, check=self._check, conduct=self._conduct)
         self._feeds = RunFeeds(journal)
-        self._lease_desk = LeaseDesk(pool, journal)
+        self._lease_desk = LeaseDesk(pool, journal, observers)
         self._models = ConfiguredModels(registry, settings, configured)
         self._slots = asyncio.Semaphore(settings.max_runs)
         self._request_rate_limit = RequestRateLimit(time.monotonic)

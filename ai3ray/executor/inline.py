@@ -12,6 +12,7 @@ from ai3ray.executor.core import Core
 from ai3ray.executor.port import AssembleJob, Outcome, PlanJob, Ref, TaskJob
 from ai3ray.executor.runner import Runner
 from ai3ray.settings.model import Settings
+from ai3ray.telemetry.port import Observer
 from ai3ray.verifier.isolation import ProcessIsolation
 
 
@@ -58,13 +59,15 @@ class InlineRunnerPool:
 
 
 @asynccontextmanager
-async def open_inline(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Core]:
-    """The whole engine on this loop, closed in order at the end.
+async def open_inline(
+    settings: Settings, env: Mapping[str, str], *, sinks: Sequence[Observer] | None = None
+) -> AsyncIterator[Core]:
+    """Run the whole engine on this loop, closed in order at the end.
 
     Raises:
         JournalLocked: another process owns the home.
     """
-    core = await build_core(settings, env)
+    core = await build_core(settings, env, sinks=sinks)
     parts = RunnerParts("inline", settings, env, core, ProcessIsolation())
     try:
         core.start(InlineRunnerPool(parts.runner))

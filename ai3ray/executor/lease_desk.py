@@ -14,6 +14,7 @@ from ai3ray.domain.lease import RUN_STOPPED, Lease, LeaseRequest, Refusal, Settl
 from ai3ray.errors import Ai3Error, IllegalTransition, UnknownRun
 from ai3ray.journal.port import Journal, Receipt
 from ai3ray.pool.pool import ProviderPool
+from ai3ray.telemetry.observers import Observers
 
 
 @dataclass
@@ -49,9 +50,11 @@ class LeaseDesk:
     Args:
         pool: limits and routing.
         journal: where attempts and decisions are kept.
+        observers: follow the answers.
     """
 
-    def __init__(self, pool: ProviderPool, journal: Journal) -> None:
+    def __init__(self, pool: ProviderPool, journal: Journal, observers: Observers) -> None:
+        self._observers = observers
         self._pool = pool
         self._journal = journal
         self._requests: dict[str, tuple[str, LeaseRequest]] = {}
@@ -68,7 +71,7 @@ class LeaseDesk:
         if runner_id in self._dead:
             return
         if request.run_id in self._stopped:
-            self._mail[runner_id].add(_stopped(request))
+            self._deliver(runner_id, request, _stopped(request))
             return
         self._requests[request.request_id] = (runner_id, request)
         answer = self._pool.lease(request)
@@ -104,13 +107,13 @@ class LeaseDesk:
     def refuse(self, runner_id: str, request: LeaseRequest, error: Ai3Error) -> None:
         """Answer a lease request without asking the pool."""
         refusal = Refusal(request_id=request.request_id, run_id=request.run_id, error=error_info(error))
-        self._mail[runner_id].add(refusal)
+        self._deliver(runner_id, request, refusal)
 
     def stop_run(self, run_id: str) -> None:
         """The run is being stopped: what it waits for is withdrawn, and it is granted nothing more."""
         self._stopped.add(run_id)
         for runner_id, request in self._withdraw_run(run_id):
-            self._mail[runner_id].add(_stopped(request))
+            self._deliver(runner_id, request, _stopped(request))
 
     def drop_run(self, run_id: str) -> None:
         """The run has ended: nothing of it waits any longer."""
@@ -188,18 +191,23 @@ class LeaseDesk:
     def _answer(self, answer: Lease | Refusal) -> None:
         runner_id, request = self._requests.pop(answer.request_id)
         if isinstance(answer, Refusal):
-            self._mail[runner_id].add(answer)
+            self._deliver(runner_id, request, answer)
             return
         try:
             receipt = self._journal_start(runner_id, answer, request)
         except (IllegalTransition, UnknownRun) as error:  # the run ended while the request waited
             self._counts.pop(answer.run_id, None)
-            self._mail[runner_id].add(
-                Refusal(request_id=answer.request_id, run_id=answer.run_id, error=error_info(error))
-            )
+            refusal = Refusal(request_id=answer.request_id, run_id=answer.run_id, error=error_info(error))
+            self._deliver(runner_id, request, refusal)
             cancelled = Settlement(attempt_id=answer.attempt_id, token=answer.token, status="cancelled")
             self._take(self._pool.settle(cancelled).grants)
             return
+        self._deliver(runner_id, request, answer, receipt)
+
+    def _deliver(
+        self, runner_id: str, request: LeaseRequest, answer: Lease | Refusal, receipt: Receipt | None = None
+    ) -> None:
+        self._observers.lease_answered(request, answer)
         self._mail[runner_id].add(answer, receipt)
 
     def _journal_start(self, runner_id: str, lease: Lease, request: LeaseRequest) -> Receipt:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from ai3ray.domain.call import Attempt
@@ -130,6 +130,18 @@ class Journal(Protocol):
 
     async def aclose(self) -> None:
         """Commit what is queued and release the file."""
+        ...
+
+
+class JournalListener(Protocol):
+    """Follows the journal, on its event loop; must not raise."""
+
+    def entries(self, run_id: str, events: Sequence[Event], attempts: Sequence[Attempt]) -> None:
+        """Take note of new entries, as they were stamped."""
+        ...
+
+    def committed(self, run_ids: Collection[str]) -> None:
+        """Take note that entries of these runs are on disk, by one commit."""
         ...
 
 

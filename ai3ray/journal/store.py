@@ -20,7 +20,7 @@ from ai3ray.journal.commits import CommitQueue
 from ai3ray.journal.connection import connect
 from ai3ray.journal.database import JournalDatabase
 from ai3ray.journal.entries import PutReceipt
-from ai3ray.journal.port import RunMeta
+from ai3ray.journal.port import JournalListener, RunMeta
 from ai3ray.journal.pruning import cutoff, prune_report
 from ai3ray.journal.run_clock import Clock, Monotonic, RunClock
 from ai3ray.journal.sequencer import Sequencer
@@ -44,10 +44,20 @@ class DuckDBJournal:
         clock: the time of day; read when a run begins and when old ones are deleted.
         monotonic: seconds by a clock that nobody sets: what a run's events are stamped by from there on.
         sql_limits: what strangers' queries may take.
+        listener: follows entries and commits.
     """
 
-    def __init__(self, database: JournalDatabase, *, clock: Clock, monotonic: Monotonic, sql_limits: SqlLimits) -> None:
+    def __init__(
+        self,
+        database: JournalDatabase,
+        *,
+        clock: Clock,
+        monotonic: Monotonic,
+        sql_limits: SqlLimits,
+        listener: JournalListener | None = None,
+    ) -> None:
         self._database = database
+        self._listener = listener
         self._clock = clock
         new_clock = partial(RunClock, clock=clock, monotonic=monotonic)
         self._tables = JournalTables(database, new_clock)
@@ -61,7 +71,7 @@ class DuckDBJournal:
             newest=self._tables.newest(),
         )
         self._commits = CommitQueue(
-            database, self._sequencer, on_commit=self._isolated.committed, pause_queries=self._pause_queries
+            database, self._sequencer, on_commit=self._on_commit, pause_queries=self._pause_queries
         )
         self._deletions: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -75,6 +85,7 @@ class DuckDBJournal:
         clock: Clock = utc_now,
         monotonic: Monotonic = time.monotonic,
         sql_limits: SqlLimits | None = None,
+        listener: JournalListener | None = None,
     ) -> Self:
         """Open or create the journal.
 
@@ -84,13 +95,16 @@ class DuckDBJournal:
             clock: the time of day.
             monotonic: seconds by a clock that nobody sets.
             sql_limits: what strangers' queries may take; the usual when absent.
+            listener: follows entries and commits.
 
         Raises:
             JournalLocked: another process still holds it.
             JournalError: it cannot be opened; one line says why.
         """
         database = JournalDatabase(await connect(path, read_only=False, wait_s=open_wait_s), path)
-        journal = cls(database, clock=clock, monotonic=monotonic, sql_limits=sql_limits or SqlLimits())
+        journal = cls(
+            database, clock=clock, monotonic=monotonic, sql_limits=sql_limits or SqlLimits(), listener=listener
+        )
         await journal._isolated.clear()
         return journal
 
@@ -107,6 +121,8 @@ class DuckDBJournal:
         stamped, run, entry = self._sequencer.put(run_id, events, attempts, key, meta)
         if entry is not None:
             self._commits.put(entry)
+            if self._listener is not None:
+                self._listener.entries(run_id, stamped, attempts)
         # A key seen before: its entries are in this batch or an earlier one, and commits keep the order.
         return PutReceipt(stamped, self._commits.outcome, run)
 
@@ -204,6 +220,11 @@ class DuckDBJournal:
                 await self._commits.checkpoint()
         finally:
             self._sequencer.release(run_ids)
+
+    def _on_commit(self, run_ids: set[str]) -> None:
+        self._isolated.committed(run_ids)
+        if self._listener is not None:
+            self._listener.committed(run_ids)
 
     @contextlib.contextmanager
     def _pause_queries(self) -> Iterator[None]:

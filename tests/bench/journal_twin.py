@@ -23,6 +23,7 @@ from ai3ray.pool.pool import ProviderPool
 from ai3ray.providers.scripted import ScriptedChat, ScriptedReply
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.load import load_settings
+from ai3ray.telemetry.observers import Observers
 from ai3ray.verifier.isolation import ProcessIsolation
 
 CALL_S = 0.2
@@ -59,7 +60,7 @@ async def engine(journal: Any, home: Path, rng: Random) -> AsyncIterator[Core]:
         new_id=lambda: f"att_{next(ids):022}",
         jitter=rng.random,
     )
-    core = Core(settings, registry, ("openai",), journal=journal, pool=pool)
+    core = Core(settings, registry, ("openai",), journal=journal, pool=pool, observers=Observers())
     core_client, chat = (
         CoreClient(core, "bench"),
         ScriptedChat(lambda _: ScriptedReply("It is a subject with two sides.", wait_s=CALL_S)),

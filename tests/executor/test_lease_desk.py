@@ -17,6 +17,7 @@ from ai3ray.journal.memory import MemoryJournal
 from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.load import load_settings
+from ai3ray.telemetry.observers import Observers
 from tests.executor.graphs import wide
 
 MODEL = "xai/grok-4.7"
@@ -38,7 +39,7 @@ def lease_desk(journal, tmp_path):
     settings = load_settings(env=env, cwd=tmp_path)
     registry = Registry.load(settings)
     pool = ProviderPool(registry, settings, ("xai",), clock=time.monotonic, new_id=lambda: new_id("att"))
-    lease_desk = LeaseDesk(pool, journal)
+    lease_desk = LeaseDesk(pool, journal, Observers())
     yield lease_desk
     lease_desk.aclose()
 

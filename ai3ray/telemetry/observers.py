@@ -1,0 +1,74 @@
+"""Passes notices of the engine on to every active sink."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+
+from ai3ray.domain.call import Attempt
+from ai3ray.domain.events import Event
+from ai3ray.domain.lease import Lease, LeaseRequest, Refusal
+from ai3ray.domain.run import TaskStatus
+from ai3ray.telemetry.port import Observer
+from ai3ray.telemetry.sinks import log_lines
+
+log = logging.getLogger(__name__)
+
+SINKS: tuple[Callable[[], Observer | None], ...] = (log_lines.create,)
+"""One factory per file in `sinks/`; it returns None where its sink is not active."""
+
+_TASK_STATUS: dict[str, TaskStatus] = {
+    "task_start": "running",
+    "task_artifact": "succeeded",
+    "task_failed": "failed",
+    "task_skipped": "skipped",
+}
+
+
+def active_sinks() -> tuple[Observer, ...]:
+    """Return the sinks that are active in this process."""
+    return tuple(sink for create in SINKS if (sink := create()) is not None)
+
+
+class Observers:
+    """All sinks as one. A sink that raises is logged and taken out; no run is hurt.
+
+    Args:
+        sinks: the active ones.
+    """
+
+    def __init__(self, sinks: Sequence[Observer] = ()) -> None:
+        self._sinks = tuple(sinks)
+
+    def entries(self, run_id: str, events: Sequence[Event], attempts: Sequence[Attempt]) -> None:
+        """Report the tasks and attempts that these entries of a run change."""
+        if self._sinks:
+            self._each(partial(_report_entries, run_id, events, attempts))
+
+    def lease_answered(self, request: LeaseRequest, answer: Lease | Refusal) -> None:
+        """Report a lease request's answer."""
+        if self._sinks:
+            self._each(lambda sink: sink.lease_answered(request, answer))
+
+    def committed(self, run_ids: Collection[str]) -> None:
+        """Report a commit."""
+        if self._sinks:
+            self._each(lambda sink: sink.committed(run_ids))
+
+    def _each(self, report: Callable[[Observer], None]) -> None:
+        for sink in self._sinks:
+            try:
+                report(sink)
+            except Exception:
+                log.exception("%s is switched off: it raised", type(sink).__name__)
+                self._sinks = tuple(other for other in self._sinks if other is not sink)
+
+
+def _report_entries(run_id: str, events: Sequence[Event], attempts: Sequence[Attempt], sink: Observer) -> None:
+    for attempt in attempts:
+        sink.attempt_changed(attempt)
+    for event in events:
+        status = _TASK_STATUS.get(event.type)
+        if status is not None and event.task_id is not None:
+            sink.task_changed(run_id, event.task_id, status)
