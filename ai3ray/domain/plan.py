@@ -165,7 +165,7 @@ def _parse_task(raw: object, position: int) -> Task:
     if not TASK_ID.fullmatch(task.id):
         raise PlanError(f"{label}: an id is a letter or digit, then up to 63 of letters, digits, '_', '.', '-'", "plan")
     if not writable(task):
-        raise PlanError(f"{label}: it holds text that is not valid Unicode", "plan")
+        raise PlanError(f"{label}: it contains text that is not valid Unicode", "plan")
     if not task.prompt.strip():
         raise PlanError(f"{label}: its prompt is empty", "plan")
     depends_on = tuple(dict.fromkeys(task.depends_on))

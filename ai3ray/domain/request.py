@@ -64,7 +64,7 @@ class RunRequest(Frozen):
         if self.plan is None and not self.prompt.strip():
             raise ValueError("prompt: it is empty")
         if not writable(self):
-            raise ValueError("prompt: it holds text that is not valid Unicode")
+            raise ValueError("prompt: it contains text that is not valid Unicode")
         return self
 
 

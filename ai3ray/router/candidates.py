@@ -71,7 +71,7 @@ def mismatch(request: LeaseRequest, priced: PricedModel, today: date) -> str | N
     if request.models and priced.name not in request.models:
         return "not among the models asked for"
     if request.exclude and (priced.name in request.exclude or priced.provider in request.exclude):
-        return "tried already"
+        return "already tried"
     card = priced.card
     if card.retired_on is not None and card.retired_on <= today:
         return f"retired on {card.retired_on}"
@@ -87,5 +87,5 @@ def mismatch(request: LeaseRequest, priced: PricedModel, today: date) -> str | N
 def too_long(request: LeaseRequest, card: ModelCard) -> str | None:
     """Return why prompt and answer exceed the model's context window; None if they fit."""
     if request.input_tokens + min(request.max_output_tokens, card.max_output) > card.context:
-        return f"its window of {card.context} tokens is too small"
+        return f"its context window of {card.context} tokens is too small"
     return None

@@ -16,7 +16,7 @@ from cli.root import command_tree
 
 from .recorded import PLAN, at, run_result, task
 
-SPENT = ErrorInfo(type="budget", message="the budget of $0.25 pays for no further call: $0.2497 is spent")
+SPENT = ErrorInfo(type="budget", message="the budget of $0.25 cannot pay for another call: $0.2497 is spent")
 
 
 @pytest.mark.parametrize(
@@ -72,5 +72,5 @@ def test_a_run_over_budget_ends_with_4_and_its_part_of_the_answer_on_stdout(inli
     out, err = capsys.readouterr()
     assert "[missing: " in out
     assert len(out.split()) > 100
-    assert "ai3: failed: budget: the budget of $0.004 pays for no further call" in err
+    assert "ai3: failed: budget: the budget of $0.004 cannot pay for another call" in err
     assert inline("run", "--plan", "plan.json", "--budget", "0.5") == 0

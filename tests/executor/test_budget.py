@@ -88,7 +88,7 @@ async def test_a_budget_too_small_for_any_call_makes_none(inline, simulator):
 
 
 async def test_when_only_the_plan_cannot_be_paid_asking_for_one_says_so(inline, simulator):
-    with pytest.raises(BudgetSpent, match=r"the budget of \$0\.000001 pays for no call"):
+    with pytest.raises(BudgetSpent, match=r"the budget of \$0\.000001 cannot pay for any call"):
         await inline.plan(asked(prompt="Write a 3-section blog post about AI", budget_usd=0.000001))
 
 
@@ -208,7 +208,7 @@ async def test_the_days_budget_outlives_the_process(home_folder, simulator):
     async with connect(home.settings, home.env, inline=True, notify=quiet) as client:
         second = await client.run(request)
         assert (second.status, second.error.type) == ("failed", "budget")
-        assert "the day's budget of $0.004 pays for no further call" in second.error.message
+        assert "the day's budget of $0.004 cannot pay for another call" in second.error.message
 
 
 async def test_what_an_owner_spent_today_is_known_by_name(home, simulator):

@@ -101,7 +101,7 @@ def test_outages_open_the_breaker_and_one_probe_closes_it(world):
     assert here.take().candidates[-1].excluded.startswith("failing, paused for 5.0 s")
     here.now += 9
     probe = here.take(models=("a/m1",))
-    assert here.take().candidates[-1].excluded == "one call tries whether it works again"
+    assert here.take().candidates[-1].excluded == "one call is probing whether it works again"
     here.succeed(probe)
     assert here.pool.snapshot().providers[0].in_flight == 0
     assert here.take(models=("a/m1",)).model == "a/m1"
@@ -239,13 +239,13 @@ def test_a_refusal_lists_every_model_with_its_reason_in_one_line(world):
     here = world({"a": 1, "b": 1}, structured=False)
     refusal = here.lease(structured=True, exclude=("a/m1",))
     assert refusal.error.type == "no_model_left"
-    assert refusal.error.message == "no model is left: tried already: a/m1; no structured output: b/m1"
+    assert refusal.error.message == "no model is left: already tried: a/m1; no structured output: b/m1"
 
 
 def test_a_refusal_under_an_allowlist_speaks_of_those_models_only(world):
     here = world({"a": 1, "b": 1})
     refusal = here.lease(models=("a/m1", "z/other"), exclude=("a/m1",))
-    assert refusal.error.message == "no model is left: tried already: a/m1; its provider is not configured: z/other"
+    assert refusal.error.message == "no model is left: already tried: a/m1; its provider is not configured: z/other"
 
 
 def test_without_any_provider_the_refusal_says_so(world):

@@ -145,7 +145,7 @@ def test_calls_that_come_at_once_do_not_all_go_to_one_model(question, make):
     ("traits", "fields", "conditions", "reason"),
     [
         ({}, {"models": ("b/two",)}, {}, "not among the models asked for"),
-        ({}, {"exclude": ("a/one",)}, {}, "tried already"),
+        ({}, {"exclude": ("a/one",)}, {}, "already tried"),
         ({"retired_on": date(2026, 11, 22)}, {}, {}, "retired on 2026-11-22"),
         ({"structured": False}, {"structured": True}, {}, "no structured output"),
         ({"plans": False}, {"plans": True}, {}, "cannot plan"),
@@ -153,7 +153,7 @@ def test_calls_that_come_at_once_do_not_all_go_to_one_model(question, make):
             {"context": 5000},
             {"input_tokens": 4000, "max_output_tokens": 2000},
             {},
-            "its window of 5000 tokens is too small",
+            "its context window of 5000 tokens is too small",
         ),
         ({}, {"budget_usd": 1.0}, {}, "unknown price under a budget"),
         ({}, {}, {"out": {"a": "out: no money"}}, "out: no money"),

@@ -74,7 +74,7 @@ class Account:
     def pause_reason(self, now: float) -> str | None:
         """Return why the provider cannot be called now; None if it can."""
         if self._probing:
-            return "one call tries whether it works again"
+            return "one call is probing whether it works again"
         if self._open and now < self._outage.until:
             return f"failing, paused for {self._outage.until - now:.1f} s"
         if self.limiter.full:

@@ -44,7 +44,7 @@ class RateClass:
         if now < self._until:
             return f"rate limited, paused for {self._until - now:.1f} s"
         if self._ramp is not None and (wait := self._ramp.ready_at(now) - now) > 0:
-            return f"rate limited a moment ago, the next call in {wait:.1f} s"
+            return f"rate limited a moment ago, next call in {wait:.1f} s"
         return self.rates.pause_reason(now)
 
     def resumes_at(self, now: float) -> float:

@@ -128,7 +128,7 @@ class Budgets:
     def _spent_message(self, request: LeaseRequest) -> str:
         """Return which budget is spent, and what its owner can do."""
         budget = min(self._ledger.budgets(request.run_id), key=lambda one: one.left)
-        further = "pays for no further call" if budget.spent else "pays for no call"
+        further = "cannot pay for another call" if budget.spent else "cannot pay for any call"
         state = further if request.stretch else "leaves too little for this call"
         used = f"of {dollars(budget.cap)} {state}: {dollars(budget.spent)} is spent"
         if self._ledger.is_day(budget):

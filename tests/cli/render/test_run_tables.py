@@ -61,7 +61,7 @@ def test_a_decision_with_all_terms_fits_into_eighty_columns():
     terms = ("quality", "tier", "success", "latency", "cost", "load", "sampled")
     names = [f"anthropic/claude-mythos-5-{n}" for n in range(4)]
     seen = [Candidate(model=name, score=0.912345, terms=dict.fromkeys(terms, 0.123456)) for name in names]
-    out = [replace(one, model=f"xai/{n}", excluded="tried already") for n, one in enumerate(seen * 5)]
+    out = [replace(one, model=f"xai/{n}", excluded="already tried") for n, one in enumerate(seen * 5)]
     decision = DECISIONS[0].model_copy(update={"model": names[2], "candidates": (*seen, *out)})
     lines = decisions_text([decision], width=80).splitlines()
     assert all(len(line) <= 80 for line in lines)

@@ -53,7 +53,7 @@ def test_who_waits_is_refused_when_the_money_was_spent_and_not_before(priced):
     refusals = cost(here, first, 0.0218)
     assert [answer.error.type for answer in refusals] == ["budget"] * 3
     assert refusals[0].error.message == (
-        "the budget of $0.022 pays for no further call: $0.0218 is spent; start a new run with a larger one"
+        "the budget of $0.022 cannot pay for another call: $0.0218 is spent; start a new run with a larger one"
     )
     assert here.pool.snapshot().waiting == 0
 
@@ -122,7 +122,7 @@ def test_the_days_budget_refuses_runs_that_have_none_of_their_own(priced):
     pool.budgets.add_spent("ann", 0.0098)
     refusal = pool.lease(here.request(**SIZE))
     assert refusal.error.type == "budget"
-    assert "the day's budget of $0.01 pays for no further call: $0.0098 is spent" in refusal.error.message
+    assert "the day's budget of $0.01 cannot pay for another call: $0.0098 is spent" in refusal.error.message
     assert pool.budgets.spent_today("ann") == 0.0098
     unknown = pool.lease(here.request(models=("a/brand-new",)))
     assert unknown.error.message == "no model is left: unknown price under a budget: a/brand-new"
@@ -133,7 +133,7 @@ def test_a_lease_that_runs_out_counts_with_the_most_that_its_call_can_have_cost(
     here.take(budget_usd=0.0224, **SIZE)
     assert here.lease(budget_usd=0.0224, **SIZE) is None
     (refusal,) = here.wait(1000)
-    assert refusal.error.message.startswith("the budget of $0.0224 pays for no further call: $0.022 is spent")
+    assert refusal.error.message.startswith("the budget of $0.0224 cannot pay for another call: $0.022 is spent")
 
 
 def test_a_run_that_ended_takes_its_budget_along_and_not_the_days_spending(priced):
