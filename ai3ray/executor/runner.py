@@ -230,11 +230,11 @@ class Runner:
                 await self._warn_once(job, "judge_unpaid", f"answers are checked by rules alone: {error}")
             else:
                 await self._warn_once(
-                    job, "judge_skipped", "answers are not judged: there is no model but their author"
+                    job, "judge_skipped", "answers are not judged: the only available model is their author"
                 )
         except ProviderError as error:
             await self._warn_once(
-                job, "judge_failed", f"an answer was checked by rules alone: the judge failed: {error}"
+                job, "judge_failed", f"the judge failed, so an answer was checked by rules alone: {error}"
             )
         return None
 

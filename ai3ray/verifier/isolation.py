@@ -94,7 +94,7 @@ async def _checked_in_process(job: CheckJob) -> Verdict:
     except TimeoutError:
         return unverifiable(f"the check took longer than {CHECK_TIMEOUT_S:.0f} s")
     except ValidationError:
-        return unverifiable(f"the check died with exit status {process.returncode}")
+        return unverifiable(f"the check's process died with exit status {process.returncode}")
     finally:
         if process.returncode is None:
             process.kill()
