@@ -34,7 +34,7 @@ class Candidate:
     """Sum of the weighted terms; the highest admissible one wins."""
     terms: dict[str, float]
     excluded: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
-    """Why it could not be chosen."""
+    """The reason why it could not be chosen."""
 
 
 class Stats(Frozen):

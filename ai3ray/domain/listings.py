@@ -24,7 +24,7 @@ class RunRow(Frozen):
     prompt: str
     """The request's prompt."""
     started_at: str
-    """When it was accepted, UTC ISO 8601."""
+    """Time of acceptance, UTC ISO 8601."""
     seconds: float | None
     """Seconds it took; None while it runs."""
     cost_usd: float | None
@@ -32,7 +32,7 @@ class RunRow(Frozen):
 
 
 class PruneReport(Frozen):
-    """What pruning deleted, or would delete."""
+    """The rows that pruning deleted, or would delete."""
 
     runs: int
     """Runs deleted, with all their rows."""

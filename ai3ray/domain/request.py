@@ -53,7 +53,7 @@ class RunRequest(Frozen):
     verify: bool | None = None
     """False drops the judge and the content checks; complete and non-empty are always checked."""
     repair_limit: int | None = Field(default=None, ge=0, le=10)
-    """How often an answer with defects goes back to its author."""
+    """Repairs of one answer at most."""
     run_class: RunClass = Field(default="interactive", alias="class")
     """`interactive` runs are served before `batch` ones."""
     metadata: dict[str, str] = Field(default_factory=dict)

@@ -80,7 +80,7 @@ class ProviderPool:
         self._router = Router(settings, clock)
         self._index = CandidateIndex(registry, self._accounts, self._router, self._pauses)
         self.budgets = Budgets(registry, settings.budget_day_usd)
-        """What the runs may spend and have spent."""
+        """The budgets and spending of the runs."""
         self._leases: dict[str, _UnsettledLease] = {}
         self._tokens = count(1)
         self._queue = LeaseQueue()

@@ -1,1 +1,1 @@
-"""Which model a call should go to: pure functions from a lease request, cards and live figures to a ranked list."""
+"""The choice of a model: from a lease request, cards and live statistics to a ranking. Pure and synchronous."""

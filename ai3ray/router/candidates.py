@@ -1,4 +1,4 @@
-"""Why a model may not take a call, and the models of a request as columns for ranking."""
+"""The models of a request as columns for ranking, and the reasons against some of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CandidateSet:
 
     priced_models: tuple[PricedModel, ...]
     mismatches: Mapping[str, str]
-    """Why some models suit none of these requests, by name."""
+    """Reasons against models that suit none of these requests, by name."""
     narrowest: int
     """Smallest context window of the others, in tokens: a call that fits into it fits into all."""
     names: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What the router needs to know of a model, and of the moment."""
+"""The router's view of a model and of the moment."""
 
 from __future__ import annotations
 

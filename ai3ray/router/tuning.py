@@ -10,14 +10,14 @@ from ai3ray.settings.model import Settings
 
 
 class Evidence(Frozen):
-    """How much evidence counts, and for how long, from `[evidence]`."""
+    """Weight and decay of evidence, from `[evidence]`."""
 
     answers_kept: float = Field(default=0.9995, gt=0, le=1)
-    """What one more judged answer of a kind leaves of the weight of earlier ones of that kind."""
+    """Factor by which a judged answer reduces the weight of earlier ones of its kind."""
     answers_half_life_s: float = Field(default=86_400.0, gt=0, allow_inf_nan=False)
     """Seconds in which a judged answer loses half its weight."""
     calls_kept: float = Field(default=0.98, gt=0, le=1)
-    """What one more call leaves of the weight of earlier ones, for success and latency."""
+    """Factor by which a call reduces the weight of earlier ones, for success and latency."""
     calls_half_life_s: float = Field(default=600.0, gt=0, allow_inf_nan=False)
     """Seconds in which a call loses half its weight."""
     card_answers: float = Field(default=20.0, gt=0, allow_inf_nan=False)
@@ -29,7 +29,7 @@ class Evidence(Frozen):
 
 
 class Tuning(Frozen):
-    """How the router explores and learns."""
+    """Exploration and learning."""
 
     exploration: float = Field(default=0.0, ge=0, le=10)
     """Spread of the draws, in standard deviations of Thompson sampling: 1 is the textbook's, 0 always takes the best

@@ -13,7 +13,7 @@ from ai3ray.router.tuning import Tuning, source_of
 from ai3ray.settings.model import Settings
 
 TOLERANCE = 1e-6
-"""How far the sum of a preset's weights may be from 1."""
+"""Tolerated difference of a preset's sum from 1."""
 _KEYS = {"preset", "presets", *Tuning.model_fields}
 
 

@@ -15,10 +15,10 @@ CHANGE_THRESHOLD = 11.0
 
 
 class DecayRate(NamedTuple):
-    """How fast evidence fades."""
+    """The speed at which evidence fades."""
 
     keep: float = 0.98
-    """What one more event leaves of the weight of earlier evidence, above 0 and at most 1."""
+    """Factor by which an event reduces the weight of earlier evidence, above 0 and at most 1."""
     half_life_s: float = 600.0
     """Seconds in which evidence loses half its weight, whatever happens."""
 

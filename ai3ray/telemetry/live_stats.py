@@ -139,7 +139,6 @@ class LiveStats(Mapping[str, ModelStats]):
 
     def __init__(self, clock: Callable[[], float], rate: DecayRate | None = None) -> None:
         self.decay_clock = DecayClock(clock, rate or DecayRate())
-        """What the evidence fades by."""
         self._drift = Drift(self.decay_clock)
         self._models: dict[str, ModelStats] = {}
         self._latest: deque[str] = deque(maxlen=TRAFFIC)

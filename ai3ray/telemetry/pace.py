@@ -1,4 +1,4 @@
-"""How fast models answer, on a scale on which short and long answers, and models of all tiers, are comparable."""
+"""The pace of models, on a scale that makes short and long answers, and all tiers, comparable."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PaceBelief(NamedTuple):
 
 
 class Drift(DecayingSum):
-    """How the calls of all models differ from their expected pace, in doublings: slow days, fast networks."""
+    """The difference of all models' calls from their expected pace, in doublings: slow days, fast networks."""
 
     def mean(self) -> float:
         """Return the mean difference, the nearer to 0 the fewer calls there are."""

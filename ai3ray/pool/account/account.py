@@ -19,7 +19,7 @@ TRIP_AFTER = 5
 
 
 class Account:
-    """What a provider can take at the moment. All times are seconds of the pool's clock.
+    """The state of one provider. All times are seconds of the pool's clock.
 
     TRIP_AFTER failures in a row open the breaker for a while; then one call goes ahead as a probe, and closes it or
     opens it for longer. A refused key or a spent quota takes the provider out: waiting does not help, but the owner
@@ -40,7 +40,7 @@ class Account:
         self.rate_classes: dict[str, RateClass] = {}
         self._by_card: dict[str, RateClass] = {}
         self.failure: ErrorInfo | None = None
-        """Why the provider is out, or was until the probe."""
+        """The failure that took the provider out; kept until a probe succeeds."""
         self.failed_at = 0.0
         self._jitter = jitter
         self._outage = Backoff(base_s=5.0, cap_s=60.0)

@@ -6,7 +6,7 @@ from math import inf
 
 
 class Backoff:
-    """Until when something is not called.
+    """A pause during which something is not called.
 
     Each episode doubles the pause, from `base_s` to `cap_s` seconds. A provider that asks for another pause gets it,
     `floor_s` at least. Calls that began before a pause and fail during it belong to its episode.

@@ -1,4 +1,4 @@
-"""What a call counts for under a provider's limits per minute: estimated at its begin, corrected at its end.
+"""The charge of a call against a provider's limits per minute: estimated at its begin, corrected at its end.
 
 Three ways of counting, each from its vendor's page on rate limits:
 

@@ -14,7 +14,7 @@ LONGEST_RESET_S = 120.0
 """A limit that takes longer to recover is none per minute, even after debt."""
 MOST_CAUTION = 8.0
 _CALM = 0.999
-"""What a reply leaves of the caution that refusals have raised."""
+"""Factor by which a reply reduces the caution that refusals raised."""
 _UNITS = {"requests": "requests", "tokens": "tokens", "input": "input tokens", "output": "output tokens"}
 
 

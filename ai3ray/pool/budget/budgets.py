@@ -18,10 +18,10 @@ from ai3ray.registry.registry import Registry
 
 @dataclass(frozen=True)
 class BudgetCheck:
-    """What the budgets allow one request at one moment."""
+    """The budgets' answer to one request at one moment."""
 
     quotes: Mapping[str, Quote | None]
-    """What the call costs, by candidate; None where the price is unknown."""
+    """By candidate; None where the price is unknown."""
     affordable: Affordable
 
     @property

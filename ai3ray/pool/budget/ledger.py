@@ -1,4 +1,4 @@
-"""What may be spent and what has been: a budget per run, one per UTC day, and each owner's spending of the day.
+"""The ledger: a budget per run, one per UTC day, and each owner's spending of the day.
 
 A `Quote` names three costs of a call: least, expected and most. A call in flight holds its most from lease to
 settlement; then its real cost replaces it. The rules, for each budget of a call:

@@ -1,4 +1,4 @@
-"""What a call will cost: from list prices, the prompt's estimated length, and the length of recent answers."""
+"""Quotes from list prices, the prompt's estimated length, and the length of recent answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ai3ray.registry.prices import RateTable
 USUAL_TOKENS: Mapping[Role, int] = {"plan": 800, "task": 600, "repair": 600, "judge": 80}
 """Output of a call before one of its kind was seen. A merged answer is about as long as what it merges."""
 KEEP = 0.8
-"""What one more answer leaves of the weight of earlier ones: about the last five count."""
+"""Factor by which an answer reduces the weight of earlier ones: about the last five count."""
 LEAST_INPUT, MOST_INPUT = 0.5, 2.0
 """Factors by which the estimate of a prompt, four characters to the token, may be off: English prose has fewer tokens,
 other scripts have more, and wire formats and schemas add some."""
