@@ -1,4 +1,4 @@
-"""A fair queue: runs are served in turn, and finding the next item takes no longer the more runs wait."""
+"""A fair queue: runs are served in turn, and the cost of finding the next item does not grow with their number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The order of those who wait, and what it costs to find the next one."""
+"""The order of waiting requests, and the cost of finding the next one."""
 
 from collections import Counter
 from random import Random
@@ -101,7 +101,7 @@ def test_a_withdrawn_request_and_a_dropped_run_leave_no_trace():
 
 
 def test_finding_the_next_one_asks_as_few_among_thousands_as_among_ten():
-    """Everybody's run is at its limit but one: each of them is asked once, and then no more."""
+    """All runs but one are at their limits: each of them is asked once, and then no more."""
     for runs in (10, 3000):
         fair_queue: FairQueue[str] = FairQueue()
         for number in range(runs):
@@ -131,7 +131,7 @@ def test_a_heap_does_not_grow_with_what_came_and_went():
 
 
 def test_it_serves_in_the_order_of_a_plain_list_whatever_happens():
-    """Against the rule written down naively: runs in turn, within a run by arrival, ending calls first."""
+    """Compare with a naive implementation: runs in turn, within a run by arrival, follow-up calls first."""
     random = Random(5)
     queue, turns, plain, number = LeaseQueue(), [], {}, 0
     for _ in range(3000):
