@@ -1,1 +1,1 @@
-"""The HTTP and SSE client, and how it reaches the local head or the journal of a home."""
+"""The HTTP client of a server or the local head, and the reader of a home's journal."""

@@ -1,4 +1,4 @@
-"""Client: HTTP and SSE to a server or the local head. What the CLI and users' programs talk through."""
+"""The HTTP and SSE client of a server or the local head, for the CLI and for programs."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ if TYPE_CHECKING:
     import httpx
 
 ANSWER_S = 120.0
-"""Seconds an answer may take; a head that is still booting answers when it has booted."""
+"""Seconds for an answer; a booting head answers once it has booted."""
 PLAN_S = 900.0
-"""Seconds a plan may take: a model writes it."""
+"""Seconds for a plan, which a model writes."""
 PRUNE_S = 900.0
-"""Seconds that deleting old runs may take."""
+"""Seconds for deleting old runs."""
 SILENCE_S = 60.0
-"""Seconds without a byte after which a stream counts as broken; the server pings every 15."""
+"""Seconds without a byte until a stream counts as broken; the server pings every 15."""
 MAX_RETRY_AFTER_S = 60.0
-"""Seconds that a server which is asked too often may ask us to wait."""
+"""The longest `Retry-After` to wait for, in seconds."""
 PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
-"""Pauses before trying again; after the last the server counts as gone."""
+"""Pauses between attempts, in seconds; after the last attempt the server counts as unavailable."""
 
 _TLS_ERRORS = {
-    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted here; SSL_CERT_FILE names a file of those that are",
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted; set SSL_CERT_FILE to a file of trusted ones",
     "WRONG_VERSION_NUMBER": "it does not speak TLS: try http://",
     "RECORD_LAYER_FAILURE": "it does not speak TLS: try http://",
 }
@@ -57,16 +57,16 @@ RestartHead = Callable[[], Awaitable[Path]]
 
 
 class Client:
-    """ai3ray behind HTTP. Use it as `async with Client(url) as client`.
+    """ai3ray over HTTP: `async with Client(url) as client`.
 
     Args:
         server: base URL of a server.
         socket: Unix socket of a head, instead of a server.
         key: sent as the bearer token.
-        revive: when nobody answers on the socket, brings up a head and tells its socket.
+        restart_head: starts a head when the socket does not answer, and returns its socket.
 
     Raises:
-        UsageError: neither server nor socket is named, or the server is no http URL.
+        UsageError: neither server nor socket is given, or the server is not an http URL.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Client:
         if server is None and socket is None:
             raise UsageError("name a server; ai3ray.connect finds the local head", "server")
         if server is not None and not server.startswith(("http://", "https://")):
-            raise UsageError(f"the server is a URL such as http://127.0.0.1:8000, not {server!r}", "server")
+            raise UsageError(f"the server must be a URL such as http://127.0.0.1:8000, not {server!r}", "server")
         self._server = server
         self._socket = socket
         self._key = key
@@ -89,12 +89,12 @@ class Client:
 
     @property
     def remote(self) -> bool:
-        """Whether it talks to a server whose defaults are its own business."""
+        """True for a server, which applies defaults of its own."""
         return self._server is not None
 
     @property
     def name(self) -> str:
-        """Whom it talks to, for messages."""
+        """The server's name in messages."""
         return self._server or "the local head"
 
     async def __aenter__(self) -> Self:
@@ -112,58 +112,59 @@ class Client:
     # ── runs ─────────────────────────────────────────────────────────────────────────────────────
 
     async def run(self, request: RunRequest, *, key: str | None = None) -> RunResult:
-        """Run it and wait for its end.
+        """Run a request and wait for its end.
 
         Args:
-            request: what to run.
-            key: the caller's own idempotency key; the same key and body again give the same run.
+            request: the request.
+            key: an idempotency key; the same key and request again give the same run.
 
         Raises:
             UsageError: the request is wrong.
-            HeadUnavailable: the server does not answer; an accepted run goes on without us.
+            HeadUnavailable: the server does not answer; an accepted run goes on.
         """
         return await self.wait((await self.submit(request, key=key)).run_id)
 
     async def submit(self, request: RunRequest, *, key: str | None = None, deltas: bool = False) -> Accepted:
-        """Hand it in; it is durable and goes on by itself.
+        """Start a run that is durable and goes on by itself.
 
         Args:
-            request: the run.
-            key: the same key and request, the same run; one of its own when absent.
-            deltas: whether pieces of answers will be asked for with its events: they are kept from the first on.
+            request: the request.
+            key: as in `run`; a random one when None.
+            deltas: keep pieces of answers from the first on, for a later `events(deltas=True)`.
 
         Raises:
-            As `run` does.
+            UsageError: the request is wrong.
+            HeadUnavailable: the server does not answer.
         """
         headers = {"idempotency-key": key or f"auto-{secrets.token_hex(16)}"}
         params = {"deltas": "true"} if deltas else {}
         return Accepted.model_validate(await self._json("POST", "/runs", body=request, params=params, headers=headers))
 
     async def wait(self, run_id: str) -> RunResult:
-        """The run once it has ended. Raises UnknownRun."""
+        """Wait for the run's end and return it. Raises UnknownRun."""
         async with aclosing(self.events(run_id)) as events:
             async for _ in events:
                 pass
         return await self.result(run_id)
 
     async def stream(self, request: RunRequest, *, key: str | None = None) -> AsyncGenerator[Event, None]:
-        """Run it and yield its events as they happen, pieces of answers among them; the last is `stats`."""
+        """Run a request and yield its events, pieces of answers among them; the last is `stats`."""
         accepted = await self.submit(request, key=key, deltas=True)
         async with aclosing(self.events(accepted.run_id, deltas=True)) as events:
             async for event in events:
                 yield event
 
     async def events(self, run_id: str, after: int = 0, *, deltas: bool = False) -> AsyncGenerator[Event, None]:
-        """A run's events, waiting for those to come; a broken stream is taken up where it broke.
+        """Yield a run's events until its end; a broken stream is continued where it broke.
 
         Args:
             run_id: the run.
-            after: the event to go on after.
-            deltas: whether pieces of answers are wanted too.
+            after: the `seq` to go on after.
+            deltas: include pieces of answers.
 
         Raises:
             UnknownRun: there is no such run.
-            HeadUnavailable: the stream broke and nobody answers any more.
+            HeadUnavailable: the stream broke and the server does not answer.
         """
         failures, error = 0, HeadUnavailable(f"{self.name} ended the stream early")
         while failures <= len(PAUSES_S):
@@ -178,7 +179,7 @@ class Client:
                         if event.type == "stats":
                             return
                 if not received and (await self.result(run_id)).status in TERMINAL:
-                    return  # it was asked for what comes after the end
+                    return  # `after` is the last event
             except Throttled as full:
                 await _wait_as_asked(full)
                 error = HeadUnavailable(full.message)
@@ -188,70 +189,70 @@ class Client:
         raise HeadUnavailable(f"{error.message}; run {run_id} is kept there: ai3 runs watch {run_id}") from error
 
     async def result(self, run_id: str) -> RunResult:
-        """The run as it stands. Raises UnknownRun."""
+        """Return the run in its present state. Raises UnknownRun."""
         return RunResult.model_validate(await self._json("GET", f"/runs/{_segment(run_id)}"))
 
     async def runs(self, limit: int = 50, before: str | None = None) -> list[RunRow]:
-        """Runs, newest first; `before` is the run id the page starts after."""
+        """List runs, newest first; `before` is the run id that the page starts after."""
         params = {"limit": str(limit)} | ({"before": before} if before else {})
         reply = await self._json("GET", "/runs", params=params)
         return [RunRow.model_validate(row) for row in reply["runs"]]
 
     async def cancel(self, run_id: str) -> RunResult:
-        """Cancel it and wait until it has ended; a finished one is left as it is. Raises UnknownRun."""
+        """Cancel the run, wait for its end and return it. Raises UnknownRun."""
         return RunResult.model_validate(await self._json("POST", f"/runs/{_segment(run_id)}/cancel"))
 
     async def resume(self, run_id: str) -> RunResult:
-        """See to it that it goes on if it has not ended; the run as it stands. Raises UnknownRun."""
+        """Make the run go on if it has not ended, and return its present state. Raises UnknownRun."""
         return RunResult.model_validate(await self._json("POST", f"/runs/{_segment(run_id)}/resume"))
 
     async def plan(self, request: RunRequest) -> PlanPreview:
-        """Plan without running. Tried once: a second try could pay a second planner."""
+        """Plan without running. One attempt only: a second one could pay for a second plan."""
         reply = await self._json("POST", "/plan", body=request, timeout_s=PLAN_S, tries=1)
         return PlanPreview.model_validate(reply)
 
     # ── the server ───────────────────────────────────────────────────────────────────────────────
 
     async def models(self) -> list[ModelView]:
-        """The registry with live telemetry."""
+        """Return the registry with live telemetry."""
         return [ModelView.model_validate(view) for view in (await self._json("GET", "/models"))["models"]]
 
     async def stats(self) -> Stats:
-        """All runs in figures."""
+        """Sum up all runs in figures."""
         return Stats.model_validate(await self._json("GET", "/stats"))
 
     async def sql(self, query: str, max_rows: int = 10_000) -> Table:
-        """One read-only SELECT over the journal. Raises RequestError for anything else."""
+        """Query the journal with one read-only SELECT. Raises RequestError for anything else."""
         reply = await self._json("POST", "/sql", body={"query": query, "limit": max_rows})
         rows = tuple(tuple(row[column] for column in reply["columns"]) for row in reply["rows"])
         columns, truncated = tuple(reply["columns"]), reply["truncated"]
         return Table(columns=columns, rows=rows, truncated=truncated, as_of=reply.get("as_of"))
 
     async def health(self) -> dict[str, Any]:
-        """`{status, version, pid, runs_active}`, answered also while the engine boots."""
+        """Return `{status, version, pid, runs_active}`, also while the engine boots."""
         return dict(await self._json("GET", "/healthz", tries=1))
 
     async def stop_head(self, *, idle: bool = False) -> None:
-        """Tell the local head to leave.
+        """Stop the local head.
 
         Args:
-            idle: only when no run is going.
+            idle: only when no run is active.
 
         Raises:
-            ServerRefused: status 409, a run is going.
+            ServerRefused: status 409, a run is active.
         """
         await self._json("POST", "/head/stop", params={"idle": "true"} if idle else {}, tries=1)
 
     async def keep_head(self) -> None:
-        """Tell the local head to stay although nothing runs."""
+        """Keep the local head up without runs."""
         await self._json("POST", "/head/keep")
 
     async def serve(self, request: ServeRequest) -> AsyncGenerator[ServeState, None]:
-        """Have the local head serve on TCP for as long as this is read; yields each change of how it stands.
+        """Make the local head serve on TCP while this is read, and yield each change of its state.
 
         Raises:
             ServerRefused: status 409, it serves already.
-            HeadUnavailable: the head has gone.
+            HeadUnavailable: the head has stopped.
         """
         import httpx
 
@@ -262,17 +263,17 @@ class Client:
                 if response.status_code >= 400:
                     raise self._error_from_response(response, await response.aread(), path)
                 async for line in response.aiter_lines():
-                    if line:  # the others say that it is there
+                    if line:  # empty lines are signs of life
                         yield ServeState.model_validate_json(line)
         except httpx.TransportError as error:
             raise self._unavailable(error) from error
 
     async def unserve(self) -> None:
-        """Have the local head serve on TCP no more; returns when the port is free."""
+        """Make the local head stop serving on TCP, and return when the port is free."""
         await self._json("POST", "/head/unserve", tries=1)
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
-        """Delete the local head's runs that ended more than so many seconds ago; with `dry_run` only count them."""
+        """Delete the local head's runs that ended more than so many seconds ago, or only count them."""
         body = {"older_than_s": older_than_s, "dry_run": dry_run}
         reply = await self._json("POST", "/head/prune", body=body, timeout_s=PRUNE_S, tries=1)
         return PruneReport.model_validate(reply)
@@ -290,7 +291,7 @@ class Client:
         timeout_s: float = ANSWER_S,
         tries: int = len(PAUSES_S),
     ) -> Any:
-        """One exchange; tried again while nobody answers, for what may safely be asked twice."""
+        """Send a request; repeat it while the server does not answer, up to `tries` attempts."""
         sent = {"content-type": "application/json"} | dict(headers or {})
         options = {"params": params, "content": _content(body), "headers": sent, "timeout": timeout_s}
         for pause in PAUSES_S[: tries - 1]:
@@ -300,9 +301,11 @@ class Client:
                 await _wait_as_asked(error)
             except HeadUnavailable as error:
                 if isinstance(error.__cause__, TimeoutError):
-                    raise  # it is there, and slow: asking again would not help it
+                    raise  # the server is up and slow: a repetition would not help
                 await asyncio.sleep(pause)
-                await self._reconnect()
+                if self._restart_head is not None:  # the head may have stopped in the middle of the request
+                    self._socket = await self._restart_head()
+                    await self.aclose()
         return await self._exchange(method, path, options)
 
     async def _exchange(self, method: str, path: str, options: Mapping[str, Any]) -> Any:
@@ -319,16 +322,12 @@ class Client:
         try:
             return response.json()
         except ValueError as error:
-            raise ServerRefused(f"{self.name} does not speak ai3ray's language", response.status_code) from error
-
-    async def _reconnect(self) -> None:
-        """A head that left in the middle of our request is replaced by another one."""
-        if self._restart_head is not None:
-            self._socket = await self._restart_head()
-            await self.aclose()
+            raise ServerRefused(
+                f"{self.name} did not answer in JSON: it is not an ai3ray server", response.status_code
+            ) from error
 
     async def _stream(self, run_id: str, after: int, deltas: bool) -> AsyncGenerator[Event, None]:
-        """The events of one connection."""
+        """Yield the events of one connection."""
         import httpx
         from httpx_sse import SSEError, aconnect_sse
 
@@ -344,12 +343,12 @@ class Client:
                     raise self._error_from_response(source.response, await source.response.aread(), path)
                 async with aclosing(source.aiter_sse()) as messages:
                     async for message in messages:
-                        if message.data:  # a comment ends with an empty line too
+                        if message.data:  # a comment makes a message without data
                             yield parse_event(message.data)
         except httpx.TransportError as error:
             raise self._unavailable(error) from error
         except (SSEError, ValidationError) as error:
-            raise ServerRefused(f"{self.name} sent events that this version does not know: {error}") from error
+            raise ServerRefused(f"{self.name} sent events that this version cannot read: {error}") from error
 
     def _session(self) -> httpx.AsyncClient:
         import httpx
@@ -370,11 +369,11 @@ class Client:
         return HeadUnavailable(f"{self.name} does not answer: {reason}")
 
     def _error_from_response(self, response: httpx.Response, body: bytes, path: str) -> Ai3Error:
-        """The error that a response stands for; about the key, in terms of the variable that holds it."""
+        """Return the error of a response; one about the key names AI3_SERVER_KEY."""
         error = error_from_reply(response.status_code, body, path)
         if response.status_code == 401:
-            wants = "does not know the key in AI3_SERVER_KEY" if self._key else "wants a key: set AI3_SERVER_KEY"
-            return Unauthenticated(f"{self.name} {wants}")
+            problem = "does not know the key in AI3_SERVER_KEY" if self._key else "requires a key; set AI3_SERVER_KEY"
+            return Unauthenticated(f"{self.name} {problem}")
         if isinstance(error, Throttled):
             after = response.headers.get("retry-after", "")
             return Throttled(error.message, float(after) if after.isdigit() else error.retry_after_s)
@@ -382,12 +381,12 @@ class Client:
 
 
 def fill_request(request: RunRequest, settings: Settings, *, remote: bool) -> RunRequest:
-    """The request with what the user has set where it leaves things open.
+    """Return the request with its open fields filled from the settings.
 
     Args:
-        request: what the caller asked.
+        request: the request.
         settings: the caller's settings.
-        remote: true for a server: its own defaults count, so only what was set explicitly is sent.
+        remote: true for a server with defaults of its own: only explicit settings are sent.
     """
     names = {"planner_model", "max_concurrency", "max_tasks", "budget_usd", "verify", "repair_limit"}
     if remote:
@@ -397,7 +396,7 @@ def fill_request(request: RunRequest, settings: Settings, *, remote: bool) -> Ru
 
 
 def error_from_reply(status: int, body: bytes, path: str = "") -> Ai3Error:
-    """The error that an error envelope stands for."""
+    """Return the error of an error envelope."""
     try:
         error = json.loads(body)["error"]
         kind, message, param = str(error["type"]), str(error["message"]), error.get("param")
@@ -412,7 +411,7 @@ def error_from_reply(status: int, body: bytes, path: str = "") -> Ai3Error:
 
 
 async def _wait_as_asked(error: Throttled) -> None:
-    """Wait as long as the server asks, if that is not too long."""
+    """Wait as long as the server demands, or raise the error if that is too long."""
     if error.retry_after_s > MAX_RETRY_AFTER_S:
         raise error
     await asyncio.sleep(error.retry_after_s)
@@ -425,5 +424,5 @@ def _content(body: RunRequest | Mapping[str, Any] | None) -> str | None:
 
 
 def _segment(text: str) -> str:
-    """A run id as a segment of a path, whatever the user typed."""
+    """Quote a run id, whatever the user typed, as one segment of a path."""
     return quote(text, safe="") or "-"

@@ -1,4 +1,4 @@
-"""Where the head of a home keeps its things; long homes get a short private folder beside them."""
+"""The paths of a home's head; a home with a long path gets a short private folder in addition."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ai3ray.errors import SettingsError
 
-# sun_path holds 108 bytes on Linux and 104 elsewhere, the closing zero included.
+# sun_path has 108 bytes on Linux and 104 elsewhere, including the final zero.
 SOCKET_BYTES = 107 if sys.platform == "linux" else 103
 # Ray appends `/session_<26 characters>_<pid>/sockets/plasma_store`, up to 64 bytes, to its folder.
 RAY_BYTES = SOCKET_BYTES - 64
@@ -19,21 +19,21 @@ RAY_BYTES = SOCKET_BYTES - 64
 
 @dataclass(frozen=True, slots=True)
 class HeadPaths:
-    """The paths of one home's head."""
+    """The paths of a home's head."""
 
     home: Path
     """AI3_HOME, absolute."""
     socket: Path
-    """Where the app listens."""
+    """The app's socket."""
     ray_dir: Path
-    """Where Ray keeps its session."""
+    """The folder of Ray's session."""
 
 
 def head_paths(home: Path) -> HeadPaths:
-    """The paths for this home, each short enough for the sockets in it.
+    """Return the paths for this home, each short enough for its sockets.
 
     Raises:
-        SettingsError: the short folder is needed and belongs to somebody else.
+        SettingsError: the short folder is needed and belongs to another user.
     """
     socket, ray_dir = home / "head.sock", home / "ray"
     if len(os.fsencode(socket)) + len(".4194304") > SOCKET_BYTES:
@@ -45,15 +45,15 @@ def head_paths(home: Path) -> HeadPaths:
 
 
 def private_folder(home: Path) -> Path:
-    """A short folder that only we can enter, the same one for the same home.
+    """Return a short folder that only this user can enter, always the same one for a home.
 
     Raises:
-        SettingsError: somebody else made it first.
+        SettingsError: it belongs to another user.
     """
     digest = hashlib.blake2b(os.fsencode(home), digest_size=5).hexdigest()
     folder = Path("/tmp") / f"ai3-{os.getuid()}-{digest}"  # noqa: S108 - TMPDIR may be long; the owner is checked below
     folder.mkdir(mode=0o700, exist_ok=True)
     info = folder.lstat()
     if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid() or info.st_mode & 0o077:
-        raise SettingsError(f"{folder} is not a private folder of ours: remove it, or choose a shorter AI3_HOME")
+        raise SettingsError(f"{folder} is not a private folder of this user; remove it, or choose a shorter AI3_HOME")
     return folder

@@ -1,4 +1,4 @@
-"""A home whose head is not up: its journal opened read-only for questions, for writing to prune it."""
+"""Access to a home's journal while its head is not up: read-only for queries, writable for pruning."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ LEFT JOIN (
 
 
 class JournalClient:
-    """The reading half of `Client`, over the file.
+    """The reading half of `Client`, over the journal's file.
 
     Args:
         reader: the journal.
-        settings: for the registry.
-        env: tells which providers are configured.
+        settings: the registry's settings.
+        env: the environment with the provider keys.
     """
 
     def __init__(self, reader: JournalReader, settings: Settings, env: Mapping[str, str]) -> None:
@@ -40,27 +40,27 @@ class JournalClient:
         self._env = env
 
     async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
-        """Runs, newest first; `before` is the run id the page starts after."""
+        """List runs, newest first; `before` is the run id that the page starts after."""
         return await self._reader.runs(limit, before)
 
     async def result(self, run_id: str) -> RunResult:
-        """The run as its history leaves it. Raises UnknownRun."""
+        """Return the run in its recorded state. Raises UnknownRun."""
         return await self._reader.result(run_id)
 
     async def lines(self, run_id: str, after: int = 0) -> Sequence[str]:
-        """The run's events after `after`, as lines of JSON. Raises UnknownRun."""
+        """Return the run's events after `after` as lines of JSON. Raises UnknownRun."""
         return await self._reader.lines(run_id, after)
 
     async def sql(self, query: str, max_rows: int = 10_000) -> Table:
-        """One read-only SELECT. Raises RequestError for anything else."""
+        """Run one read-only SELECT. Raises RequestError for anything else."""
         return await self._reader.query(query, max_rows=max_rows)
 
     async def stats(self) -> Stats:
-        """All runs in figures."""
+        """Sum up all runs in figures."""
         return await self._reader.stats()
 
     async def models(self) -> Sequence[ModelView]:
-        """The registry with what the journal knows of each model."""
+        """Return the registry with each model's telemetry from the journal."""
         registry = Registry.load(self._settings)
         configured = configured_providers(self._settings, self._env)
         table = await self._reader.query(_TELEMETRY)
@@ -74,7 +74,7 @@ class JournalClient:
 
 @asynccontextmanager
 async def open_journal_client(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[JournalClient]:
-    """The home's journal, read-only. Raises JournalLocked while a process writes it."""
+    """Open the home's journal read-only. Raises JournalLocked while another process has it open."""
     reader = await JournalReader.open(settings.journal_path)
     try:
         yield JournalClient(reader, settings, env)
@@ -83,7 +83,7 @@ async def open_journal_client(settings: Settings, env: Mapping[str, str]) -> Asy
 
 
 async def prune_journal(settings: Settings, older_than_s: float, *, dry_run: bool) -> PruneReport:
-    """Delete old runs in the journal's file; a home without one has none. Raises JournalLocked."""
+    """Delete old runs from the journal's file, if there is one. Raises JournalLocked."""
     from ai3ray.journal.store import DuckDBJournal
 
     if not settings.journal_path.exists():

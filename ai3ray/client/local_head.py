@@ -1,4 +1,4 @@
-"""Finding, starting, replacing and stopping the local head, which is told of in `head.json`."""
+"""Find, start, replace and stop the local head; `head.json` describes it."""
 
 from __future__ import annotations
 
@@ -29,41 +29,41 @@ from ai3ray.version import __version__
 SETTINGS_VARIABLE = "AI3_HEAD_SETTINGS"
 HEAD_FILE, LOCK, LOG = "head.json", "head.lock", "head.log"
 
-START_S = 150.0  # its raylet alone may take 120 on a machine that has much else to do
+START_S = 150.0  # on a busy machine the raylet alone may take 120
 STOP_S = 15.0
 _POLL_S = 0.01
 _LOG_BYTES = 5_000_000
 _REPLACEMENTS = 5
 
-# A bytecode cache halves the boot; the server's key is no business of the head; the rest would make
-# it join a foreign Ray, or take its token.
+# A bytecode cache halves the boot; the head does not need the server's key; the others would make it join another
+# Ray, or use its token.
 _NOT_INHERITED = ("PYTHONDONTWRITEBYTECODE", "AI3_SERVER_KEY", "RAY_ADDRESS", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 Notify = Callable[[str], None]
 
 
 class HeadAddress(Frozen):
-    """What `head.json` says of a running head."""
+    """The contents of `head.json`: a running head."""
 
     model_config = ConfigDict(extra="ignore")
 
     pid: int
-    """Its process; for people, never a proof of life."""
+    """Its process id, for messages; not a proof that it is up."""
     address: str
-    """Where it listens, as a URL."""
+    """Its socket, as a URL."""
     socket: Path
-    """The Unix socket it listens on."""
+    """Its Unix socket."""
     version: str
-    """Its version of ai3ray."""
+    """The version of ai3ray."""
     started: str
-    """When it started, UTC ISO 8601."""
+    """The time of its start, UTC ISO 8601."""
     config: dict[str, Any]
-    """Fingerprint of its keys, providers and limits, salted."""
+    """The salted fingerprint of its keys, providers and limits."""
     salt: str
     """The salt, in hex."""
 
     def differs(self, settings: Settings, env: Mapping[str, str]) -> str | None:
-        """Why it is not the head that these settings would start; None when it is."""
+        """Return how it differs from the head that these settings would start; None when it does not."""
         if self.version != __version__:
             return f"is version {self.version}, this is {__version__}"
         options = settings_fingerprint(settings, dict(env), bytes.fromhex(self.salt))
@@ -73,18 +73,17 @@ class HeadAddress(Frozen):
 
 
 class HeadStatus(Frozen):
-    """A head and what it says of itself."""
+    """A head and its health."""
 
     head: HeadAddress
-    """Where it is."""
     status: str
     """`starting`, `ok`, `failed` or `stopping`."""
     runs_active: int
-    """Runs that have not ended."""
+    """The number of runs that have not ended."""
 
 
 def read_head_file(home: Path) -> HeadAddress | None:
-    """What `head.json` says; None when there is none that we can read."""
+    """Read `head.json`; return None when it is missing or broken."""
     try:
         return HeadAddress.model_validate_json((home / HEAD_FILE).read_bytes())
     except (OSError, ValidationError):
@@ -92,7 +91,7 @@ def read_head_file(home: Path) -> HeadAddress | None:
 
 
 def is_listening(path: Path) -> bool:
-    """Whether somebody listens on this Unix socket. The one proof of life: a pid may be a zombie's."""
+    """Return True if a process listens on this Unix socket: the only proof of life, as a pid may be a zombie's."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         try:
@@ -103,7 +102,7 @@ def is_listening(path: Path) -> bool:
 
 
 def find_head(settings: Settings) -> HeadAddress | None:
-    """The head of this home if one is up; starts none."""
+    """Return this home's head if it is up; start none."""
     head = read_head_file(settings.home)
     return head if head is not None and is_listening(head.socket) else None
 
@@ -115,13 +114,13 @@ async def ensure_head(
     notify: Notify,
     command: Sequence[str] | None = None,
 ) -> HeadAddress:
-    """The head of this home; started when there is none, replaced when idle and started otherwise.
+    """Return this home's head: start it if it is not up, replace an idle one that was started otherwise.
 
     Args:
-        settings: as the head shall have them.
-        env: the environment it shall have, keys from `.env` included.
-        notify: told in one line what takes time or surprises.
-        command: what to start; the head's own module when absent.
+        settings: the settings of a head to start.
+        env: its environment, with the keys from `.env`.
+        notify: called with one line for the user before a wait, or about a difference.
+        command: the command that starts a head; that of `deployments.head` when None.
 
     Raises:
         HeadUnavailable: it did not start; the message quotes the last line of its log.
@@ -129,23 +128,27 @@ async def ensure_head(
     for _ in range(_REPLACEMENTS):
         head = find_head(settings)
         if head is None:
-            return await _start(settings, env, notify, command or _head_command())
+            # -P: a json.py in the working directory must not be imported.
+            default = [sys.executable, "-P", "-m", locations.module_name("deployments.head")]
+            return await _start(settings, env, notify, command or default)
         difference = head.differs(settings, env)
         if difference is None:
             return head
         if not await _stop_if_idle(head):
-            notify(f"warning: the local head (pid {head.pid}) {difference}, and is busy: its settings count")
+            notify(f"warning: the local head (pid {head.pid}) {difference} and is busy; it keeps its settings")
             return head
-        notify(f"the local head (pid {head.pid}) {difference}: replacing it …")
+        notify(f"the local head (pid {head.pid}) {difference}; replacing it …")
         await _wait_until_gone(settings, head)
-    raise HeadUnavailable("the local head is replaced over and over: is another terminal using other settings?")
+    raise HeadUnavailable(
+        "the local head was replaced several times in a row; is another terminal using other settings?"
+    )
 
 
 async def stop_head(settings: Settings) -> HeadAddress | None:
-    """Stop this home's head and wait until it is gone; None when there was none.
+    """Stop this home's head, wait until it has ended, and return it; None when there was none.
 
     Raises:
-        HeadUnavailable: it does not leave within 15 s.
+        HeadUnavailable: it does not stop within 15 s.
     """
     head = find_head(settings)
     if head is None:
@@ -155,12 +158,12 @@ async def stop_head(settings: Settings) -> HeadAddress | None:
     await _wait_until_gone(settings, head)
     deadline = time.monotonic() + STOP_S
     while not _lock_is_free(settings.home):
-        await _pause(deadline, f"the local head (pid {head.pid}) has not left within {STOP_S:.0f} s")
+        await _pause(deadline, f"the local head (pid {head.pid}) has not stopped within {STOP_S:.0f} s")
     return head
 
 
 async def head_status(settings: Settings) -> HeadStatus | None:
-    """This home's head and how it is; None when none is up."""
+    """Return this home's head and its health; None when none is up."""
     head = find_head(settings)
     if head is None:
         return None
@@ -170,7 +173,7 @@ async def head_status(settings: Settings) -> HeadStatus | None:
 
 
 async def _stop_if_idle(head: HeadAddress) -> bool:
-    """Ask it to leave; False when a run is going."""
+    """Stop it if no run is active; return False when one is."""
     async with Client(socket=head.socket) as client:
         try:
             await client.stop_head(idle=True)
@@ -179,12 +182,12 @@ async def _stop_if_idle(head: HeadAddress) -> bool:
                 return False
             raise
         except HeadUnavailable:
-            pass  # it was leaving by itself
+            pass  # it was stopping by itself
     return True
 
 
 async def _wait_until_gone(settings: Settings, head: HeadAddress) -> None:
-    """Wait until this head serves nobody any more."""
+    """Wait until this head has stopped serving."""
     deadline = time.monotonic() + STOP_S
     while (current := find_head(settings)) is not None and current.started == head.started:
         await _pause(deadline, f"the local head (pid {head.pid}) does not stop")
@@ -202,7 +205,7 @@ async def _start(settings: Settings, env: Mapping[str, str], notify: Notify, com
     deadline = time.monotonic() + START_S
     while (head := find_head(settings)) is None:
         code = child.poll()
-        if code == 0:  # it lost to another head, which has left again by now
+        if code == 0:  # another head was up, and has stopped since
             child = _launch(settings, env, command, log)
         elif code is not None:
             raise HeadUnavailable(f"the local head did not start: {_last_line(log, offset)} (see {log})")
@@ -211,19 +214,14 @@ async def _start(settings: Settings, env: Mapping[str, str], notify: Notify, com
 
 
 async def _pause(deadline: float, message: str) -> None:
-    # Nothing announces a socket that begins or ceases to answer: this is the one place that polls.
+    # No event announces that a socket begins or ceases to answer: this is the one place that polls.
     if time.monotonic() > deadline:
         raise HeadUnavailable(message)
     await asyncio.sleep(_POLL_S)
 
 
-def _head_command() -> list[str]:
-    # -P: a json.py in the working directory must not be imported.
-    return [sys.executable, "-P", "-m", locations.module_name("deployments.head")]
-
-
 def _launch(settings: Settings, env: Mapping[str, str], command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Start the head in a session of its own: no pipe, no terminal, no Ctrl-C of ours reaches it."""
+    """Start the head in a session of its own, without our pipes, terminal and Ctrl-C."""
     with log.open("ab") as stream:
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             list(command),
@@ -234,7 +232,7 @@ def _launch(settings: Settings, env: Mapping[str, str], command: Sequence[str], 
             cwd=settings.home,
             env=_head_environment(settings, env),
         )
-    # Somebody has to collect its exit status, however long the head outlives this function.
+    # The thread collects its exit status, however long the head outlives this function.
     threading.Thread(target=child.wait, name="ai3-head-wait", daemon=True).start()
     return child
 
@@ -243,25 +241,23 @@ def _head_environment(settings: Settings, env: Mapping[str, str]) -> dict[str, s
     cache = settings.home / "pycache"
     cache.mkdir(mode=0o700, exist_ok=True)
     kept = {name: value for name, value in env.items() if name not in _NOT_INHERITED}
+    # Our source comes first, then the caller's path, made absolute. An installed ai3ray is found in site-packages,
+    # which must stay behind the standard library.
+    ours = str(locations.source_root())
+    installed = ours in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+    entries = [entry for entry in env.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    inherited = [os.path.abspath(entry) for entry in entries]  # noqa: PTH100 - symlinks stay
     return kept | {
         "AI3_HOME": str(settings.home),
         SETTINGS_VARIABLE: settings.model_dump_json(exclude={"server_key"}),
-        "PYTHONPATH": _python_path(env.get("PYTHONPATH", "")),
+        "PYTHONPATH": os.pathsep.join(inherited if installed else [ours, *inherited]),
         "PYTHONPYCACHEPREFIX": str(cache),
         "PYTHONUNBUFFERED": "1",
     }
 
 
-def _python_path(inherited: str) -> str:
-    """Ours, then the caller's made absolute. Site-packages stays where it is: behind the standard library."""
-    ours = str(locations.source_root())
-    installed = ours in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
-    theirs = [os.path.abspath(entry) for entry in inherited.split(os.pathsep) if entry]  # noqa: PTH100 - no resolve
-    return os.pathsep.join(theirs if installed else [ours, *theirs])
-
-
 def _open_log(home: Path) -> Path:
-    """The log file, private; a long one is put aside first."""
+    """Return the log file, private to the user; a long one is moved aside first."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = home / LOG
     if log.exists() and log.stat().st_size > _LOG_BYTES:
@@ -271,15 +267,15 @@ def _open_log(home: Path) -> Path:
 
 
 def _last_line(log: Path, offset: int) -> str:
-    """The last line that was written after `begin` bytes."""
+    """Return the last line after the first `offset` bytes."""
     with log.open("rb") as stream:
         stream.seek(offset)
         lines = stream.read().decode("utf-8", "replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "no output")
 
 
 def _lock_is_free(home: Path) -> bool:
-    """Whether no head lives here; the kernel frees the lock on any death."""
+    """Return True if no head holds the lock; the kernel frees it on any death."""
     with (home / LOCK).open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""The port through which runs are read."""
+"""The port for reading runs."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from ai3ray.domain.result import RunResult
 
 
 class RunReader(Protocol):
-    """What can be read of a home or a server, whether or not a head is up."""
+    """Reads a home or a server, whether or not a head is up."""
 
     async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
-        """Runs, newest first."""
+        """List runs, newest first."""
         ...
 
     async def result(self, run_id: str) -> RunResult:
-        """The run as it stands. Raises UnknownRun."""
+        """Return the run in its present state. Raises UnknownRun."""
         ...
 
     async def sql(self, query: str, max_rows: int = 10_000) -> Table:
-        """One read-only SELECT. Raises RequestError for anything else."""
+        """Run one read-only SELECT. Raises RequestError for anything else."""
         ...
 
     async def models(self) -> Sequence[ModelView]:
-        """The registry with what is known of each model."""
+        """Return the registry with each model's telemetry."""
         ...
 
     async def stats(self) -> Stats:
-        """All runs in figures."""
+        """Sum up all runs in figures."""
         ...

@@ -14,22 +14,22 @@ from ai3ray.errors import RequestError
 MAX_BODY = 8 * 1024 * 1024
 BODY_S = 30.0
 """Seconds that a body may take to arrive."""
-_DRAINED = 4 * MAX_BODY
+_MAX_DISCARDED = 4 * MAX_BODY
 
 
 async def read_json(request: Request) -> Any:
-    """The decoded body.
+    """Return the decoded body.
 
     Raises:
-        RequestError: it is not JSON; the message gives line and column.
+        RequestError: it is not strict JSON (UTF-8, no NaN, no unpaired surrogates).
         HTTPException: 413, it is larger than 8 MB; 408, it did not arrive in time.
     """
     return decode_json(await _read(request))
 
 
 async def _read(request: Request) -> bytes:
-    # A body that is too large is read on for a while: a client that is cut off while it writes
-    # would see a broken pipe, not the reason.
+    # The rest of a body that is too large is read and discarded, up to a limit: a client that is cut off while
+    # it writes sees a broken pipe instead of the answer.
     body, size = bytearray(), 0
     try:
         async with asyncio.timeout(BODY_S):
@@ -37,19 +37,23 @@ async def _read(request: Request) -> bytes:
                 size += len(chunk)
                 if size <= MAX_BODY:
                     body += chunk
-                elif size > _DRAINED:
+                elif size > _MAX_DISCARDED:
                     break
     except TimeoutError as error:
-        raise HTTPException(408, f"the body did not come within {BODY_S:g} s") from error
+        raise HTTPException(408, f"the body did not arrive within {BODY_S:g} s") from error
     if size > MAX_BODY:
         raise HTTPException(413, f"the body is larger than {MAX_BODY // 1024 // 1024} MB")
     return bytes(body)
 
 
 def decode_json(raw: bytes) -> Any:
-    """Strict JSON: UTF-8, no NaN, no halves of surrogate pairs. Raises RequestError."""
+    """Decode strict JSON. Raises RequestError with line and column, or the byte."""
     try:
-        value = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
+        value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+        if b"\\ud" in raw.lower():
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise RequestError("the body has an unpaired surrogate escape (\\ud…)") from error
     except UnicodeDecodeError as error:
         raise RequestError(f"the body is not UTF-8 at byte {error.start + 1}") from error
     except json.JSONDecodeError as error:
@@ -57,17 +61,8 @@ def decode_json(raw: bytes) -> Any:
         raise RequestError(f"the body is not JSON: {error.msg} at {where}") from error
     except RecursionError as error:
         raise RequestError("the body is nested too deeply") from error
-    if b"\\ud" in raw.lower():
-        _refuse_surrogates(value)
     return value
 
 
-def _no_constant(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise RequestError(f"the body is not JSON: {name} is not a JSON value")
-
-
-def _refuse_surrogates(value: Any) -> None:
-    try:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise RequestError("the body has a \\ud… escape without its other half") from error

@@ -1,4 +1,4 @@
-"""The engine as requests see it: they wait here while it boots, and learn here that it is leaving."""
+"""The engine as requests see it: they wait while it boots, and are refused while it stops."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ GateStatus = Literal["starting", "ok", "failed", "stopping"]
 
 
 class EngineGate:
-    """One engine's way from booting to leaving.
+    """Access to one engine from boot to stop.
 
     Args:
-        engine: an engine that is up already; else `open` or `fail` tells later.
+        engine: an engine that is up already; without one, `open` or `fail` decides later.
     """
 
     def __init__(self, engine: Engine | None = None) -> None:
@@ -29,7 +29,7 @@ class EngineGate:
 
     @property
     def status(self) -> GateStatus:
-        """How far the engine is."""
+        """The state of the engine."""
         if self.closing.is_set():
             return "stopping"
         if self._error is not None:
@@ -38,39 +38,39 @@ class EngineGate:
 
     @property
     def opened(self) -> bool:
-        """Whether the engine has been up."""
+        """True once the engine has been up, also while it stops."""
         return self._engine is not None
 
     @property
     def ready(self) -> Engine | None:
-        """The engine, if it is up."""
+        """The engine while it is up."""
         return self._engine if self.status == "ok" else None
 
     def open(self, engine: Engine) -> None:
-        """The engine is up."""
+        """Hand over the booted engine."""
         self._engine = engine
         self._decided.set()
 
     def fail(self, error: Exception) -> None:
-        """The engine could not be booted."""
+        """Report that the engine could not boot."""
         self._error = error
         self._decided.set()
 
     def close(self) -> None:
-        """The engine is about to leave: nothing new is begun, whoever follows a run is let go."""
+        """Refuse new work and end the streams: the engine is about to stop."""
         self.closing.set()
         self._decided.set()
 
     def touch(self) -> None:
-        """A run was asked for; the idle clock starts anew."""
+        """Restart the idle clock: a run was requested."""
         self.used_at = asyncio.get_running_loop().time()
 
     async def engine(self) -> Engine:
-        """The engine; waits while it boots.
+        """Wait for the engine and return it.
 
         Raises:
-            HeadUnavailable: it is leaving.
-            Ai3Error: it could not be booted.
+            HeadUnavailable: it is stopping.
+            Ai3Error: it could not boot.
         """
         await self._decided.wait()
         if isinstance(self._error, Ai3Error):

@@ -1,4 +1,4 @@
-"""Errors as HTTP: one envelope, one table of status codes."""
+"""JSON responses, and errors as HTTP responses of one shape."""
 
 from __future__ import annotations
 
@@ -20,53 +20,53 @@ _TYPES = {404: "not_found", 405: "method_not_allowed", 408: "too_slow", 409: "bu
 
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON response; models by their aliases, NaN and infinity as null."""
+    """Return a JSON response: models by their aliases, NaN and infinity as null."""
     body = to_json(value, by_alias=True, inf_nan_mode="null")
     return Response(body, status, headers, media_type="application/json")
 
 
 def error_envelope(status: int, kind: str, message: str, param: str | None = None, **headers: str) -> Response:
-    """The one shape of every error."""
+    """Return the response that every error has."""
     error = {"type": kind, "message": message}
     return json_response({"error": error | ({"param": param} if param else {})}, status, headers)
 
 
 def error_response(error: Ai3Error) -> Response:
-    """An error of our tree as a response, by the table."""
+    """Return the response of an error of our tree."""
     message, headers = error.message, {}
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = 'Bearer realm="ai3ray"'
     elif isinstance(error, Throttled):
         seconds = max(1, math.ceil(error.retry_after_s))
-        message, headers["retry-after"] = f"{message}; come again in {seconds} s", str(seconds)
+        message, headers["retry-after"] = f"{message}; retry in {seconds} s", str(seconds)
     return error_envelope(error.http_status, error.type, message, getattr(error, "param", None), **headers)
 
 
 async def on_ai3_error(_request: Request, error: Exception) -> Response:
-    """An error of our tree, by the table."""
+    """Answer an error of our tree."""
     assert isinstance(error, Ai3Error)
     return error_response(error)
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
-    """What the router refuses: unknown paths, wrong methods, bodies that are too large."""
+    """Answer an unknown path, a wrong method, or a body that is too large or too slow."""
     assert isinstance(error, HTTPException)
     message = error.detail
     if error.status_code == 404:
         message = f"there is no {request.url.path} here"
     elif error.status_code == 405:
-        message = f"{request.url.path} does not take {request.method}"
+        message = f"{request.url.path} does not allow {request.method}"
     kind = _TYPES.get(error.status_code, "error")
     return error_envelope(error.status_code, kind, message, None, **dict(error.headers or {}))
 
 
 async def on_disconnect(_request: Request, _error: Exception) -> Response:
-    """The client left in the middle of its own request: there is nobody to tell."""
+    """Answer a client that disconnected while it sent its request; nothing will be read."""
     return Response(status_code=400)
 
 
 async def on_crash(request: Request, error: Exception) -> Response:
-    """Anything else is a fault of ours: told in the log, not to the client."""
+    """Answer a bug of ours: details go to the log, not to the client."""
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    # It is sent outside of all middleware.
-    return error_envelope(500, "internal", "internal error; the server's log tells more", None, **SECURITY_HEADERS)
+    # Starlette sends it outside of all middleware, so the headers are set here.
+    return error_envelope(500, "internal", "internal error; see the server's log", None, **SECURITY_HEADERS)

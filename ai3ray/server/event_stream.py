@@ -1,7 +1,7 @@
-"""A run's events over HTTP: following the engine's feed, and framing it as server-sent events.
+"""A run's events over HTTP: follow the engine's feed, and frame it as server-sent events.
 
 The frame is `id: <seq>`, `event: <type>`, `data: <one line of JSON>` and an empty line (WHATWG HTML,
-"Server-sent events"); deltas carry no id, so a reconnecting reader asks from the last journaled event.
+"Server-sent events"). Deltas carry no id, so a reader that reconnects continues after the last journaled event.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Feeds = AsyncGenerator[Feed | None, None]
 
 
 def frame(item: FeedItem) -> bytes:
-    """One event as it goes over the wire."""
+    """Return one event in its wire form."""
     number = "" if item.seq is None else f"id: {item.seq}\n"
     return f"{number}event: {item.type}\ndata: {item.data}\n\n".encode()
 
@@ -39,26 +39,25 @@ async def follow(
     silence_s: float | None = None,
     closing: asyncio.Event,
 ) -> Feeds:
-    """A run's feeds until its last event is out or the server closes.
+    """Yield a run's feeds until the run or the server ends.
 
-    The next feed is asked for when the last one has been taken, so a slow reader loses deltas and
-    never an event.
+    The next feed is requested when the last one has been consumed, so a slow reader loses deltas and never an event.
 
     Args:
         engine: the engine.
         run_id: the run.
-        after: the event to go on after.
-        deltas: whether pieces of answers are wanted too.
-        silence_s: yield None each time so many seconds pass without an event.
-        closing: set when the server is about to leave.
+        after: the `seq` to go on after.
+        deltas: include pieces of answers.
+        silence_s: yield None whenever so many seconds pass without an event.
+        closing: set when the server is about to stop.
     """
     cursor = 0
-    leaving = asyncio.create_task(closing.wait())
+    stopping = asyncio.create_task(closing.wait())
     pending: asyncio.Task[Feed] | None = None
     try:
         while True:
             pending = pending or asyncio.create_task(engine.feed(run_id, after, cursor, deltas=deltas))
-            await asyncio.wait({pending, leaving}, timeout=silence_s, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({pending, stopping}, timeout=silence_s, return_when=asyncio.FIRST_COMPLETED)
             if pending.done():
                 feed, pending = pending.result(), None
                 cursor = feed.cursor
@@ -66,23 +65,19 @@ async def follow(
                 yield feed
                 if feed.done:
                     return
-            elif leaving.done():
+            elif stopping.done():
                 return
             else:
                 yield None
     finally:
-        await _end(leaving, pending)
-
-
-async def _end(*tasks: asyncio.Task[Feed] | asyncio.Task[bool] | None) -> None:
-    mine = [task for task in tasks if task is not None]
-    for task in mine:
-        task.cancel()
-    await asyncio.gather(*mine, return_exceptions=True)
+        tasks = [stopping, pending] if pending is not None else [stopping]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def frames(feeds: Feeds) -> AsyncGenerator[bytes, None]:
-    """The body of an SSE response; a silence becomes a comment."""
+    """Yield the body of an SSE response; a silence becomes a comment."""
     async with aclosing(feeds):
         try:
             async for feed in feeds:
@@ -90,10 +85,10 @@ async def frames(feeds: Feeds) -> AsyncGenerator[bytes, None]:
                 if chunk:
                     yield chunk
         except Ai3Error as error:
-            # The response has begun: an end before `stats` tells the reader to come again.
-            _log.warning("a stream of events broke off: %s", error)
+            # The status is sent already; a stream that ends before `stats` makes the reader reconnect.
+            _log.warning("an event stream ended early: %s", error)
 
 
 def event_stream(feeds: Feeds, headers: dict[str, str] | None = None) -> StreamingResponse:
-    """The SSE response of these feeds."""
+    """Return the SSE response of these feeds."""
     return StreamingResponse(frames(feeds), media_type="text/event-stream", headers=SSE_HEADERS | (headers or {}))

@@ -1,4 +1,4 @@
-"""The app in a process of a Ray cluster, such as a job's: what `ai3` talks to there. It starts no head."""
+"""The app in a process of a Ray cluster, for `ai3` inside a Ray job. It starts no head."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from ai3ray.settings.model import Settings
 
 @asynccontextmanager
 async def cluster_server(settings: Settings, env: Mapping[str, str], address: str) -> AsyncIterator[Path]:
-    """The app over the cluster's core on a private Unix socket; yields the socket's path.
+    """Serve the cluster's core on a private Unix socket; yield the socket's path.
 
     Args:
-        settings: given to the core when nobody has made it yet.
+        settings: for the core, if it has to be created.
         env: this process's environment.
-        address: of the Ray cluster.
+        address: the address of the Ray cluster.
 
     Raises:
         EngineError: the cluster cannot be reached.
-        SettingsError: a key came with the job.
+        SettingsError: the job's runtime environment holds a provider key.
     """
     _refuse_keys(settings, env)
-    with _own_signals():  # in this thread, because only the main one may have signal handlers
+    with _own_signals():  # in the main thread, the only one that may set signal handlers
         engine = join(settings, address)
     try:
         async with serve_engine(engine) as path:
@@ -40,7 +40,7 @@ async def cluster_server(settings: Settings, env: Mapping[str, str], address: st
 
 
 def _refuse_keys(settings: Settings, env: Mapping[str, str]) -> None:
-    """A job's runtime environment is shown by Ray's APIs and kept in its logs: no place for a key."""
+    """Refuse keys in the job's runtime environment, which Ray's APIs show and its logs keep."""
     try:
         runtime_env = json.loads(env.get("RAY_JOB_CONFIG_JSON_ENV_VAR") or "{}").get("runtime_env") or {}
     except ValueError:
@@ -48,14 +48,14 @@ def _refuse_keys(settings: Settings, env: Mapping[str, str]) -> None:
     brought = sorted(set(key_variables(settings)) & set(runtime_env.get("env_vars") or ()))
     if brought:
         raise SettingsError(
-            f"{brought[0]} came with the job's runtime environment, which Ray shows to whoever asks it: "
-            "set it in the environment of the cluster's nodes, and change the key"
+            f"{brought[0]} is set in the job's runtime environment, which Ray shows to anyone: "
+            "set it on the cluster's nodes instead, and replace the key"
         )
 
 
 @contextmanager
 def _own_signals() -> Iterator[None]:
-    """Keep the handlers that are in place: `ray.init` puts its own there, and Ctrl-C would cancel no run."""
+    """Restore our signal handlers, which `ray.init` replaces; without them Ctrl-C would cancel no run."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield

@@ -1,4 +1,4 @@
-"""The app in this process, without Ray: what `--inline` talks to."""
+"""The app in this process, without Ray, for `--inline`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ai3ray.settings.model import Settings
 
 @asynccontextmanager
 async def inline_host(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[HostedEngine]:
-    """The inline engine as a host."""
+    """Open the inline engine as a host."""
     async with open_inline(settings, env) as engine:
         yield HostedEngine(engine)
 
 
 @asynccontextmanager
 async def inline_server(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Path]:
-    """The app over the inline engine on a private Unix socket; yields the socket's path.
+    """Serve the inline engine on a private Unix socket; yield the socket's path.
 
     Raises:
         JournalLocked: another process owns this home's journal.
@@ -37,7 +37,7 @@ async def inline_server(settings: Settings, env: Mapping[str, str]) -> AsyncIter
 
 @asynccontextmanager
 async def serve_engine(engine: Engine) -> AsyncIterator[Path]:
-    """The app over an engine on a private Unix socket in this process."""
+    """Serve an engine on a private Unix socket in this process; yield the socket's path."""
     gate = EngineGate(engine)
     server = socket_server(build_app(gate))
     with tempfile.TemporaryDirectory(prefix="ai3-", dir="/tmp") as folder:

@@ -1,4 +1,4 @@
-"""What a host of the app needs of whoever makes engines."""
+"""Ports between the hosts of the app and the makers of engines."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from ai3ray.settings.model import Settings
 
 
 class ClosableEngine(Engine, Protocol):
-    """An engine in Ray's actors."""
+    """An engine that its host closes."""
 
     async def aclose(self) -> None:
-        """Leave the runs resumable and close the journal."""
+        """Close the journal; the runs stay resumable."""
         ...
 
 
 class LocalRay(Protocol):
-    """A local Ray with the engine on it."""
+    """A local Ray with the engine in it."""
 
     @property
     def engine(self) -> ClosableEngine:
-        """The engine; its methods may be awaited in any event loop of this process."""
+        """Its methods may be awaited in any event loop of this process."""
         ...
 
     @property
     def processes(self) -> Sequence[int]:
-        """Pids without which Ray cannot go on: gcs and raylet."""
+        """The pids of gcs and raylet; Ray ends with either."""
         ...
 
     def shutdown(self) -> None:
-        """End Ray; called in the thread that booted it, after the engine was closed."""
+        """End Ray, in the thread that booted it, after the engine is closed."""
         ...
 
 
 class TcpServer(Protocol):
-    """Serves the app on TCP, over the engine of this process's Ray."""
+    """Serves the app on TCP, over the engine in this process's Ray."""
 
     def open(self, request: ServeRequest) -> str:
-        """Block until it serves; returns its URL."""
+        """Block until it serves; return its URL."""
         ...
 
     def close(self) -> None:
-        """Block until it is gone; does no harm when it is not there."""
+        """Block until it has stopped; do nothing if it is not open."""
         ...
 
 
@@ -56,7 +56,7 @@ class RayBoot(Protocol):
     """Boots a local Ray."""
 
     def __call__(self, settings: Settings, *, temp_dir: Path) -> LocalRay:
-        """Block until Ray and the engine are up. Ray keeps its session in `temp_dir`."""
+        """Block until Ray and the engine are up. Ray's session folder is `temp_dir`."""
         ...
 
 
@@ -65,15 +65,14 @@ class HostedEngine:
     """An engine while its host is up."""
 
     engine: Engine
-    """The engine."""
     processes: Sequence[int] = ()
     """Pids whose death ends the engine."""
     tcp: TcpServer | None = None
-    """What can serve on TCP beside the socket."""
+    """Serves on TCP beside the socket, if the host can."""
 
 
 Host = AbstractAsyncContextManager[HostedEngine]
-"""Entering it boots an engine, leaving it ends the engine."""
+"""Boots an engine on entry and ends it on exit."""
 
 HostMaker = Callable[[HeadPaths], Host]
-"""Makes the host of a home; called once the home is ours."""
+"""Makes the host of a home; called when the home's lock is held."""

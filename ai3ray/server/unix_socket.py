@@ -1,4 +1,4 @@
-"""Uvicorn on a Unix socket, with its signal handling taken away."""
+"""Uvicorn on a Unix socket, without its signal handling."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ GRACE_S = 3
 
 
 class SocketServer(uvicorn.Server):
-    """Uvicorn whose host owns the signals.
+    """Uvicorn without signal handlers.
 
-    Uvicorn's own handlers raise the caught signal again after its shutdown: a KeyboardInterrupt in
-    the middle of the host's clean-up.
+    Uvicorn's own ones raise the signal again after its shutdown, as a KeyboardInterrupt in the host's clean-up.
     """
 
     @contextmanager
@@ -27,7 +26,7 @@ class SocketServer(uvicorn.Server):
 
 
 def socket_server(app: Starlette) -> SocketServer:
-    """A server for `await server.serve(sockets=[…])`; `should_exit` ends it."""
+    """Return a server for `await server.serve(sockets=[…])`; set `should_exit` to end it."""
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -42,9 +41,9 @@ def socket_server(app: Starlette) -> SocketServer:
 
 
 def listen(path: Path) -> socket.socket:
-    """A listening Unix socket that only this user can connect to.
+    """Return a listening Unix socket that only this user can connect to.
 
-    The file gets its mode before anybody can connect: until `listen`, the kernel refuses.
+    The file gets its mode before `listen`: until then the kernel refuses every connection.
     """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))

@@ -117,7 +117,7 @@ def test_without_the_right_key_one_line_names_the_variable(name, server, key, sa
 def test_a_key_that_may_not_is_told_what_it_lacks(server, monkeypatch, capsys):
     monkeypatch.setenv("AI3_SERVER_KEY", READS)
     assert ai3("run", "hello", "--server", server) == 2
-    assert "'reader' has not the scope 'run'" in capsys.readouterr().err
+    assert "API key 'reader' lacks the 'run' scope" in capsys.readouterr().err
 
 
 def test_a_run_of_somebody_else_is_an_unknown_one(server, monkeypatch, capsys):

@@ -115,7 +115,7 @@ async def test_jobs_use_the_clusters_core_and_leave_no_key_behind(shared_simulat
         )
         assert "## Where AI comes from" in answered
         assert "there is no model 'nobody/x'" in refused
-        assert "OPENAI_API_KEY came with the job's runtime environment" in leaky
+        assert "OPENAI_API_KEY is set in the job's runtime environment" in leaky
         assert ["exit code 2" in said for said in (answered, refused, leaky)] == [False, True, True]
         assert not (cluster.home / "head.json").exists(), "a head was started"
         assert (cluster.home / "journal.duckdb").exists()

@@ -1,1 +1,1 @@
-"""Who may call the server over TCP, and how much."""
+"""Access control over TCP: hosts and origins, keys and scopes, open streams."""

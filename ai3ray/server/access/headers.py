@@ -1,8 +1,8 @@
-"""Headers of every answer over TCP."""
+"""Headers of every response over TCP."""
 
 from __future__ import annotations
 
-# What is answered is data: no browser shall guess its type, run it, frame it or lend it to another page.
+# Responses are data: a browser must not guess their type, run or frame them, or hand them to another page.
 SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",

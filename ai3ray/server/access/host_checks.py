@@ -1,4 +1,4 @@
-"""What every request over TCP passes before it is routed: by which name it came, and from which page."""
+"""Checks of every request over TCP before routing: its Host and Origin headers."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _PREFLIGHT_HEADERS = {
     "access-control-max-age": "600",
 }
 _EXPOSED_HEADERS = "x-ai3-run-id, retry-after, location"
-# It makes Ray Serve ignore that a client has left: its stream would be written to nobody for as long as the run takes.
+# This header makes Ray Serve ignore a client's disconnect: the stream would go on, unread, until the run ends.
 _IGNORES_DISCONNECT = "x-request-disconnect-disabled"
 
 
 class HostChecks:
-    """ASGI middleware: Host and Origin checks against DNS rebinding and foreign pages, and the headers of answers.
+    """ASGI middleware: checks Host and Origin against DNS rebinding and foreign pages, and sets response headers.
 
     Args:
-        app: what is protected.
-        rules: names and origins that are allowed.
+        app: the protected app.
+        rules: the allowed names and origins.
     """
 
     def __init__(self, app: ASGIApp, rules: AccessRules) -> None:
@@ -47,35 +47,33 @@ class HostChecks:
             self._check_host(headers)
             cross_origin = origin is not None and self._is_cross_origin(origin, headers)
             if _IGNORES_DISCONNECT in headers:
-                raise RequestError(f"{_IGNORES_DISCONNECT}: this header is not taken", _IGNORES_DISCONNECT)
+                raise RequestError(f"{_IGNORES_DISCONNECT}: this header is not allowed", _IGNORES_DISCONNECT)
         except Ai3Error as error:
             await error_response(error)(scope, receive, _with_headers(send, None))
             return
-        allowed_origin = origin if cross_origin else None
+        send = _with_headers(send, origin if cross_origin else None)
         if cross_origin and scope["method"] == "OPTIONS":
-            await Response(status_code=204, headers=_PREFLIGHT_HEADERS)(
-                scope, receive, _with_headers(send, allowed_origin)
-            )
+            await Response(status_code=204, headers=_PREFLIGHT_HEADERS)(scope, receive, send)
             return
-        await self._app(scope, receive, _with_headers(send, allowed_origin))
+        await self._app(scope, receive, send)
 
     def _check_host(self, headers: Headers) -> None:
-        # Several Host headers are as bad as a wrong one: who routes by which?
+        # Several Host headers are as bad as a wrong one: proxies differ in which of them they route by.
         hosts = {host_name(value) for value in headers.getlist("host")}
         if self._rules.hosts and (len(hosts) != 1 or not hosts <= set(self._rules.hosts)):
-            raise Forbidden("this server is not asked by that name; AI3_ALLOWED_HOSTS adds names")
+            raise Forbidden("host name not allowed; add it to AI3_ALLOWED_HOSTS")
 
     def _is_cross_origin(self, origin: str, headers: Headers) -> bool:
-        """Whether the request comes from a page of another origin that may ask. Raises Forbidden if it may not."""
+        """Return True for an allowed page of another origin. Raises Forbidden for one that is not allowed."""
         if origin.lower() in self._rules.origins:
             return True
         if urlsplit(origin).netloc.lower() == headers.get("host", "").lower() != "":
             return False
-        raise Forbidden("pages of that origin may not ask; AI3_ALLOWED_ORIGINS adds origins")
+        raise Forbidden("origin not allowed; add it to AI3_ALLOWED_ORIGINS")
 
 
 def _with_headers(send: Send, origin: str | None) -> Send:
-    """A `send` that adds the headers of every answer, and those that let a page of `origin` read it."""
+    """Return a `send` that adds the security headers, and the CORS headers for a page of `origin`."""
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""The key of a request: found in its headers, known or not, allowed or not. Nothing here touches the journal."""
+"""Authentication and authorisation of a request by its key. Nothing here touches the journal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from ai3ray.domain.access import AccessRules, ApiKey, CallerLimits, Scope, matching_key
+from ai3ray.domain.access import AccessRules, CallerLimits, Scope, matching_key
 from ai3ray.errors import Forbidden, Unauthenticated
 from ai3ray.server.access.open_streams import OpenStreams
 
@@ -17,22 +17,21 @@ _BEARER = b"bearer "
 
 @dataclass(frozen=True, slots=True)
 class ApiCaller:
-    """Who asks, and whose runs they see."""
+    """The caller of an endpoint."""
 
     name: str = ""
-    """Name of the key: the owner of the runs it starts; empty where no key is asked for."""
+    """Name of the key: the owner of the runs it starts; empty where no key is required."""
     owner: str | None = None
-    """Whose runs may be seen; None for everybody's."""
+    """The owner of the runs it may see; None for all runs."""
     limits: CallerLimits = UNLIMITED
-    """How much may be asked."""
 
 
 class Access:
     """Decides by key and scope.
 
     Args:
-        rules: the keys; without any, whoever got this far may do everything.
-        streams: counts what is held open.
+        rules: the keys; without any, every caller may do everything.
+        streams: counts the open streams.
     """
 
     def __init__(self, rules: AccessRules, streams: OpenStreams | None = None) -> None:
@@ -40,32 +39,28 @@ class Access:
         self.streams = streams or OpenStreams()
 
     def caller(self, request: Request, scope: Scope) -> ApiCaller:
-        """Who asks, if they may.
+        """Return the caller of a request.
 
         Raises:
-            Unauthenticated: no key, or one that is not known.
-            Forbidden: the key has not this scope.
+            Unauthenticated: no key, or an unknown one.
+            Forbidden: the key lacks this scope.
         """
         if not self.rules.keys:
             return ApiCaller()
-        key = self._key(request)
+        secrets = sent_secrets(request)
+        if not secrets:
+            raise Unauthenticated("an API key is required; send it as `Authorization: Bearer KEY`")
+        key = matching_key(secrets[0], self.rules.keys) if len(set(secrets)) == 1 else None
+        if key is None:
+            raise Unauthenticated("unknown API key")
         if not key.allows(scope):
-            raise Forbidden(f"the key {key.name!r} has not the scope {scope!r}")
+            raise Forbidden(f"API key {key.name!r} lacks the {scope!r} scope")
         owner = None if key.allows("admin") else key.name
         return ApiCaller(key.name, owner, self.rules.limits_of(key.name))
 
-    def _key(self, request: Request) -> ApiKey:
-        secrets = sent_secrets(request)
-        if not secrets:
-            raise Unauthenticated("a key is wanted: send it as `Authorization: Bearer KEY`")
-        key = matching_key(secrets[0], self.rules.keys) if len(set(secrets)) == 1 else None
-        if key is None:
-            raise Unauthenticated("this key is not known here")
-        return key
-
 
 def sent_secrets(request: Request) -> list[bytes]:
-    """The secrets that a request brings, as bytes: `Authorization: Bearer …` and `x-api-key: …`."""
+    """Return the secrets in `Authorization: Bearer …` and `x-api-key: …`."""
     found = []
     for name, value in request.scope["headers"]:
         if name == b"authorization" and value[: len(_BEARER)].lower() == _BEARER:

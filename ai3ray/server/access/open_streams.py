@@ -1,4 +1,4 @@
-"""How many requests may be held open at a time: by one caller, and by all."""
+"""Limits on open requests: per caller, and per replica."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from starlette.types import Receive, Scope, Send
 from ai3ray.errors import Throttled
 
 PER_CALLER = 64
-"""Streams, and runs waited for, that one key may hold open."""
+"""Long-lived requests that one key may have open."""
 PER_REPLICA = 800
-"""And all together: below what Serve lets into a replica, so that short requests still get in."""
+"""Long-lived requests of all keys: below Serve's limit for a replica, so that short requests still get in."""
 RETRY_AFTER_S = 5.0
 
 
 class OpenStreams:
-    """Counts what is held open.
+    """Counts the long-lived requests.
 
     Args:
-        per_caller: the most of one caller.
-        in_all: the most of all.
+        per_caller: the limit per caller.
+        in_all: the limit over all callers.
     """
 
     def __init__(self, per_caller: int = PER_CALLER, in_all: int = PER_REPLICA) -> None:
@@ -30,33 +30,33 @@ class OpenStreams:
         self._open: Counter[str] = Counter()
 
     def take(self, caller: str) -> Callable[[], None]:
-        """Count one more; returns what counts it off again, to be called once.
+        """Count one more; return the function that releases it, to be called once.
 
         Args:
-            caller: a key's name; callers without one are limited only together.
+            caller: the key's name; callers without a key share only the total limit.
 
         Raises:
-            Throttled: there are too many already.
+            Throttled: a limit is reached.
         """
         if caller and self._open[caller] >= self._per_caller:
-            raise Throttled(f"{caller} holds {self._per_caller} requests open already", RETRY_AFTER_S)
+            raise Throttled(f"{caller} already has {self._per_caller} open requests", RETRY_AFTER_S)
         if self._open.total() >= self._in_all:
-            raise Throttled(f"{self._in_all} requests are held open already", RETRY_AFTER_S)
+            raise Throttled(f"{self._in_all} requests are open already", RETRY_AFTER_S)
         self._open[caller] += 1
-        return lambda: self._give_back(caller)
+        return lambda: self._release(caller)
 
-    def _give_back(self, caller: str) -> None:
+    def _release(self, caller: str) -> None:
         self._open[caller] -= 1
         if not self._open[caller]:
             del self._open[caller]
 
 
 class CountedResponse(Response):
-    """A response that is counted until it has been sent, or given up.
+    """A response that counts as open until it is sent or aborted.
 
     Args:
-        response: what is sent.
-        release: counts it off.
+        response: the response.
+        release: called at the end.
     """
 
     def __init__(self, response: Response, release: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""`/v1`: ai3ray as a model, for any OpenAI client (Chat Completions and the list of models)."""
+"""Handlers of `/v1`: ai3ray as a model, for OpenAI clients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from ai3ray.domain.events import Cancelled, Event, Final, RunFailed, StatsEvent,
 from ai3ray.domain.listings import Accepted, ModelView
 from ai3ray.domain.result import RunResult
 from ai3ray.errors import Ai3Error, BudgetSpent, HeadUnavailable, RateLimited, UnknownModel
-from ai3ray.executor.port import Feed
 from ai3ray.server.error_replies import error_envelope, json_response
 from ai3ray.server.event_stream import PING, SSE_HEADERS, Feeds, follow
 from ai3ray.server.openai.answer_stream import AnswerStream
@@ -26,7 +25,7 @@ from ai3ray.server.run_handlers import run_header
 
 _DONE = b"data: [DONE]\n\n"
 _STATUS = {BudgetSpent.type: BudgetSpent.http_status, RateLimited.type: 429, "cancelled": 409}
-"""HTTP status of a run that failed, by its error's type; 502 for all others."""
+"""HTTP status of a failed run by its error's type; 502 for all others."""
 
 
 async def complete(call: ApiCall[ChatRequest]) -> Response:
@@ -40,7 +39,7 @@ async def complete(call: ApiCall[ChatRequest]) -> Response:
     headers = run_header(accepted)
     if chat.stream:
         feeds = follow(engine, accepted.run_id, deltas=True, silence_s=call.host.ping_s, closing=gate.closing)
-        chunks = _Completion(chat, accepted, AnswerStream(request.assembly)).chunks(feeds)
+        chunks = _ChunkStream(chat, accepted, AnswerStream(request.assembly)).chunks(feeds)
         return StreamingResponse(chunks, media_type="text/event-stream", headers=SSE_HEADERS | headers)
     async with aclosing(follow(engine, accepted.run_id, closing=gate.closing)) as feeds:
         async for feed in feeds:
@@ -66,11 +65,17 @@ async def show_model(call: ApiCall[None]) -> Response:
     return error_envelope(404, UnknownModel.type, f"there is no model {name!r} here", "model")
 
 
-class _Completion:
-    """One streamed completion."""
+class _ChunkStream:
+    """The chunks of one streamed completion.
 
-    def __init__(self, chat: ChatRequest, accepted: Accepted, text: AnswerStream) -> None:
-        self._text = text
+    Args:
+        chat: the request.
+        accepted: its run.
+        answer: turns the run's events into pieces of the answer.
+    """
+
+    def __init__(self, chat: ChatRequest, accepted: Accepted, answer: AnswerStream) -> None:
+        self._answer = answer
         self._with_usage = bool(chat.stream_options and chat.stream_options.include_usage)
         self._frame = {
             "id": f"chatcmpl-{accepted.run_id}",
@@ -80,14 +85,15 @@ class _Completion:
         }
 
     async def chunks(self, feeds: Feeds) -> AsyncGenerator[bytes, None]:
-        """The body: role, pieces, the end, `[DONE]`; an error in place of the end when the run failed."""
+        """Yield the body: role, pieces, finish reason, `[DONE]`; an error in their place when the run failed."""
         yield self._chunk({"role": "assistant", "content": ""})
         async with aclosing(feeds):
             try:
                 async for feed in feeds:
-                    chunk = PING if feed is None else b"".join(self._of(feed))
-                    if chunk:
-                        yield chunk
+                    items = feed.items if feed is not None else ()
+                    body = b"".join(chunk for item in items for chunk in self._chunks(parse_event(item.data)))
+                    if body or feed is None:
+                        yield body or PING
                     if feed is not None and feed.done:
                         return
             except Ai3Error as error:
@@ -95,11 +101,8 @@ class _Completion:
                 return
         yield _error(HeadUnavailable.type, "the server is stopping; the run is kept and can be resumed")
 
-    def _of(self, feed: Feed) -> list[bytes]:
-        return [chunk for item in feed.items for chunk in self._chunks(parse_event(item.data))]
-
     def _chunks(self, event: Event) -> list[bytes]:
-        pieces = [self._chunk({"content": piece}) for piece in self._text.feed(event)]
+        pieces = [self._chunk({"content": piece}) for piece in self._answer.feed(event)]
         match event:
             case Final():
                 return [*pieces, self._chunk({}, "stop")]
@@ -107,17 +110,16 @@ class _Completion:
                 return [*pieces, _error(event.error.type, event.error.message)]
             case Cancelled():
                 return [*pieces, _error("cancelled", f"the run was cancelled by {event.by}")]
+            case StatsEvent() if self._with_usage:
+                usage = _usage(event.input_tokens, event.output_tokens)
+                return [*pieces, _data(self._frame | {"choices": [], "usage": usage}), _DONE]
             case StatsEvent():
-                usage = [self._usage(event)] if self._with_usage else []
-                return [*pieces, *usage, _DONE]
+                return [*pieces, _DONE]
         return pieces
 
     def _chunk(self, delta: dict[str, str], finish: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         return _data(self._frame | {"choices": [choice]} | ({"usage": None} if self._with_usage else {}))
-
-    def _usage(self, event: StatsEvent) -> bytes:
-        return _data(self._frame | {"choices": [], "usage": _usage(event.input_tokens, event.output_tokens)})
 
 
 def _completion(chat: ChatRequest, run: RunResult, headers: dict[str, str]) -> Response:

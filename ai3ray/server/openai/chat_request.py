@@ -1,8 +1,7 @@
-"""From a Chat Completions body to a run: what an OpenAI client asks, in our request's words."""
+"""Translate a Chat Completions body to a run request."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
@@ -13,22 +12,20 @@ from ai3ray.domain.request import RunRequest, parse_request
 from ai3ray.errors import RequestError
 
 PLANS = "ai3"
-"""The model id that plans."""
+"""The model id of a planned run."""
 DIRECT = "ai3/direct"
-"""The model id that answers in one routed, checked task."""
+"""The model id of a run of one routed, checked task."""
 
 _OPTIONS = frozenset(RunRequest.model_fields) - {"prompt", "context", "plan", "metadata", "run_class"} | {"class"}
 
 
 class ContentPart(Frozen):
-    """A piece of a message's content."""
+    """A part of a message's content; only text is supported."""
 
     model_config = ConfigDict(extra="ignore")
 
     type: Literal["text"]
-    """Only text is taken."""
     text: str
-    """The text."""
 
 
 class ChatMessage(Frozen):
@@ -37,9 +34,7 @@ class ChatMessage(Frozen):
     model_config = ConfigDict(extra="ignore")
 
     role: Literal["system", "developer", "user", "assistant"]
-    """Who speaks."""
     content: str | tuple[ContentPart, ...]
-    """What is said."""
 
     @property
     def text(self) -> str:
@@ -53,9 +48,7 @@ class JsonSchema(Frozen):
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
 
     name: str = "answer"
-    """Its name."""
     schema_: dict[str, Any] = Field(default_factory=dict, alias="schema")
-    """JSON Schema."""
 
 
 class ResponseFormat(Frozen):
@@ -74,12 +67,12 @@ class ResponseFormat(Frozen):
 
 
 class StreamOptions(Frozen):
-    """What a stream carries beside the answer."""
+    """Options of a stream."""
 
     include_usage: bool = False
-    """A last chunk with the run's tokens."""
+    """Send a last chunk with the run's tokens."""
     include_obfuscation: bool = False
-    """Taken and without effect: there is no padding."""
+    """Without effect: there is no padding."""
 
 
 class ChatRequest(Frozen):
@@ -90,17 +83,14 @@ class ChatRequest(Frozen):
     messages: tuple[ChatMessage, ...] = Field(min_length=1)
     """The conversation; the last turn is the user's and is the prompt, the others are context."""
     stream: bool = False
-    """Whether the answer comes in pieces."""
+    """True for the answer in pieces."""
     stream_options: StreamOptions | None = None
-    """What a stream carries beside it."""
     response_format: ResponseFormat | None = None
-    """Its form; not with `ai3`, whose answer has several authors."""
+    """The form of the answer; not with `ai3`, since its answer has several authors."""
     metadata: dict[str, str] = Field(default_factory=dict)
-    """Options of the run by the names of its request (`budget_usd`, `deadline_s`, `verify` …); others are labels."""
+    """Options by their names in a run request (`budget_usd`, `deadline_s`, `verify` …); other keys are labels."""
     n: Literal[1] = 1
-    """One answer."""
-    # Taken because clients send them, and left to the router and the models: how an answer is
-    # sampled and how long it may be is decided per call.
+    # Accepted because clients send them, and ignored: sampling and length are decided per call.
     temperature: float | None = None
     """Without effect."""
     top_p: float | None = None
@@ -112,9 +102,9 @@ class ChatRequest(Frozen):
     seed: int | None = None
     """Without effect."""
     max_tokens: int | None = Field(default=None, ge=1)
-    """Without effect: an answer is complete or it is none."""
+    """Without effect: answers are never cut."""
     max_completion_tokens: int | None = Field(default=None, ge=1)
-    """Without effect, likewise."""
+    """Without effect."""
     reasoning_effort: str | None = None
     """Without effect."""
     verbosity: str | None = None
@@ -133,23 +123,25 @@ class ChatRequest(Frozen):
     @model_validator(mode="after")
     def _can_be_asked(self) -> ChatRequest:
         if self.messages[-1].role != "user":
-            raise ValueError("messages: the last one has to be the user's")
+            raise ValueError("messages: the last one must have the role 'user'")
         if not self.messages[-1].text.strip():
             raise ValueError("messages: the last one is empty")
         if self.response_format is not None and self.response_format.type != "text" and self.model == PLANS:
-            raise ValueError(f"response_format: only with {DIRECT} or a model's id, not with {PLANS}")
+            raise ValueError(f"response_format: use {DIRECT} or a model's id, not {PLANS}")
         return self
 
 
 def run_request(chat: ChatRequest) -> RunRequest:
-    """The run that a chat request asks for.
+    """Return the run request of a chat request.
 
     Raises:
         RequestError: an option in `metadata` is wrong, or the prompt is empty.
     """
     *earlier, last = chat.messages
-    context = [{"name": "conversation", "text": _conversation(earlier)}] if earlier else []
-    options, labels = _options(chat.metadata)
+    conversation = "\n\n".join(f"{message.role}: {message.text}" for message in earlier)
+    context = [{"name": "conversation", "text": conversation}] if earlier else []
+    options = {name: _decode(name, text) for name, text in chat.metadata.items() if name in _OPTIONS}
+    labels = {name: text for name, text in chat.metadata.items() if name not in _OPTIONS}
     fields: dict[str, Any] = {"prompt": last.text, "context": context, "metadata": labels, **options}
     if chat.model != PLANS:
         fields["plan"] = _one_task(last.text, chat.response_format)
@@ -164,10 +156,6 @@ def run_request(chat: ChatRequest) -> RunRequest:
         raise RequestError(str(error), field) from error
 
 
-def _conversation(messages: list[ChatMessage]) -> str:
-    return "\n\n".join(f"{message.role}: {message.text}" for message in messages)
-
-
 def _one_task(prompt: str, form: ResponseFormat | None) -> dict[str, Any]:
     as_json = form is not None and form.type != "text"
     graph = single_task(prompt, output="json" if as_json else "text").model_dump(mode="json", exclude_none=True)
@@ -176,14 +164,8 @@ def _one_task(prompt: str, form: ResponseFormat | None) -> dict[str, Any]:
     return graph
 
 
-def _options(metadata: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """What of the metadata is an option of the run, decoded, and what is a label of the caller's."""
-    options = {name: _decoded(name, text) for name, text in metadata.items() if name in _OPTIONS}
-    return options, {name: text for name, text in metadata.items() if name not in _OPTIONS}
-
-
-def _decoded(name: str, text: str) -> Any:
-    """Metadata are strings; pydantic reads numbers out of them, but lists and yes or no are ours to read."""
+def _decode(name: str, text: str) -> Any:
+    """Decode an option: metadata values are strings."""
     if name == "models":
         return [model.strip() for model in text.split(",") if model.strip()]
     if name == "verify" and text.lower() in ("true", "false"):
