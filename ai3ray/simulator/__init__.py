@@ -1,7 +1,7 @@
-"""A provider simulator: both wire formats, latencies, limits, faults, and a ledger of what it billed.
+"""A simulator of LLM providers: wire formats, latencies, limits, faults, and a ledger of what it billed.
 
-It is what `ai3 simulate` runs and what the tests measure ai3ray against. Importing this package is cheap;
-`app`, `run`, `running` and `running_in_thread` load the HTTP server when they are first asked for.
+`ai3 simulate` runs it, and tests and benches measure ai3ray against it. Importing this package is cheap: `app`,
+`run`, `running` and `running_in_thread` load the HTTP server on first use.
 """
 
 from __future__ import annotations

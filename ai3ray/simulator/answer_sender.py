@@ -1,4 +1,4 @@
-"""The answer to a request that was let in: in time, piece by piece, and broken where a fault says so."""
+"""Sends the answer to an admitted request: timed, piece by piece, broken where a fault says so."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _STREAM = "text/event-stream; charset=utf-8"
 _NO_STREAM = b"<!doctype html><html><body>Please sign in to continue.</body></html>"
 _HALF_EVENT = b'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"text":"unfin\n\n'
 _BREAKING: frozenset[FaultName] = frozenset({"stall", "cut", "eof", "error_event", "malformed"})
-"""Faults that strike in the middle of an answer."""
+"""Faults in the middle of an answer."""
 _OK = 200
 
 
 class AnswerSender:
-    """The answer to a request that was let in.
+    """Sends the answer to one admitted request.
 
     Args:
-        reply: where it goes.
-        call: its entry in the ledger.
-        asked: what was asked.
-        admission: what the request holds until it ends.
+        reply: the reply to write to.
+        call: the request's entry in the ledger.
+        request: the request.
+        admitted: what the request holds until it ends.
     """
 
     def __init__(self, reply: WireReply, call: BilledCall, request: ParsedRequest, admitted: AdmittedRequest) -> None:
@@ -50,17 +50,24 @@ class AnswerSender:
         self._request = request
         self._admitted = admitted
         self._fault = admitted.fault
-        self._name: FaultName | None = admitted.fault.fault if admitted.fault else None
-        self._sent_chars = 0  # characters of the answer that were sent
+        self._fault_name: FaultName | None = admitted.fault.fault if admitted.fault else None
+        self._sent_chars = 0
         self._unsent = b""
-        call.fault = self._name
+        call.fault = self._fault_name
 
     async def run(self) -> None:
-        """Answer until done or until the client is gone, whichever is first."""
+        """Answer until done or until the client disconnects, whichever is first."""
         connection = self._reply.connection
         connection.watch()
         try:
-            await self._answer()
+            if self._fault is not None:
+                await self._fail_before_first_byte(self._fault.seconds, self._fault.outage_s)
+            if self._fault_name == "not_a_stream":
+                await self._send_invalid(HTML, _NO_STREAM)
+            elif self._request.stream:
+                await self._send_stream()
+            else:
+                await self._send_whole()
         except ConnectionAborted:
             pass
         except asyncio.CancelledError:
@@ -76,7 +83,7 @@ class AnswerSender:
     @cached_property
     def _written(self) -> WrittenAnswer:
         settings = self._simulation.settings
-        return write(self._request, settings.seed, self._name, settings.answers)
+        return write(self._request, settings.seed, self._fault_name, settings.answers)
 
     @cached_property
     def _content(self) -> ReplyContent:
@@ -87,32 +94,20 @@ class AnswerSender:
 
     @cached_property
     def _speed(self) -> AnswerSpeed:
-        return self._simulation.tempo(self._request)
+        return self._simulation.answer_speed(self._request)
 
     @cached_property
     def _frame(self) -> tuple[bytes, bytes]:
         return self._reply.wire.frame(self._content)
 
-    async def _answer(self) -> None:
-        if self._fault is not None:
-            await self._before_first_byte(self._fault.seconds)
-        if self._name == "not_a_stream":
-            await self._send_invalid(HTML, _NO_STREAM)
-        elif self._request.stream:
-            await self._stream()
-        else:
-            await self._send_whole()
-
-    async def _before_first_byte(self, seconds: float) -> None:
-        """Let happen what happens before the first byte."""
-        match self._name:
+    async def _fail_before_first_byte(self, stall_s: float, outage_s: float) -> None:
+        match self._fault_name:
             case "refuse_connection":
                 await self._reply.connection.abort()
             case "outage":
-                assert self._fault is not None
-                await self._reply.connection.outage(self._fault.outage_s)
+                await self._reply.connection.outage(outage_s)
             case "stall_first_byte":
-                await asyncio.sleep(seconds)
+                await asyncio.sleep(stall_s)
 
     async def _send_whole(self) -> None:
         size = self._written.output_tokens
@@ -123,7 +118,7 @@ class AnswerSender:
         else:
             await asyncio.sleep(self._speed.after(size, size))
         data = encoded(self._reply.wire.whole(self._content))
-        if self._name in _BREAKING and await self._break_whole(data):
+        if self._fault_name in _BREAKING and await self._break_whole(data):
             return
         self._sent_chars, self._call.status = len(self._written.text), _OK
         self._settle(complete=True)
@@ -131,9 +126,9 @@ class AnswerSender:
         await self._reply.body(data)
 
     async def _break_whole(self, data: bytes) -> bool:
-        """Let the fault happen to an answer that is not streamed. Returns whether that was all."""
+        """Inject the fault into an answer that is not streamed. Return whether that ended the reply."""
         half = data[: len(data) // 2]
-        match self._name:
+        match self._fault_name:
             case "stall":
                 assert self._fault is not None
                 await asyncio.sleep(self._fault.seconds)
@@ -153,41 +148,41 @@ class AnswerSender:
         return True
 
     async def _send_invalid(self, media_type: str, data: bytes) -> None:
-        """Send something that is no answer, as if it were one."""
+        """Send with status 200 a body that is not an answer."""
         self._call.status = _OK
         self._settle(complete=False)
         await self._reply.start(_OK, media_type, length=len(data))
         await self._reply.body(data)
 
-    async def _stream(self) -> None:
-        wire, reply = self._reply.wire, self._content
+    async def _send_stream(self) -> None:
+        wire, content = self._reply.wire, self._content
         began = asyncio.get_running_loop().time()
         self._call.status = _OK
         await self._reply.start(_OK, _STREAM)
-        self._unsent = b"".join(wire.opening(reply))  # it goes along with the first piece
+        self._unsent = b"".join(wire.opening(content))  # sent together with the first piece
         if not await self._send_pieces(began):
             await self._send(b"", more=False)
             return
         size = tokens(self._written.text)
         await _until(began + self._speed.after(size, size))
-        self._simulation.mark_readable(self._admitted)  # also when there was no piece
+        self._simulation.answer_began(self._admitted)  # also when there was no piece
         self._settle(complete=True)
-        await self._send(b"".join(wire.closing(reply)), more=False)
+        await self._send(b"".join(wire.closing(content)), more=False)
 
     async def _send(self, data: bytes, *, more: bool = True) -> None:
         data, self._unsent = self._unsent + data, b""
         await self._reply.body(data, more=more)
 
     async def _send_pieces(self, began: float) -> bool:
-        """Send the text piece by piece. Returns False when a fault has ended the stream."""
+        """Send the text piece by piece. Return False when a fault has ended the stream."""
         size = self._simulation.pace.piece_tokens
         text, of = self._written.text, tokens(self._written.text)
         count = -(-of // size)
-        breaks_at = min(self._fault.after, count) if self._fault and self._name in _BREAKING else -1
+        breaks_at = min(self._fault.after, count) if self._fault and self._fault_name in _BREAKING else -1
         sent = 0
         while True:
             if sent == breaks_at:
-                if not await self._break():
+                if not await self._break_stream():
                     return False
                 breaks_at = -1
             if sent == count:
@@ -196,27 +191,27 @@ class AnswerSender:
             if sent == 0:
                 self._answer_began()
             end = sent + 1
-            # What has become due meanwhile goes along; a break is not run over.
+            # Pieces that have become due meanwhile are sent along, up to the next break.
             while end < count and end != breaks_at and began + self._speed.after(end * size, of) <= now:
                 end += 1
             await self._send_text(text, sent, end)
             sent = end
 
     async def _send_text(self, text: str, start: int, end: int) -> None:
-        """Send some pieces of the text."""
+        """Send the pieces from `start` to before `end`."""
         width = CHARS_PER_TOKEN * self._simulation.pace.piece_tokens
         before, after = self._frame
         pieces = (text[at : at + width] for at in range(start * width, end * width, width))
         await self._send(b"".join([before + encoded(piece) + after for piece in pieces]))
-        said = min(len(text), end * width)
-        self._simulation.record_output(self._admitted, tokens_of(said) - tokens_of(self._sent_chars))
-        self._sent_chars = said
+        sent_chars = min(len(text), end * width)
+        self._simulation.record_output(self._admitted, tokens_of(sent_chars) - tokens_of(self._sent_chars))
+        self._sent_chars = sent_chars
 
-    async def _break(self) -> bool:
-        """Let the fault happen inside the stream. Returns whether the stream goes on."""
+    async def _break_stream(self) -> bool:
+        """Inject the fault into the stream. Return whether the stream goes on."""
         if self._unsent:
             await self._send(b"")
-        match self._name:
+        match self._fault_name:
             case "stall":
                 assert self._fault is not None
                 await asyncio.sleep(self._fault.seconds)
@@ -232,29 +227,29 @@ class AnswerSender:
         return False
 
     def _answer_began(self) -> None:
-        """The first piece is there: from now on the vendor's cache can be read."""
         if self._request.stream:
             self._call.first_token = time.time()
-        self._simulation.mark_readable(self._admitted)
+        self._simulation.answer_began(self._admitted)
 
     def _settle(self, *, complete: bool) -> None:
-        """Write the bill and give the place free. Before the last byte is sent: whoever has the answer finds both."""
+        """Write the bill and release the limits, once, before the last byte: a client that has the answer finds both.
+
+        An incomplete answer is billed for what was sent of it.
+        """
         if self._call.ended is not None:
             return
         self._call.complete = complete
-        used = self._used(complete=complete) if self._call.status == _OK else None
+        used: UsedTokens | None = None
+        if self._call.status == _OK:
+            sent = tokens_of(self._sent_chars)
+            partial = self._admitted.cache_read.used(self._request.input_tokens, sent)
+            used = self._content.used if complete else partial
         ticks = self._simulation.ledger.end(self._call, used)
         self._simulation.finish(self._admitted, used, ticks)
 
-    def _used(self, *, complete: bool) -> UsedTokens:
-        """What is billed: of an answer that was cut short, what was said of it."""
-        if complete:
-            return self._content.used
-        return self._admitted.cache_read.used(self._request.input_tokens, tokens_of(self._sent_chars))
-
 
 async def _until(moment: float) -> float:
-    """Wait for a moment of the loop's clock, so that late wake-ups do not add up; returns the time."""
+    """Wait for a moment of the loop's clock, so that late wake-ups do not add up; return the time."""
     loop = asyncio.get_running_loop()
     wait_s = moment - loop.time()
     if wait_s > 0:

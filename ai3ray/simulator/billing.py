@@ -1,16 +1,18 @@
-"""What was asked of the simulator, and what it billed: the ground truth of tests about cost and concurrency."""
+"""The ledger of requests and bills: the ground truth of tests about cost and concurrency."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from ai3ray.simulator.billing_totals import BillingTotals
 from ai3ray.simulator.pricing import TICKS_PER_USD, UsedTokens
 from ai3ray.simulator.simulator_settings import SimulatorSettings
 from ai3ray.simulator.wires.parsed_request import ParsedRequest
+
+_OK = 200
 
 
 @dataclass(slots=True)
@@ -18,60 +20,143 @@ class BilledCall:
     """One request as it was served. Times are seconds since the epoch."""
 
     n: int
-    """Which request since the last reset, from 1."""
+    """Number of the request since the last reset, from 1."""
     request_id: str
-    """The id that the reply carried."""
     provider: str
     """The vendor."""
     model: str
-    """The model."""
     role: str
-    """What it was probably for: plan, judge or task."""
+    """Its probable purpose: plan, judge or task."""
     stream: bool
-    """Whether a stream was asked for."""
     prompt_chars: int
-    """Length of all that the model had to read, in characters."""
+    """Length of the whole prompt in characters."""
     started: float
-    """When the request was there."""
     account: str = ""
-    """The vendor's account: its name and a few digits of the key's hash."""
+    """The vendor and a few digits of the key's hash."""
     status: int = 0
     """HTTP status of the reply; 0 when there was none."""
     fault: str | None = None
-    """The fault that struck it."""
+    """The injected fault."""
     input_tokens: int = 0
-    """Billed input, cached parts included; 0 when it was refused."""
+    """Billed input, cached parts included; 0 when refused."""
     cached_tokens: int = 0
-    """The part of it that came from the vendor's cache."""
+    """Input read from the vendor's cache."""
     cache_write_tokens: int = 0
-    """The part of it that went into the vendor's cache."""
+    """Input written to the vendor's cache."""
     output_tokens: int = 0
-    """Billed output, reasoning included: what was sent, when it was cut short."""
+    """Billed output, reasoning included; of an interrupted reply, what was sent."""
     cost_usd: float | None = 0.0
     """The bill in US dollars; None when the model has no price."""
     first_token: float | None = None
-    """When the first piece was sent."""
+    """When the first piece of a stream was sent."""
     ended: float | None = None
-    """When it was over; None while it is not."""
+    """When the request ended; None while it is open."""
     complete: bool = False
     """Whether the whole answer was sent."""
     cancelled: bool = False
-    """Whether the client went away before."""
+    """Whether the client disconnected first."""
     system: str = field(default="", repr=False)
     """The system prompt."""
     turns: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Role and text of each message."""
 
 
-_SHOWN = tuple(name for name in BilledCall.__slots__ if name not in {"system", "turns"})
 _PROMPTS = ("system", "turns")
+_SHOWN = tuple(name for name in BilledCall.__slots__ if name not in _PROMPTS)
+
+
+@dataclass(slots=True)
+class CallSums:
+    """Sums over some calls."""
+
+    calls: int = 0
+    completed: int = 0
+    refused: int = 0
+    disconnects: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    ticks: int = 0
+    in_flight: int = 0
+    max_in_flight: int = 0
+
+    def begin(self) -> None:
+        """Count a call that starts."""
+        self.calls += 1
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+
+    def end(self, call: BilledCall, ticks: int) -> None:
+        """Add a call that has ended."""
+        self.in_flight -= 1
+        self.completed += call.complete
+        self.refused += call.status not in (0, _OK)
+        self.disconnects += call.cancelled
+        self.input_tokens += call.input_tokens
+        self.cached_tokens += call.cached_tokens
+        self.cache_write_tokens += call.cache_write_tokens
+        self.output_tokens += call.output_tokens
+        self.ticks += ticks
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the sums by name, the bill in US dollars."""
+        sums = {name: getattr(self, name) for name in self.__slots__ if name != "ticks"}
+        return {**sums, "cost_usd": self.ticks / TICKS_PER_USD}
+
+
+@dataclass
+class BillingTotals:
+    """Sums over all calls, by model and by account, updated by each call. Money is counted in ticks."""
+
+    everything: CallSums = field(default_factory=CallSums)
+    by_model: dict[str, CallSums] = field(default_factory=dict)
+    by_account: dict[str, CallSums] = field(default_factory=dict)
+    by_status: Counter[int] = field(default_factory=Counter)
+    unfinished_ticks: int = 0
+    unpriced: int = 0
+
+    def begin(self, call: BilledCall) -> None:
+        """Count a call that starts."""
+        for sums in self._sums(call):
+            sums.begin()
+
+    def end(self, call: BilledCall, ticks: int | None) -> None:
+        """Add a call that has ended.
+
+        Args:
+            call: the call.
+            ticks: its bill; None when the model has no price.
+        """
+        for sums in self._sums(call):
+            sums.end(call, ticks or 0)
+        self.by_status[call.status] += 1
+        self.unpriced += ticks is None
+        if call.status == _OK and not call.complete:
+            self.unfinished_ticks += ticks or 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the totals as `GET /_sim/ledger` shows them."""
+        return {
+            **self.everything.to_json(),
+            "cost_unfinished_usd": self.unfinished_ticks / TICKS_PER_USD,
+            "cost_complete": self.unpriced == 0,
+            "by_status": {str(status): count for status, count in sorted(self.by_status.items())},
+            "by_model": {model: self.by_model[model].to_json() for model in sorted(self.by_model)},
+            "by_account": {account: self.by_account[account].to_json() for account in sorted(self.by_account)},
+        }
+
+    def _sums(self, call: BilledCall) -> tuple[CallSums, CallSums, CallSums]:
+        by_model = self.by_model.get(call.model) or self.by_model.setdefault(call.model, CallSums())
+        by_account = self.by_account.get(call.account) or self.by_account.setdefault(call.account, CallSums())
+        return self.everything, by_model, by_account
 
 
 class BillingLedger:
     """All requests since the last reset.
 
     Args:
-        settings: where the prices are.
+        settings: the source of the prices.
     """
 
     def __init__(self, settings: SimulatorSettings) -> None:
@@ -81,7 +166,7 @@ class BillingLedger:
         self.calls: list[BilledCall] = []
         """Every request, in order of arrival."""
         self.max_in_flight = 0
-        """The most requests that were open at once."""
+        """The most requests open at once."""
         self.idle = asyncio.Event()
         """Set while no request is open."""
         self.idle.set()
@@ -89,11 +174,11 @@ class BillingLedger:
 
     @property
     def in_flight(self) -> int:
-        """Requests that are open now."""
+        """Number of open requests."""
         return len(self._open)
 
     async def arrived(self, count: int) -> None:
-        """Wait until there have been so many requests since the last reset."""
+        """Wait until `count` requests have arrived since the last reset."""
         while len(self.calls) < count:
             await self._arrival.wait()
 
@@ -102,8 +187,8 @@ class BillingLedger:
 
         Args:
             request: the request.
-            request_id: the id that the reply will carry.
-            account: the name of its account.
+            request_id: id of its reply.
+            account: label of its account.
         """
         call = BilledCall(
             n=len(self.calls) + 1,
@@ -120,7 +205,7 @@ class BillingLedger:
         )
         self.calls.append(call)
         self._open[id(call)] = self._totals
-        self._totals.begin(call.model, account)
+        self._totals.begin(call)
         self.max_in_flight = max(self.max_in_flight, len(self._open))
         self.idle.clear()
         self._arrival.set()
@@ -128,12 +213,12 @@ class BillingLedger:
         return call
 
     def ticks(self, model: str, used: UsedTokens) -> int | None:
-        """What tokens cost, in ticks; None when the model has no price."""
+        """Return the price of tokens in ticks; None when the model has no price."""
         price = self._prices.get(model)
         return price.ticks(used) if price else None
 
     def end(self, call: BilledCall, used: UsedTokens | None) -> int | None:
-        """Close a request and write its bill; returns it in ticks.
+        """Close a request and return its bill in ticks.
 
         Args:
             call: the entry, its status set.
@@ -146,24 +231,24 @@ class BillingLedger:
             call.cached_tokens, call.cache_write_tokens = used.cache_read, used.cache_write + used.cache_write_1h
             ticks = self.ticks(call.model, used)
             call.cost_usd = None if ticks is None else ticks / TICKS_PER_USD
-        totals = self._open.pop(id(call))  # those of its own time: a reset may have come between
-        totals.end(call.model, call.account, call, ticks)
+        totals = self._open.pop(id(call))  # the totals in force when it began: a reset may have replaced them
+        totals.end(call, ticks)
         if not self._open:
             self.idle.set()
         return ticks
 
     def reset(self) -> None:
-        """Forget all requests; those that are open end unrecorded."""
+        """Forget all requests; open ones end unrecorded."""
         self.calls = []
         self._totals = BillingTotals()
         self.max_in_flight = len(self._open)
 
     def to_json(self, *, prompts: bool = False, summary: bool = False) -> dict[str, Any]:
-        """What `GET /_sim/ledger` answers.
+        """Return the answer of `GET /_sim/ledger`.
 
         Args:
-            prompts: whether the entries carry what was asked, too.
-            summary: leave the entries out: the sums were made on the way, so this is cheap.
+            prompts: include the prompts in the entries.
+            summary: leave the entries out; the sums are at hand, so this is cheap.
         """
         names = _SHOWN + _PROMPTS if prompts else _SHOWN
         entries = {} if summary else {"calls": [{name: getattr(call, name) for name in names} for call in self.calls]}

@@ -1,4 +1,4 @@
-"""Chance that is drawn from the seed: the same question gives the same answer."""
+"""Repeatable random numbers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ _SPAN = float(2**64)
 
 
 def chance(seed: int, *about: object) -> float:
-    """A number from 0 to 1, evenly spread over the questions.
+    """Return a number from 0 to 1, uniform over the questions and repeatable.
 
     Args:
         seed: the simulator's seed.
-        about: what is drawn for.
+        about: the question to draw for.
     """
     question = ":".join(map(str, (seed, *about)))
     return int.from_bytes(blake2b(question.encode(), digest_size=8).digest(), "big") / _SPAN

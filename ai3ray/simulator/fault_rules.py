@@ -1,4 +1,4 @@
-"""Faults on demand: rules that say which calls go wrong, and how."""
+"""Rules that make calls fail, and how."""
 
 from __future__ import annotations
 
@@ -59,24 +59,24 @@ _LONGEST_OUTAGE_S = 60.0
 
 
 class FaultTrigger(Frozen):
-    """Which of the calls that a rule is about it strikes, counted from 1: all conditions that are given must hold."""
+    """Selects among the calls that a rule applies to, counted from 1; all given conditions must hold."""
 
     n: tuple[int, ...] = ()
-    """These calls."""
+    """The calls with these numbers."""
     first: int | None = Field(default=None, ge=0)
-    """The first so many."""
+    """The first N calls."""
     every: int | None = Field(default=None, ge=1)
-    """Every so many-th."""
+    """Every N-th call."""
     start: int | None = Field(default=None, alias="from", ge=1)
-    """From this call on."""
+    """Calls from this number on."""
     to: int | None = Field(default=None, ge=1)
-    """Until this call, included."""
+    """Calls up to this number, included."""
     after_s: float | None = Field(default=None, ge=0)
-    """From so many seconds after the rules were set."""
+    """Calls from this many seconds after the rules were set."""
     until_s: float | None = Field(default=None, ge=0)
-    """Until so many seconds after the rules were set."""
+    """Calls until this many seconds after the rules were set."""
     probability: float | None = Field(default=None, ge=0.0, le=1.0)
-    """Each with this chance, drawn from the simulator's seed."""
+    """Each call with this probability, drawn from the simulator's seed."""
 
     @model_validator(mode="after")
     def _says_something(self) -> FaultTrigger:
@@ -86,10 +86,10 @@ class FaultTrigger(Frozen):
         return self
 
     def holds_for(self, count: int, drawn: float, age_s: float = 0.0) -> bool:
-        """Whether the call is struck.
+        """Return whether the fault occurs in this call.
 
         Args:
-            count: which call it is among those that the rule is about, from 1.
+            count: number of the call among those that the rule applies to, from 1.
             drawn: a random number from 0 to 1.
             age_s: seconds since the rules were set.
         """
@@ -106,38 +106,37 @@ class FaultTrigger(Frozen):
 
 
 class InjectedFault(Frozen):
-    """One rule. The first rule that strikes a call decides."""
+    """One fault rule. The first rule that selects a call decides."""
 
     fault: FaultName
-    """What goes wrong."""
     provider: VendorName | None = None
-    """Only calls of this vendor."""
+    """Only calls to this vendor."""
     model: str | None = None
     """Only calls of this model."""
     role: Literal["plan", "judge", "task"] | None = None
-    """Only calls for this, told by the schema they bring."""
+    """Only calls for this purpose, recognised by their schema."""
     contains: str | None = None
-    """Only calls whose prompt contains this."""
+    """Only calls with this text in the prompt."""
     when: FaultTrigger | None = None
-    """Which of them; all when absent."""
+    """Which of these calls; all when absent."""
     status: int | None = Field(default=None, ge=400, le=599)
-    """Another HTTP status than the fault's usual one."""
+    """HTTP status instead of the fault's usual one."""
     code: str | None = None
-    """Another error code than the vendor's usual one, such as `contract_spend_limit_reached`."""
+    """Error code instead of the vendor's usual one, for example `contract_spend_limit_reached`."""
     retry_after: float | None = Field(default=None, ge=0)
-    """Seconds that a refusal asks to wait; 1 for rate_limit and ramp_limit when absent."""
+    """Seconds to wait that a refusal announces; 1 for rate_limit and ramp_limit when absent."""
     seconds: float = Field(default=3600.0, ge=0)
-    """How long a stall or an outage lasts; an outage at most a minute."""
+    """Length of a stall or an outage; an outage lasts at most 60 seconds."""
     after: int = Field(default=2, ge=0)
     """Pieces of a stream that arrive before it breaks."""
 
     @property
     def outage_s(self) -> float:
-        """How long an outage lasts."""
+        """Length of an outage."""
         return min(self.seconds, _LONGEST_OUTAGE_S)
 
     def applies_to(self, request: ParsedRequest) -> bool:
-        """Whether the rule is about this call at all."""
+        """Return whether the rule applies to this call."""
         return (
             self.provider in (None, request.vendor)
             and self.model in (None, request.model)
@@ -147,11 +146,11 @@ class InjectedFault(Frozen):
 
 
 class FaultInjector:
-    """The rules in force, and how many calls each has seen.
+    """Applies the fault rules in force and counts the calls of each.
 
     Args:
-        seed: what chance is drawn from.
-        clock: seconds, for rules that hold for a time.
+        seed: the seed of random faults.
+        clock: seconds, for rules limited in time.
     """
 
     def __init__(self, seed: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -162,13 +161,13 @@ class FaultInjector:
         self._counts: list[int] = []
 
     def set(self, rules: Sequence[InjectedFault]) -> None:
-        """Replace all rules; counting begins anew."""
+        """Replace all rules and restart their counts."""
         self.rules = tuple(rules)
         self._counts = [0] * len(self.rules)
         self._since = self._clock()
 
     def select(self, request: ParsedRequest) -> InjectedFault | None:
-        """The fault of this call, if any; counts it for every rule that is about it."""
+        """Return the fault of this call, if any, and count the call for every rule that applies to it."""
         if not self.rules:
             return None
         found: InjectedFault | None = None
@@ -177,33 +176,29 @@ class FaultInjector:
             if not rule.applies_to(request):
                 continue
             self._counts[index] += 1
-            if found is None and self._holds(rule, index, age_s):
-                found = rule
+            if found is None:
+                when, count = rule.when, self._counts[index]
+                drawn = chance(self._seed, index, count) if when and when.probability is not None else 0.0
+                if when is None or when.holds_for(count, drawn, age_s):
+                    found = rule
         return found
-
-    def _holds(self, rule: InjectedFault, index: int, age_s: float) -> bool:
-        when, count = rule.when, self._counts[index]
-        if when is None:
-            return True
-        drawn = 0.0 if when.probability is None else chance(self._seed, index, count)
-        return when.holds_for(count, drawn, age_s)
 
 
 def rules_from_rates(rates: Mapping[FaultName, float]) -> tuple[InjectedFault, ...]:
-    """Rules that together strike each kind's share of all calls.
+    """Return rules that together inject each fault into its share of all calls.
 
     Args:
-        rates: share of the calls by kind of fault, 0 to 1.
+        rates: share of the calls by fault, 0 to 1.
 
     Raises:
-        ValueError: a share is out of range, or they are more than all calls.
+        ValueError: a share is out of range, or their sum exceeds 1.
     """
     rules: list[InjectedFault] = []
     left = 1.0
     for fault, share in rates.items():
         if not 0.0 <= share <= left + 1e-9:
-            raise ValueError(f"{fault}: a share from 0 to 1, and all shares together at most 1")
-        # Of the calls that no earlier rule has struck.
+            raise ValueError(f"{fault}: a share must be from 0 to 1, and all shares together at most 1")
+        # The share among the calls that no earlier rule selects.
         probability = min(1.0, share / left) if left > 0 else 0.0
         rules.append(InjectedFault(fault=fault, when=FaultTrigger(probability=probability)))
         left -= share
@@ -211,27 +206,24 @@ def rules_from_rates(rates: Mapping[FaultName, float]) -> tuple[InjectedFault, .
 
 
 def read_faults(data: object) -> tuple[InjectedFault, ...]:
-    """Rules from decoded JSON: a list, one rule, or `{"rules": [...], "rates": {...}}`.
+    """Read rules from decoded JSON: a list, one rule, or `{"rules": [...], "rates": {...}}`.
 
     Raises:
-        RequestError: it is none of them; the message names what is wrong.
+        RequestError: the data is none of these; the message names the field.
     """
     if isinstance(data, Mapping) and data.keys() <= {"rules", "rates"} and data:
-        return (*_rules(data.get("rules", [])), *_rates(data.get("rates", {})))
+        rules = _rules(data.get("rules", []))
+        rates: dict[FaultName, float] = _validated(dict[FaultName, float], data.get("rates", {}))
+        try:
+            return (*rules, *rules_from_rates(rates))
+        except ValueError as error:
+            raise RequestError(f"rates: {error}", "rates") from error
     return _rules(data)
 
 
 def _rules(data: object) -> tuple[InjectedFault, ...]:
     rules: tuple[InjectedFault, ...] = _validated(tuple[InjectedFault, ...], data if isinstance(data, list) else [data])
     return rules
-
-
-def _rates(data: object) -> tuple[InjectedFault, ...]:
-    rates: dict[FaultName, float] = _validated(dict[FaultName, float], data)
-    try:
-        return rules_from_rates(rates)
-    except ValueError as error:
-        raise RequestError(f"rates: {error}", "rates") from error
 
 
 def _validated(form: Any, data: object) -> Any:

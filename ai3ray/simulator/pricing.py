@@ -1,4 +1,4 @@
-"""What the simulated vendors bill, in whole ticks, so that sums are exact."""
+"""The vendors' prices, in whole ticks, so that sums are exact."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pydantic import Field
 from ai3ray.domain.frozen import Frozen
 
 TICKS_PER_USD = 10**10
-"""The unit in which xAI tells a bill: 1e-10 US dollars. The ledger counts in it."""
+"""xAI's billing unit, 1e-10 US dollars; the ledger counts in it."""
 _TICKS_PER_TOKEN = TICKS_PER_USD / 1e6
-"""Of a model that costs one US dollar per million tokens."""
+"""At one US dollar per million tokens."""
 _READ, _WRITE, _WRITE_1H = 0.1, 1.25, 2.0
-"""What reading and writing a cache costs, as a multiple of the input price (Anthropic's price page)."""
+"""Prices of reading and writing a cache as multiples of the input price (Anthropic's price page)."""
 
 
 class UsedTokens(NamedTuple):
@@ -22,40 +22,39 @@ class UsedTokens(NamedTuple):
     input_tokens: int
     """The whole prompt."""
     cache_read: int = 0
-    """The part of it that came from the vendor's cache."""
+    """Input read from the cache."""
     cache_write: int = 0
-    """The part of it that went into the vendor's cache for the usual time."""
+    """Input written to the cache for the usual time."""
     cache_write_1h: int = 0
-    """The part of it that went into the vendor's cache for an hour."""
+    """Input written to the cache for an hour."""
     output_tokens: int = 0
     """All output, reasoning included."""
 
     @property
     def fresh(self) -> int:
-        """Input that neither came from a cache nor went into one."""
+        """Input neither read from nor written to a cache."""
         return self.input_tokens - self.cache_read - self.cache_write - self.cache_write_1h
 
 
 class Price(Frozen):
-    """What a model costs, in US dollars per million tokens."""
+    """The price of a model, in US dollars per million tokens."""
 
     input: float = Field(ge=0)
-    """Input."""
     output: float = Field(ge=0)
     """Output, reasoning included."""
     cache_read: float | None = Field(default=None, ge=0)
-    """Input from the vendor's cache; a tenth of `input` when absent."""
+    """Input read from the cache; a tenth of `input` when absent."""
     cache_write: float | None = Field(default=None, ge=0)
-    """Input into the vendor's cache. Absent: 1.25 times `input` with Anthropic; the others bill it as any input."""
+    """Input written to the cache. When absent, Anthropic bills 1.25 times `input`, the others `input`."""
     long_from: int | None = None
-    """Input tokens from which on the long prices hold, for the whole request."""
+    """Input tokens from which the long prices apply to the whole request."""
     long_input: float = 0.0
-    """Input of a long request; the cache's prices grow alike."""
+    """Input of a long request; cache prices grow in proportion."""
     long_output: float = 0.0
     """Output of a long request."""
 
     def ticks(self, used: UsedTokens) -> int:
-        """The bill of one call in ticks."""
+        """Return the bill of one call in ticks."""
         read = self.input * _READ if self.cache_read is None else self.cache_read
         write = self.input * _WRITE if self.cache_write is None else self.cache_write
         long = self.long_from is not None and used.input_tokens >= self.long_from
@@ -66,5 +65,5 @@ class Price(Frozen):
         return round((of_input * grown + of_output) * _TICKS_PER_TOKEN)
 
     def cost(self, input_tokens: int, output_tokens: int) -> float:
-        """The bill in US dollars of a call that had nothing to do with a cache."""
+        """Return the bill of a call without caching in US dollars."""
         return self.ticks(UsedTokens(input_tokens, output_tokens=output_tokens)) / TICKS_PER_USD

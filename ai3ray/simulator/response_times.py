@@ -1,4 +1,4 @@
-"""How fast a simulated vendor answers: drawn from a distribution, or from calls that were measured."""
+"""Response times of the simulated vendors: drawn from a distribution or from measured calls."""
 
 from __future__ import annotations
 
@@ -18,43 +18,42 @@ SPEC_FORMS = "S, constant:S, lognormal:S,SIGMA, ttft:S,TOKENS_PER_S, or a JSON f
 
 
 class Pace(Frozen):
-    """How fast it answers: log-normal around the medians, drawn from the seed and the prompt."""
+    """The pace of answers: log-normal around the medians, drawn from the seed and the prompt."""
 
     first_token_s: float = Field(default=0.05, ge=0)
-    """Median of the time to the first token, in seconds."""
+    """Median time to the first token, in seconds."""
     first_token_sigma: float = Field(default=0.3, ge=0)
-    """Spread of that time: standard deviation of its logarithm."""
+    """Standard deviation of its logarithm."""
     tokens_per_s: float = Field(default=400.0, gt=0)
-    """Median of the speed of writing, in tokens per second."""
+    """Median output speed, in tokens per second."""
     tokens_sigma: float = Field(default=0.2, ge=0)
     """Spread of that speed from answer to answer."""
     piece_tokens: int = Field(default=8, ge=1)
-    """Tokens that a streamed piece holds."""
+    """Tokens per piece of a stream."""
     total_s: float | None = Field(default=None, ge=0)
-    """Median of the time of a whole answer, however long; the speed of writing follows from it."""
+    """Median time of a whole answer of any length; replaces the output speed."""
     total_sigma: float = Field(default=0.0, ge=0)
     """Spread of that time."""
     data: Path | None = None
-    """A JSON file of measured calls, `[{ttft_s, total_s, error, provider?}]`: each answer takes as long as one of
-    them."""
+    """A JSON file of measured calls, `[{ttft_s, total_s, error, provider?}]`: each answer takes the time of one."""
     data_provider: str | None = None
-    """Only the measured calls of this provider."""
+    """Only measured calls of this provider."""
     data_errors: bool = False
-    """Whether calls fail as often as the measured ones did: 429 as rate limits, all others as server errors."""
+    """Whether calls fail as often as the measured ones: 429 as rate limits, all others as server errors."""
 
 
 class AnswerSpeed(NamedTuple):
-    """How fast one answer comes."""
+    """The speed of one answer."""
 
     first_token_s: float
-    """Seconds until it begins."""
+    """Seconds to the first token."""
     tokens_per_s: float
-    """Speed of writing after that."""
+    """Output speed after it."""
     total_s: float | None = None
-    """Seconds until it is whole, when that does not depend on its length."""
+    """Seconds of the whole answer, if independent of its length."""
 
     def after(self, written: int, of: int) -> float:
-        """Seconds from the request until so many of its tokens are written."""
+        """Return the seconds from the request until `written` of `of` tokens are written."""
         if self.total_s is None:
             return self.first_token_s + written / self.tokens_per_s
         share = written / of if of else 1.0
@@ -69,15 +68,15 @@ class MeasuredCall(Frozen):
     total_s: float | None = Field(default=None, ge=0)
     """Seconds of the whole call."""
     error: int | None = None
-    """HTTP status of a failure, or any other number for one without; None when it was answered."""
+    """HTTP status of a failure, any other number for a failure without one, None for an answer."""
 
 
 class ResponseTimes:
-    """Draws the tempo of each answer.
+    """Draws the speed of each answer.
 
     Args:
-        pace: how fast.
-        seed: what is drawn from.
+        pace: medians and spreads, or a file of measured calls.
+        seed: the simulator's seed.
 
     Raises:
         SettingsError: the file of measured calls cannot be used.
@@ -92,8 +91,8 @@ class ResponseTimes:
         if calls and not self._answered:
             raise SettingsError(f"{pace.data}: none of its calls was answered")
 
-    def tempo(self, *about: str) -> AnswerSpeed:
-        """The tempo of the answer to a request: the same for the same request and seed."""
+    def draw(self, *about: str) -> AnswerSpeed:
+        """Draw the speed of an answer; equal questions and seeds give equal speeds."""
         rng = random.Random(f"{self._seed}:pace:{':'.join(about)}")  # noqa: S311
         pace = self.pace
         if self._answered:
@@ -110,7 +109,7 @@ class ResponseTimes:
         return AnswerSpeed(min(first_s, total_s), speed, total_s)
 
     def error(self, n: int) -> int | None:
-        """The measured failure that strikes the n-th call, if any."""
+        """Return the measured failure of the n-th call, if any."""
         if not self.pace.data_errors or not self._errors:
             return None
         drawn = chance(self._seed, "measured", n) * (len(self._answered) + len(self._errors))
@@ -118,13 +117,13 @@ class ResponseTimes:
 
 
 def read_latency(spec: str) -> dict[str, Any]:
-    """The fields of a pace that a word on the command line stands for.
+    """Return the fields of a pace for a `--latency` option.
 
     Args:
         spec: one of SPEC_FORMS.
 
     Raises:
-        SettingsError: it is none of them.
+        SettingsError: the spec has none of these forms.
     """
     form, colon, rest = spec.partition(":")
     try:

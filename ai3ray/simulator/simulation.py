@@ -1,4 +1,4 @@
-"""The simulated providers: what they know between requests, and whom they let in."""
+"""The state of the simulated vendors, and the admission of requests."""
 
 from __future__ import annotations
 
@@ -27,28 +27,27 @@ _RATE_LIMITED = 429
 
 @dataclass(frozen=True, eq=False, slots=True)
 class AdmittedRequest:
-    """A request that was let in, and what has to be given back when it ends."""
+    """An admitted request with everything to settle when it ends."""
 
     account: VendorAccount
-    """Whose it is."""
     call: AdmittedCall
-    """What its limits were told."""
+    """The request as its rate limits count it."""
     cache_read: CacheRead
-    """What its cache does for it."""
+    """The effect of the prompt cache."""
     fault: InjectedFault | None
-    """What is to go wrong with its answer."""
+    """The fault to inject into the answer."""
     rates: Mapping[str, str]
-    """The rate headers of its reply: as things stood when it was let in."""
+    """The rate headers of the reply, as of admission."""
 
 
 class Simulation:
     """Faults, ledger, pace and accounts of the three vendors.
 
     Args:
-        settings: how it behaves.
+        settings: the simulator's settings.
 
     Raises:
-        SettingsError: a file that the settings name cannot be used.
+        SettingsError: a file named by the settings cannot be used.
     """
 
     def __init__(self, settings: SimulatorSettings) -> None:
@@ -63,7 +62,7 @@ class Simulation:
         self._set_faults()
 
     def reset(self) -> None:
-        """Forget ledger and accounts; faults, limits and pace are as configured again."""
+        """Clear ledger and accounts; restore faults, limits and pace to the settings."""
         self.ledger.reset()
         self.accounts.reset()
         if self.pace is not self.settings.pace:
@@ -73,20 +72,20 @@ class Simulation:
 
     @property
     def pace(self) -> Pace:
-        """How fast it answers at present."""
+        """The current pace."""
         return self._response_times.pace
 
     def set_pace(self, data: object) -> Pace:
-        """Change the pace at run time.
+        """Change the pace at run time and return it.
 
         Args:
-            data: decoded JSON: the fields of a Pace that change, or `{"spec": ...}` as on the command line.
+            data: decoded JSON: the changed fields of a Pace, or `{"spec": ...}` as on the command line.
 
         Raises:
-            RequestError: it is something else; nothing was changed.
+            RequestError: the data is invalid; nothing was changed.
         """
         if not isinstance(data, Mapping):
-            raise RequestError("give the fields of a pace, or a spec", "pace")
+            raise RequestError("give an object with the fields of a pace, or with 'spec'", "pace")
         fields = dict(data)
         try:
             if "spec" in fields:
@@ -101,18 +100,18 @@ class Simulation:
         return pace
 
     def next_id(self) -> str:
-        """The id of the next request; never given twice."""
+        """Return a new request id."""
         self._requests += 1
         return f"req_sim{self.settings.seed}x{self._requests:06d}"
 
     def admit(self, request: ParsedRequest, account: VendorAccount, key: str) -> AdmittedRequest:
-        """Let a request in; `finish` has to be called for it.
+        """Admit a request; the caller must call `finish` for it.
 
         Raises:
-            Refused: key, model, size, a fault or a limit is against it.
+            RequestRefused: because of the key, the model, the size, a fault or a limit.
         """
         try:
-            fault = self._checked(request, key)
+            fault = self._check(request, key)
         except RequestRefused:
             account.limits.record_refusal(self.clock())
             raise
@@ -122,24 +121,24 @@ class Simulation:
         call = AdmittedCall(request.input_tokens, request.max_tokens if request.capped else None, cache_read.read)
         rejection = account.limits.admit(now, call)
         if rejection is not None:
-            raise _rejected(rejection)
+            raise _refusal(rejection)
         return AdmittedRequest(account, call, cache_read, fault, account.limits.headers(now))
 
-    def mark_readable(self, admitted: AdmittedRequest) -> None:
-        """The answer has begun: its prompt can be read from the cache."""
+    def answer_began(self, admitted: AdmittedRequest) -> None:
+        """Make the prompt of an answer that has begun readable from the cache."""
         if admitted.cache_read.entries:
             admitted.account.cache.mark_readable(self.clock(), admitted.cache_read)
 
     def record_output(self, admitted: AdmittedRequest, tokens: int) -> None:
-        """So many tokens of the answer were sent."""
+        """Count output tokens that were just sent."""
         admitted.account.limits.record_output(self.clock(), admitted.call, tokens)
 
     def finish(self, admitted: AdmittedRequest, used: UsedTokens | None, ticks: int | None) -> None:
-        """A request that was let in has ended.
+        """Settle an admitted request that has ended.
 
         Args:
-            admitted: what was let in.
-            used: what is billed; None when nothing was answered.
+            admitted: the request.
+            used: the billed tokens; None when nothing was answered.
             ticks: the bill; None when the model has no price.
         """
         spent = None
@@ -148,38 +147,35 @@ class Simulation:
             spent = TokensSpent(used.input_tokens, used.cache_read, used.output_tokens, cost_usd)
         admitted.account.limits.finish(self.clock(), admitted.call, spent)
 
-    def tempo(self, request: ParsedRequest) -> AnswerSpeed:
-        """The speed of an answer: the same for the same request and seed."""
-        return self._response_times.tempo(request.model, request.stable_prompt)
+    def answer_speed(self, request: ParsedRequest) -> AnswerSpeed:
+        """Return the speed of an answer; equal requests and seeds give equal speeds."""
+        return self._response_times.draw(request.model, request.stable_prompt)
 
     def price(self, model: str) -> Price | None:
-        """What a model costs; None when that is not known."""
+        """Return the price of a model; None when unknown."""
         return self.settings.prices.get(model)
 
     def models(self, vendor: VendorName) -> list[str]:
-        """Ids with a price that the vendor serves."""
+        """Return the ids with a price that the vendor serves."""
         return [model for model in self.settings.prices if model.startswith(FAMILIES[vendor])]
 
-    def _checked(self, request: ParsedRequest, key: str) -> InjectedFault | None:
-        """The fault that is to strike the answer; raises Refused for whatever is against an answer but a limit."""
+    def _check(self, request: ParsedRequest, key: str) -> InjectedFault | None:
+        """Return the fault to inject into the answer; raise RequestRefused for any reason but a limit."""
+        settings = self.settings
         if "bad" in key:
             raise RequestRefused("auth", f"Incorrect API key provided: {key}.")
-        self._check_model(request)
-        if request.input_tokens > self.settings.context_tokens:
-            raise RequestRefused("too_long", too_long(request, self.settings.context_tokens), "messages")
+        if not is_served(request.model, request.vendor, settings.prices) or request.model in settings.retired:
+            raise RequestRefused("unknown_model", no_such_model(request), "model")
+        if request.input_tokens > settings.context_tokens:
+            raise RequestRefused("too_long", too_long(request, settings.context_tokens), "messages")
         fault = self.faults.select(request)
         refused = fault and refusal_of(fault, request)
         if refused:
             raise refused
-        self._check_measured()
+        self._fail_like_measured_calls()
         return fault
 
-    def _check_model(self, request: ParsedRequest) -> None:
-        if not is_served(request.model, request.vendor, self.settings.prices) or request.model in self.settings.retired:
-            raise RequestRefused("unknown_model", no_such_model(request), "model")
-
-    def _check_measured(self) -> None:
-        """Fail as often as the measured calls did, where that is asked for."""
+    def _fail_like_measured_calls(self) -> None:
         self._calls += 1
         error = self._response_times.error(self._calls)
         if error == _RATE_LIMITED:
@@ -191,8 +187,8 @@ class Simulation:
         self.faults.set((*self.settings.faults, *rules_from_rates(self.settings.rates)))
 
 
-def _rejected(rejection: Rejection) -> RequestRefused:
-    """A limit's rejection, as the wires know refusals; the vendors tell whole seconds."""
+def _refusal(rejection: Rejection) -> RequestRefused:
+    """Return the refusal for a limit's rejection; vendors announce the wait in whole seconds."""
     wait_s = rejection.retry_after
     return RequestRefused(
         "quota" if rejection.bound == "spend" else "ramp" if rejection.bound == "ramp" else "rate_limit",

@@ -1,4 +1,4 @@
-"""How the simulator behaves: `configs/simulator.toml`, and what is said otherwise."""
+"""The settings of the simulator: `configs/simulator.toml`, changed by a file and by fields."""
 
 from __future__ import annotations
 
@@ -21,52 +21,48 @@ __all__ = ["Answers", "Caching", "Limits", "Pace", "Price", "Ramp", "SimulatorSe
 
 
 class Answers(Frozen):
-    """What is answered to a request that asks for no JSON Schema; prose about its subject when both are absent."""
+    """Answers to requests without a JSON Schema: prose about the subject unless one of these is set."""
 
     text: str | None = None
-    """This, always."""
+    """This text, always."""
     tokens: int | None = Field(default=None, ge=1)
-    """Prose of exactly so many tokens, always the same; cheaper than prose about the subject."""
+    """The same prose of exactly this many tokens; cheaper than prose about the subject."""
 
 
 class Caching(Frozen):
-    """The vendors' prompt caches: Anthropic's where a request marks a breakpoint, the others' by themselves."""
+    """The vendors' prompt caches: Anthropic's at the breakpoints of a request, the others' automatic."""
 
     enabled: bool = True
-    """Whether there are any."""
     ttl_s: float = Field(default=300.0, gt=0)
     """Seconds that an entry lives after its last use."""
     min_tokens: int = Field(default=1024, ge=1)
-    """Shorter prefixes are not kept."""
+    """Shorter prefixes are not cached."""
     min_tokens_of: dict[str, int] = {}
-    """Another minimum for a model, by its id."""
+    """Other minimums by model id."""
 
 
 class SimulatorSettings(Frozen):
-    """Everything about the simulator that can be set."""
+    """All settings of the simulator."""
 
     seed: int = 1
-    """Same seed and same requests give the same answers."""
+    """Equal seeds and requests give equal answers."""
     pace: Pace = Pace()
-    """How fast it answers."""
     answers: Answers = Answers()
-    """What it answers."""
     context_tokens: int = Field(default=1_000_000, ge=1)
-    """Window of every model: a longer prompt is refused as the vendors refuse it."""
+    """Context window of every model; longer prompts are refused."""
     body_bytes: int = Field(default=32_000_000, ge=1)
-    """The largest request: a larger one is refused with 413."""
+    """The largest request in bytes; larger ones are refused with 413."""
     limits: dict[VendorName, Limits] = {}
-    """Rate limits of each account of a vendor; generous ones where none are given."""
+    """Rate limits of each account by vendor; generous defaults."""
     caching: Caching = Caching()
-    """The vendors' prompt caches."""
     prices: dict[str, Price] = {}
-    """Prices by model id; other models are served, and their price is unknown."""
+    """Prices by model id; other models are served at an unknown price."""
     retired: tuple[str, ...] = ()
-    """Ids that are answered 404, as the vendors do after a model's last day."""
+    """Model ids answered with 404."""
     faults: tuple[InjectedFault, ...] = ()
-    """Fault rules in force from the start and after a reset."""
+    """Fault rules from the start and after a reset."""
     rates: dict[FaultName, float] = {}
-    """Share of the calls that each kind of fault strikes, from 0 to 1, where no rule does."""
+    """Share of the calls by fault, from 0 to 1, after the rules."""
 
     @field_validator("limits")
     @classmethod
@@ -84,10 +80,10 @@ class SimulatorSettings(Frozen):
 
     @classmethod
     def load(cls, path: Path | None = None, **overrides: Any) -> Self:
-        """The packaged settings, changed by a file and then by fields.
+        """Load the packaged settings, changed by a file and then by fields.
 
         Args:
-            path: a TOML file of what is to differ from `configs/simulator.toml`.
+            path: a TOML file of the values that differ from `configs/simulator.toml`.
             overrides: fields by name; tables such as `pace` are merged, not replaced.
 
         Raises:
@@ -100,7 +96,7 @@ class SimulatorSettings(Frozen):
         return cls._checked(_merged(tables, overrides), "simulator settings")
 
     def limits_of(self, vendor: VendorName) -> Limits:
-        """The limits of one account."""
+        """Return the limits of each account of a vendor."""
         return self.limits.get(vendor) or Limits()
 
     @classmethod
@@ -114,7 +110,7 @@ class SimulatorSettings(Frozen):
 
 
 def _tables(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file; a file of measured calls is looked for beside it."""
+    """Read a TOML file; `pace.data` in it is relative to the file."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The three vendors that are simulated, and whose models are whose."""
+"""The three simulated vendors and their models."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 VendorName = Literal["anthropic", "openai", "xai"]
-"""A vendor. Within one, each key is an account with limits of its own."""
+"""A vendor; each key is an account with limits of its own."""
 
 VENDORS: tuple[VendorName, ...] = ("anthropic", "openai", "xai")
 
@@ -15,16 +15,16 @@ FAMILIES: dict[VendorName, tuple[str, ...]] = {
     "openai": ("gpt-", "chatgpt-", "o1", "o3", "o4"),
     "xai": ("grok-",),
 }
-"""How the ids of each vendor's models begin; any id of a family is served."""
+"""Prefixes of each vendor's model ids; any id with one of them is served."""
 
 _ANY_FAMILY = tuple(start for family in FAMILIES.values() for start in family)
 
 
 def vendor_of(model: object) -> VendorName:
-    """Whose model it is, for requests on a path that does not say."""
+    """Return the vendor of a model, for paths that name none."""
     return "xai" if str(model).startswith(FAMILIES["xai"]) else "openai"
 
 
 def is_served(model: str, vendor: VendorName, prices: Mapping[str, object]) -> bool:
-    """Whether a vendor has the model: one of its family, or one of no family that has a price."""
+    """Return whether a vendor serves the model: one of its family, or one of no family with a price."""
     return model.startswith(FAMILIES[vendor]) or (model in prices and not model.startswith(_ANY_FAMILY))

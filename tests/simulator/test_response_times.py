@@ -27,11 +27,11 @@ def measured(tmp_path):
 
 def totals(pace, count=401, tokens=100):
     clockwork = ResponseTimes(pace, seed=1)
-    return [clockwork.tempo("m", str(n)).after(tokens, tokens) for n in range(count)]
+    return [clockwork.draw("m", str(n)).after(tokens, tokens) for n in range(count)]
 
 
 def test_the_usual_pace_is_a_first_token_and_a_speed():
-    tempo = ResponseTimes(Pace(first_token_sigma=0, tokens_sigma=0), seed=1).tempo("m", "p")
+    tempo = ResponseTimes(Pace(first_token_sigma=0, tokens_sigma=0), seed=1).draw("m", "p")
     assert tempo.after(0, 100) == pytest.approx(0.05)
     assert tempo.after(40, 100) == pytest.approx(0.15)
     assert tempo.after(100, 100) == pytest.approx(0.3)
@@ -50,7 +50,7 @@ def test_a_lognormal_total_has_its_median_and_spread():
 
 def test_an_answer_begins_before_it_ends():
     clockwork = ResponseTimes(Pace(first_token_s=5, **read_latency("constant:0.2")), seed=1)
-    tempo = clockwork.tempo("m", "p")
+    tempo = clockwork.draw("m", "p")
     assert tempo.after(0, 9) <= tempo.after(9, 9) == pytest.approx(0.2)
 
 
@@ -65,9 +65,9 @@ def test_a_number_alone_is_the_median_of_the_first_token():
 
 def test_measured_calls_are_drawn_as_they_were(measured):
     pace = Pace(**read_latency(str(measured)))
-    drawn = [ResponseTimes(pace, 1).tempo("m", str(n)) for n in range(60)]
+    drawn = [ResponseTimes(pace, 1).draw("m", str(n)) for n in range(60)]
     assert {(tempo.after(0, 9), tempo.after(9, 9)) for tempo in drawn} == {(0.1, 1.0), (0.2, 2.0), (0.3, 3.0)}
-    assert ResponseTimes(pace, 1).tempo("m", "p") == ResponseTimes(pace, 1).tempo("m", "p")
+    assert ResponseTimes(pace, 1).draw("m", "p") == ResponseTimes(pace, 1).draw("m", "p")
 
 
 def test_measured_calls_of_one_provider(measured):

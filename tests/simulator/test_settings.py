@@ -51,7 +51,7 @@ def test_measured_calls_are_looked_for_beside_the_file(tmp_path):
     (tmp_path / "calls.json").write_text('[{"ttft_s": 0.5, "total_s": 2.5}]')
     settings = load(tmp_path, "[pace]\ndata = 'calls.json'\n")
     asked = ParsedRequest("xai", "grok-4.7", False, "", (("user", "p"),), 9)
-    assert Simulation(settings).tempo(asked).total_s == 2.5
+    assert Simulation(settings).answer_speed(asked).total_s == 2.5
 
 
 def test_configured_faults_hold_from_the_start_and_after_a_reset(tmp_path):

@@ -1,1 +1,1 @@
-"""What the simulated models write."""
+"""The texts of the simulated models."""

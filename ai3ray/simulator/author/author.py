@@ -1,13 +1,13 @@
-"""What the simulated model answers to a request."""
+"""Writes the answer of a simulated model."""
 
 from __future__ import annotations
 
 import json
 import random
+import re
 from dataclasses import replace
 from typing import Any
 
-from ai3ray.simulator.author.merge import merged, parts
 from ai3ray.simulator.author.plans import broken_plan, write_plan
 from ai3ray.simulator.author.prose import DEFECT, filler_text, write_text
 from ai3ray.simulator.author.schema_instances import instance
@@ -17,9 +17,7 @@ from ai3ray.simulator.wires.parsed_request import CHARS_PER_TOKEN, ParsedRequest
 
 REFUSAL = "I can't help with that."
 MARK = "DEFECT"
-"""The word in a text that a simulated judge objects to."""
-
-
+"""A word in a text that makes the simulated judge fail it."""
 _USAGE_VARIANTS: dict[FaultName | None, UsageVariant] = {
     "no_usage": "missing",
     "zero_usage": "zero",
@@ -28,24 +26,26 @@ _USAGE_VARIANTS: dict[FaultName | None, UsageVariant] = {
     "string_usage": "text",
 }
 _PLAIN = Answers()
+_PART = re.compile(r'<data-(?P<fence>\w+) part="(?P<title>[^"\n]*)">\n(?P<text>.*?)\n</data-(?P=fence)>', re.DOTALL)
+"""A part of a prompt that asks to merge parts."""
 
 
 def write(request: ParsedRequest, seed: int, fault: FaultName | None, answers: Answers = _PLAIN) -> WrittenAnswer:
-    """The answer: the same for the same request and seed.
+    """Write the answer; equal requests and seeds give equal answers.
 
     Args:
         request: the request.
         seed: the simulator's seed.
-        fault: what is to be wrong with the answer, if anything.
-        answers: what is answered where no JSON Schema is asked for.
+        fault: the defect to write into the answer, if any.
+        answers: the answers to requests without a JSON Schema.
     """
     text = _fixed(request, answers)
     if text is None or fault == "defect":
         rng = random.Random(f"{seed}:{request.vendor}:{request.model}:{request.stable_prompt}")  # noqa: S311 - seeded on purpose
         text = _text(request, rng, defective=fault == "defect")
-    written = WrittenAnswer(
-        text, reasoning_tokens=_reasoning(request, text), usage_variant=_USAGE_VARIANTS.get(fault, "real")
-    )
+    # xAI's models reason first, and its chat format counts that beside the completion.
+    reasoning = max(1, tokens(text) // 10) if request.vendor == "xai" else 0
+    written = WrittenAnswer(text, reasoning_tokens=reasoning, usage_variant=_USAGE_VARIANTS.get(fault, "real"))
     if fault == "empty":
         return replace(written, text="")
     if fault == "refusal":
@@ -58,7 +58,7 @@ def write(request: ParsedRequest, seed: int, fault: FaultName | None, answers: A
 
 
 def _fixed(request: ParsedRequest, answers: Answers) -> str | None:
-    """The answer that does not depend on the request, where there is one."""
+    """Return the configured answer that does not depend on the request, if there is one."""
     if request.schema is not None:
         return None
     if answers.text is not None:
@@ -67,9 +67,10 @@ def _fixed(request: ParsedRequest, answers: Answers) -> str | None:
 
 
 def _text(request: ParsedRequest, rng: random.Random, *, defective: bool) -> str:
-    if request.schema is None and parts(request.user_text):
-        return merged(request.user_text, defective=defective)
     if request.schema is None:
+        parts = [(found["title"], found["text"]) for found in _PART.finditer(request.user_text)]
+        if parts:
+            return "\n\n".join(f"## {title}\n\n{text}" for title, text in (parts[:-1] if defective else parts))
         return write_text(request.user_text, rng, defective=defective)
     if request.role == "plan":
         return _json(broken_plan(request.user_text) if defective else write_plan(request.user_text))
@@ -89,11 +90,6 @@ def _verdict(request: ParsedRequest, rng: random.Random, *, defective: bool) -> 
         "score": round(0.3 if bad else rng.uniform(0.85, 0.98), 2),
         "defects": [problem] if bad else [],
     }
-
-
-def _reasoning(request: ParsedRequest, text: str) -> int:
-    # Grok thinks before it speaks, and xAI's chat wire counts that beside the completion.
-    return max(1, tokens(text) // 10) if request.vendor == "xai" else 0
 
 
 def _json(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a prompt seems to want, read by plain rules: the simulator is no model, but its plans should fit."""
+"""Guesses the goal of a prompt by plain rules, so that simulated plans fit it."""
 
 from __future__ import annotations
 
@@ -17,38 +17,39 @@ _WORDS = re.compile(r"\b(at most |under |up to )?(\d{2,5})[- ]words?\b", re.IGNO
 _QUESTION = re.compile(r"^(who|what|when|where|which|why|how|is|are|was|were|does|do|did|can)\b", re.IGNORECASE)
 _TOPIC = re.compile(r"\b(?:about|on|of|for|regarding|explain|describe|compare)\s+([^.?!\n]{2,80})", re.IGNORECASE)
 _LABELS = ("the request:", "your task:")
-"""Paragraphs after which ai3ray's prompts put the wish itself."""
+"""Paragraphs that precede the request itself in ai3ray's prompts."""
 _CODE = re.compile(
     r"\b(python|javascript|typescript|rust|java|sql|bash)\b[^.]*\b(function|script|code|class|program|query)\b"
     r"|\b(function|script) that\b|\bcode (that|to)\b",
     re.IGNORECASE,
 )
 CONTEXT_LABEL = "It belongs to this work:"
-"""What stands in the prompt of a simulated plan's task before the wish it comes from."""
+"""Precedes the whole request in the prompts of simulated tasks."""
 _SHORT_QUESTION = 20
 MOST_PARTS = 20
 
 
 class Goal(NamedTuple):
-    """What is wanted."""
+    """The goal of a prompt."""
 
     text: str
-    """The wish itself, without what a planner was told around it."""
+    """The request itself, without a planner's instructions."""
     topic: str
-    """What it is about, in a few words."""
+    """The subject in a few words."""
     parts: int
-    """Into how many parallel pieces it falls; 1 for a short question."""
+    """Number of parallel parts; 1 for a short question."""
     numbered: bool
-    """Whether the number was in the wish."""
+    """Whether the request gives that number."""
     diamond: bool
-    """Whether a diamond was wished for: a, then b and c, then d."""
+    """Whether the request asks for a diamond: a, then b and c, then d."""
 
 
 def read_goal(text: str) -> Goal:
-    """The goal of a user's turn: what stands after one of the labels, or all of it."""
+    """Read the goal of a user's turn from the text after a label, or from all of it."""
     goal_text, cap = _request_text(text), _AT_MOST.search(text)
     most = min(MOST_PARTS, int(cap[1])) if cap else MOST_PARTS
-    found = [_number(match[1]) for match in _PARTS.finditer(_AT_MOST.sub("", goal_text))]
+    words = [match[1].lower() for match in _PARTS.finditer(_AT_MOST.sub("", goal_text))]
+    found = [int(word) if word.isdigit() else _NUMBERS[word] for word in words]
     short = len(goal_text.split()) <= _SHORT_QUESTION and (
         goal_text.rstrip().endswith("?") or bool(_QUESTION.match(goal_text))
     )
@@ -57,7 +58,7 @@ def read_goal(text: str) -> Goal:
 
 
 def topic_of(text: str) -> str:
-    """What a text is about, in at most six words; of a task that the simulator planned, what the whole is about."""
+    """Return the subject of a text in at most six words; of a simulated task, the subject of the whole request."""
     whole = text.partition(CONTEXT_LABEL)[2] or text
     found = _TOPIC.search(whole)
     words = re.findall(r"[\w'-]+", found[1] if found else whole)
@@ -65,12 +66,12 @@ def topic_of(text: str) -> str:
 
 
 def asks_for_code(text: str) -> bool:
-    """Whether a program is wanted."""
+    """Return whether the text asks for a program."""
     return bool(_CODE.search(text))
 
 
 def word_range(text: str) -> tuple[int, int]:
-    """The shortest and longest answer that a prompt asks for, in words, a closing sentence not counted."""
+    """Return the shortest and longest answer a prompt asks for, in words, without the closing sentence."""
     low, high = 110, 165
     for bound, figure in _WORDS.findall(text):
         words = min(int(figure), 5000)
@@ -85,7 +86,3 @@ def _request_text(text: str) -> str:
     paragraphs = [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
     labels = [index for index, part in enumerate(paragraphs[:-1]) if part.lower() in _LABELS]
     return "\n\n".join(paragraphs[labels[0] + 1 :] if labels else paragraphs)
-
-
-def _number(word: str) -> int:
-    return int(word) if word.isdigit() else _NUMBERS[word.lower()]

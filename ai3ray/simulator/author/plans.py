@@ -1,4 +1,4 @@
-"""Task graphs, as a sensible planner would write them."""
+"""Writes task graphs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ASPECTS = (
 
 
 def write_plan(user_text: str) -> dict[str, Any]:
-    """A valid task graph for what the user's turn asks, in the shape that planners are asked for."""
+    """Return a valid task graph for the user's turn, in the planner's schema."""
     goal = read_goal(user_text)
     if goal.diamond:
         return _diamond(goal)
@@ -46,7 +46,7 @@ def write_plan(user_text: str) -> dict[str, Any]:
 
 
 def broken_plan(user_text: str) -> dict[str, Any]:
-    """A plan of the right shape that cannot be run: a task waits for one that is not there."""
+    """Return a plan of the right schema that cannot run: one task depends on a missing one."""
     plan = write_plan(user_text)
     plan["tasks"][0]["depends_on"] = ["DEFECT-no-such-task"]
     return plan

@@ -1,4 +1,4 @@
-"""Words: prose, Markdown, JSON and code that look like answers."""
+"""Writes prose, Markdown, JSON and code that look like answers."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ DEFECT = "DEFECT: this passage was left unfinished and names no source."
 
 
 def write_text(prompt: str, rng: random.Random, *, defective: bool = False) -> str:
-    """An answer to a prompt without a schema: JSON or code when it asks for that, else prose.
+    """Answer a prompt without a schema: with JSON or code if it asks for them, else with prose.
 
     Args:
-        prompt: the user's turn; the wish itself stands last in it.
-        rng: chooses the words.
-        defective: write an answer that a judge has to refuse.
+        prompt: the user's turn, the request itself last.
+        rng: the source of the words.
+        defective: write an answer that a judge must refuse.
     """
     goal_text = read_goal(prompt).text
     topic = topic_of(goal_text)
@@ -81,7 +81,7 @@ def write_text(prompt: str, rng: random.Random, *, defective: bool = False) -> s
 
 @lru_cache(maxsize=64)
 def filler_text(size: int) -> str:
-    """Prose about nothing of exactly so many tokens that ends as a sentence does."""
+    """Return prose of exactly `size` tokens that ends with a full stop."""
     chars = size * CHARS_PER_TOKEN
     text = "\n\n".join(_paragraphs("the subject", chars // 4, random.Random(size)))  # noqa: S311 - seeded on purpose
     return f"{text[: chars - 1].rstrip().ljust(chars - 1, '.')}."
@@ -101,7 +101,7 @@ def _prose(prompt: str, goal_text: str, rng: random.Random, *, defective: bool) 
 
 
 def _paragraphs(topic: str, words: int, rng: random.Random) -> list[str]:
-    """Sentences until there are so many words; a closing one comes on top."""
+    """Return sentences of at least `words` words and a closing one, five to a paragraph."""
     sentences = [_fill(rng.choice(_OPENINGS), topic, rng)]
     said = len(sentences[0].split())
     pool: list[str] = []

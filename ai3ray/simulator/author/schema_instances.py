@@ -1,4 +1,4 @@
-"""A small value that satisfies a JSON Schema: what a structured answer of the simulator is made of."""
+"""Writes small values that satisfy a JSON Schema."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _FORMATS = {
 
 
 def instance(schema: Mapping[str, Any], rng: random.Random) -> Any:
-    """A value of the schema, the smallest that its bounds allow.
+    """Return the smallest value that the schema's bounds allow.
 
     Args:
-        schema: a JSON Schema; what it says with other keywords than the common ones is not obeyed.
-        rng: chooses among the values that are allowed.
+        schema: a JSON Schema; uncommon keywords are ignored.
+        rng: chooses among the allowed values.
     """
     return _Writer(schema, rng).value(schema, 0)
 

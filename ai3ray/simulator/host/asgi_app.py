@@ -22,11 +22,11 @@ _CREATED = "2026-01-01T00:00:00Z"
 
 
 def app(settings: SimulatorSettings | None = None, simulation: Simulation | None = None) -> ASGIApp:
-    """The application: both wire formats and the `/_sim` routes.
+    """Build the application: both wire formats and the `/_sim` routes.
 
     Args:
-        settings: how it behaves; the packaged settings when absent.
-        simulation: the state to serve, for a host that wants to see it.
+        settings: the simulator's settings; the packaged ones when absent.
+        simulation: the state to serve, for a host that shares it.
     """
     simulation = simulation or Simulation(settings or SimulatorSettings.load())
     chats: dict[str, ChatEndpoint] = {}
@@ -40,11 +40,11 @@ def app(settings: SimulatorSettings | None = None, simulation: Simulation | None
 
 
 class ChatRouter:
-    """Sends chat calls straight to their route: there are many of them, and the router asks its routes in turn.
+    """Dispatches chat calls by one dictionary lookup: Starlette tries its routes in turn.
 
     Args:
-        chats: routes of chat calls by path.
-        others: everything else.
+        chats: chat endpoints by path.
+        others: serves everything else.
     """
 
     def __init__(self, chats: Mapping[str, ChatEndpoint], others: ASGIApp) -> None:
@@ -58,7 +58,7 @@ class ChatRouter:
 
 
 def _chats(simulation: Simulation, base: str, vendor: VendorName | None) -> dict[str, ChatEndpoint]:
-    """The chat routes of one vendor, or of those that tell the vendor by path and model."""
+    """Return the chat endpoints below `base`; without a vendor, path and model tell it."""
     chats = {}
     if vendor in (None, "anthropic"):
         chats[f"{base}/messages"] = ChatEndpoint(simulation, "anthropic")
@@ -78,8 +78,8 @@ class ModelListRoute:
     """A route that lists models.
 
     Args:
-        simulation: the providers' state.
-        vendor: whose models; told by the request's headers when None.
+        simulation: the state of the vendors.
+        vendor: the vendor; told by the request's headers when None.
     """
 
     def __init__(self, simulation: Simulation, vendor: VendorName | None) -> None:
@@ -87,7 +87,7 @@ class ModelListRoute:
         self._vendor = vendor
 
     async def list(self, request: Request) -> Response:
-        """GET /v1/models in the vendor's format."""
+        """Serve GET /v1/models in the vendor's format."""
         vendor = self._vendor or ("anthropic" if "anthropic-version" in request.headers else None)
         if vendor == "anthropic":
             ids = self._simulation.models("anthropic")

@@ -1,4 +1,4 @@
-"""One request, from its bytes to the last byte of the answer."""
+"""Serves chat calls."""
 
 from __future__ import annotations
 
@@ -28,22 +28,20 @@ _WIRES: dict[VendorName, Wire] = {
 
 
 class ReceivedCall(NamedTuple):
-    """A request as it came."""
+    """A request as received."""
 
     vendor: VendorName
-    """Whom it was sent to."""
     body: Mapping[str, Any]
-    """What it says; empty when that was no JSON object."""
+    """The decoded body; empty unless a JSON object."""
     size: int
-    """Its length in bytes."""
+    """Length of the body in bytes."""
     headers: Mapping[str, str]
-    """Those headers that are read here."""
+    """The headers used here."""
     connection: ClientConnection
-    """The connection it came on."""
 
     @property
     def key(self) -> str:
-        """Its key, in either form; empty when there is none."""
+        """The API key from either header; empty without one."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         return self.headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
 
@@ -52,8 +50,8 @@ class ChatEndpoint:
     """A route that answers chat calls.
 
     Args:
-        simulation: the providers' state.
-        vendor: whose route it is; told by the model when None.
+        simulation: the state of the vendors.
+        vendor: the vendor; told by the model when None.
     """
 
     def __init__(self, simulation: Simulation, vendor: VendorName | None) -> None:
@@ -61,7 +59,7 @@ class ChatEndpoint:
         self._vendor = vendor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request: answer, or refuse, or fail as a fault demands; stop when the client goes away."""
+        """Answer one request, refuse it or inject a fault; stop when the client disconnects."""
         raw = await read_body(receive)
         if raw is None:
             return
@@ -89,7 +87,7 @@ class ChatEndpoint:
         await AnswerSender(reply, call, request, admitted).run()
 
     def _understood(self, received: ReceivedCall) -> ParsedRequest:
-        """What is asked for; raises Refused."""
+        """Parse a request; raise RequestRefused."""
         if received.headers.get("authorization") and not received.key:
             raise RequestRefused("auth", "You did not provide an API key.")
         if received.size > self._simulation.settings.body_bytes:
@@ -98,7 +96,7 @@ class ChatEndpoint:
 
 
 async def read_body(receive: Receive) -> bytes | None:
-    """The body of a request; None when the client went away before its end."""
+    """Return the body of a request; None when the client disconnected before its end."""
     parts: list[bytes] = []
     while (message := await receive())["type"] == "http.request":
         parts.append(message.get("body", b""))
@@ -108,7 +106,7 @@ async def read_body(receive: Receive) -> bytes | None:
 
 
 def decoded(raw: bytes) -> Any:
-    """The JSON of a body; None when it is none, which half a surrogate pair makes it, as with the vendors."""
+    """Return the JSON of a body; None if invalid. Half a surrogate pair is invalid, as with the vendors."""
     try:
         data = json.loads(raw)
         if b"\\ud" in raw.lower():

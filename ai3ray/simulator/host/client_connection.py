@@ -1,4 +1,4 @@
-"""The connection that a request came on."""
+"""The client's connection, as seen by its requests."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from starlette.types import Scope
 
 
 class ConnectionAborted(Exception):
-    """The connection was torn down on purpose."""
+    """The server closed the connection on purpose."""
 
 
 class ClientConnection:
-    """A connection that its requests can tear down, and that ends a request's task when the client goes away.
+    """A connection that requests can abort, and that cancels a request's task when the client disconnects.
 
     Args:
-        transport: the connection; None on a host that does not show it.
-        outage: makes the whole server unreachable for so many seconds.
+        transport: the connection; None on a host that does not expose it.
+        outage: makes the whole server unreachable for some seconds.
     """
 
     def __init__(self, transport: asyncio.Transport | None, outage: Callable[[float], None] | None = None) -> None:
@@ -29,39 +29,39 @@ class ClientConnection:
 
     @classmethod
     def of(cls, scope: Scope) -> ClientConnection:
-        """The connection of a request."""
+        """Return the connection of a request."""
         connection = scope.get("state", {}).get("connection")
         return connection if isinstance(connection, ClientConnection) else cls(None)
 
     @property
     def lost(self) -> bool:
-        """Whether the client is gone."""
+        """Whether the client has disconnected."""
         return self._closed.is_set()
 
     def watch(self) -> None:
-        """Cancel the current task when the client goes away."""
+        """Cancel the current task when the client disconnects."""
         self._serving = asyncio.current_task()
 
     def unwatch(self) -> None:
-        """Leave it alone from now on."""
+        """Stop watching."""
         self._serving = None
 
     def closed(self) -> None:
-        """Told by the host: the connection is no more."""
+        """Note that the connection is closed; called by the host."""
         self._closed.set()
         if self._serving is not None:
             self._serving.cancel()
 
     async def abort(self) -> None:
-        """Tear the connection down. Raises Aborted."""
+        """Abort the connection and raise ConnectionAborted."""
         self.unwatch()
         if self._transport is not None:
             self._transport.abort()
-            await self._closed.wait()  # the server has to notice, too, or it would complain about the missing answer
+            await self._closed.wait()  # else the server would complain about the missing answer
         raise ConnectionAborted
 
     async def outage(self, seconds: float) -> None:
-        """Make the server unreachable for a while, this connection included. Raises Aborted."""
+        """Make the server unreachable for some seconds and raise ConnectionAborted."""
         self.unwatch()
         if self._outage is not None:
             self._outage(seconds)

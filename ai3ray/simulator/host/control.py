@@ -1,4 +1,4 @@
-"""The `/_sim` routes: what the simulator did, and what it is to do next."""
+"""The `/_sim` routes: read the ledger, and change faults, limits and pace."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class ControlApi:
     """The `/_sim` routes.
 
     Args:
-        simulation: the providers' state.
+        simulation: the state of the vendors.
     """
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
 
     def routes(self) -> list[BaseRoute]:
-        """All of them."""
+        """Return all routes."""
         return [
             Route("/_sim/ledger", self.ledger, methods=["GET"]),
             Route("/_sim/faults", self.faults, methods=["GET"]),
@@ -43,13 +43,13 @@ class ControlApi:
         ]
 
     async def ledger(self, request: Request) -> Response:
-        """What was asked and billed.
+        """Show requests and bills.
 
-        `?wait_calls=N` waits until so many requests have arrived, `?wait_idle=true` until none is open, both at
-        most `?seconds=S` (10); `?prompts=true` shows what was asked, `?summary=1` only the sums.
+        `?wait_calls=N` waits for N requests, `?wait_idle=true` until none is open, both at most `?seconds=S` (10);
+        `?prompts=true` includes the prompts, `?summary=1` shows only the sums.
         """
         query, ledger = request.query_params, self._simulation.ledger
-        with contextlib.suppress(TimeoutError):  # the reply tells how far it came
+        with contextlib.suppress(TimeoutError):  # the reply shows how far it got
             async with asyncio.timeout(float(query.get("seconds", 10))):
                 await ledger.arrived(int(query.get("wait_calls", 0)))
                 if query.get("wait_idle") == "true":
@@ -58,7 +58,7 @@ class ControlApi:
         return JSONResponse(self._simulation.ledger.to_json(prompts="prompts" in yes, summary="summary" in yes))
 
     async def faults(self, _request: Request) -> Response:
-        """The rules in force."""
+        """Show the rules in force."""
         return JSONResponse(_shown(self._simulation.faults.rules))
 
     async def set_faults(self, request: Request) -> Response:
@@ -71,28 +71,28 @@ class ControlApi:
         return JSONResponse([])
 
     async def limits(self, _request: Request) -> Response:
-        """The limits in force, and how each account stands."""
+        """Show the limits in force and the state of each account."""
         return JSONResponse(self._simulation.accounts.state())
 
     async def set_limits(self, request: Request) -> Response:
-        """Change limits at run time; see Accounts.change."""
+        """Change limits at run time."""
         return await _changed(request, self._set_limits)
 
     async def restore_limits(self, _request: Request) -> Response:
-        """Back to the configured limits."""
+        """Restore the configured limits."""
         self._simulation.accounts.restore()
         return JSONResponse(self._simulation.accounts.state())
 
     async def latency(self, _request: Request) -> Response:
-        """How fast it answers at present."""
+        """Show the current pace."""
         return JSONResponse(self._simulation.pace.model_dump(mode="json"))
 
     async def set_latency(self, request: Request) -> Response:
-        """Change that; see Simulation.set_pace."""
+        """Change the pace."""
         return await _changed(request, lambda data: self._simulation.set_pace(data).model_dump(mode="json"))
 
     async def reset(self, _request: Request) -> Response:
-        """Forget everything."""
+        """Reset the simulation."""
         self._simulation.reset()
         return JSONResponse({"reset": True})
 
@@ -107,7 +107,7 @@ class ControlApi:
 
 
 async def _changed(request: Request, change: Callable[[object], Any]) -> Response:
-    """Do what a body asks for, or answer 400 with what is wrong in it."""
+    """Apply a body, or answer 400 with the mistake in it."""
     try:
         return JSONResponse(change(decoded(await request.body())))
     except RequestError as error:

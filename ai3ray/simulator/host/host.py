@@ -1,4 +1,4 @@
-"""Hosting the simulator: for a command, inside an event loop, or in a thread beside synchronous code."""
+"""Hosts the simulator: for a command, in an event loop, or in a thread beside synchronous code."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from ai3ray.simulator.simulator_settings import SimulatorSettings
 
 LOOPBACK = "127.0.0.1"
 _KEEP_ALIVE_S = 120
-"""Longer than any client keeps an idle connection: it would else be closed just as the next call is sent on it."""
+"""Longer than clients keep idle connections: else one could be closed just as a client sends on it."""
 
 
 class Simulator:
-    """A running simulator, as the code that started it sees it.
+    """A running simulator, as seen by the code that started it.
 
     Args:
-        base_url: where it listens, without a path.
+        base_url: its address, without a path.
         simulation: its state.
     """
 
@@ -39,27 +39,27 @@ class Simulator:
 
     @property
     def ledger(self) -> BillingLedger:
-        """What was asked and billed."""
+        """Requests and bills."""
         return self.simulation.ledger
 
     def set_faults(self, *rules: dict[str, Any]) -> None:
-        """Replace all fault rules; each as in `POST /_sim/faults`. Raises RequestError."""
+        """Replace all fault rules, each as in `POST /_sim/faults`. Raises RequestError."""
         self.simulation.faults.set(read_faults(list(rules)))
 
     def set_limits(self, **change: Any) -> None:
-        """Change limits; as in `POST /_sim/limits`. Raises RequestError."""
+        """Change limits as in `POST /_sim/limits`. Raises RequestError."""
         self.simulation.accounts.change(change)
 
     def set_latency(self, **change: Any) -> None:
-        """Change the pace; as in `POST /_sim/latency`. Raises RequestError."""
+        """Change the pace as in `POST /_sim/latency`. Raises RequestError."""
         self.simulation.set_pace(change)
 
     def reset(self) -> None:
-        """Forget ledger and accounts; faults, limits and pace are as configured again."""
+        """Clear ledger and accounts; restore faults, limits and pace to the settings."""
         self.simulation.reset()
 
     def env(self) -> dict[str, str]:
-        """Variables that send every provider's calls here, with a key each."""
+        """Return variables that direct every provider's calls to this simulator, with a key each."""
         return {
             "ANTHROPIC_BASE_URL": f"{self.base_url}/anthropic",
             "ANTHROPIC_API_KEY": "sk-ant-simulated",
@@ -79,14 +79,14 @@ def run(
     """Serve until interrupted. Prints nothing.
 
     Args:
-        settings: how it behaves.
-        host: address to listen on; loopback unless told otherwise.
+        settings: the simulator's settings.
+        host: address to listen on.
         port: port to listen on; 0 for a free one.
-        ready: called with the simulator as soon as it listens.
+        ready: called with the simulator once it listens.
 
     Raises:
-        OSError: the address cannot be listened on.
-        SettingsError: a file that the settings name cannot be used.
+        OSError: the address is not available.
+        SettingsError: a file named by the settings cannot be used.
     """
     simulation = Simulation(settings)
     listener = _listen(host, port)
@@ -99,10 +99,10 @@ def run(
 async def running(
     settings: SimulatorSettings | None = None, *, host: str = LOOPBACK, port: int = 0
 ) -> AsyncIterator[Simulator]:
-    """A simulator in this event loop; it ends with the block, whatever is still open.
+    """Run a simulator in this event loop until the block ends, whatever is still open.
 
     Args:
-        settings: how it behaves; the packaged settings when absent.
+        settings: the simulator's settings; the packaged ones when absent.
         host: address to listen on.
         port: port to listen on; 0 for a free one.
     """
@@ -124,7 +124,7 @@ async def running(
 
 @contextlib.contextmanager
 def running_in_thread(settings: SimulatorSettings | None = None) -> Iterator[Simulator]:
-    """A simulator in a thread of its own, for synchronous code and for tests that share one."""
+    """Run a simulator in a thread of its own, for synchronous code and for tests that share one."""
     started: Future[tuple[Simulator, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
@@ -152,7 +152,7 @@ def running_in_thread(settings: SimulatorSettings | None = None) -> Iterator[Sim
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, told apart from a command's server in that it leaves signals alone and can be ended at once."""
+    """A Uvicorn server that can leave signals alone, stop at once and be unreachable for a while."""
 
     def __init__(self, config: uvicorn.Config, up: Callable[[], None], *, signals: bool) -> None:
         super().__init__(config)
@@ -176,12 +176,12 @@ class _Server(uvicorn.Server):
             yield
 
     def stop_at_once(self) -> None:
-        """Close every connection, even one that is being answered, and stop."""
+        """Stop, and close every connection, even during an answer."""
         self.should_exit = True
         self._drop_all()
 
     def outage(self, seconds: float) -> None:
-        """Refuse connections for so long, and drop those that stand. One that is going on is not made longer."""
+        """Drop all connections and refuse new ones for some seconds; a running outage is not extended."""
         if self._outage is None or self._outage.done():
             self._outage = asyncio.ensure_future(self._unreachable(seconds))
 
@@ -221,8 +221,8 @@ def _server(simulator: Simulator, up: Callable[[], None], *, signals: bool = Tru
 def _connection_class(outage: Callable[[float], None]) -> type[asyncio.Protocol]:
     base: Any = AutoHTTPProtocol
 
-    class Connection(base):  # type: ignore[misc]
-        """A connection that its requests can tear down: that is what some faults are."""
+    class Connection(base):  # type: ignore[misc]  # Uvicorn chooses the base at run time
+        """A connection that its requests can abort."""
 
         app_state: dict[str, Any]
 

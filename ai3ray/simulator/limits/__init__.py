@@ -1,1 +1,1 @@
-"""The vendors' limits, accounts and prompt caches, by their own accounting."""
+"""The vendors' accounts, rate limits and prompt caches."""

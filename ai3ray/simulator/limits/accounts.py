@@ -1,4 +1,4 @@
-"""The accounts of the simulated vendors: each key is one, and no key is one, too."""
+"""The accounts of the simulated vendors: one per key, and one for calls without a key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ai3ray.simulator.vendors import VENDORS, VendorName
 
 
 class VendorAccount:
-    """What a vendor keeps of one key.
+    """The limits and the cache of one key.
 
     Args:
         vendor: the vendor.
@@ -29,17 +29,17 @@ class VendorAccount:
     def __init__(self, vendor: VendorName, key: str, limits: VendorLimits, cache: PromptCache) -> None:
         self.vendor: VendorName = vendor
         self.label = f"{vendor}/{sha256(key.encode()).hexdigest()[:8] if key else 'none'}"
-        """Its name in ledger and limits: the vendor, and a few digits of the key's hash."""
+        """The vendor and a few digits of the key's hash; names the account in ledger and limits."""
         self.limits = limits
         self.cache = cache
 
 
 class Accounts:
-    """All accounts, made at their first call.
+    """All accounts, created on first use.
 
     Args:
         settings: limits and caches.
-        clock: seconds, never going back.
+        clock: monotonic seconds.
         epoch: seconds since 1970 when the clock showed 0.
     """
 
@@ -53,7 +53,7 @@ class Accounts:
         self.reset()
 
     def of(self, vendor: VendorName, key: str) -> VendorAccount:
-        """The account of a key."""
+        """Return the account of a key."""
         self._restore_when_due()
         account = self._accounts.get((vendor, key))
         if account is None:
@@ -66,32 +66,38 @@ class Accounts:
         """Change limits at run time.
 
         Args:
-            data: decoded JSON. By vendor the fields that are to differ from the configuration, or `factor`, a multiple
-                of it; `factor` beside the vendors is for those that are not named. `seconds` says when all is as
-                configured again.
+            data: decoded JSON: by vendor the fields that differ from the settings, or `factor` to multiply them.
+                A `factor` beside the vendors applies to the others. After `seconds` the settings apply again.
 
         Raises:
-            RequestError: it is something else; nothing was changed.
+            RequestError: the data is invalid; nothing was changed.
         """
-        changed, seconds = _read_change(data, self._settings)
+        if not isinstance(data, Mapping) or not data:
+            raise RequestError("give limits by vendor, or a factor", "limits")
+        unknown = data.keys() - {*VENDORS, "factor", "seconds"}
+        if unknown:
+            name = str(min(unknown))
+            raise RequestError(f"{name}: no such vendor; the vendors are {', '.join(VENDORS)}", name)
+        changed, seconds = dict(_changes(data, self._settings)), data.get("seconds")
+        duration_s = None if seconds is None else _positive("seconds", seconds)
         now = self._clock()
         self._limits |= changed
-        self._until = None if seconds is None else now + seconds
+        self._until = None if duration_s is None else now + duration_s
         self._apply(now)
 
     def restore(self) -> None:
-        """Back to the configured limits; what has been used stays used."""
+        """Restore the configured limits; what was used stays used."""
         self._limits = {vendor: self._settings.limits_of(vendor) for vendor in VENDORS}
         self._until = None
         self._apply(self._clock())
 
     def reset(self) -> None:
-        """Forget all accounts, and with them what was used and cached."""
+        """Forget all accounts with their use and caches."""
         self._accounts = {}
         self.restore()
 
     def state(self) -> dict[str, Any]:
-        """What `GET /_sim/limits` shows: limits by vendor, and how each account stands."""
+        """Return the answer of `GET /_sim/limits`: limits by vendor and the state of each account."""
         self._restore_when_due()
         now = self._clock()
         return {
@@ -110,24 +116,13 @@ class Accounts:
                 account.limits.change(now, self._limits[account.vendor])
 
 
-def _read_change(data: object, settings: SimulatorSettings) -> tuple[dict[VendorName, Limits], float | None]:
-    if not isinstance(data, Mapping) or not data:
-        raise RequestError("give limits by vendor, or a factor", "limits")
-    unknown = data.keys() - {*VENDORS, "factor", "seconds"}
-    if unknown:
-        raise RequestError(f"{min(unknown)}: no such vendor; know {', '.join(VENDORS)}", str(min(unknown)))
-    changed = dict(_changes(data, settings))
-    seconds = data.get("seconds")
-    return changed, None if seconds is None else _positive("seconds", seconds)
-
-
 def _changes(data: Mapping[str, Any], settings: SimulatorSettings) -> Iterator[tuple[VendorName, Limits]]:
     for vendor in VENDORS:
         fields = data.get(vendor, {"factor": data["factor"]} if "factor" in data else None)
         if fields is None:
             continue
         if not isinstance(fields, Mapping):
-            raise RequestError(f"{vendor}: give its limits by name", vendor)
+            raise RequestError(f"{vendor}: give an object of its limits by name", vendor)
         limits = settings.limits_of(vendor)
         given = dict(fields)
         if "factor" in given:

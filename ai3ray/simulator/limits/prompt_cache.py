@@ -1,4 +1,4 @@
-"""The prompt cache of one account: what of a prompt a vendor has read before. Pure, with the clock passed in."""
+"""The prompt cache of one account. Pure: the clock is passed in."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from ai3ray.simulator.simulator_settings import Caching
 from ai3ray.simulator.wires.parsed_request import CHARS_PER_TOKEN, ContentBlock, ParsedRequest
 
 LOOKBACK = 20
-"""Blocks before a breakpoint in which Anthropic looks for what it has."""
+"""Blocks before a breakpoint in which Anthropic looks for a cached prefix."""
 STEP_TOKENS = 128
-"""OpenAI keeps prefixes in steps of so many tokens."""
+"""Granularity of cached prefixes at OpenAI."""
 _HOUR_S = 3600.0
 _MOST_ENTRIES = 50_000
 
 
 @dataclass(slots=True)
 class CacheRead:
-    """What the cache does for one call."""
+    """The effect of the cache on one call."""
 
     read: int = 0
-    """Tokens that come from it."""
+    """Tokens read from the cache."""
     write: int = 0
-    """Tokens that go into it for the usual time."""
+    """Tokens written to it for the usual time."""
     write_1h: int = 0
-    """Tokens that go into it for an hour."""
+    """Tokens written to it for an hour."""
     entries: list[tuple[bytes, float]] = field(default_factory=list)
-    """What is kept as soon as the answer begins: the prefix's digest, and for how many seconds."""
+    """Prefixes to keep once the answer begins: digest, and lifetime in seconds."""
 
     def used(self, input_tokens: int, output_tokens: int) -> UsedTokens:
-        """The tokens of the call."""
+        """Return the tokens of the call."""
         return UsedTokens(input_tokens, self.read, self.write, self.write_1h, output_tokens)
 
 
 class PromptCache:
-    """Prefixes by model. One is readable only when the first answer to it has begun.
+    """Prompt prefixes by model. A prefix is readable once the first answer to it has begun.
 
     Args:
-        caching: how long, and from which length on.
+        caching: lifetimes and minimum lengths.
     """
 
     def __init__(self, caching: Caching) -> None:
@@ -48,12 +48,12 @@ class PromptCache:
         self._until: dict[bytes, float] = {}
 
     def read(self, now: float, request: ParsedRequest, *, counts_writes: bool) -> CacheRead:
-        """What the cache does for a request; reading keeps an entry alive.
+        """Look a request's prompt up; reading an entry extends its life.
 
         Args:
             now: the clock, in seconds.
             request: the request.
-            counts_writes: whether the vendor bills what OpenAI's automatic cache takes in.
+            counts_writes: whether the vendor bills what its automatic cache writes.
         """
         least = self._caching.min_tokens_of.get(request.model, self._caching.min_tokens)
         if not self._caching.enabled or request.input_tokens < least:
@@ -63,7 +63,7 @@ class PromptCache:
         return self._automatic(now, request, least, counts_writes=counts_writes)
 
     def mark_readable(self, now: float, cache_read: CacheRead) -> None:
-        """The answer begins: what it was to keep can be read from now on."""
+        """Keep the prefixes of a call whose answer has begun."""
         if len(self._until) > _MOST_ENTRIES:
             self._until = {digest: until for digest, until in self._until.items() if until > now}
         for digest, ttl_s in cache_read.entries:
@@ -71,7 +71,7 @@ class PromptCache:
         cache_read.entries = []
 
     def _marked(self, now: float, request: ParsedRequest, least: int) -> CacheRead:
-        """Anthropic: up to a breakpoint, and what stands at most LOOKBACK blocks before one."""
+        """Read and write as Anthropic does: up to breakpoints, looking back LOOKBACK blocks."""
         places = list(_places(request))
         marked = [index for index, (_, ahead, block) in enumerate(places) if block.ttl and ahead >= least]
         found = CacheRead()
@@ -91,20 +91,20 @@ class PromptCache:
         return found
 
     def _longest_prefix(self, now: float, places: list[tuple[bytes, int, ContentBlock]], at: int) -> int:
-        """Tokens of the longest known prefix that ends at a breakpoint or a little before; 0 without one."""
+        """Return the tokens of the longest cached prefix that ends at a breakpoint or shortly before; 0 without one."""
         for digest, ahead, block in reversed(places[max(0, at - LOOKBACK) : at + 1]):
             if self._alive(now, digest, _HOUR_S if block.ttl == "1h" else self._caching.ttl_s):
                 return ahead
         return 0
 
     def _automatic(self, now: float, request: ParsedRequest, least: int, *, counts_writes: bool) -> CacheRead:
-        """OpenAI and xAI: whatever stands first, in steps."""
+        """Read and write as OpenAI and xAI do: whole steps from the start of the prompt."""
         found = CacheRead()
         size = request.input_tokens // STEP_TOKENS * STEP_TOKENS
         for digest, ahead in _steps(request, size):
             if ahead < least:
                 continue
-            # Whoever reads a prefix has read all shorter ones: after the first unknown step none is known.
+            # Prefixes are stored with all shorter ones: after the first unknown step none is known.
             if not found.entries and self._alive(now, digest, self._caching.ttl_s):
                 found.read = ahead
             else:
@@ -122,7 +122,7 @@ class PromptCache:
 
 
 def _places(request: ParsedRequest) -> Iterator[tuple[bytes, int, ContentBlock]]:
-    """The end of each block: digest and tokens of all that stands before it."""
+    """Yield for each block the digest and the tokens of the prompt up to its end."""
     whole = blake2b(request.model.encode(), digest_size=16)
     chars = 0
     for block in request.blocks:
@@ -132,7 +132,7 @@ def _places(request: ParsedRequest) -> Iterator[tuple[bytes, int, ContentBlock]]
 
 
 def _steps(request: ParsedRequest, size: int) -> Iterator[tuple[bytes, int]]:
-    """Each step of a prompt: digest and tokens of all that stands before its end."""
+    """Yield for each step of a prompt the digest and the tokens of the prompt up to its end."""
     whole = blake2b(request.model.encode(), digest_size=16)
     width = STEP_TOKENS * CHARS_PER_TOKEN
     for ahead in range(STEP_TOKENS, size + 1, STEP_TOKENS):

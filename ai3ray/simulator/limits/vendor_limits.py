@@ -1,11 +1,11 @@
-"""What a vendor lets one account do, by its own accounting: pure, with the clock passed in.
+"""The rate limits of one account, counted as its vendor counts. Pure: the clock is passed in.
 
-The HTTP simulator and benches in virtual time drive the same class:
+The HTTP simulator and the benches in virtual time use the same class:
 
     limits = VendorLimits("anthropic", Limits(rpm=60, itpm=30_000), now=0.0)
-    call = Call(input_tokens=900, max_tokens=1024)
-    refused = limits.admit(now, call)                       # None: let in
-    limits.finish(later, call, Spent(900, output_tokens=200))
+    call = AdmittedCall(input_tokens=900, max_tokens=1024)
+    rejection = limits.admit(now, call)                     # None: admitted
+    limits.finish(later, call, TokensSpent(900, output_tokens=200))
     limits.headers(later)                                   # as on the reply
 """
 
@@ -21,7 +21,7 @@ from ai3ray.simulator.vendors import VendorName
 from ai3ray.simulator.wires.rate_headers import anthropic_headers, openai_headers
 
 Bound = Literal["spend", "concurrency", "ramp", "requests", "tokens", "input_tokens", "output_tokens"]
-"""Which limit a call ran into."""
+"""The limit that a call exceeds."""
 _BY_SECOND = "requests by the second"
 
 _BOUNDS: dict[str, Bound] = {
@@ -43,60 +43,57 @@ _USUAL_CODE: dict[VendorName, str | None] = {
     "xai": "Some resource has been exhausted",
 }
 _BUSY_WAIT_S = 1.0
-"""What a vendor tells to wait when too many calls are open: it cannot know when one ends."""
+"""Wait announced when too many calls are open: a vendor cannot predict when one ends."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class AdmittedCall:
-    """One request as the vendor's limits see it. The same object is given to `admit`, `wrote` and `finish`."""
+    """One request as its limits count it. Pass the same object to `admit`, `record_output` and `finish`."""
 
     input_tokens: int
     """The whole prompt as estimated at the start, in tokens."""
     max_tokens: int | None = None
-    """The cap of the answer, when the request has one."""
+    """The cap of the answer, if the request has one."""
     cached_tokens: int = 0
-    """The part of the input that is going to be read from the vendor's cache."""
+    """Input to be read from the vendor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokensSpent:
-    """What a call has really used."""
+    """The tokens that a call has used."""
 
     input_tokens: int
     """The whole prompt."""
     cached_tokens: int = 0
-    """The part of it that was read from the vendor's cache."""
+    """Input read from the vendor's cache."""
     output_tokens: int = 0
-    """All output, reasoning included, also what `wrote` has told before."""
+    """All output, reasoning included, and what `record_output` has counted."""
     cost_usd: float = 0.0
-    """Its bill."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a call was not let in: HTTP 429."""
+    """The reason for answering 429."""
 
     bound: Bound
-    """Which limit."""
     code: str | None
-    """The vendor's code in the error's body; None for Anthropic's buckets, which have none."""
+    """The vendor's error code; None for Anthropic's buckets, which have none."""
     retry_after: float | None
-    """Seconds to wait, exactly; None for a spend cap, where waiting does not help."""
+    """Exact seconds to wait; None for a spend limit, where waiting does not help."""
     message: str
-    """In words."""
 
 
 class VendorLimits:
     """The limits of one account.
 
-    Anthropic: requests, uncached input as estimated and then corrected, real output as it is written; the cap does
-    not count. OpenAI: requests, also those refused, and the larger of cap and estimate, up front, never given back.
-    xAI: requests by the second, and all tokens, reasoning included. Sources: the vendors' rate limit pages.
+    Anthropic counts requests, uncached input (estimated, then corrected) and output as it is written; the cap does not
+    count. OpenAI counts requests, refused ones included, and up front the larger of cap and estimate, never given
+    back. xAI counts requests by the second and all tokens, reasoning included. Sources: the vendors' rate limit pages.
 
     Args:
-        vendor: whose accounting it is.
-        limits: how much.
-        now: the clock, in seconds; any clock that never goes back.
+        vendor: the vendor to count as.
+        limits: the limits.
+        now: the clock, in monotonic seconds.
         epoch: seconds since 1970 when that clock showed 0, for the dates in headers.
     """
 
@@ -104,27 +101,28 @@ class VendorLimits:
         self.vendor: VendorName = vendor
         self.limits = limits
         self.in_flight = 0
-        """Calls that were let in and have not ended."""
+        """Admitted calls that have not ended."""
         self.spent_usd = 0.0
-        """What the calls that have ended have cost."""
+        """Cost of the calls that have ended."""
         self.refused: dict[str, int] = {}
-        """How many calls each limit has turned away."""
+        """Number of rejections by limit."""
         self._epoch = epoch
         self._written: dict[AdmittedCall, int] = {}
         self._meters: dict[str, LimitMeter] = {}
         self._growth: list[tuple[GrowthLimit, bool]] = []
-        self._build(now)
+        self._meters = dict(self._fresh(now))
+        self._growth = list(self._fresh_growth(now))
 
     def admit(self, now: float, call: AdmittedCall) -> Rejection | None:
-        """Let a call in, or say why not.
+        """Admit a call, or return why not.
 
         Args:
             now: the clock, in seconds.
             call: the request.
 
         Returns:
-            None when it was let in: `finish` has to be called. Else why not; then nothing was used, except that
-            OpenAI counts a refused request as a request.
+            None when admitted: the caller must call `finish`. Otherwise the rejection; then nothing was used, except
+            that OpenAI counts a refused request.
         """
         rejection = self._rejection(now, call)
         if rejection is not None:
@@ -140,17 +138,17 @@ class VendorLimits:
         return None
 
     def record_output(self, now: float, call: AdmittedCall, tokens: int) -> None:
-        """A part of the answer was written: it counts from now on, where the vendor counts output in real time."""
+        """Count output as it is written, where the vendor counts it in real time."""
         self._written[call] += tokens
         self._count_output(now, tokens)
 
     def finish(self, now: float, call: AdmittedCall, spent: TokensSpent | None = None) -> None:
-        """A call has ended, well or not.
+        """Correct the count of a call that has ended.
 
         Args:
             now: the clock, in seconds.
-            call: what was let in.
-            spent: what it really used; None when it failed before anything was read.
+            call: the admitted call.
+            spent: the tokens used; None when it failed before the vendor read anything.
         """
         self.in_flight -= 1
         written = self._written.pop(call)
@@ -165,19 +163,19 @@ class VendorLimits:
         self._count_output(now, spent.output_tokens - written)
 
     def record_refusal(self, now: float) -> None:
-        """A request was turned away, by a limit or for any other reason: with OpenAI it counts all the same."""
+        """Count a request refused for any reason: only OpenAI counts it."""
         if self.vendor == "openai":
             meter = self._meters["requests"]
             meter.take(now, min(1.0, meter.left(now)))
 
     def headers(self, now: float) -> dict[str, str]:
-        """The rate headers of a reply sent now, without `retry-after`."""
+        """Return the rate headers of a reply sent now, without `retry-after`."""
         if self.vendor == "anthropic":
             return anthropic_headers(self._meters, now, self._epoch)
         return openai_headers(self._meters, now)
 
     def change(self, now: float, limits: Limits) -> None:
-        """Other limits from now on; what has been used stays used, what is in flight goes on."""
+        """Replace the limits; what was used stays used, and open calls go on."""
         before, self.limits = self.limits, limits
         kept = self._meters if limits.burst_s == before.burst_s else {}
         self._meters = dict(self._fresh(now))
@@ -188,7 +186,7 @@ class VendorLimits:
             self._growth = list(self._fresh_growth(now))
 
     def state(self, now: float) -> dict[str, Any]:
-        """What `GET /_sim/limits` shows."""
+        """Return the account's part of the answer of `GET /_sim/limits`."""
         meters = {
             bound: {
                 "per_minute": meter.per_minute,
@@ -231,7 +229,7 @@ class VendorLimits:
         return Rejection(bound, code, retry_after, message)
 
     def _charges(self, call: AdmittedCall) -> Iterator[tuple[str, float, float]]:
-        """Which meters a call uses up at the start, how much, and how much has to be there."""
+        """Yield the meters that a call uses at the start, the amount, and the amount that must be left."""
         yield "requests", 1, 1
         if self.vendor == "xai":
             yield _BY_SECOND, 1, 1
@@ -248,7 +246,7 @@ class VendorLimits:
         return self._counted(call.input_tokens, call.cached_tokens)
 
     def _counted(self, input_tokens: int, cached_tokens: int) -> int:
-        """Input that counts: reading Anthropic's cache is free of limits."""
+        """Return the input that counts: Anthropic does not count tokens read from its cache."""
         return input_tokens - cached_tokens if self.vendor == "anthropic" else input_tokens
 
     def _count_output(self, now: float, tokens: int) -> None:
@@ -257,10 +255,6 @@ class VendorLimits:
         self._meters["tokens"].take(now, tokens)
         if "output_tokens" in self._meters:
             self._meters["output_tokens"].take(now, tokens)
-
-    def _build(self, now: float) -> None:
-        self._meters = dict(self._fresh(now))
-        self._growth = list(self._fresh_growth(now))
 
     def _fresh(self, now: float) -> Iterator[tuple[str, LimitMeter]]:
         limits = self.limits

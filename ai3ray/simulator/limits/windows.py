@@ -1,4 +1,4 @@
-"""How an allowance per minute is counted: continuously, by the second, or by how fast use grows."""
+"""Meters of an allowance per minute: a refilling bucket, spacing by the second, and a limit on growth."""
 
 from __future__ import annotations
 
@@ -7,43 +7,42 @@ from typing import Protocol
 
 MINUTE_S = 60.0
 _ROUNDING = 1e-6
-"""No shortage: below it are only errors of rounding."""
+"""Amounts below this are rounding errors, not a shortage."""
 
 
 class LimitMeter(Protocol):
-    """Counts what is used of an allowance. Times are seconds of a clock that never goes back."""
+    """Counts the use of an allowance. Times are monotonic seconds."""
 
     per_minute: float
-    """The allowance."""
 
     def wait_s(self, now: float, amount: float) -> float:
-        """Seconds until so much may be used; 0 when it may be now."""
+        """Return the seconds until the amount may be used; 0 when it may be used now."""
         ...
 
     def take(self, now: float, amount: float) -> None:
-        """Use so much, or give it back when negative. It may go into debt."""
+        """Use the amount; give it back when negative. The meter may go into debt."""
         ...
 
     def left(self, now: float) -> float:
-        """How much may be used now; never negative."""
+        """Return the amount that may be used now; never negative."""
         ...
 
     def reset_s(self, now: float) -> float:
-        """Seconds until the whole allowance is there again."""
+        """Return the seconds until the whole allowance is available."""
         ...
 
     def change(self, now: float, per_minute: float) -> None:
-        """Another allowance from now on; what has been used stays used."""
+        """Replace the allowance; what was used stays used."""
         ...
 
 
 class RefillingBucket:
-    """A token bucket that starts full and fills continuously, as Anthropic describes its own.
+    """A token bucket that starts full and refills continuously, as Anthropic describes its own.
 
     Args:
-        per_minute: how much a minute brings.
+        per_minute: the refill per minute.
         now: the clock.
-        burst_s: how many seconds' worth of it may be used at once.
+        burst_s: seconds of refill that the bucket holds.
     """
 
     __slots__ = ("_at", "_burst_s", "_capacity", "_level", "per_minute")
@@ -56,28 +55,28 @@ class RefillingBucket:
         self._at = now
 
     def wait_s(self, now: float, amount: float) -> float:
-        """See Meter. What is larger than the bucket has to wait until it is full."""
+        """Return the seconds until the amount is there; a larger amount than the bucket waits until it is full."""
         self._fill(now)
         missing = min(amount, self._capacity) - self._level
         return missing * MINUTE_S / self.per_minute if missing > _ROUNDING else 0.0
 
     def take(self, now: float, amount: float) -> None:
-        """See Meter."""
+        """Use the amount, or give it back when negative."""
         self._fill(now)
         self._level = min(self._capacity, self._level - amount)
 
     def left(self, now: float) -> float:
-        """See Meter."""
+        """Return the amount in the bucket."""
         self._fill(now)
         return max(0.0, self._level)
 
     def reset_s(self, now: float) -> float:
-        """See Meter."""
+        """Return the seconds until the bucket is full."""
         self._fill(now)
         return (self._capacity - self._level) * MINUTE_S / self.per_minute
 
     def change(self, now: float, per_minute: float) -> None:
-        """See Meter."""
+        """Replace the refill rate and the capacity."""
         self._fill(now)
         self.per_minute = per_minute
         self._capacity = max(1.0, per_minute * self._burst_s / MINUTE_S)
@@ -90,10 +89,10 @@ class RefillingBucket:
 
 
 class RequestSpacing:
-    """A sliding window of about a second: xAI holds a minute's requests to their share of every second, no bursts.
+    """A sliding window of about a second: xAI allows no bursts within a minute.
 
     Args:
-        per_minute: requests per minute; 90 are one in every two thirds of a second.
+        per_minute: requests per minute; 90 allow one in every two thirds of a second.
     """
 
     __slots__ = ("_length_s", "_most", "_used", "per_minute")
@@ -104,7 +103,7 @@ class RequestSpacing:
         self._shape()
 
     def wait_s(self, now: float, amount: float) -> float:
-        """See Meter."""
+        """Return the seconds until the requests fit into the window."""
         self._slide(now)
         over = len(self._used) + max(1, round(amount)) - self._most
         if over <= 0 or not self._used:
@@ -112,21 +111,21 @@ class RequestSpacing:
         return max(0.0, self._used[min(over, len(self._used)) - 1] + self._length_s - now)
 
     def take(self, now: float, amount: float) -> None:
-        """See Meter."""
+        """Add requests to the window."""
         self._used.extend([now] * round(amount))
 
     def left(self, now: float) -> float:
-        """See Meter: what is left of this second."""
+        """Return the requests left in the window."""
         self._slide(now)
         return max(0.0, self._most - len(self._used))
 
     def reset_s(self, now: float) -> float:
-        """See Meter."""
+        """Return the seconds until the window is empty."""
         self._slide(now)
         return max(0.0, self._used[-1] + self._length_s - now) if self._used else 0.0
 
     def change(self, now: float, per_minute: float) -> None:
-        """See Meter."""
+        """Replace the allowance."""
         self.per_minute = per_minute
         self._shape()
         self._slide(now)
@@ -141,14 +140,14 @@ class RequestSpacing:
 
 
 class GrowthLimit:
-    """Holds down how fast use grows: per minute at most 1 + `growth` of the busiest minute of the window before.
+    """Limits growth: a minute may use at most 1 + `growth` times the busiest minute of the window before.
 
-    Both vendors tell a rule of thumb only (OpenAI: above a million input tokens per minute not more than +50 % in
-    15 minutes); this is the plainest rule that has its shape.
+    The vendors publish only a rule of thumb (OpenAI: above a million input tokens per minute, at most +50 % in
+    15 minutes); this is the simplest rule of that form.
 
     Args:
-        floor: what is always allowed per minute.
-        growth: by how much a window may exceed the one before; 0.5 is half as much again.
+        floor: the use per minute that is always allowed.
+        growth: growth of a window over the one before; 0.5 is half as much again.
         window_s: length of a window in seconds.
         now: the clock.
     """
@@ -164,31 +163,32 @@ class GrowthLimit:
 
     @property
     def allowed(self) -> float:
-        """What is allowed per minute in the present window."""
+        """The use per minute allowed in the present window."""
         return self._bucket.per_minute
 
     def wait_s(self, now: float, amount: float) -> float:
-        """Seconds until so much may be used; 0 when it may be now."""
+        """Return the seconds until the amount may be used; 0 when it may be used now."""
         self._roll(now)
         return self._bucket.wait_s(now, amount)
 
     def take(self, now: float, amount: float) -> None:
-        """Use so much."""
+        """Use the amount."""
         self._roll(now)
         self._bucket.take(now, amount)
         self._used += amount
 
     def _roll(self, now: float) -> None:
-        """Close the minutes and the windows that are over."""
+        """Close the minutes and windows that have ended."""
         if now - self._minute < self._minute_s:
             return
-        # A full bucket may be emptied on top of what flows into it: that burst is no growth.
+        # 1. A minute that has ended may raise the peak. A full bucket on top of its refill is a burst, not growth.
         self._peak = max(self._peak, min(self.allowed, self._used * MINUTE_S / self._minute_s))
         self._minute += (now - self._minute) // self._minute_s * self._minute_s
         self._used = 0.0
+        # 2. A window that has ended sets the allowance of the next by its peak; after an idle window it starts anew.
         windows = int((now - self._window) // self._window_s)
         if windows:
-            seen = self._peak if windows == 1 else 0.0  # after a window of silence growth begins anew
+            seen = self._peak if windows == 1 else 0.0
             self._bucket.change(now, max(self._floor, seen * (1.0 + self._growth)))
             self._window += windows * self._window_s
             self._peak = 0.0

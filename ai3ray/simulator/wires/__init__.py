@@ -1,1 +1,1 @@
-"""The vendors' wire formats: requests read, replies written, byte by byte."""
+"""The vendors' wire formats."""

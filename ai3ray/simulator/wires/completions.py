@@ -1,4 +1,4 @@
-"""OpenAI's Chat Completions format, byte by byte, and xAI's differences from it."""
+"""OpenAI's Chat Completions format and xAI's differences from it."""
 
 from __future__ import annotations
 
@@ -46,26 +46,30 @@ _XAI_CODES: dict[Reason, str] = {
 }
 _FINISH = {"stop": "stop", "length": "length", "refusal": "content_filter"}
 _MARK = "\0"
-"""Stands for a piece's text while its frame is made; no model's id holds it."""
+"""Placeholder for a piece's text while its frame is built; no model id contains it."""
 _NO_SAMPLING = ("gpt-5", "gpt-6", "o1", "o3", "o4")
 
 
 class CompletionsWire:
-    """POST /v1/chat/completions; see Wire.
+    """POST /v1/chat/completions.
 
     Args:
-        xai: whether to speak as xAI does.
+        xai: use xAI's variant.
     """
 
     def __init__(self, *, xai: bool = False) -> None:
         self._xai = xai
 
     def read(self, body: Mapping[str, Any], _headers: Mapping[str, str], vendor: VendorName) -> ParsedRequest:
-        """Understand a request."""
+        """Parse a request."""
         model = model_of(body)
         turns = turns_of(body)
         cap = "max_completion_tokens" if body.get("max_completion_tokens") is not None else "max_tokens"
-        _check_sampling(body, model)
+        for name in ("temperature", "top_p"):
+            if body.get(name) is not None and model.startswith(_NO_SAMPLING):
+                raise RequestRefused(
+                    "invalid", f"Unsupported parameter: '{name}' is not supported with this model.", name
+                )
         output = body.get("response_format") or {}
         schema = (output.get("json_schema") or {}).get("schema") if output.get("type") == "json_schema" else None
         return ParsedRequest(
@@ -81,7 +85,7 @@ class CompletionsWire:
         )
 
     def refusal(self, refused: RequestRefused, _request_id: str) -> tuple[int, dict[str, Any]]:
-        """Status and body of a refusal."""
+        """Return status and body of a refusal."""
         status, kind, code = _REFUSALS[refused.reason]
         if self._xai:
             code = refused.code or _XAI_CODES[refused.reason]
@@ -90,7 +94,7 @@ class CompletionsWire:
         return refused.status or status, {"error": error}
 
     def headers(self, request_id: str, refused: RequestRefused | None) -> dict[str, str]:
-        """The headers of every reply."""
+        """Return the headers of a reply."""
         headers = {"x-request-id": request_id, "openai-processing-ms": "1", "openai-version": "2020-10-01"}
         if refused is not None and refused.retry_after_s is not None:
             exact_s = refused.retry_after_s if refused.exact_wait_s is None else refused.exact_wait_s
@@ -99,8 +103,8 @@ class CompletionsWire:
         return headers
 
     def whole(self, reply: ReplyContent) -> dict[str, Any]:
-        """The body of an answer that is not streamed."""
-        content, refusal = _sent_chars(reply)
+        """Return the body of an answer that is not streamed."""
+        content, refusal = _content_and_refusal(reply)
         message = {"role": "assistant", "content": content, "refusal": refusal}
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(reply)}
         body = {**_head(reply, "chat.completion"), "choices": [choice]}
@@ -109,17 +113,17 @@ class CompletionsWire:
         return body
 
     def opening(self, reply: ReplyContent) -> Iterable[bytes]:
-        """What a stream begins with."""
+        """Yield the beginning of a stream."""
         yield _chunk(reply, {"role": "assistant", "content": "", "refusal": None})
 
     def frame(self, reply: ReplyContent) -> tuple[bytes, bytes]:
-        """What stands around the JSON of a piece's text."""
-        name = "content" if _sent_chars(reply)[1] is None else "refusal"
+        """Return the bytes around the JSON string of a piece."""
+        name = "content" if _content_and_refusal(reply)[1] is None else "refusal"
         before, after = _chunk(reply, {name: _MARK}).split(compact(_MARK).encode(), 1)
         return before, after
 
     def closing(self, reply: ReplyContent) -> Iterable[bytes]:
-        """What a stream ends with."""
+        """Yield the end of a stream."""
         yield _chunk(reply, {}, _finish(reply))
         if reply.request.include_usage and reply.written.reports_usage:
             head = _head(reply, "chat.completion.chunk")
@@ -127,14 +131,14 @@ class CompletionsWire:
         yield b"data: [DONE]\n\n"
 
     def error_event(self, request_id: str) -> bytes:
-        """The overload that is told inside a stream."""
+        """Return an overload error inside a stream."""
         return _data(self.refusal(RequestRefused("overloaded", "The server is overloaded"), request_id)[1])
 
     def _usage(self, reply: ReplyContent) -> dict[str, Any]:
         used, reasoning = reply.used, reply.written.reasoning_tokens
         usage: dict[str, Any] = {
             "prompt_tokens": used.input_tokens,
-            # xAI's completion tokens leave reasoning out, OpenAI's hold it.
+            # xAI's completion tokens exclude reasoning, OpenAI's include it.
             "completion_tokens": used.output_tokens - reasoning if self._xai else used.output_tokens,
             "total_tokens": used.input_tokens + used.output_tokens,
             "prompt_tokens_details": {"cached_tokens": used.cache_read, "audio_tokens": 0},
@@ -149,20 +153,14 @@ class CompletionsWire:
         return reported_usage(usage, reply.written.usage_variant)
 
 
-def _check_sampling(body: Mapping[str, Any], model: str) -> None:
-    for name in ("temperature", "top_p"):
-        if body.get(name) is not None and model.startswith(_NO_SAMPLING):
-            raise RequestRefused("invalid", f"Unsupported parameter: '{name}' is not supported with this model.", name)
-
-
-def _sent_chars(reply: ReplyContent) -> tuple[str | None, str | None]:
-    """Content and refusal: with a schema a refusal has a field of its own."""
+def _content_and_refusal(reply: ReplyContent) -> tuple[str | None, str | None]:
+    """Return content and refusal: with a schema, a refusal has a field of its own."""
     refused = reply.written.finish == "refusal" and reply.request.schema is not None
     return (None, reply.written.text) if refused else (reply.written.text, None)
 
 
 def _finish(reply: ReplyContent) -> str:
-    return "stop" if _sent_chars(reply)[1] is not None else _FINISH[reply.written.finish]
+    return "stop" if _content_and_refusal(reply)[1] is not None else _FINISH[reply.written.finish]
 
 
 def _head(reply: ReplyContent, kind: str) -> dict[str, Any]:

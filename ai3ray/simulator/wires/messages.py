@@ -1,17 +1,16 @@
-"""Anthropic's Messages format, byte by byte."""
+"""Anthropic's Messages format."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
 
 from ai3ray.simulator.vendors import VendorName
-from ai3ray.simulator.wires.cache_blocks import blocks_of
-from ai3ray.simulator.wires.parsed_request import ParsedRequest, Reason, RequestRefused
+from ai3ray.simulator.wires.parsed_request import ContentBlock, ParsedRequest, Reason, RequestRefused
 from ai3ray.simulator.wires.wire import ReplyContent, compact, model_of, positive, reported_usage, text_of, turns_of
 
 SAMPLING_VERSION = "2023-06-01"
-"""The last version of the API that took sampling parameters from current models."""
+"""The last API version that accepts sampling parameters for current models."""
 
 _REFUSALS: dict[Reason, tuple[int, str]] = {
     "invalid": (400, "invalid_request_error"),
@@ -32,19 +31,20 @@ _REFUSALS: dict[Reason, tuple[int, str]] = {
 }
 _CODES: dict[Reason, str] = {"ramp": "ramp_limit_exceeded", "quota": "enforced_spend_limit_reached"}
 _STOP = {"stop": "end_turn", "length": "max_tokens", "refusal": "refusal"}
-
-
 _FRAME = (
     b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":',
     b"}}\n\n",
 )
+MOST_BREAKPOINTS = 4
+_SEPARATOR = 2
+"""Characters between blocks in the prompt that the model reads."""
 
 
 class MessagesWire:
-    """POST /v1/messages; see Wire."""
+    """POST /v1/messages."""
 
     def read(self, body: Mapping[str, Any], headers: Mapping[str, str], vendor: VendorName) -> ParsedRequest:
-        """Understand a request."""
+        """Parse a request."""
         model = model_of(body)
         max_tokens = positive(body, "max_tokens", required=True)
         turns = turns_of(body)
@@ -67,7 +67,7 @@ class MessagesWire:
         )
 
     def refusal(self, refused: RequestRefused, request_id: str) -> tuple[int, dict[str, Any]]:
-        """Status and body of a refusal."""
+        """Return status and body of a refusal."""
         status, kind = _REFUSALS[refused.reason]
         error: dict[str, Any] = {"type": kind, "message": refused.message}
         code = refused.code or _CODES.get(refused.reason)
@@ -76,14 +76,14 @@ class MessagesWire:
         return refused.status or status, {"type": "error", "error": error, "request_id": request_id}
 
     def headers(self, request_id: str, refused: RequestRefused | None) -> dict[str, str]:
-        """The headers of every reply."""
+        """Return the headers of a reply."""
         headers = {"request-id": request_id, "anthropic-workspace-id": "wrkspc_simulated"}
         if refused is not None and refused.retry_after_s is not None:
             headers["retry-after"] = f"{refused.retry_after_s:g}"
         return headers
 
     def whole(self, reply: ReplyContent) -> dict[str, Any]:
-        """The body of an answer that is not streamed."""
+        """Return the body of an answer that is not streamed."""
         text = reply.written.text
         message = _message(reply, [{"type": "text", "text": text}] if text else [], *_stopped(reply))
         if reply.written.reports_usage:
@@ -91,7 +91,7 @@ class MessagesWire:
         return message
 
     def opening(self, reply: ReplyContent) -> Iterable[bytes]:
-        """What a stream begins with."""
+        """Yield the beginning of a stream."""
         message = _message(reply, [], None, None)
         if reply.written.reports_usage:
             message["usage"] = _usage(reply, 1)
@@ -100,11 +100,11 @@ class MessagesWire:
         yield _event("ping", {})
 
     def frame(self, _content: ReplyContent) -> tuple[bytes, bytes]:
-        """What stands around the JSON of a piece's text."""
+        """Return the bytes around the JSON string of a piece."""
         return _FRAME
 
     def closing(self, reply: ReplyContent) -> Iterable[bytes]:
-        """What a stream ends with."""
+        """Yield the end of a stream."""
         reason, details = _stopped(reply)
         delta = {"stop_reason": reason, "stop_sequence": None, "stop_details": details}
         usage = {"usage": _usage(reply, reply.written.output_tokens)} if reply.written.reports_usage else {}
@@ -113,7 +113,7 @@ class MessagesWire:
         yield _event("message_stop", {})
 
     def error_event(self, request_id: str) -> bytes:
-        """The overload that is told inside a stream."""
+        """Return an overload error inside a stream."""
         error = {"type": "overloaded_error", "message": "Overloaded"}
         return _event("error", {"error": error, "request_id": request_id})
 
@@ -157,3 +157,43 @@ def _usage(reply: ReplyContent, output_tokens: int) -> dict[str, Any]:
 
 def _event(name: str, fields: dict[str, Any]) -> bytes:
     return f"event: {name}\ndata: {compact({'type': name, **fields})}\n\n".encode()
+
+
+def blocks_of(body: Mapping[str, Any]) -> tuple[ContentBlock, ...]:
+    """Return the prompt block by block, tools first; empty without a `cache_control` mark.
+
+    Raises:
+        RequestRefused: a mark is wrong, or there are too many.
+    """
+    # A tool's definition does not count as text, but another tool makes another prefix.
+    blocks = [ContentBlock(f"tool {compact(tool)}", 0, _ttl(tool)) for tool in body.get("tools") or ()]
+    blocks += _parts("system", body.get("system"))
+    for message in body["messages"]:
+        blocks += _parts(str(message["role"]), message["content"])
+    own = _ttl(body)
+    if own is not None and blocks:
+        blocks[-1] = blocks[-1]._replace(ttl=own)  # a mark on the request itself applies to its last block
+    marks = sum(block.ttl is not None for block in blocks)
+    if marks > MOST_BREAKPOINTS:
+        words = f"A maximum of {MOST_BREAKPOINTS} blocks with cache_control may be provided. Found {marks}."
+        raise RequestRefused("invalid", words, "cache_control")
+    return tuple(blocks) if marks else ()
+
+
+def _parts(role: str, content: Any) -> Iterator[ContentBlock]:
+    if isinstance(content, str) and content:
+        yield ContentBlock(f"{role} {content}", len(content) + _SEPARATOR)
+    for part in content if isinstance(content, list) else ():
+        if isinstance(part, Mapping):
+            text = str(part.get("text", ""))
+            yield ContentBlock(f"{role} {text}", len(text) + _SEPARATOR, _ttl(part))
+
+
+def _ttl(part: Any) -> Literal["5m", "1h"] | None:
+    mark = part.get("cache_control") if isinstance(part, Mapping) else None
+    if mark is None:
+        return None
+    ttl = mark.get("ttl", "5m") if isinstance(mark, Mapping) and mark.get("type") == "ephemeral" else None
+    if ttl == "5m" or ttl == "1h":
+        return "1h" if ttl == "1h" else "5m"
+    raise RequestRefused("invalid", "cache_control: give type 'ephemeral', and ttl '5m' or '1h'", "cache_control")

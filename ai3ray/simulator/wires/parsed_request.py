@@ -1,4 +1,4 @@
-"""A request in neither vendor's words, and how a vendor refuses one."""
+"""Requests, answers and refusals independent of the wire format."""
 
 from __future__ import annotations
 
@@ -30,71 +30,67 @@ Reason = Literal[
     "timeout",
     "overloaded",
 ]
-"""Why a request is refused; each wire has its own status, type and code for it."""
+"""The reason of a refusal; each wire has its own status, type and code for it."""
 
 UsageVariant = Literal["real", "missing", "zero", "negative", "huge", "text"]
-"""How a reply tells its token counts."""
+"""How a reply reports its token counts."""
 
 
 class ContentBlock(NamedTuple):
-    """A part of a prompt, as far as a cache is concerned."""
+    """A block of a prompt for the cache."""
 
     text: str
-    """What counts for the match: exact, its role included."""
+    """The text to match exactly, role included."""
     chars: int
-    """Its length as the model reads it."""
+    """Length of the block as the model reads it."""
     ttl: Literal["5m", "1h"] | None = None
-    """Up to here is to be kept for so long; None where the request does not ask for it."""
+    """Cache the prompt up to here for this long; None without a mark."""
 
 
 @dataclass(frozen=True)
 class ParsedRequest:
-    """What a request asks for."""
+    """A request."""
 
     vendor: VendorName
-    """Whom it was sent to."""
     model: str
-    """Which model."""
     stream: bool
-    """Whether the answer is to be streamed."""
     system: str
-    """The system prompt."""
     turns: tuple[tuple[str, str], ...]
     """Role and text of each message."""
     max_tokens: int
     """Cap of the answer, in tokens."""
     schema: Mapping[str, Any] | None = None
-    """The JSON Schema that the answer has to follow."""
+    """The JSON Schema of the answer."""
     include_usage: bool = True
-    """Whether a stream is to end with the token counts."""
+    """Whether a stream ends with the token counts."""
     blocks: tuple[ContentBlock, ...] = ()
-    """The prompt block by block, when the request marks what is to be cached."""
+    """The prompt block by block, if the request marks blocks for the cache."""
     capped: bool = True
-    """Whether the cap stood in the request."""
+    """Whether the request sets the cap."""
 
     @cached_property
     def user_text(self) -> str:
-        """What the user said, all turns."""
+        """The text of the user's turns."""
         return "\n\n".join(text for role, text in self.turns if role == "user")
 
     @cached_property
     def prompt(self) -> str:
-        """All that the model reads."""
+        """All text that the model reads."""
         return "\n\n".join([self.system, *(text for _, text in self.turns)]).strip()
 
     @cached_property
     def stable_prompt(self) -> str:
-        """The prompt without the marks that ai3ray draws anew for each call: what is asked again is answered alike."""
+        """The prompt without ai3ray's random fences, so that a repeated question gets the same answer."""
         return _FENCE.sub("", self.prompt)
 
     @cached_property
     def input_tokens(self) -> int:
-        """Tokens of all that the model reads."""
+        """Tokens of the prompt."""
         return tokens(self.prompt)
 
     @cached_property
     def role(self) -> str:
-        """What the call is probably for: plan, judge or task, by the schema it brings."""
+        """The probable purpose, recognised by the schema: plan, judge or task."""
         properties = (self.schema or {}).get("properties") or {}
         if "tasks" in properties:
             return "plan"
@@ -103,20 +99,18 @@ class ParsedRequest:
 
 @dataclass(frozen=True)
 class WrittenAnswer:
-    """What the model answers."""
+    """The answer of a model."""
 
     text: str
-    """The answer."""
     finish: Literal["stop", "length", "refusal"] = "stop"
-    """Why it ends."""
+    """The reason why it ends."""
     reasoning_tokens: int = 0
-    """Tokens thought and not shown; billed as output."""
+    """Reasoning tokens, billed as output."""
     usage_variant: UsageVariant = "real"
-    """How the reply tells its token counts."""
 
     @property
     def reports_usage(self) -> bool:
-        """Whether the reply tells its token counts."""
+        """Whether the reply reports its token counts."""
         return self.usage_variant != "missing"
 
     @property
@@ -127,31 +121,29 @@ class WrittenAnswer:
 
 @dataclass(eq=False)
 class RequestRefused(Exception):
-    """The request is not answered."""
+    """Raised instead of an answer."""
 
     reason: Reason
-    """Why."""
     message: str
-    """In words."""
     param: str | None = None
     """The field to blame."""
     status: int | None = None
-    """Another status than the vendor's usual one."""
+    """HTTP status instead of the vendor's usual one."""
     retry_after_s: float | None = None
-    """Seconds to wait, as `retry-after` tells them."""
+    """Seconds for the `retry-after` header."""
     code: str | None = None
-    """Another code than the vendor's usual one."""
+    """Error code instead of the vendor's usual one."""
     exact_wait_s: float | None = None
-    """The same to the millisecond, for vendors that tell it; `retry_after_s` when absent."""
+    """Exact seconds, for vendors that report milliseconds; `retry_after_s` when absent."""
     fault: str | None = None
-    """The fault rule that it comes from."""
+    """The fault rule that caused it."""
 
 
 def tokens(text: str) -> int:
-    """Tokens of a text: four characters each, rounded up."""
+    """Return the tokens of a text: four characters each, rounded up."""
     return tokens_of(len(text))
 
 
 def tokens_of(chars: int) -> int:
-    """Tokens of so many characters."""
+    """Return the tokens of a number of characters."""
     return -(-chars // CHARS_PER_TOKEN)

@@ -1,4 +1,4 @@
-"""How the vendors tell their limits in reply headers."""
+"""The vendors' rate headers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from functools import lru_cache
 from ai3ray.simulator.limits.windows import LimitMeter
 
 _ROUNDED_TO = 1000
-"""Anthropic tells remaining tokens in steps of so many."""
+"""Anthropic rounds remaining tokens to this."""
 
 
 def anthropic_headers(meters: Mapping[str, LimitMeter], now: float, epoch: float) -> dict[str, str]:
-    """Anthropic's: a date for each reset; `tokens` shows the most restrictive limit in force.
+    """Return Anthropic's headers: a date for each reset; `tokens` shows the most restrictive token limit.
 
     Args:
-        meters: what is counted, by name.
+        meters: the meters by name.
         now: the clock, in seconds.
         epoch: seconds since 1970 when the clock showed 0.
     """
@@ -32,19 +32,19 @@ def anthropic_headers(meters: Mapping[str, LimitMeter], now: float, epoch: float
     headers: dict[str, str] = {}
     for name, meter in shown.items():
         limit, left = round(meter.per_minute), int(meter.left(now))
+        if name != "requests":
+            left = min(limit, (left + _ROUNDED_TO // 2) // _ROUNDED_TO * _ROUNDED_TO)
         headers[f"anthropic-ratelimit-{name}-limit"] = str(limit)
-        headers[f"anthropic-ratelimit-{name}-remaining"] = str(
-            left if name == "requests" else min(limit, _rounded(left))
-        )
+        headers[f"anthropic-ratelimit-{name}-remaining"] = str(left)
         headers[f"anthropic-ratelimit-{name}-reset"] = _rfc3339(math.ceil(epoch + now + meter.reset_s(now)))
     return headers
 
 
 def openai_headers(meters: Mapping[str, LimitMeter], now: float) -> dict[str, str]:
-    """OpenAI's and xAI's: a duration for each reset, as Go writes it.
+    """Return OpenAI's and xAI's headers: a duration for each reset, as Go writes it.
 
     Args:
-        meters: what is counted, by name.
+        meters: the meters by name.
         now: the clock, in seconds.
     """
     headers: dict[str, str] = {}
@@ -57,7 +57,7 @@ def openai_headers(meters: Mapping[str, LimitMeter], now: float) -> dict[str, st
 
 
 def go_duration(seconds: float) -> str:
-    """A duration as Go prints it, to the millisecond: `0s`, `120ms`, `1.5s`, `6m0s`, `1h0m30s`."""
+    """Format a duration as Go does, to the millisecond: `0s`, `120ms`, `1.5s`, `6m0s`, `1h0m30s`."""
     milliseconds = math.ceil(seconds * 1000 - 1e-6)
     if milliseconds <= 0:
         return "0s"
@@ -68,10 +68,6 @@ def go_duration(seconds: float) -> str:
     text = f"{hours}h" if hours else ""
     text += f"{minutes}m" if hours or minutes else ""
     return f"{text}{rest / 1000:g}s"
-
-
-def _rounded(tokens: int) -> int:
-    return (tokens + _ROUNDED_TO // 2) // _ROUNDED_TO * _ROUNDED_TO
 
 
 @lru_cache(maxsize=256)

@@ -1,4 +1,4 @@
-"""Faults that are refusals: what each says."""
+"""Refusals caused by fault rules, and messages in the vendors' wording."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ai3ray.simulator.wires.parsed_request import ParsedRequest, Reason, Request
 
 
 class _Refusing(NamedTuple):
-    """How a fault refuses."""
+    """The refusal of one fault."""
 
     reason: Reason
     words: str
     may_wait: bool = False
-    """Whether it tells a time to wait, when the rule gives one."""
+    """Whether it announces a time to wait if the rule gives one."""
     usual_wait_s: float | None = None
-    """The time when the rule gives none."""
+    """The time to wait if the rule gives none."""
 
 
 _REFUSING: dict[FaultName, _Refusing] = {
@@ -39,14 +39,19 @@ _REFUSING: dict[FaultName, _Refusing] = {
 
 
 def refusal_of(fault: InjectedFault, request: ParsedRequest) -> RequestRefused | None:
-    """The refusal that a fault is; None when it strikes the answer."""
+    """Return the refusal of a fault; None when the fault concerns the answer."""
     refusing = _REFUSING.get(fault.fault)
     if refusing is None:
         return None
+    words = refusing.words
+    if fault.fault == "unknown_model":
+        words = no_such_model(request)
+    elif fault.fault == "context_overflow":
+        words = too_long(request, max(1, request.input_tokens - 1))
     wait_s = refusing.usual_wait_s if fault.retry_after is None else fault.retry_after
     return RequestRefused(
         refusing.reason,
-        refusing.words or _words(fault, request),
+        words,
         status=fault.status,
         retry_after_s=wait_s if refusing.may_wait else None,
         code=fault.code,
@@ -55,20 +60,14 @@ def refusal_of(fault: InjectedFault, request: ParsedRequest) -> RequestRefused |
 
 
 def no_such_model(request: ParsedRequest) -> str:
-    """The vendor's words for a model it does not have."""
+    """Return the vendor's message about a model it does not have."""
     if request.vendor == "anthropic":
         return f"model: {request.model}"
     return f"The model `{request.model}` does not exist or you do not have access to it."
 
 
 def too_long(request: ParsedRequest, most: int) -> str:
-    """The vendor's words for a prompt that is longer than the window."""
+    """Return the vendor's message about a prompt longer than the context window."""
     if request.vendor == "anthropic":
         return f"prompt is too long: {request.input_tokens} tokens > {most} maximum"
     return f"This model's maximum context length is {most} tokens, but the request has {request.input_tokens} tokens."
-
-
-def _words(fault: InjectedFault, request: ParsedRequest) -> str:
-    if fault.fault == "unknown_model":
-        return no_such_model(request)
-    return too_long(request, max(1, request.input_tokens - 1))

@@ -1,4 +1,4 @@
-"""The way back to the client: status, headers and body of one reply, and refusals."""
+"""Sends the status, headers and body of a reply."""
 
 from __future__ import annotations
 
@@ -21,26 +21,22 @@ class WireReply:
     """The reply to one request.
 
     Args:
-        simulation: the providers' state.
+        simulation: the state of the vendors.
         wire: the format to answer in.
-        account: whose rate limits its headers tell.
-        connection: the connection.
-        send: of the ASGI request.
+        account: the account for the rate headers.
+        connection: the client's connection.
+        send: ASGI's `send`.
     """
 
     def __init__(
         self, simulation: Simulation, wire: Wire, account: VendorAccount, connection: ClientConnection, send: Send
     ) -> None:
         self.simulation = simulation
-        """The providers' state."""
         self.wire = wire
-        """The format to answer in."""
         self.connection = connection
-        """The connection."""
         self.request_id = simulation.next_id()
-        """Its id."""
         self.rates: Mapping[str, str] | None = None
-        """The rate headers it carries; those of the moment when absent."""
+        """The rate headers; the current ones when absent."""
         self._account = account
         self._send = send
 
@@ -57,7 +53,7 @@ class WireReply:
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def body(self, data: bytes, *, more: bool = False) -> None:
-        """Send a part of the body; the last one unless there is more."""
+        """Send a part of the body; the last one unless `more`."""
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
     async def refuse(self, refused: RequestRefused) -> None:
@@ -65,6 +61,6 @@ class WireReply:
         status, body = self.wire.refusal(refused, self.request_id)
         data, media_type = encoded(body), JSON
         if refused.reason == "bad_gateway":
-            data, media_type = _BAD_GATEWAY, HTML  # a gateway knows no vendor's format
+            data, media_type = _BAD_GATEWAY, HTML  # a gateway does not know the vendor's format
         await self.start(status, media_type, length=len(data), refused=refused)
         await self.body(data)

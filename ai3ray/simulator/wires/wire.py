@@ -1,4 +1,4 @@
-"""What the two wire formats have in common: how a request is read and an answer is put into bytes."""
+"""The interface of a wire format, and what both formats share."""
 
 from __future__ import annotations
 
@@ -17,16 +17,13 @@ _HUGE = 10**18
 
 @dataclass(frozen=True)
 class ReplyContent:
-    """One answer with everything its wire format wants to tell."""
+    """One answer with everything its wire format reports."""
 
     request_id: str
-    """The reply's id."""
     request: ParsedRequest
-    """The request."""
     written: WrittenAnswer
-    """The answer."""
     used: UsedTokens
-    """Its tokens."""
+    """The billed tokens."""
     ticks: int | None
     """The bill in ticks; None when the model has no price."""
     created: int
@@ -37,45 +34,45 @@ class Wire(Protocol):
     """One vendor's format."""
 
     def read(self, body: Mapping[str, Any], headers: Mapping[str, str], vendor: VendorName, /) -> ParsedRequest:
-        """Understand a request; raises Refused as the vendor would."""
+        """Parse a request; raise RequestRefused as the vendor would."""
         ...
 
     def refusal(self, refused: RequestRefused, request_id: str, /) -> tuple[int, dict[str, Any]]:
-        """Status and body of a refusal."""
+        """Return status and body of a refusal."""
         ...
 
     def headers(self, request_id: str, refused: RequestRefused | None, /) -> dict[str, str]:
-        """The headers of every reply beside the account's rate limits.
+        """Return the headers of a reply, without rate headers.
 
         Args:
-            request_id: the id.
-            refused: the refusal, when it is one: it may tell a time to wait.
+            request_id: id of the reply.
+            refused: the refusal, if it is one; may announce a time to wait.
         """
         ...
 
     def whole(self, reply: ReplyContent) -> dict[str, Any]:
-        """The body of an answer that is not streamed."""
+        """Return the body of an answer that is not streamed."""
         ...
 
     def opening(self, reply: ReplyContent) -> Iterable[bytes]:
-        """What a stream begins with."""
+        """Yield the beginning of a stream."""
         ...
 
     def frame(self, reply: ReplyContent, /) -> tuple[bytes, bytes]:
-        """What stands before and after the JSON of each piece of the answer's text."""
+        """Return the bytes before and after the JSON string of each piece."""
         ...
 
     def closing(self, reply: ReplyContent) -> Iterable[bytes]:
-        """What a stream ends with."""
+        """Yield the end of a stream."""
         ...
 
     def error_event(self, request_id: str) -> bytes:
-        """The overload that is told inside a stream."""
+        """Return an overload error inside a stream."""
         ...
 
 
 def reported_usage(usage: Mapping[str, Any], usage_variant: UsageVariant) -> dict[str, Any]:
-    """Token counts as they are to be told: right, or wrong on purpose."""
+    """Return token counts as reported: right, or wrong on purpose."""
     if usage_variant == "real":
         return dict(usage)
     return {
@@ -99,7 +96,7 @@ def _wrong(value: Any, usage_variant: UsageVariant) -> Any:
 
 
 def text_of(content: Any) -> str:
-    """The text of a message: a string, or a list of blocks."""
+    """Return the text of a message, given as a string or a list of blocks."""
     if isinstance(content, str):
         return content
     blocks = content if isinstance(content, list) else []
@@ -107,7 +104,7 @@ def text_of(content: Any) -> str:
 
 
 def turns_of(body: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Role and text of each message; raises Refused."""
+    """Return role and text of each message; raise RequestRefused."""
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
         raise RequestRefused("invalid", "messages: at least one message is required", "messages")
@@ -118,7 +115,7 @@ def turns_of(body: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def positive(body: Mapping[str, Any], name: str, *, required: bool) -> int:
-    """A count of tokens in the body; raises Refused."""
+    """Return a positive integer of the body, such as a token cap; raise RequestRefused."""
     value = body.get(name)
     if value is None and not required:
         return 1_000_000
@@ -129,7 +126,7 @@ def positive(body: Mapping[str, Any], name: str, *, required: bool) -> int:
 
 
 def model_of(body: Mapping[str, Any]) -> str:
-    """The model's id; raises Refused."""
+    """Return the model id; raise RequestRefused."""
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise RequestRefused("invalid", "model: Field required", "model")
@@ -140,10 +137,10 @@ _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def encoded(data: Any) -> bytes:
-    """The bytes of JSON without spaces."""
+    """Return compact JSON as bytes."""
     return compact(data).encode()
 
 
 def compact(data: Any) -> str:
-    """JSON without spaces."""
+    """Return JSON without spaces."""
     return _encoder.encode(data)

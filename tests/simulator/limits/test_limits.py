@@ -34,7 +34,7 @@ def test_long_requests_have_long_prices():
 def test_the_pace_is_drawn_from_seed_and_prompt():
     def tempo(seed, prompt):
         asked = ParsedRequest("xai", "grok-4.7", False, "", (("user", prompt),), 9)
-        return Simulation(SimulatorSettings.load(seed=seed)).tempo(asked)
+        return Simulation(SimulatorSettings.load(seed=seed)).answer_speed(asked)
 
     assert tempo(1, "a") == tempo(1, "a")
     assert len({tempo(1, "a"), tempo(2, "a"), tempo(1, "b")}) == 3
