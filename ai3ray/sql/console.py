@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 import duckdb
 from duckdb import DuckDBPyConnection
 
+from ai3ray.child.resource_limits import lower_thread_priority
 from ai3ray.domain.listings import Table
 from ai3ray.errors import RequestError
 from ai3ray.sql.guard import single_select
-from ai3ray.sql.isolated.limits import lower_thread_priority
 from ai3ray.sql.memory_watch import HEADROOM, MemoryWatch
 from ai3ray.sql.port import CursorSource
 from ai3ray.sql.values import CappedItems, QueryAnswer, json_size, one_line

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Protocol
 
 from pydantic import ValidationError
 
+from ai3ray.child.launcher import child_process
 from ai3ray.domain.call import Reply
 from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect, Verdict
@@ -70,32 +69,13 @@ def unverifiable(problem: str) -> Verdict:
     return Verdict(passed=False, score=0.0, defects=(Defect(part="answer", problem=problem),))
 
 
-def _environment() -> dict[str, str]:
-    """Return what Python needs to start and to find this package; none of the caller's keys."""
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("PYTHON", "PATH", "SYSTEMROOT"))}
-    return {**kept, "PYTHONPATH": str(Path(__file__).parents[2])}
-
-
 async def _checked_in_process(job: CheckJob) -> Verdict:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",
-        "-m",
-        "ai3ray.verifier.sandbox",
-        env=_environment(),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with asyncio.timeout(CHECK_TIMEOUT_S):
-            said, _ = await process.communicate(job.model_dump_json().encode())
-        return Verdict.model_validate_json(said)
-    except TimeoutError:
-        return unverifiable(f"the check took longer than {CHECK_TIMEOUT_S:.0f} s")
-    except ValidationError:
-        return unverifiable(f"the check's process died with exit status {process.returncode}")
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    async with child_process("ai3ray.verifier.sandbox") as child:
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
+                answer = await child.communicate(job.model_dump_json().encode())
+            return Verdict.model_validate_json(answer)
+        except TimeoutError:
+            return unverifiable(f"the check took longer than {CHECK_TIMEOUT_S:.0f} s")
+        except ValidationError:
+            return unverifiable(f"the check's process died with exit status {child.exit_code}")

@@ -7,10 +7,10 @@ standard output.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager
 
+from ai3ray.child.lifetime import exit_with_parent
+from ai3ray.child.resource_limits import resources_limited
 from ai3ray.domain.call import Reply
 from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import Task
@@ -28,49 +28,14 @@ class CheckJob(Frozen):
     reply: Reply
 
 
-@contextmanager
-def limited() -> Iterator[None]:
-    """Limit this process while it checks, and restore it: a worker may be used again.
-
-    Only the soft limits change. On systems without such limits there are none.
-    """
-    try:
-        import resource
-    except ImportError:  # no POSIX system
-        yield
-        return
-    before = {limit: resource.getrlimit(limit) for limit in (resource.RLIMIT_CPU, resource.RLIMIT_AS)}
-    used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
-    _lower(resource.RLIMIT_CPU, int(used) + 1 + CPU_S)
-    mapped = _mapped()
-    if mapped is not None:
-        _lower(resource.RLIMIT_AS, mapped + MEMORY_BYTES)
-    try:
-        yield
-    finally:
-        for limit, was in before.items():
-            resource.setrlimit(limit, was)
-
-
-def _lower(limit: int, soft: int) -> None:
-    import resource
-
-    was, hard = resource.getrlimit(limit)
-    bounds = [bound for bound in (soft, was, hard) if bound != resource.RLIM_INFINITY]
-    resource.setrlimit(limit, (min(bounds), hard))
-
-
-def _mapped() -> int | None:
-    import resource
-
-    try:
-        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-    except OSError:
-        return None
+def limited() -> AbstractContextManager[None]:
+    """Limit this process while it checks, and restore it: a worker may be used again."""
+    return resources_limited(CPU_S, MEMORY_BYTES)
 
 
 def main() -> None:
     """Check the job on standard input."""
+    exit_with_parent()
     from ai3ray.verifier.check import check_with_code
 
     job = CheckJob.model_validate_json(sys.stdin.buffer.read())

@@ -1,11 +1,13 @@
 """Code and dangerous JSON are checked in another process, which may die without harm."""
 
 import resource
+import sys
 import time
 
 import psutil
 import pytest
 
+from ai3ray.child.launcher import child_environment
 from ai3ray.domain.call import Reply, Usage
 from ai3ray.domain.plan import Checks, Task
 from ai3ray.verifier import isolation
@@ -46,7 +48,7 @@ async def test_a_check_that_does_not_end_is_ended_and_is_a_defect(monkeypatch):
 
 
 async def test_a_check_that_dies_is_a_defect(monkeypatch):
-    monkeypatch.setattr(isolation.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     verdict = await ProcessIsolation().check(CODE, reply(GOOD))
     assert not verdict.passed
     assert "died" in verdict.defects[0].problem
@@ -54,7 +56,7 @@ async def test_a_check_that_dies_is_a_defect(monkeypatch):
 
 def test_the_checking_process_gets_no_keys(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
-    assert "secret" not in isolation._environment().values()
+    assert "secret" not in child_environment().values()
 
 
 def test_limits_hold_while_checking_and_are_lifted_after_it():

@@ -1,8 +1,7 @@
-"""The embedded model's own process: `python -P model_server.py WEIGHTS RUNTIME THREADS`.
+"""The embedded model's own process, so that a fault in native code cannot end the engine.
 
-A process of its own, because a fault in native code would otherwise take the engine along. It reads its key
-from the first line of stdin, writes one line of JSON to stdout, `{"url"}` or `{"error"}`, and serves until
-stdin ends, which it does however the parent dies. It needs nothing of ai3ray.
+`python -m ai3ray.providers.embedded.model_server WEIGHTS RUNTIME THREADS` reads its key from the first line of stdin,
+writes one line of JSON to stdout, `{"url"}` or `{"error"}`, and serves until stdin ends. It imports little.
 """
 
 from __future__ import annotations
@@ -10,9 +9,10 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import signal
 import sys
 from typing import Any, NoReturn
+
+from ai3ray.child.lifetime import exit_with_parent
 
 CONTEXT = 4096
 """Tokens that the prompts and answers in flight share."""
@@ -22,14 +22,12 @@ CACHE_MIB = 256
 """Memory for the prompts of earlier calls."""
 ALIAS = "ai3"
 
-_PR_SET_PDEATHSIG = 1
-
 
 def main() -> NoReturn:
     """Serve until the parent lets go of stdin; ends the process."""
     model, runtime, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
     sys.path.append(runtime)
-    die_with_parent()
+    exit_with_parent()
     key = sys.stdin.readline().strip()
     server = None
     try:
@@ -67,14 +65,6 @@ def explain(error: Exception, model: str) -> str:
     if isinstance(error, RuntimeError):
         return f"{model} cannot be loaded: it has to be a whole GGUF file of a text model ({error})"
     return f"its process failed: {type(error).__name__}: {error}"
-
-
-def die_with_parent() -> None:
-    """Have the kernel end this process with its parent, where there is such a thing; stdin's end does the rest."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def report(**words: str) -> None:

@@ -9,12 +9,12 @@ import os
 import secrets
 import signal
 import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ai3ray.child.launcher import ChildProcess
 from ai3ray.errors import ConnectFailed, ModelGone, ProviderError, SettingsError
 from ai3ray.settings.embedded_files import EmbeddedModelFiles
 
@@ -26,8 +26,9 @@ MAX_THREADS = 8
 """More of them spend their time waiting for each other: the model is small."""
 LOG = "local-model.log"
 
-_SCRIPT = Path(__file__).with_name("model_server.py")
-_SECRET = ("_KEY", "_KEYS", "_TOKEN", "_SECRET", "_PASSWORD")
+_MODULE = "ai3ray.providers.embedded.model_server"
+_RUNTIME_SETTINGS = ("GGML_", "OMP_", "GOMP_", "KMP_")
+"""Prefixes of the variables that the runtime and its thread libraries read."""
 
 
 class ServerProcess:
@@ -39,7 +40,7 @@ class ServerProcess:
 
     def __init__(self, files: EmbeddedModelFiles) -> None:
         self._files = files
-        self._process: Process | None = None
+        self._process: ChildProcess | None = None
         self.key = secrets.token_hex(16)
         """What its callers have to show."""
         self.url = ""
@@ -48,7 +49,7 @@ class ServerProcess:
     @property
     def alive(self) -> bool:
         """Whether it runs."""
-        return self._process is not None and self._process.returncode is None
+        return self._process is not None and self._process.exit_code is None
 
     async def start(self) -> None:
         """Start the process; returns when it listens.
@@ -83,44 +84,32 @@ class ServerProcess:
     async def stop(self) -> None:
         """End the process; returns when it has."""
         process, self._process = self._process, None
-        if process is None or process.returncode is not None:
-            return
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            async with asyncio.timeout(STOP_S):
-                await process.wait()
-        except TimeoutError:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        if process is not None:
+            await process.stop(STOP_S)
 
     def _find_files(self) -> tuple[Path, Path]:
         runtime = self._files.runtime()
         if runtime is None:
             raise SettingsError(f"the embedded model is not installed: {self._files.remedy()}", "local_model")
-        return self._files.weights(), runtime
+        return self._files.weights().absolute(), runtime.absolute()
 
-    async def _spawn(self, weights: Path, runtime: Path) -> Process:
+    async def _spawn(self, weights: Path, runtime: Path) -> ChildProcess:
         """Its key goes through the pipe: arguments and environment can be read by others."""
         self._files.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         threads = max(1, usable_cores() - 1)
         with (self._files.home / LOG).open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                # -P: the folder of the script holds modules named as the vendors' SDKs.
-                *(sys.executable, "-P", str(_SCRIPT), str(weights), str(runtime), str(min(threads, MAX_THREADS))),
-                stdin=PIPE,
-                stdout=PIPE,
+            process = await ChildProcess.start(
+                _MODULE,
+                *(str(weights), str(runtime), str(min(threads, MAX_THREADS))),
+                variables=_runtime_settings(os.environ),
+                python_path=filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)),
                 stderr=log,
-                env=_environment(os.environ),
             )
-        assert process.stdin is not None
         process.stdin.write(f"{self.key}\n".encode())
         return process
 
-    async def _read_url(self, process: Process) -> str:
+    async def _read_url(self, process: ChildProcess) -> str:
         """The URL it listens on, or the error that it tells of."""
-        assert process.stdout is not None
         async for line in process.stdout:
             words = _json(line)
             if "error" in words:
@@ -140,9 +129,9 @@ def usable_cores() -> int:
         return bound
 
 
-def _environment(env: Mapping[str, str]) -> dict[str, str]:
-    """Ours without keys. A thread that waits must not spin: the one it waits for may need its processor."""
-    return {name: value for name, value in env.items() if not name.upper().endswith(_SECRET)} | {"GOMP_SPINCOUNT": "0"}
+def _runtime_settings(env: Mapping[str, str]) -> dict[str, str]:
+    """Return the runtime's own variables. A thread must not spin while it waits for one that needs its processor."""
+    return {name: value for name, value in env.items() if name.startswith(_RUNTIME_SETTINGS)} | {"GOMP_SPINCOUNT": "0"}
 
 
 def _json(line: bytes) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ai3ray.child.resource_limits import lower_thread_priority
 from ai3ray.domain.listings import Table
 from ai3ray.errors import EngineError, JournalError, RequestError, Throttled
 from ai3ray.sql.isolated.changes import ChangedRuns
 from ai3ray.sql.isolated.copy import CopyWriter
-from ai3ray.sql.isolated.limits import lower_thread_priority
 from ai3ray.sql.isolated.query_process import CopyUnreadable, SqlLimits, start_query_process
 from ai3ray.sql.isolated.queue import QueryQueue
 from ai3ray.sql.isolated.replica import CopyContext, Generation, Replica

@@ -1,13 +1,10 @@
-"""A process for one query of a stranger, as its parent sees it."""
+"""The parent's side of a process that runs one isolated query."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -15,13 +12,16 @@ from typing import Any
 
 import duckdb
 
+from ai3ray.child.launcher import ChildProcess, child_process
+from ai3ray.child.resource_limits import ResourceLimits
 from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.listings import Table
 from ai3ray.errors import EngineError, RequestError
-from ai3ray.sql.isolated.limits import ResourceLimits
 
-_ROOTS = (Path(__file__).parents[3], Path(duckdb.__file__).parents[1])
-_KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX", "SYSTEMROOT")
+_WORKER = "ai3ray.sql.isolated.query_worker"
+_DUCKDB_FOLDER = Path(duckdb.__file__).parents[1]
+_MALLOC = {"MALLOC_ARENA_MAX": "1"}
+"""Each further arena of malloc would take 64 MB of the limit of address space."""
 _GRACE_S = 1.0
 _SLACK_BYTES = 1_000_000
 _OUT_OF_MEMORY_STATUS = 127
@@ -56,48 +56,41 @@ class SqlLimits(Frozen):
 
 
 class CopyUnreadable(Exception):
-    """The copy of the journal cannot be read; a new one may."""
+    """The copy of the journal cannot be read; a new copy may be readable."""
 
 
 class QueryProcess:
-    """One child; made by `started`, good for one query."""
+    """A process for one query; make it with `start_query_process`."""
 
-    def __init__(self, process: Process) -> None:
-        self._process = process
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
+    def __init__(self, child: ChildProcess) -> None:
+        self._child = child
 
     async def answer(self, file: Path, query: str, max_rows: int, limits: SqlLimits) -> Table:
         """Run one SELECT on a copy of the journal.
 
         Raises:
-            RequestError: it is not one SELECT, it is wrong, or it broke a limit and was stopped.
-            CopyBroken: it is the copy's fault.
+            RequestError: the query is not one SELECT, is wrong, or exceeded a limit and was stopped.
+            CopyUnreadable: the copy is at fault.
             EngineError: the process did not work.
         """
-        resource_limits = ResourceLimits(limits.memory_bytes, limits.cpu_s, limits.wall_s + _GRACE_S)
         job = {
             "file": str(file),
             "query": query,
-            "walls": resource_limits,
+            "limits": ResourceLimits(limits.memory_bytes, limits.cpu_s, limits.wall_s + _GRACE_S),
             "max_rows": max_rows,
             "max_bytes": limits.answer_bytes,
         }
-        assert self._process.stdin is not None
         try:
             async with asyncio.timeout(limits.wall_s):
-                self._process.stdin.write(json.dumps(job).encode() + b"\n")
-                with suppress(ConnectionError):  # it died: what it said, or its exit status, tells why
-                    await self._process.stdin.drain()
+                self._child.stdin.write(json.dumps(job).encode() + b"\n")
+                with suppress(ConnectionError):  # it has died: its output or its exit status says why
+                    await self._child.stdin.drain()
                 return await self._read(limits)
         except TimeoutError:
             raise RequestError(f"the query took longer than {limits.wall_s:g} s and was stopped", "sql") from None
 
     async def _read(self, limits: SqlLimits) -> Table:
-        """The answer. It is read line by line, so that the loop turns between two pieces of a large one."""
+        """Read the answer line by line: the event loop runs between two pieces of a large one."""
         columns: tuple[str, ...] = ()
         rows: list[tuple[Any, ...]] = []
         async for line in self._lines(limits.answer_bytes + _SLACK_BYTES):
@@ -108,24 +101,22 @@ class QueryProcess:
                 columns = tuple(message["columns"])
             elif "truncated" in message:
                 return Table.model_construct(columns=columns, rows=tuple(rows), truncated=message["truncated"])
-            elif "broken" in message:
-                raise CopyUnreadable(message["broken"])
+            elif "copy_error" in message:
+                raise CopyUnreadable(message["copy_error"])
             else:
                 raise RequestError(message["error"], "sql")
         raise await self._exit_error(limits)
 
     async def _lines(self, max_bytes: int) -> AsyncIterator[bytes]:
-        stdout = self._process.stdout
-        assert stdout is not None
-        while line := await stdout.readline():
+        while line := await self._child.stdout.readline():
             max_bytes -= len(line)
             if max_bytes < 0:
                 raise RequestError("the answer is too large", "sql")
             yield line
 
     async def _exit_error(self, limits: SqlLimits) -> Exception:
-        """What it means that the process ended before its answer did."""
-        code = await self._process.wait()
+        """Return the error for a process that ended before its answer did."""
+        code = await self._child.wait()
         if code in (-signal.SIGXCPU, -signal.SIGALRM):
             return RequestError(f"the query took longer than {limits.cpu_s} s and was stopped", "sql")
         if code < 0 or code == _OUT_OF_MEMORY_STATUS:
@@ -135,30 +126,12 @@ class QueryProcess:
 
 @asynccontextmanager
 async def start_query_process(answer_bytes: int) -> AsyncIterator[QueryProcess]:
-    """A process that waits for its query, without a key in its environment; dead at the end, whatever happens.
+    """Start a process that waits for its query, and kill it at the end of the block.
 
     Args:
-        answer_bytes: of the largest answer that it may give.
+        answer_bytes: size of the largest answer.
     """
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "ai3ray.sql.isolated.child", str(os.getpid())),
-        env=_environment(),
-        cwd="/",
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=DEVNULL,
-        limit=answer_bytes + _SLACK_BYTES,
-    )
-    try:
-        yield QueryProcess(process)
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-        await process.wait()
-
-
-def _environment() -> dict[str, str]:
-    """What Python needs to start, and to find this package. Each arena of malloc would take 64 MB of the limit."""
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    return {**kept, "PYTHONPATH": os.pathsep.join(map(str, _ROOTS)), "MALLOC_ARENA_MAX": "1"}
+    async with child_process(
+        _WORKER, variables=_MALLOC, python_path=[_DUCKDB_FOLDER], line_bytes=answer_bytes + _SLACK_BYTES
+    ) as child:
+        yield QueryProcess(child)

@@ -9,7 +9,7 @@ import json, os, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
-HOW = os.environ.get("FAKE_RUNTIME", "")
+HOW = os.environ.get("GGML_FAKE_RUNTIME", "")
 if HOW == "libgomp":
     raise ImportError("libgomp.so.1: cannot open shared object file: No such file or directory")
 

@@ -111,12 +111,12 @@ async def test_a_proxy_of_the_machine_is_not_asked(chat, monkeypatch):
     ],
 )
 async def test_a_process_that_cannot_serve_says_why_in_one_line(chat, monkeypatch, how, error, words):
-    monkeypatch.setenv("FAKE_RUNTIME", how)
+    monkeypatch.setenv("GGML_FAKE_RUNTIME", how)
     with pytest.raises(error, match=words) as raised:
         await chat.send(asks())
     assert "\n" not in str(raised.value)
     assert (raised.value.provider, raised.value.model) == ("local", "tiny")
-    monkeypatch.delenv("FAKE_RUNTIME")
+    monkeypatch.delenv("GGML_FAKE_RUNTIME")
     assert (await chat.send(asks())).finish == "stop"  # once that is mended
 
 

@@ -39,7 +39,7 @@ def copies(path: Path) -> list[Path]:
 
 
 def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "isolated.child" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children() if "query_worker" in " ".join(child.cmdline())]
 
 
 async def child_at_work() -> psutil.Process:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 import duckdb
 import psutil
 
-from ai3ray.sql.isolated.query_process import _environment
+from ai3ray.child.launcher import child_environment
 
 ENDLESS = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE hash(a.range, b.range) = 7"
 ASK = f"""
@@ -51,10 +50,10 @@ def limited_child(tmp_path: Path, wall_s: float) -> Iterator[subprocess.Popen[by
     """The child's program with an endless query, started by hand."""
     duckdb.connect(tmp_path / "copy.duckdb").close()
     job = {"file": str(tmp_path / "copy.duckdb"), "query": ENDLESS, "max_rows": 1, "max_bytes": 1000}
-    command = [sys.executable, "-P", "-m", "ai3ray.sql.isolated.child", str(os.getpid())]
-    with subprocess.Popen(command, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    command = [sys.executable, "-P", "-m", "ai3ray.sql.isolated.query_worker"]
+    with subprocess.Popen(command, env=child_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
-        process.stdin.write(json.dumps({**job, "walls": [1 << 30, 60, wall_s]}).encode() + b"\n")
+        process.stdin.write(json.dumps({**job, "limits": [1 << 30, 60, wall_s]}).encode() + b"\n")
         process.stdin.flush()
         try:
             yield process
@@ -91,6 +90,7 @@ def test_a_child_ends_by_its_own_clock_when_its_parent_hangs(tmp_path: Path) -> 
 
 
 def test_a_child_whose_parent_is_gone_already_does_not_begin(tmp_path: Path) -> None:
-    command = [sys.executable, "-P", "-m", "ai3ray.sql.isolated.child", "1"]
-    done = subprocess.run(command, env=_environment(), input=b"{}\n", capture_output=True, timeout=60, check=False)
+    command = [sys.executable, "-P", "-m", "ai3ray.sql.isolated.query_worker"]
+    env = child_environment() | {"AI3_PARENT_PID": "1"}
+    done = subprocess.run(command, env=env, input=b"{}\n", capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (1, b"")

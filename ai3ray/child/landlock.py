@@ -1,7 +1,6 @@
-"""The operating system's own fence around a process that runs strangers' SQL: Landlock, where Linux has it.
+"""Restrict the files and the network that this process, a child, can use, by Landlock where Linux has it.
 
-DuckDB promises no boundary inside its process. Behind this one even its bugs can read nothing but the copy and
-Python's own files, write nothing, and reach nobody over TCP. See landlock(7).
+The kernel enforces it whatever runs in the process, bugs in native code included. See landlock(7).
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
 _FILES = (1 << 13) - 1
 _REFER, _TRUNCATE = 1 << 13, 1 << 14
 _TCP = 0b11
-
+_PR_SET_NO_NEW_PRIVS = 38
 
 # DuckDB looks for the limits of its container, and ends the process when it may not.
 MACHINE_SIZE_FILES = tuple(
     map(Path, ("/proc/self/cgroup", "/proc/meminfo", "/proc/stat", "/sys/fs/cgroup", "/sys/devices/system/cpu"))
 )
-"""What tells of the machine's size, and of nothing else."""
+"""Files that show the size of the machine or container."""
 
 
 class _Ruleset(ctypes.Structure):
@@ -39,14 +38,21 @@ class _Beneath(ctypes.Structure):
 
 
 def restrict_filesystem(paths: Iterable[Path]) -> bool:
-    """Let the calling thread, and those it starts, read these files and below these folders, and nothing else.
+    """Let the calling thread, and threads that it starts, only read, and only these files and folders.
 
-    To be called after `exit_with_parent`, and before there are other threads. Returns whether there is a fence now:
-    older systems, and some containers, have none.
+    It can write no file, start no program, gain no rights, and since Linux 6.7 use no TCP. Call it before other
+    threads start.
+
+    Args:
+        paths: files, and folders with all below them; one that does not exist is left out.
+
+    Returns:
+        Whether it is restricted: older systems, and some containers, cannot.
     """
     if sys.platform != "linux":
         return False
     libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     version = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)
     if version < 1:
         return False
@@ -65,7 +71,7 @@ def restrict_filesystem(paths: Iterable[Path]) -> bool:
 def _allow(libc: ctypes.CDLL, ruleset: int, path: Path) -> None:
     try:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except OSError:  # it is not there: nothing to read
+    except OSError:  # it does not exist
         return
     rule = _Beneath(_READ_FILE | _READ_DIR if path.is_dir() else _READ_FILE, descriptor)
     libc.syscall(_ADD_RULE, ruleset, _BENEATH, ctypes.byref(rule), 0)

@@ -1,6 +1,6 @@
 """The process that runs one stranger's query: shut in, on a copy of the journal, and then gone.
 
-`python -m ai3ray.sql.isolated.child PARENT` reads a job as one line of JSON from its standard input and
+`python -m ai3ray.sql.isolated.query_worker` reads a job as one line of JSON from its standard input and
 writes lines of JSON: the columns, rows in pieces, the end. What goes wrong is a line too; what breaks a
 limit ends the process, and the parent sees that. It imports little: it starts for every query.
 """
@@ -16,10 +16,11 @@ from typing import Any
 
 import duckdb
 
+from ai3ray.child.landlock import MACHINE_SIZE_FILES, restrict_filesystem
+from ai3ray.child.lifetime import exit_at_end_of_input, exit_with_parent
+from ai3ray.child.resource_limits import ResourceLimits, limit_resources
 from ai3ray.errors import RequestError
 from ai3ray.sql.guard import refuse_system_access, single_select
-from ai3ray.sql.isolated.landlock import MACHINE_SIZE_FILES, restrict_filesystem
-from ai3ray.sql.isolated.limits import ResourceLimits, exit_at_end_of_input, exit_with_parent, limit_resources
 from ai3ray.sql.values import CappedItems, QueryAnswer, one_line
 
 # `memory_limit` leaves room for what DuckDB does not count; at the wall itself a query dies less politely.
@@ -31,9 +32,9 @@ _OUT_OF_MEMORY = json.dumps({"error": "the query needs more memory than it may h
 
 def main() -> None:
     """Answer the one job on standard input."""
-    exit_with_parent(int(sys.argv[1]))
+    exit_with_parent()
     job: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
-    limit_resources(ResourceLimits(*job["walls"]))
+    limit_resources(ResourceLimits(*job["limits"]))
     # Python and DuckDB import some of their parts when they first need them.
     restrict_filesystem([Path(job["file"]).parent, *map(Path, sys.path), *MACHINE_SIZE_FILES])
     exit_at_end_of_input()
@@ -48,7 +49,7 @@ def main() -> None:
         _send(json.dumps({"error": "the answer is nested too deeply"}))
     except (duckdb.IOException, duckdb.FatalException, duckdb.SerializationException) as error:
         # Where DuckDB has no memory left for the text of an error, that is the error which it raises.
-        _send(_OUT_OF_MEMORY if "allocation failed" in str(error) else json.dumps({"broken": one_line(error)}))
+        _send(_OUT_OF_MEMORY if "allocation failed" in str(error) else json.dumps({"copy_error": one_line(error)}))
     except (duckdb.Error, ValueError) as error:
         _send(json.dumps({"error": one_line(error)}))
     os._exit(0)  # all that would be closed now is only read
@@ -56,7 +57,7 @@ def main() -> None:
 
 def _answer(job: dict[str, Any]) -> Iterator[str]:
     query = single_select(job["query"])
-    connection = _open(job["file"], job["walls"][0])
+    connection = _open(job["file"], job["limits"][0])
     refuse_system_access(connection, query)
     connection.execute("BEGIN TRANSACTION READ ONLY")
     answer = QueryAnswer(connection, query)

@@ -12,10 +12,8 @@ import pytest
 TRY = """
 import json, os, socket, sys, threading
 from pathlib import Path
-from ai3ray.sql.isolated.landlock import restrict_filesystem
-from ai3ray.sql.isolated.limits import exit_with_parent
+from ai3ray.child.landlock import restrict_filesystem
 
-exit_with_parent(os.getppid())
 inside, outside, port = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 restricted = restrict_filesystem([inside, inside / "nowhere"])
 tried = {}
