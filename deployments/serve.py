@@ -13,8 +13,8 @@ from ray.serve.schema import LoggingConfig
 from starlette.applications import Starlette
 
 from ai3ray.domain.access import AccessRules
+from ai3ray.executor.ray.actor_errors import result_of
 from ai3ray.executor.ray.actors import create_core
-from ai3ray.executor.ray.answers import answer
 from ai3ray.executor.ray.engine import RayEngine
 from ai3ray.executor.ray.patches import close_internal_port
 from ai3ray.server.access.keys import Access
@@ -55,7 +55,7 @@ class Api:
         settings = settings or node_settings()
         self._rules = rules or access_rules(settings, serve_host())
         core = create_core(_for_ray(settings), detached=True)
-        await answer(core.claim.remote(settings.home))
+        await result_of(core.claim.remote(settings.home))
         self._engine = RayEngine(core)
 
     def __serve_build_asgi_app__(self) -> Starlette:

@@ -1,4 +1,4 @@
-"""Puts core and runner together from settings: the same parts whatever hosts them."""
+"""Builds core and runner from settings, whatever hosts them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _RECALLED = (
     "select * from model_kind_stats",
     "select model from attempts order by started_at desc limit 200",
 )
-"""What of the journal the pool begins with: calls, verdicts, and who had the latest traffic."""
+"""What the pool begins with: calls, verdicts, latest traffic."""
 
 
 async def build_core(settings: Settings, env: Mapping[str, str], *, sinks: Sequence[Observer] | None = None) -> Core:
@@ -56,7 +56,7 @@ async def build_core(settings: Settings, env: Mapping[str, str], *, sinks: Seque
     pool = ProviderPool(
         registry, settings, configured, clock=time.monotonic, new_id=lambda: new_id("att"), jitter=random.random
     )
-    # 0.4 s that need not stall the first lease; whoever wants a price before waits for this thread.
+    # 0.4 s that must not stall the first lease; a price that is needed earlier waits for this thread.
     Thread(target=registry.prices.compile, name="prices", daemon=True).start()
     observers = Observers(active_sinks() if sinks is None else sinks)
     journal = await DuckDBJournal.open(settings.journal_path, listener=observers)
@@ -68,7 +68,7 @@ async def build_core(settings: Settings, env: Mapping[str, str], *, sinks: Seque
 
 
 async def _recall(journal: DuckDBJournal, pool: ProviderPool) -> None:
-    """The pool begins with what the journal knows of the models; where that takes too long, it begins without."""
+    """Give the pool the journal's figures of the models, unless reading them takes too long."""
     try:
         tables = [await journal.query(sql) for sql in _RECALLED]
     except Ai3Error as error:
@@ -84,8 +84,8 @@ class RunnerParts:
     Args:
         runner_id: its name.
         settings: limits and defaults.
-        env: where keys and base URLs are read from, at the first call of each provider.
-        core: the core, here or behind Ray.
+        env: holds keys and base URLs; read at the first call of each provider.
+        core: the core, in this process or behind Ray.
         isolation: where dangerous checks run.
     """
 
@@ -113,7 +113,7 @@ class RunnerParts:
         self.runner = Runner(self._core_client, caller, isolation, planner)
 
     async def warm_up(self) -> None:
-        """Import now, in a thread, what the first call would wait for: prices, and the SDKs of configured providers."""
+        """Import, in a thread, what the first call would wait for: prices, and the SDKs of configured providers."""
         await asyncio.to_thread(self._prices.compile)
         await asyncio.to_thread(import_sdks, self._wires)
 
@@ -122,7 +122,7 @@ class RunnerParts:
         await self._core_client.flush()
 
     async def aclose(self) -> None:
-        """Send what is left, close the connections."""
+        """Send what is left, and close the connections."""
         await self._core_client.flush()
         await self._core_client.aclose()
         await self._providers.aclose()

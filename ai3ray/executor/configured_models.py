@@ -1,4 +1,4 @@
-"""What a run has to know of the models there are: whether any can plan for it, and which are demo models."""
+"""Which models can plan for a run, and which are demo models."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class ConfiguredModels:
     """The models of one engine, as its conductors see them.
 
     Args:
-        registry: the models.
-        settings: tells the variables that hold keys.
+        registry: all models.
+        settings: name the variables that hold keys.
         configured: the providers that can be called.
     """
 
@@ -28,37 +28,32 @@ class ConfiguredModels:
         self._advice = f"set {_one_of(key_variables(settings))} for real quality" if alone else ""
 
     def can_plan(self, request: RunRequest) -> bool:
-        """Whether a model that may be asked for a plan can write one; otherwise a template makes it."""
+        """Return whether a model that the request allows can plan; otherwise a template makes the plan."""
         bound = (request.planner_model,) if request.planner_model else request.models
         cards = [self._registry.card(name) for name in bound] if bound else self._unnamed
         return any(card.plans for card in cards)
 
     def demos(self, state: RunState) -> tuple[str, ...]:
-        """The demo models that wrote something in this run, as people call them."""
+        """Return the titles of the demo models that wrote anything in this run."""
         wrote = {call.model for call in state.attempts.values() if call.status == "succeeded" and call.role != "judge"}
         return tuple(title for name, title in self._demos.items() if name in wrote)
 
     def warning(self, demos: Sequence[str]) -> Warned:
-        """The event that says so."""
+        """Return the warning that names them."""
         advice = f": {self._advice}" if self._advice else ""
         return Warned(
             code="demo_model", message=f"{' and '.join(demos)} is a small demo model on this computer{advice}"
         )
 
     def note(self, demos: Sequence[str], source: str | None) -> str:
-        """The last line of such a run's answer.
-
-        Args:
-            demos: the demo models.
-            source: where the plan came from.
-        """
+        """Return the last line of an answer that the `demos` wrote, by a plan from `source`."""
         planned = "Planned by template, written" if source == "template" else "Written"
         advice = f"; {self._advice}" if self._advice else ""
         return f"*{planned} by {' and '.join(demos)} (local demo model){advice}.*"
 
 
 def key_variables(settings: Settings) -> tuple[str, ...]:
-    """The variables of which one has to hold a key, in the order of the configuration."""
+    """Return the variables that may hold a key, in the order of the configuration."""
     return tuple(provider.api_key_env for provider in settings.providers.values() if provider.api_key_env)
 
 

@@ -1,4 +1,4 @@
-"""The core: journal, pool and conductors on one event loop. Runners and the app talk to it; it alone decides."""
+"""The core: journal, pool and conductors on one event loop. Every decision is made here."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from ai3ray.telemetry.observers import Observers
 T = TypeVar("T")
 
 YIELD_EVERY = 8
-"""Calls of one report that are handled before other work of the loop has its turn."""
+"""Items of one report that are handled in one turn of the loop."""
 PATIENCE_S = 1.0
-"""Seconds that a runner's report waits for its leases to be on disk; the next reports must not wait with it."""
+"""Seconds that `sync` waits for leases to be on disk; later ones come with the next answer."""
 
 
 class Core:
@@ -88,11 +88,11 @@ class Core:
     async def submit(
         self, request: RunRequest, *, owner: str = "", key: str | None = None, watch: bool = False
     ) -> Accepted:
-        """Make the run durable, then start it; see `RunControl.submit`."""
+        """Make the run durable, then start it."""
         return await self._intake.accept(request, owner=owner, key=key, watch=watch)
 
     async def plan(self, request: RunRequest, *, owner: str = "") -> PlanPreview:
-        """Plan without running a task. The planner's call is journaled and billed as a run of its own."""
+        """Plan without running a task."""
         if request.plan is not None:
             checked = self._check(request)
             graph = parse_graph(request.plan, max_tasks=checked.request.max_tasks or 1)
@@ -107,7 +107,7 @@ class Core:
         return preview(graph, filled, self._pool, self._registry.prices, state.warnings)
 
     async def cancel(self, run_id: str, by: str = "user") -> RunResult:
-        """Cancel the run and wait until it has ended. Raises UnknownRun."""
+        """Cancel the run and wait for its end."""
         await self._journal.committed_state(run_id)  # raises UnknownRun
         if run_id in self._conductors:
             conductor, task = self._conductors[run_id]
@@ -118,27 +118,27 @@ class Core:
         return await self.result(run_id)
 
     async def resume(self, run_id: str) -> RunResult:
-        """Make sure that the run goes on if it has not ended; see `RunControl.resume`."""
+        """Make sure that an unfinished run goes on."""
         await self._journal.committed_state(run_id)
         if not self._journal.state(run_id).complete and run_id not in self._conductors:
             self._intake.take_over(run_id)
         return await self.result(run_id)
 
     async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
-        """Wait for the next events of a run; see `RunRecords.feed`."""
+        """Wait for the next events of a run."""
         return await self._feeds.next(run_id, after, cursor, deltas=deltas)
 
     async def result(self, run_id: str) -> RunResult:
-        """Return the run as it stands. Raises UnknownRun."""
+        """Return the run as it stands."""
         return run_result(await self._journal.committed_state(run_id), self._journal.now(run_id))
 
     async def owner_of(self, run_id: str) -> str:
-        """Return the name of the API key that started the run. Raises UnknownRun."""
+        """Return the name of the API key that started the run."""
         await self._journal.committed_state(run_id)
         return self._journal.meta(run_id).owner
 
     async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
-        """Return runs, newest first; see `RunRecords.runs`."""
+        """Return runs, newest first."""
         return await self._journal.runs(limit, before, owner=owner)
 
     async def models(self) -> Sequence[ModelView]:
@@ -148,28 +148,28 @@ class Core:
     async def query(
         self, sql: str, *, max_rows: int = 10_000, isolated: bool = False, owner: str | None = None
     ) -> Table:
-        """Run one read-only SELECT over the journal; see `Reports.query`."""
+        """Run one read-only SELECT over the journal."""
         if isolated or owner is not None:
             return await self._journal.query_isolated(sql, max_rows=max_rows, owner=owner)
         return await self._journal.query(sql, max_rows=max_rows)
 
     async def stats(self, *, owner: str | None = None) -> Stats:
-        """Return all runs in figures; see `Reports.stats`."""
+        """Return all runs in figures."""
         return await self._journal.stats(owner)
 
     async def admit_caller(self, owner: str, limits: CallerLimits, *, spends: bool) -> None:
-        """Count one request of an API key; see `CallerQuotas.admit_caller`."""
+        """Count one request of an API key."""
         if limits.rpm is not None and (wait_s := self._request_rate_limit.wait_s(owner, limits.rpm)):
             raise Throttled(f"{owner} may ask {limits.rpm} times a minute", wait_s)
         if spends and limits.usd_per_day is not None and await self.spent_today(owner) >= limits.usd_per_day:
             raise Throttled(f"{owner} has spent its ${limits.usd_per_day:g} of today (UTC)", until_midnight_s())
 
     async def spent_today(self, owner: str) -> float:
-        """Return the US dollars that an owner's runs have spent; see `CallerQuotas.spent_today`."""
+        """Return the US dollars that an owner's runs have spent today."""
         return self._pool.budgets.spent_today(owner)
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
-        """Delete the runs that ended more than `older_than_s` seconds ago; see `Maintenance.prune`."""
+        """Delete the runs that ended long ago."""
         return await self._journal.prune(older_than_s, dry_run=dry_run)
 
     async def active(self) -> int:
@@ -179,7 +179,7 @@ class Core:
     # ── for the runners ──────────────────────────────────────────────────────────────────────────
 
     async def sync(self, sync: Sync) -> Synced:
-        """Take what a runner has gathered; see `CorePort.sync`."""
+        """Take what a runner has gathered."""
         async for settlement in _yielding(sync.settlements):
             self._lease_desk.settle(settlement)
         for delta in sync.deltas:  # before the entries: a text's pieces come before its artifact
@@ -202,26 +202,26 @@ class Core:
         return Synced(grants=grants, refused=refused, watched=self._feeds.watched())
 
     async def grants(self, runner_id: str) -> Granted:
-        """Wait until waiting requests of this runner are answered; see `CorePort.grants`."""
+        """Wait for answers to this runner's waiting requests."""
         grants = await self._lease_desk.wait(runner_id)
         return Granted(grants=grants, watched=self._feeds.watched())
 
     def runner_died(self, runner_id: str) -> None:
-        """Free at once what a runner held when its process ended, whatever becomes of its runs."""
+        """Free what a runner held when its process ended, at once."""
         self._lease_desk.runner_died(runner_id)
 
     # ── for the conductors ───────────────────────────────────────────────────────────────────────
 
     def slot(self) -> AbstractAsyncContextManager[object]:
-        """Hold one of `max_runs` slots; see `ConductorHost.slot`."""
+        """Hold one of `max_runs` slots."""
         return self._slots
 
     def runner_lost(self, run_id: str, task_id: str | None) -> None:
-        """Settle as lost the calls for this task of a dead runner; see `ConductorHost.runner_lost`."""
+        """Settle as lost the calls of a dead runner for this task."""
         self._lease_desk.lost(run_id, task_id)
 
     def stop_run(self, run_id: str) -> None:
-        """Grant the run no more calls and have the runners begin none; see `ConductorHost.stop_run`."""
+        """Grant the run no more calls, and have the runners begin none."""
         self._lease_desk.stop_run(run_id)
         if self.runner_pool is not None:
             self.runner_pool.stop_run(run_id)
@@ -257,7 +257,7 @@ class Core:
         self._conductors[run_id] = (conductor, task)
 
     async def _supervise(self, run_id: str, conductor: Conductor) -> None:
-        """Let the run come to its end, then give back all that it held."""
+        """Conduct the run to its end, then give back what it held."""
         try:
             await conductor.conduct()
         finally:
@@ -274,7 +274,7 @@ class Core:
             self._record_verdicts(entries.events, state)
 
     def _record_verdicts(self, events: Sequence[Event], state: RunState) -> None:
-        """Pass each verdict on to the router: it rates the author of the task's latest answer."""
+        """Pass each verdict to the router as a rating of the task's latest author."""
         for event in events:
             if isinstance(event, TaskVerified) and event.verdict is not None:
                 task = state.tasks[event.task_id or ""]
@@ -283,13 +283,13 @@ class Core:
                     self._pool.record_verdict(task.model, kind, passed=event.verdict.passed, score=event.verdict.score)
 
     def _check_epoch(self, run_id: str, epoch: int | None) -> None:
-        """Raise StaleEpoch for a writer, or a lease request, of a former owner."""
+        """Raise StaleEpoch if an entry or a request is a former owner's."""
         if epoch is not None and epoch != self._journal.meta(run_id).epoch:
             raise StaleEpoch(f"run {run_id} has another owner by now")
 
 
 async def _yielding(items: Sequence[T]) -> AsyncIterator[T]:
-    """Yield the items, and let the loop do other work in between: replies to other runners must not wait."""
+    """Yield the items, and let replies to other runners go out in between."""
     for number, item in enumerate(items, 1):
         yield item
         if not number % YIELD_EVERY:

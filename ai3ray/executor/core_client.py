@@ -1,4 +1,4 @@
-"""The runner's line to the core: whatever gathers while one `sync` is under way rides in the next."""
+"""The runner's client of the core: whatever gathers during one `sync` is sent with the next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ai3ray.executor.port import CorePort, Entries, Granted, Sync
 
 
 class LeaseRefused(NoModelLeft):
-    """The pool will never grant the request; `info` says why, with the provider's words where it had any."""
+    """The pool will never grant the request; `info` says why, and quotes the provider if it was one."""
 
     def __init__(self, info: ErrorInfo) -> None:
         super().__init__(info.message)
@@ -23,18 +23,18 @@ class LeaseRefused(NoModelLeft):
 
     @property
     def over_budget(self) -> bool:
-        """Whether money is what it lacks."""
+        """Whether the budget does not cover the call."""
         return self.info.type == BudgetSpent.type
 
 
 class EntriesRefused(Ai3Error):
-    """The journal did not take the entries: the run has moved on without their writer."""
+    """The journal refused the entries: the run has ended, or has another owner."""
 
     type = "refused"
 
 
 @dataclass
-class _Gathered:
+class _Outbox:
     """What waits for the next sync."""
 
     settlements: list[Settlement] = field(default_factory=list)
@@ -48,25 +48,25 @@ class _Gathered:
 
 
 class CoreClient:
-    """Batches one runner's traffic with the core, naturally: no timers, one send under way.
+    """Batches one runner's traffic with the core without timers: one send at a time.
 
     Args:
         core: the core, in this process or behind Ray.
-        runner_id: this runner's name; requests granted later are delivered to it.
+        runner_id: this runner's name, under which later grants are delivered.
     """
 
     def __init__(self, core: CorePort, runner_id: str) -> None:
         self._core = core
         self._runner_id = runner_id
-        self._gathered = _Gathered()
+        self._outbox = _Outbox()
         self._requests: dict[str, asyncio.Future[Lease]] = {}
-        self._puts: dict[str, list[asyncio.Future[None]]] = {}  # several may put the same key, which is taken once
+        self._puts: dict[str, list[asyncio.Future[None]]] = {}  # one key may be put several times
         self._watched: frozenset[str] = frozenset()
         self._sender: asyncio.Task[None] | None = None
         self._listener: asyncio.Task[None] | None = None
 
     async def lease(self, request: LeaseRequest) -> Lease:
-        """Wait for the right to make a call. Cancelling withdraws the request.
+        """Wait for a lease. Cancelling withdraws the request.
 
         Raises:
             asyncio.CancelledError: its run is being stopped.
@@ -75,33 +75,33 @@ class CoreClient:
         """
         granted: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
         self._requests[request.request_id] = granted
-        self._gathered.leases.append(request)
+        self._outbox.leases.append(request)
         self._wake()
         try:
             return await granted
         except asyncio.CancelledError:
             if self._requests.pop(request.request_id, None) is not None:
-                self._gathered.withdrawn.append(request.request_id)
+                self._outbox.withdrawn.append(request.request_id)
             elif granted.done() and not granted.cancelled() and granted.exception() is None:
-                self._give_back(granted.result())  # granted and cancelled in the same turn of the loop
+                self._give_back(granted.result())  # granted and cancelled in one turn of the loop
             self._wake()
             raise
 
     def settle(self, settlement: Settlement) -> None:
-        """Report how a leased call ended; rides in the next sync, before anything else in it."""
-        self._gathered.settlements.append(settlement)
+        """Report how a leased call ended, first thing in the next sync."""
+        self._outbox.settlements.append(settlement)
         self._wake()
 
     async def put(self, entries: Entries) -> None:
-        """Journal entries; returns once they have their place.
+        """Journal entries; return once they have their place.
 
         Raises:
-            EntriesRefused: the run does not take them.
+            EntriesRefused: the run has ended, or has another owner.
             EngineError: the core is gone.
         """
         placed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._puts.setdefault(entries.key, []).append(placed)
-        self._gathered.entries.append(entries)
+        self._outbox.entries.append(entries)
         self._wake()
         try:
             await placed
@@ -111,10 +111,10 @@ class CoreClient:
                 del self._puts[entries.key]
 
     def delta(self, delta: TextDelta) -> None:
-        """Pass on a piece of text, if anybody watches the run; pieces of one task are joined."""
+        """Send a piece of text if the run is watched, joined with the piece before if that is the same task's."""
         if delta.run_id not in self._watched:
             return
-        waiting = self._gathered.deltas
+        waiting = self._outbox.deltas
         if waiting and (waiting[-1].task_id, waiting[-1].run_id) == (delta.task_id, delta.run_id):
             waiting[-1] = waiting[-1].model_copy(update={"text": waiting[-1].text + delta.text})
         else:
@@ -122,7 +122,7 @@ class CoreClient:
         self._wake()
 
     async def flush(self) -> None:
-        """Return once all that was reported so far has been sent."""
+        """Return once everything so far has been sent."""
         while self._sender is not None and not self._sender.done():
             await asyncio.shield(self._sender)
 
@@ -138,10 +138,10 @@ class CoreClient:
             self._sender = asyncio.create_task(self._send(), name="core-client-send")
 
     async def _send(self) -> None:
-        """Send until nothing is left; `sleep(0)` lets everything that is ready in this turn join."""
+        """Send until nothing is left; `sleep(0)` lets all that is ready in this turn of the loop join."""
         await asyncio.sleep(0)
-        while self._gathered:
-            batch, self._gathered = self._gathered, _Gathered()
+        while self._outbox:
+            batch, self._outbox = self._outbox, _Outbox()
             try:
                 synced = await self._core.sync(
                     Sync(
@@ -185,7 +185,7 @@ class CoreClient:
             self._listener = asyncio.create_task(self._listen(), name="core-client-listen")
 
     async def _listen(self) -> None:
-        """Collect the grants of requests that had to wait, as long as there are any."""
+        """Collect grants while requests wait."""
         while self._requests:
             try:
                 self._granted(await self._core.grants(self._runner_id))
@@ -197,7 +197,7 @@ class CoreClient:
         self.settle(Settlement(attempt_id=lease.attempt_id, token=lease.token, status="cancelled"))
 
     def _fail(self, error: Ai3Error) -> None:
-        """The core cannot be reached: everybody who waits is told so."""
+        """Raise EngineError in everything that waits."""
         waiting: list[asyncio.Future[Any]] = [*self._requests.values(), *chain.from_iterable(self._puts.values())]
         self._requests.clear()
         for future in waiting:

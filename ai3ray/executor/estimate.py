@@ -1,4 +1,4 @@
-"""What a plan would cost and take, from list prices and what the pool has measured."""
+"""The cost and time of a plan, estimated from list prices and the pool's measurements."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.prices import RateTable
 
 OUTPUT_TOKENS = 600
-"""Assumed length of an answer: about 450 words of English."""
+"""Assumed for an answer: about 450 words of English."""
 OVERHEAD_TOKENS = 250
-"""What system prompt, titles and fences add to a task's own prompt."""
+"""Added to a task's own prompt by system prompt, titles and fences."""
 TOKENS_PER_S = 60.0
-"""Assumed pace of a model that has not been measured yet."""
+"""Assumed for a model without measurements."""
 
 
 def estimate(graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: RateTable) -> dict[str, float | None]:
-    """Cost and time of running a plan once, without retries.
+    """Estimate running a plan once, without retries.
 
-    Each task is priced at the model the router would choose now, with OUTPUT_TOKENS of answer, and reads
-    the answers of its dependencies. The time is the critical path at each model's median latency.
+    Each task is priced at the model the router would choose now, writes OUTPUT_TOKENS, and reads the answers of its
+    dependencies. The time is the critical path at each model's median latency.
 
     Returns:
         `cost_usd`, null when a chosen model's price is unknown, and `seconds`.
@@ -35,7 +35,10 @@ def estimate(graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: 
     cost: float | None = 0.0
     finish: dict[str, float] = {}
     for task in graph.topological():
-        model = _choice(task, request, pool)
+        ranked = pool.preview(
+            LeaseRequest(request_id="", run_id="", kind=task.kind, tier=task.tier, models=request.models)
+        )
+        model = next((candidate.model for candidate in ranked if candidate.excluded is None), None)
         price = _price(task, model, prices) if model else None
         cost = None if cost is None or price is None else cost + price
         start = max((finish[dep] for dep in task.depends_on), default=0.0)
@@ -49,18 +52,13 @@ def estimate(graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: 
 def preview(
     graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: RateTable, warnings: Sequence[str] = ()
 ) -> PlanPreview:
-    """Return the plan with its estimate, and a further warning when that exceeds the budget."""
+    """Return the plan with its estimate, and with a warning if that exceeds the budget."""
     figures = estimate(graph, request, pool, prices)
     cost, budget = figures["cost_usd"], request.budget_usd
     if cost is not None and budget is not None and cost > budget:
         over = f"the plan is estimated at {dollars(cost)}, more than its budget of {dollars(budget)}"
         warnings = (*warnings, over)
     return PlanPreview(plan=graph, estimate=figures, warnings=tuple(warnings))
-
-
-def _choice(task: Task, request: RunRequest, pool: ProviderPool) -> str | None:
-    ranked = pool.preview(LeaseRequest(request_id="", run_id="", kind=task.kind, tier=task.tier, models=request.models))
-    return next((candidate.model for candidate in ranked if candidate.excluded is None), None)
 
 
 def _price(task: Task, model: str, prices: RateTable) -> float | None:

@@ -1,4 +1,4 @@
-"""What readers of a run get: its committed events, and the deltas between them."""
+"""The feeds of a run: its committed events, and the deltas between them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RunFeeds:
         self._deltas: dict[str, DeltaBuffer] = {}
 
     def begin(self, run_id: str) -> None:
-        """Keep the run's deltas from now on, as soon as it is watched."""
+        """Keep the run's deltas while it is watched."""
         self._running.add(run_id)
 
     def end(self, run_id: str) -> None:
@@ -36,7 +36,7 @@ class RunFeeds:
         asyncio.get_running_loop().call_later(LINGER_S, self._deltas.pop, run_id, None)
 
     def watch(self, run_id: str) -> None:
-        """Count the run as watched, before its first reader comes."""
+        """Count the run as watched before its first reader comes."""
         self._deltas.setdefault(run_id, DeltaBuffer()).watch()
 
     def watched(self) -> tuple[str, ...]:
@@ -51,13 +51,7 @@ class RunFeeds:
             buffer.add(stamped, self._journal.state(delta.run_id).seq)
 
     async def next(self, run_id: str, after: int, cursor: int, *, deltas: bool) -> Feed:
-        """Wait for the next events of a run.
-
-        Args:
-            run_id: the run.
-            after: the last event the reader has.
-            cursor: the last delta the reader has.
-            deltas: whether to send deltas too.
+        """Wait for the next events of a run, for a reader that has events up to `after` and deltas up to `cursor`.
 
         Raises:
             UnknownRun: no such run.
@@ -65,7 +59,10 @@ class RunFeeds:
         await self._journal.committed_state(run_id)
         if not deltas:
             return self._feed(run_id, after, cursor, await self._journal.tail(run_id, after), None)
-        buffer = self._buffer(run_id)
+        if run_id in self._running:
+            buffer = self._deltas.setdefault(run_id, DeltaBuffer())
+        else:  # ended a moment ago, or unknown to this core
+            buffer = self._deltas.get(run_id) or DeltaBuffer()
         buffer.watch()
         tail = asyncio.ensure_future(self._journal.tail(run_id, after))
         piece = asyncio.ensure_future(buffer.wait(cursor))
@@ -77,12 +74,6 @@ class RunFeeds:
         finally:
             tail.cancel()
             piece.cancel()
-
-    def _buffer(self, run_id: str) -> DeltaBuffer:
-        """The deltas of a run that goes on or ended a moment ago; an empty buffer for any other."""
-        if run_id in self._running:
-            return self._deltas.setdefault(run_id, DeltaBuffer())
-        return self._deltas.get(run_id) or DeltaBuffer()
 
     def _feed(self, run_id: str, after: int, cursor: int, lines: Sequence[str], buffer: DeltaBuffer | None) -> Feed:
         """Merge events and deltas: a delta stands behind the event it came after."""

@@ -1,4 +1,4 @@
-"""Hosts the engine in this process: unit tests, and `ai3 run --inline`. No Ray."""
+"""Hosts the engine in this process, without Ray: for tests, and `ai3 run --inline`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ai3ray.verifier.isolation import ProcessIsolation
 
 
 class InlineRef:
-    """A runner's work as a task of this loop; many may await it, and giving up on it does not stop it."""
+    """A runner's work as a task of this loop; cancelling one of those that await it does not stop it."""
 
     def __init__(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         self.task = asyncio.create_task(work, name=name)
@@ -37,7 +37,7 @@ class InlineRunnerPool:
         self._runner = runner
 
     def start_task(self, job: TaskJob, deps: Sequence[Ref | Outcome]) -> InlineRef:
-        """Begin a task as soon as its dependencies are there."""
+        """Begin a task once its dependencies are there."""
 
         async def work() -> Outcome:
             outcomes = [dep if isinstance(dep, Outcome) else await dep for dep in deps]
@@ -54,7 +54,7 @@ class InlineRunnerPool:
         return InlineRef(self._runner.assemble(job), f"{job.run_id}/assemble")
 
     def stop_run(self, run_id: str) -> None:
-        """Stop all that works on a run."""
+        """Stop all work on a run."""
         self._runner.stop_run(run_id)
 
 

@@ -19,7 +19,7 @@ from ai3ray.telemetry.observers import Observers
 
 @dataclass
 class _Mailbox:
-    """Answers to one runner's requests; a lease is handed over once its attempt is on disk."""
+    """Answers for one runner, each with the receipt of the attempt that has to be on disk first."""
 
     answers: list[tuple[Lease | Refusal, Receipt | None]] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -45,7 +45,7 @@ class _OpenLease:
 
 
 class LeaseDesk:
-    """Asks the pool on the runners' behalf, journals what it decides, and delivers the answers.
+    """Requests leases of the pool for the runners, journals every attempt, and delivers the answers.
 
     Args:
         pool: limits and routing.
@@ -80,14 +80,14 @@ class LeaseDesk:
         self._arm()
 
     def withdraw(self, request_ids: Iterable[str]) -> None:
-        """Forget requests that nobody waits for any more."""
+        """Forget lease requests."""
         gone = tuple(request_ids)
         for request_id in gone:
             self._requests.pop(request_id, None)
         self._take(self._pool.withdraw(gone))
 
     def settle(self, settlement: Settlement) -> None:
-        """Return a lease's permit and journal how its call ended; a late one with an old token is ignored."""
+        """Return a lease's permit and journal how its call ended; ignore a settlement with an old token."""
         settled = self._pool.settle(settlement)
         if settled.accepted:
             entry = self._open.pop(settlement.attempt_id)
@@ -95,12 +95,12 @@ class LeaseDesk:
         self._take(settled.grants)
 
     def lost(self, run_id: str, task_id: str | None) -> None:
-        """The runner that worked on this died: its calls are settled as lost, its requests forgotten."""
+        """Settle as lost the calls for this task of a runner that died, and forget its requests."""
         self._lose(lambda _, request: (request.run_id, request.task_id) == (run_id, task_id))
 
     def runner_died(self, runner_id: str) -> None:
-        """A runner's process has ended: the same for all that it did, whether or not somebody waits for its work."""
-        self._dead.add(runner_id)  # what it had sent may still arrive
+        """Settle as lost all calls of a runner whose process ended, and forget its requests."""
+        self._dead.add(runner_id)  # requests that it had sent may still arrive
         self._lose(lambda owner, _: owner == runner_id)
         self._mail.pop(runner_id, _Mailbox()).arrived.set()
 
@@ -110,24 +110,24 @@ class LeaseDesk:
         self._deliver(runner_id, request, refusal)
 
     def stop_run(self, run_id: str) -> None:
-        """The run is being stopped: what it waits for is withdrawn, and it is granted nothing more."""
+        """Withdraw the run's requests, and grant it nothing more."""
         self._stopped.add(run_id)
         for runner_id, request in self._withdraw_run(run_id):
             self._deliver(runner_id, request, _stopped(request))
 
     def drop_run(self, run_id: str) -> None:
-        """The run has ended: nothing of it waits any longer."""
+        """Forget a run that has ended."""
         self._withdraw_run(run_id)
         self._pool.drop_run(run_id)
         self._stopped.discard(run_id)
         self._counts.pop(run_id, None)
 
     async def collect(self, runner_id: str, patience_s: float | None = None) -> tuple[Lease | Refusal, ...]:
-        """The answers in a runner's mail, each lease's attempt durable by now.
+        """Return the answers in a runner's mail once the attempts of their leases are durable.
 
         Args:
-            runner_id: whose mail.
-            patience_s: seconds to wait for that; what is not durable by then stays in the mail.
+            runner_id: the runner.
+            patience_s: the most seconds to wait; answers that are not durable by then stay in the mail.
         """
         mail = self._mail[runner_id]
         answers, mail.answers = mail.answers, []
@@ -143,7 +143,7 @@ class LeaseDesk:
         return tuple(answer for answer, _ in answers if self._hand_over(answer))
 
     async def wait(self, runner_id: str) -> tuple[Lease | Refusal, ...]:
-        """The same, waiting until there is one."""
+        """Wait for an answer, then `collect`."""
         await self._mail[runner_id].arrived.wait()
         return await self.collect(runner_id)
 
@@ -153,7 +153,7 @@ class LeaseDesk:
             self._timer.cancel()
 
     def _hand_over(self, answer: Lease | Refusal) -> bool:
-        """Whether the runner may have it: while its attempt was on its way to the disk, a lease may have run out."""
+        """Return whether the answer still holds: the lease may have run out while its attempt was being committed."""
         if isinstance(answer, Refusal):
             return True
         if answer.run_id in self._stopped:
@@ -164,13 +164,13 @@ class LeaseDesk:
         return entry is not None
 
     def _withdraw_run(self, run_id: str) -> Sequence[tuple[str, LeaseRequest]]:
-        """Forget the run's requests; returns them, each with its runner."""
+        """Forget the run's requests; return them, each with its runner."""
         gone = [(runner_id, request) for runner_id, request in self._requests.values() if request.run_id == run_id]
         self.withdraw(request.request_id for _, request in gone)
         return gone
 
     def _lose(self, concerned: Callable[[str, LeaseRequest], bool]) -> None:
-        """Settle as lost, and forget, what these runners did or requested for."""
+        """Settle the matching calls as lost, and forget the matching requests."""
         self.withdraw([request_id for request_id, request in self._requests.items() if concerned(*request)])
         for entry in [entry for entry in self._open.values() if concerned(entry.runner_id, entry.request)]:
             self.settle(
@@ -195,7 +195,7 @@ class LeaseDesk:
             return
         try:
             receipt = self._journal_start(runner_id, answer, request)
-        except (IllegalTransition, UnknownRun) as error:  # the run ended while the request waited
+        except (IllegalTransition, UnknownRun) as error:  # the run ended while its request waited
             self._counts.pop(answer.run_id, None)
             refusal = Refusal(request_id=answer.request_id, run_id=answer.run_id, error=error_info(error))
             self._deliver(runner_id, request, refusal)
@@ -242,14 +242,14 @@ class LeaseDesk:
         return receipt
 
     def _calls_so_far(self, run_id: str) -> Counter[tuple[str | None, str]]:
-        """How many calls each task or role has had, those of earlier lives of the run included."""
+        """Count the calls of each series, those before a resume included."""
         if run_id not in self._counts:
             calls = self._journal.state(run_id).attempts.values()
             self._counts[run_id] = Counter(_series(call.task_id, call.role) for call in calls)
         return self._counts[run_id]
 
     def _journal_end(self, entry: _OpenLease, settlement: Settlement, warnings: Iterable[Event]) -> None:
-        usage = settlement.usage or Usage()  # of an answer that broke off: an estimate, and marked as one
+        usage = settlement.usage or Usage()  # an estimate, and marked as one, if the answer broke off
         ended = entry.attempt.model_copy(
             update={
                 "status": settlement.status,
@@ -272,9 +272,9 @@ class LeaseDesk:
             self._journal.put(run_id, (), [ended])
 
     def _arm(self) -> None:
-        """Wake when the pool has to act by itself: a lease runs out, a provider may be asked again.
+        """Set the timer for when the pool has to act: a lease runs out, or a provider's pause ends.
 
-        A timer that is early stays: it costs less to wake once too often than to set it anew with every lease.
+        A timer that is early stays: an extra wake-up costs less than a new timer with every lease.
         """
         seconds = self._pool.next_expiry()
         if seconds is None:
@@ -297,7 +297,7 @@ class LeaseDesk:
         self._take(settled.grants)
 
     def _ran_out(self, entry: _OpenLease) -> None:
-        """Its call is lost; one that was never handed over, because the disk took nothing, has to be leased anew."""
+        """Count the call as lost; if the lease was never handed over, because the disk was full, request it again."""
         late = ErrorInfo(type="lease_expired", message="the lease ran out before the call was settled")
         end = Settlement(
             attempt_id=entry.lease.attempt_id,
@@ -317,5 +317,5 @@ def _stopped(request: LeaseRequest) -> Refusal:
 
 
 def _series(task_id: str | None, role: Role) -> tuple[str | None, str]:
-    """What calls are numbered together: a task's own, repairs among them; a judge's; a planner's; an assembler's."""
+    """Return the series in which a call is numbered; a task's repairs are in its own."""
     return task_id, "task" if role == "repair" else role

@@ -1,4 +1,4 @@
-"""How often each API key may ask: exact over all servers, because the one core counts."""
+"""Requests per minute of each API key; exact over all servers, because the one core counts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ WINDOW_S = 60.0
 
 
 class RequestRateLimit:
-    """Lets each caller in at most so many times within any minute.
+    """A sliding-window limit per caller.
 
     Args:
-        clock: seconds that never go back.
+        clock: monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -21,12 +21,7 @@ class RequestRateLimit:
         self._entered: dict[str, deque[float]] = {}
 
     def wait_s(self, caller: str, per_minute: int) -> float:
-        """Count one more entry and return 0; or, when the minute is full, count none and return how long it stays so.
-
-        Args:
-            caller: whose entries are counted.
-            per_minute: the most in any 60 seconds.
-        """
+        """Count one request and return 0; if there were `per_minute` in the last 60 s, return the seconds to wait."""
         now, entered = self._clock(), self._entered.setdefault(caller, deque())
         while entered and entered[0] <= now - WINDOW_S:
             entered.popleft()
@@ -37,7 +32,7 @@ class RequestRateLimit:
 
 
 def until_midnight_s() -> float:
-    """Seconds until the day changes, UTC, and with it what a key may spend."""
+    """Return the seconds until 00:00 UTC."""
     now = datetime.now(UTC)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     return (midnight - now).total_seconds()

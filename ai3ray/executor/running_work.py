@@ -1,4 +1,4 @@
-"""What a runner has under way, run by run, so that all of a run can be stopped with one word."""
+"""What a runner works on, by run, so that one call stops a whole run."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 REMEMBERED = 1000
-"""Stopped runs that are remembered: work for them that was given out before may still arrive."""
+"""Stopped runs that are remembered, because work for them may still arrive."""
 
 
 class RunningWork:
-    """The tasks of this loop that work on runs."""
+    """The asyncio tasks that work on runs."""
 
     def __init__(self) -> None:
         self._tasks: defaultdict[str, set[asyncio.Task[object]]] = defaultdict(set)
@@ -20,7 +20,7 @@ class RunningWork:
 
     @contextmanager
     def of(self, run_id: str) -> Iterator[None]:
-        """The current task works on this run, for the length of the context.
+        """Count the current task as work on this run inside the block.
 
         Raises:
             asyncio.CancelledError: the run has been stopped, before or meanwhile.
@@ -38,7 +38,7 @@ class RunningWork:
                 del self._tasks[run_id]
 
     def stop(self, run_id: str) -> None:
-        """Cancel all work on this run, and begin nothing more for it."""
+        """Cancel all work on this run, and refuse more."""
         self._stopped[run_id] = None
         while len(self._stopped) > REMEMBERED:
             self._stopped.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Boots the Ray of a local head: lean, on loopback only, behind a token, and taken down in order."""
+"""Boots and ends the Ray of a local head: lean, on loopback only, behind a token."""
 
 from __future__ import annotations
 
@@ -21,26 +21,24 @@ if TYPE_CHECKING:
     from ai3ray.executor.ray.engine import RayEngine
 
 OBJECT_STORE_BYTES = 128 << 20
-"""Outcomes are texts; Ray wants at least 75 MB."""
+"""Enough for texts; Ray requires 75 MB."""
 READY_S = 60.0
-"""Seconds that the core gets to open its journal."""
+"""Seconds for the core to open its journal."""
 CLOSE_S = 5.0
-"""Seconds that it gets to close it."""
+"""Seconds for the core to close it."""
 
 
 @dataclass
 class RayHandle:
-    """A running local Ray with the core in it."""
+    """A local Ray with the core on it."""
 
     engine: RayEngine
-    """The core, for the app."""
     core: ActorHandle[Any]
-    """The core actor."""
     processes: Sequence[int]
-    """Process ids to watch: gcs and raylet. When one ends, so must the head."""
+    """Process ids of gcs and raylet: the head ends when one of them does."""
 
     def shutdown(self) -> None:
-        """Close the journal, then take Ray down; in the thread that booted it. Runs stay resumable."""
+        """Close the journal, then end Ray. Call it in the thread that booted Ray; runs stay resumable."""
         import ray
         from ray.exceptions import RayError
 
@@ -50,10 +48,10 @@ class RayHandle:
 
 
 def boot_local(settings: Settings, *, temp_dir: Path) -> RayHandle:
-    """Start a Ray of our own and the core in it. The calling thread has to live as long as Ray.
+    """Start a Ray of our own, with the core on it. The calling thread has to live as long as Ray.
 
     Args:
-        settings: handed to core and runners; keys reach them by the environment alone.
+        settings: for core and runners; keys reach them by the environment alone.
         temp_dir: Ray's folder, at most 43 bytes long.
 
     Raises:
@@ -86,7 +84,7 @@ def boot_local(settings: Settings, *, temp_dir: Path) -> RayHandle:
     try:
         ray.get(core.ready.remote(), timeout=READY_S)
     except RayTaskError as error:
-        if isinstance(error.cause, Ai3Error):  # such as: the journal is another process's
+        if isinstance(error.cause, Ai3Error):  # for instance because another process holds the journal
             raise error.cause from None
         raise
     return RayHandle(engine=engine, core=core, processes=node_processes())

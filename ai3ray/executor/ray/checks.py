@@ -1,6 +1,6 @@
-"""Ray remote functions: checks of untrusted output, in worker processes with limits on CPU and memory.
+"""Checks of untrusted output as Ray remote functions, with limits on CPU and memory.
 
-Model calls never run here: a function that waits for a model would hold a whole worker process.
+Model calls never run here: waiting for a model would hold a whole worker process.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from ai3ray.verifier.sandbox import limited
 
 @ray.remote(num_cpus=0.1, max_retries=0)
 def check_json(task: Task, reply: Reply) -> Verdict:
-    """All rules over an answer too large or too dangerous to parse beside the model calls."""
+    """Apply all rules to an answer that is too large or dangerous to parse beside model calls."""
     with limited():
         return check(task, reply, content=True)
 
 
 @ray.remote(num_cpus=0.1, max_retries=0)
 def check_code(text: str, language: str) -> tuple[Defect, ...]:
-    """What keeps the code in an answer from compiling; it is never run."""
+    """Return why the code in an answer does not compile; it is never run."""
     with limited():
         return code_defects(text, language)
 
 
 class RayIsolation:
-    """Checks in Ray workers, which Ray uses again unless a check has killed them."""
+    """Checks in Ray workers, which are reused unless a check kills them."""
 
     def __init__(self) -> None:
         self._slots = asyncio.Semaphore(MAX_CHECKS)
 
     async def check(self, task: Task, reply: Reply) -> Verdict:
-        """The verdict of all rules and compilers; an answer that kills or outlasts its checker is a defect."""
+        """Return the verdict of all rules and compilers; an answer that kills or outlasts its checker has a defect."""
         return await checked_apart(task, reply, self._rules, self._compile)
 
     async def _rules(self, task: Task, reply: Reply) -> Verdict:
@@ -53,7 +53,7 @@ class RayIsolation:
         return unverifiable(done).defects if isinstance(done, str) else done
 
     async def _elsewhere(self, function: Any, *args: object) -> Any:
-        """What the function returns, or in words why it did not."""
+        """Return the function's result, or a message that says why there is none."""
         async with self._slots:
             ref = function.remote(*args)
             try:

@@ -1,4 +1,4 @@
-"""The core as the app sees it, in whatever process the app runs."""
+"""The engine for the app, in whatever process the app runs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ai3ray.domain.listings import Accepted, ModelView, PlanPreview, PruneReport
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult
 from ai3ray.executor.port import Feed
-from ai3ray.executor.ray.answers import RECOVERY_S, CoreRestarting, answer
+from ai3ray.executor.ray.actor_errors import RECOVERY_S, CoreRestarting, result_of
 from ai3ray.executor.single_flight import SingleFlight
 
 
 class RayEngine:
-    """The core as the app sees it, in whatever process the app runs.
+    """The engine, as calls of the core actor.
 
     Args:
         core: handle of the core actor.
@@ -32,96 +32,96 @@ class RayEngine:
     async def submit(
         self, request: RunRequest, *, owner: str = "", key: str | None = None, watch: bool = False
     ) -> Accepted:
-        """See `Engine.submit`."""
+        """Make the run durable, then start it."""
         accepted: Accepted = await self._call("submit", request, owner=owner, key=key, watch=watch)
         return accepted
 
     async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
-        """See `Engine.feed`. Readers who are at the same place of a run share one call."""
+        """Wait for the next events of a run; readers at the same place of a run share one call."""
         return await self._feeds.get(
             (run_id, after, cursor, deltas), lambda: self._call("feed", run_id, after, cursor, deltas=deltas)
         )
 
     async def result(self, run_id: str) -> RunResult:
-        """See `Engine.result`."""
+        """Return the run as it stands."""
         result: RunResult = await self._call("result", run_id)
         return result
 
     async def owner_of(self, run_id: str) -> str:
-        """See `Engine.owner_of`."""
+        """Return the name of the API key that started the run."""
         owner: str = await self._call("owner_of", run_id)
         return owner
 
     async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
-        """See `Engine.runs`."""
+        """Return runs, newest first."""
         rows: Sequence[RunRow] = await self._call("runs", limit, before, owner=owner)
         return rows
 
     async def cancel(self, run_id: str, by: str = "user") -> RunResult:
-        """See `Engine.cancel`."""
+        """Cancel the run and wait for its end."""
         result: RunResult = await self._call("cancel", run_id, by)
         return result
 
     async def resume(self, run_id: str) -> RunResult:
-        """See `Engine.resume`."""
+        """Make sure that an unfinished run goes on."""
         result: RunResult = await self._call("resume", run_id)
         return result
 
     async def plan(self, request: RunRequest, *, owner: str = "") -> PlanPreview:
-        """See `Engine.plan`."""
+        """Plan without running a task."""
         preview: PlanPreview = await self._call("plan", request, owner=owner)
         return preview
 
     async def models(self) -> Sequence[ModelView]:
-        """See `Engine.models`."""
+        """Return the registry with live telemetry."""
         views: Sequence[ModelView] = await self._call("models")
         return views
 
     async def query(
         self, sql: str, *, max_rows: int = 10_000, isolated: bool = False, owner: str | None = None
     ) -> Table:
-        """See `Engine.query`."""
+        """Run one read-only SELECT over the journal."""
         table: Table = await self._call("query", sql, max_rows=max_rows, isolated=isolated, owner=owner)
         return table
 
     async def stats(self, *, owner: str | None = None) -> Stats:
-        """See `Engine.stats`."""
+        """Return all runs in figures."""
         stats: Stats = await self._call("stats", owner=owner)
         return stats
 
     async def admit_caller(self, owner: str, limits: CallerLimits, *, spends: bool) -> None:
-        """See `Engine.admit_caller`."""
+        """Count one request of an API key."""
         await self._call("admit_caller", owner, limits, spends=spends)
 
     async def spent_today(self, owner: str) -> float:
-        """See `Engine.spent_today`."""
+        """Return the US dollars that an owner's runs have spent today."""
         usd: float = await self._call("spent_today", owner)
         return usd
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
-        """See `Engine.prune`."""
+        """Delete the runs that ended long ago."""
         report: PruneReport = await self._call("prune", older_than_s, dry_run=dry_run)
         return report
 
     async def active(self) -> int:
-        """See `Engine.active`."""
+        """Count the runs that have not ended."""
         count: int = await self._call("active")
         return count
 
     async def pids(self) -> list[int]:
-        """Process ids of the core and its runners, once all are up."""
-        return await answer(self._core.pids.remote())
+        """Return the process ids of core and runners, once all are up."""
+        return await result_of(self._core.pids.remote())
 
     async def aclose(self) -> None:
         """Leave the runs resumable and close the journal."""
-        await answer(self._core.aclose.remote())
+        await result_of(self._core.aclose.remote())
 
     async def _call(self, method: str, *args: Any, **fields: Any) -> Any:
-        """Ask the core; while Ray restarts it, ask again. What is asked twice is idempotent or keyed."""
+        """Call the core; while Ray restarts it, call again: each call is idempotent or has a key."""
         async with asyncio.timeout(None) as clock:
             while True:
                 try:
-                    return await answer(self._core.engine.remote(method, args, fields))
+                    return await result_of(self._core.engine.remote(method, args, fields))
                 except CoreRestarting:
                     if method == "submit" and fields.get("key") is None:
                         raise  # without a key a second try could start a second run

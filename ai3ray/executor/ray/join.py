@@ -1,4 +1,4 @@
-"""Joins a Ray cluster that is there already: its core is used, and made when nobody has made it yet."""
+"""Joins a Ray cluster, and uses its core."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from ai3ray.executor.ray.engine import RayEngine
 
 JOIN_S = 90.0
-"""Seconds that a core which has to be made gets to open its journal."""
+"""Seconds for a new core to open its journal."""
 
 
 def join(settings: Settings, address: str) -> RayEngine:
-    """Connect to the cluster and find its core, or make it, detached; `leave` disconnects.
+    """Connect to the cluster; find its core, or create a detached one.
 
     Args:
-        settings: given to a core that has to be made; keys are the nodes' own.
+        settings: of a new core; keys are the nodes' own.
         address: as `ray.init` takes it.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A runner in an actor of its own, and its line to the core."""
+"""A runner in an actor of its own, and its port to the core."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ray.actor import ActorHandle
 from ai3ray.domain.ids import new_id
 from ai3ray.executor.build import RunnerParts
 from ai3ray.executor.port import Assembled, AssembleJob, Granted, Outcome, PlanJob, Planned, Sync, Synced, TaskJob
-from ai3ray.executor.ray.answers import answer
+from ai3ray.executor.ray.actor_errors import result_of
 from ai3ray.executor.ray.checks import RayIsolation
 from ai3ray.executor.runner import Runner
 from ai3ray.settings.load import merged_env
@@ -21,7 +21,7 @@ from ai3ray.settings.model import Settings
 
 
 class RunnerHost:
-    """A runner in its own process, whose name is its own too: mail for a dead one never reaches its successor."""
+    """A runner actor. Each process has a new name, so that mail for a dead runner never reaches its successor."""
 
     def __init__(self, title: str, settings: Settings, core: ActorHandle[Any]) -> None:
         self._runner_id = new_id(title)
@@ -30,20 +30,20 @@ class RunnerHost:
         self._parts: RunnerParts | None = None
 
     async def ping(self) -> int:
-        """The process id; answers once the process is up."""
+        """Return the process id, once the process is up."""
         return os.getpid()
 
     async def name(self) -> str:
-        """The name of the runner in this process."""
+        """Return the name of the runner in this process."""
         return self._runner_id
 
     async def live(self, name: str) -> None:
-        """Return never, so that whoever waits learns when this process ends; at once when it is not the named one."""
+        """Wait until this process ends, so that the call fails then; return at once under another name."""
         while name == self._runner_id:
             await asyncio.Event().wait()
 
     async def stop_run(self, run_id: str) -> None:
-        """Stop all that works on a run; see `Runner.stop_run`."""
+        """Stop all work on a run."""
         self._ready().runner.stop_run(run_id)
 
     async def warm_up(self) -> None:
@@ -51,23 +51,23 @@ class RunnerHost:
         await self._ready().warm_up()
 
     async def run_task(self, job: TaskJob, *deps: Outcome) -> Outcome:
-        """Do one task; see `Runner.run_task`."""
+        """Do one task."""
         async with self._flushed() as runner:
             return await runner.run_task(job, *deps)
 
     async def plan(self, job: PlanJob) -> Planned:
-        """Plan a run; see `Runner.plan`."""
+        """Plan a run."""
         async with self._flushed() as runner:
             return await runner.plan(job)
 
     async def assemble(self, job: AssembleJob) -> Assembled:
-        """Merge a run's outputs; see `Runner.assemble`."""
+        """Merge a run's outputs."""
         async with self._flushed() as runner:
             return await runner.assemble(job)
 
     @asynccontextmanager
     async def _flushed(self) -> AsyncIterator[Runner]:
-        """The runner; when its work is cancelled, the settlement of the call that was cut is sent before it ends."""
+        """Yield the runner; on cancellation, send the settlement of the call that was cut before returning."""
         parts = self._ready()
         try:
             yield parts.runner
@@ -77,21 +77,21 @@ class RunnerHost:
 
     def _ready(self) -> RunnerParts:
         if self._parts is None:
-            core_client = RayCorePort(self._core)
-            self._parts = RunnerParts(self._runner_id, self._settings, merged_env(), core_client, RayIsolation())
+            core = RayCorePort(self._core)
+            self._parts = RunnerParts(self._runner_id, self._settings, merged_env(), core, RayIsolation())
         return self._parts
 
 
 class RayCorePort:
-    """The core as a runner sees it."""
+    """The core actor, as a runner sees it."""
 
     def __init__(self, core: ActorHandle[Any]) -> None:
         self._core = core
 
     async def sync(self, sync: Sync) -> Synced:
-        """See `CorePort.sync`."""
-        return await answer(self._core.sync.remote(sync))
+        """Hand over what has gathered."""
+        return await result_of(self._core.sync.remote(sync))
 
     async def grants(self, runner_id: str) -> Granted:
-        """See `CorePort.grants`."""
-        return await answer(self._core.grants.remote(runner_id))
+        """Wait for answers to this runner's waiting requests."""
+        return await result_of(self._core.grants.remote(runner_id))

@@ -12,11 +12,11 @@ from ray.exceptions import ActorUnavailableError, RayError, RayTaskError, TaskCa
 
 from ai3ray.errors import EngineError, RunnerLost
 from ai3ray.executor.port import AssembleJob, Outcome, PlanJob, Ref, TaskJob
-from ai3ray.executor.ray.answers import LOST, RECOVERY_S, first_line
+from ai3ray.executor.ray.actor_errors import LOST, RECOVERY_S, first_line
 from ai3ray.executor.ray.runner_host import RunnerHost
 from ai3ray.settings.model import Settings
 
-# Calls that wait for permits or events count against max_concurrency: it is far above any real load.
+# Calls that wait for leases or events count against max_concurrency, so it is far above any real load.
 ACTOR_OPTIONS: dict[str, Any] = {
     "num_cpus": 0,
     "max_restarts": -1,
@@ -60,7 +60,7 @@ class RayRef:
 
 
 class DeferredRef:
-    """Work that is given out once a runner is back: its dependencies travel by value."""
+    """Work that starts once a runner is back; its dependencies travel by value."""
 
     def __init__(self, work: Awaitable[Any]) -> None:
         self.task: asyncio.Future[Any] = asyncio.ensure_future(work)
@@ -74,7 +74,7 @@ class DeferredRef:
 
 
 class _RunnerActor:
-    """One runner actor, whether it is there, and who is told when one of its processes has ended."""
+    """One runner actor: whether its process is up, and a call of `on_death` for each process that ended."""
 
     def __init__(self, handle: ActorHandle[Any], on_death: OnDeath) -> None:
         self.handle = handle
@@ -87,12 +87,12 @@ class _RunnerActor:
         return self.recovery is None or self.recovery.done()
 
     def lost(self) -> None:
-        """Its process died: Ray starts another; until it answers nothing is sent there."""
+        """Send nothing there until the process that Ray starts instead answers."""
         if self.up:
             self.recovery = asyncio.create_task(self._come_back(), name="runner-recovery")
 
     async def _watch(self) -> None:
-        """Tell of the end of each process that this runner lives in, though nobody waits for its work."""
+        """Report the end of each process of this runner, even while it has no work."""
         while True:
             name: str | None = None
             try:
@@ -108,7 +108,7 @@ class _RunnerActor:
                 try:
                     await asyncio.shield(self.recovery)
                 except (RayError, TimeoutError):
-                    return  # it will not come back, as all that ask for it are told
+                    return  # it will not come back; calls fail with EngineError
 
     async def _come_back(self) -> None:
         async with asyncio.timeout(RECOVERY_S):
@@ -122,12 +122,12 @@ class _RunnerActor:
 
 
 class RayRunnerPool:
-    """The runners as actors, each task an actor call wired to its dependencies by ObjectRefs.
+    """The runners as actors.
 
     Args:
         settings: how many runners, and what they are built from.
-        core: the handle that runners call back on.
-        on_death: told the name of each runner whose process has ended.
+        core: handle of the core actor, which runners call.
+        on_death: called with the name of a runner when its process has ended.
     """
 
     def __init__(self, settings: Settings, core: ActorHandle[Any], on_death: OnDeath) -> None:
@@ -160,19 +160,19 @@ class RayRunnerPool:
         return self._start(lambda handle: handle.assemble.remote(job))
 
     def stop_run(self, run_id: str) -> None:
-        """Stop all that works on a run: one word to each runner, however many tasks it has."""
+        """Stop all work on a run, by one call per runner."""
         for runner in self._runners:
             if runner.up:
                 runner.handle.stop_run.remote(run_id)
 
     async def aclose(self) -> None:
-        """Watch the runners no longer."""
+        """Stop watching the runners."""
         for runner in self._runners:
             runner.watch.cancel()
         await asyncio.gather(*(runner.watch for runner in self._runners), return_exceptions=True)
 
     async def pids(self) -> list[int]:
-        """Process ids of the runners, once they are up."""
+        """Return the process ids of the runners, once they are up."""
         return list(await asyncio.gather(*(runner.handle.ping.remote() for runner in self._runners)))
 
     def _start(self, call: Callable[[ActorHandle[Any]], ray.ObjectRef[Any]]) -> Ref:
@@ -180,7 +180,7 @@ class RayRunnerPool:
         return RayRef(call(runner.handle), runner.lost) if runner.up else DeferredRef(self._late(call))
 
     def _next(self) -> _RunnerActor:
-        """The runners in turn, those that are up first."""
+        """Return the next runner in turn that is up; the next one if none is."""
         self._turn += 1
         order = [self._runners[(self._turn + n) % len(self._runners)] for n in range(len(self._runners))]
         return next((runner for runner in order if runner.up), order[0])

@@ -1,4 +1,4 @@
-"""What Ray answers, in terms of our error tree."""
+"""Results of actor calls, with Ray's errors as errors of our tree."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from ray.exceptions import (
 from ai3ray.errors import Ai3Error, EngineError
 
 RECOVERY_S = 60.0
-"""Seconds that a died actor gets to come back."""
+"""Seconds for a dead actor to come back."""
 
 LOST = (ActorDiedError, ActorUnavailableError, WorkerCrashedError, ObjectLostError)
-"""What Ray raises for work whose process is gone."""
+"""Raised by Ray for work whose process died."""
 
 T = TypeVar("T")
 
 
 class CoreRestarting(EngineError):
-    """The core's process died and Ray is starting another."""
+    """The core's process died, and Ray is starting another."""
 
     type = "core_restarting"
 
 
-async def answer(ref: ray.ObjectRef[T]) -> T:
-    """The value, with errors of our tree as they were raised and Ray's as EngineError."""
+async def result_of(ref: ray.ObjectRef[T]) -> T:
+    """Return the value of an actor call; errors of our tree are raised as they are, Ray's as EngineError."""
     try:
         return await ref
     except ActorUnavailableError as error:
@@ -50,5 +50,5 @@ async def answer(ref: ray.ObjectRef[T]) -> T:
 
 
 def first_line(error: BaseException) -> str:
-    """The line of Ray's long messages that says something: the last one."""
+    """Return the last line of a message, which in Ray's long ones says what happened."""
     return str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
