@@ -33,7 +33,7 @@ MAX_ONGOING = 1000
 MAX_QUEUED = 200
 """Requests that wait for a replica; more get status 503."""
 GRACE_S = 30.0
-"""Seconds that a replaced replica continues its requests: ten times as long as a client takes to reconnect."""
+"""Seconds that a replaced replica continues its requests: ten times a client's reconnecting."""
 QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)
 
 
@@ -66,7 +66,7 @@ class Api:
 def application(
     settings: Settings | None, rules: AccessRules | None, *, grace_s: float = GRACE_S, replicas: int = 1
 ) -> Application:
-    """Return the app as Serve deploys it, with settings and rules in the deployment."""
+    """Return the app as Serve deploys it."""
     deployment: Any = serve.deployment(
         name="api",
         num_replicas=replicas,

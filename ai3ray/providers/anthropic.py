@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ai3ray.domain.call import FinishReason, ModelCall, Prompt, Reply
+from ai3ray.domain.call import FinishReason, ModelCall, Reply
 from ai3ray.errors import MalformedReply
 from ai3ray.providers.exchange import Exchange
 from ai3ray.providers.failures.translate import ProviderAccount
@@ -69,7 +69,7 @@ class AnthropicReplyParser:
         self._complete = False
 
     def read_event(self, event: ServerSentEvent) -> str | None:
-        """Read an event of a stream."""
+        """Read an event."""
         body = json_object(event.data)
         match body.get("type", event.name):
             case "message_start":
@@ -88,7 +88,7 @@ class AnthropicReplyParser:
         return None  # the protocol may add events of other types
 
     def read_body(self, body: Mapping[str, Any]) -> None:
-        """Read the body of a reply that was not streamed."""
+        """Read an unstreamed body."""
         if not isinstance(body.get("content"), list) or not body.get("stop_reason"):
             raise MalformedReply("the reply has no content or no stop_reason")
         self._read_message(body)
@@ -98,14 +98,14 @@ class AnthropicReplyParser:
         self._complete = True
 
     def result(self) -> ParsedReply | None:
-        """Return the reply; None before its terminal event."""
+        """Return the reply once complete."""
         if not self._complete:
             return None
         finish = FINISH.get(self._stop_reason or "", "other")
         return ParsedReply("".join(self._pieces), finish, self._reported_usage(), self._model)
 
     def partial(self) -> tuple[ReportedUsage, str]:
-        """Return usage and text of a reply that broke off."""
+        """Return what came of a cut reply."""
         return self._reported_usage()._replace(output_tokens=None), "".join(self._pieces)
 
     def _read_message(self, message: Mapping[str, Any]) -> None:
@@ -134,10 +134,16 @@ class AnthropicReplyParser:
 
 def _request(call: ModelCall, *, stream: bool) -> dict[str, Any]:
     prompt = call.prompt
+    turns: list[dict[str, Any]] = [{"role": message.role, "content": message.text} for message in prompt.messages]
+    if len(prompt.beginning) >= MIN_CACHED_CHARS:
+        # A beginning shared with other calls is a block of its own, marked for the cache.
+        first = prompt.messages[0].text
+        shared = {"type": "text", "text": first[: prompt.shared_chars], "cache_control": {"type": "ephemeral"}}
+        turns[0]["content"] = [shared, {"type": "text", "text": first[prompt.shared_chars :]}]
     request: dict[str, Any] = {
         "model": call.model,
         "max_tokens": prompt.max_output_tokens,
-        "messages": _messages(prompt),
+        "messages": turns,
         "stream": stream,
         "timeout": transport_timeouts(call.timeouts),
     }
@@ -149,16 +155,6 @@ def _request(call: ModelCall, *, stream: bool) -> dict[str, Any]:
         # Version 2 of the SDK has no argument for it: current models refuse it, older servers accept it.
         request["extra_body"] = {"temperature": prompt.temperature}
     return request
-
-
-def _messages(prompt: Prompt) -> list[dict[str, Any]]:
-    """Return the conversation; a beginning shared with other calls is a block of its own, marked for the cache."""
-    turns: list[dict[str, Any]] = [{"role": message.role, "content": message.text} for message in prompt.messages]
-    if len(prompt.beginning) >= MIN_CACHED_CHARS:
-        first = prompt.messages[0].text
-        shared = {"type": "text", "text": first[: prompt.shared_chars], "cache_control": {"type": "ephemeral"}}
-        turns[0]["content"] = [shared, {"type": "text", "text": first[prompt.shared_chars :]}]
-    return turns
 
 
 def _client(account: ProviderAccount) -> AsyncAnthropic:

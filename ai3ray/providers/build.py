@@ -25,23 +25,15 @@ NO_KEY = "no-key"
 
 @dataclass(frozen=True)
 class ProviderSetup:
-    """All that an adapter may be built from."""
+    """A provider's configuration, from which its adapter is built."""
 
     name: str
-    """The provider's name in the configuration."""
     settings: ProviderSettings
     env: Mapping[str, str]
-    """The environment, `.env` included."""
     files: EmbeddedModelFiles
-    """The embedded model's files."""
 
     def account(self) -> ProviderAccount:
-        """Return the base URL and key to call.
-
-        Raises:
-            MissingKey: neither key nor base URL is set; names the variable.
-            SettingsError: key or base URL is invalid.
-        """
+        """Return the base URL and the key. Raises MissingKey and SettingsError, naming the variable."""
         key_variable = self.settings.api_key_env
         if not is_configured(self.name, self.settings, self.env) and key_variable:
             raise MissingKey(f"provider {self.name!r} has no key: set {key_variable}", key_variable)
@@ -74,11 +66,8 @@ class Adapter(NamedTuple):
     """The adapter of one wire."""
 
     build: Callable[[ProviderSetup], ChatModel]
-    """Makes it; opens no connection and imports no SDK."""
     import_sdk: Callable[[], object] | None = None
-    """Imports the package that its first call needs."""
     vendor_url: str | None = None
-    """The vendor's own base URL."""
 
 
 ADAPTERS: dict[Wire, Adapter] = {
@@ -98,35 +87,29 @@ ADAPTERS: dict[Wire, Adapter] = {
     ),
     "scripted": Adapter(build=lambda setup: ScriptedChat(provider=setup.name)),
 }
-"""The registry of adapters: a row per wire that `[providers.NAME]` may name."""
+"""A row per wire that `[providers.NAME]` may name."""
 
 
 def build_provider(
     name: str, settings: ProviderSettings, env: Mapping[str, str], files: EmbeddedModelFiles | None = None
 ) -> ChatModel:
-    """Build the adapter of a provider. Opens no connection, starts no process and imports no SDK yet.
+    """Build the adapter of a provider, without opening a connection, starting a process or importing an SDK.
 
     Args:
         name: the provider's name in the configuration.
         settings: its table.
         env: the environment, `.env` included.
-        files: the embedded model's files; only the `local` wire needs them.
+        files: the embedded model's; needed by the `local` wire.
 
     Raises:
-        MissingKey: neither its key nor its base URL is set; names the variable.
+        MissingKey: neither its key nor its base URL is set.
         SettingsError: its key or base URL is invalid.
     """
     return ADAPTERS[settings.wire].build(ProviderSetup(name, settings, env, files or embedded_model_files(Settings())))
 
 
 def is_configured(name: str, settings: ProviderSettings, env: Mapping[str, str]) -> bool:
-    """Return whether the provider can be called: its key or its base URL is set, or it needs neither.
-
-    Args:
-        name: the provider's name in the configuration.
-        settings: its table.
-        env: the environment, `.env` included.
-    """
+    """Return whether the provider can be called: its key or base URL is set, or it needs neither."""
     return name in configured_providers(Settings(providers={name: settings}), env)
 
 

@@ -22,15 +22,15 @@ LINGER_S = 0.5
 
 
 class HttpReply(Protocol):
-    """A reply whose body has not been read, as both SDKs give it."""
+    """A reply of either SDK, its body unread."""
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The reply's headers."""
+        """Headers."""
         ...
 
     async def read(self) -> bytes:
-        """Return the whole body."""
+        """Read the whole body."""
         ...
 
     def iter_bytes(self) -> AsyncIterator[bytes]:
@@ -56,11 +56,7 @@ class Exchange:
         self._on_text_failed = False
 
     async def run(self, open_reply: Opener) -> Reply:
-        """Send the request and read the reply.
-
-        Raises:
-            ProviderError: any failure of the call, translated.
-        """
+        """Send the request and read the reply. Raises ProviderError for any failure of the call."""
         timeouts = self._call.timeouts
         first_s = None if self._on_text is None else timeouts.first_token_s
         failure: Exception | None = None
@@ -137,7 +133,7 @@ class Exchange:
 
 
 def _incomplete(opening: bytes, events: int) -> Exception:
-    """Return the error for a stream without a terminal event: cut, an error object, or no event stream at all."""
+    """Return the error for a stream without a terminal event."""
     if events or not opening:
         return StreamCut("the stream ended before its terminal event")
     try:

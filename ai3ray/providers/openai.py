@@ -24,7 +24,7 @@ FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length", "content_
 USD_PER_TICK = 1e-10
 """xAI's unit for the price of a call."""
 MAX_TICKS = 10**13
-"""1000 US dollars, more than any call costs: a larger figure is a fault, not a price."""
+"""1000 US dollars: a larger figure is a fault, not a price."""
 
 
 class OpenAIChat:
@@ -32,8 +32,7 @@ class OpenAIChat:
 
     Args:
         account: base URL, with `/v1` where the server has it, and key.
-        extra: request fields beyond OpenAI's own, for the embedded model's server. With them the server is called
-            without a proxy and without keep-alive.
+        extra: request fields for the embedded model's server, which is called without proxy and keep-alive.
     """
 
     def __init__(self, account: ProviderAccount, *, extra: Mapping[str, Any] | None = None) -> None:
@@ -75,7 +74,7 @@ class OpenAIReplyParser:
         self._complete = False
 
     def read_event(self, event: ServerSentEvent) -> str | None:
-        """Read an event of a stream."""
+        """Read an event."""
         if event.data.startswith("[DONE]"):
             # Without a finish reason the end marker only means that the server stopped.
             self._complete = self._finish is not None
@@ -86,7 +85,7 @@ class OpenAIReplyParser:
         return self._read_text(mapping(choice.get("delta"))) if choice else None
 
     def read_body(self, body: Mapping[str, Any]) -> None:
-        """Read the body of a reply that was not streamed."""
+        """Read an unstreamed body."""
         choice = _choice(body)
         if not isinstance(choice.get("message"), Mapping) or not choice.get("finish_reason"):
             raise MalformedReply("the reply has no message or no finish_reason")
@@ -95,20 +94,23 @@ class OpenAIReplyParser:
         self._complete = True
 
     def result(self) -> ParsedReply | None:
-        """Return the reply; None before its terminal event."""
+        """Return the reply once complete."""
         if not self._complete:
             return None
         finish = "refusal" if self._refusal else FINISH.get(self._finish or "", "other")
+        ticks = self._usage.get("cost_in_usd_ticks")
+        if isinstance(ticks, bool) or not isinstance(ticks, int) or not 0 <= ticks <= MAX_TICKS:
+            ticks = None
         return ParsedReply(
             text="".join(self._pieces or self._refusal),
             finish=finish,
             usage=_reported_usage(self._usage),
             model=self._model,
-            cost_usd=_cost_usd(self._usage.get("cost_in_usd_ticks")),
+            cost_usd=None if ticks is None else ticks * USD_PER_TICK,
         )
 
     def partial(self) -> tuple[ReportedUsage, str]:
-        """Return usage and text of a reply that broke off."""
+        """Return what came of a cut reply."""
         return _reported_usage(self._usage)._replace(output_tokens=None), "".join(self._pieces or self._refusal)
 
     def _read_fields(self, body: Mapping[str, Any]) -> None:
@@ -142,11 +144,6 @@ def _reported_usage(usage: Mapping[str, Any]) -> ReportedUsage:
     return ReportedUsage(
         read, token_count(details.get("cached_tokens")), token_count(details.get("cache_write_tokens")), written
     )
-
-
-def _cost_usd(ticks: Any) -> float | None:
-    valid = isinstance(ticks, int) and not isinstance(ticks, bool) and 0 <= ticks <= MAX_TICKS
-    return ticks * USD_PER_TICK if valid else None
 
 
 def _request(call: ModelCall, *, stream: bool) -> dict[str, Any]:

@@ -26,11 +26,11 @@ class ReplyParser(Protocol):
     """The parser of one reply in one vendor's format."""
 
     def read_event(self, event: ServerSentEvent) -> str | None:
-        """Read an event of a stream. Return the text it adds, or None when it is no part of the reply.
+        """Read an event of a stream. Return the text it adds, or None if it is no part of the reply.
 
         Raises:
-            ErrorInBody: the event is the vendor's error object.
-            MalformedReply: the event breaks the protocol.
+            ErrorInBody: it is the vendor's error object.
+            MalformedReply: it breaks the protocol.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""A deterministic provider without network, which replies by a script: for tests of whatever calls models."""
+"""A deterministic provider without network, for tests."""
 
 from __future__ import annotations
 
@@ -21,17 +21,14 @@ _PIECE = re.compile(r"\S+\s*|\s+")
 
 @dataclass(frozen=True)
 class ScriptedReply:
-    """One reply of a script."""
+    """One reply of a script; with an `error`, the text is streamed before it."""
 
     text: str = ""
-    """With an `error`, the text streamed before it."""
     finish: FinishReason = "stop"
     error: ProviderError | None = None
-    """Raised in place of a reply."""
     usage: Usage | None = None
-    """Estimated from the texts when absent."""
+    """Estimated when absent."""
     cost_usd: float | None = None
-    """The price that the provider itself reports."""
     wait_s: float = 0.0
     """Seconds of silence before the first piece."""
 
@@ -57,9 +54,7 @@ class ScriptedChat:
         self._script = script
         self._provider = provider
         self.calls: list[ModelCall] = []
-        """Every call so far, in order."""
         self.in_flight = 0
-        """Calls that have not ended."""
 
     async def send(self, call: ModelCall, on_text: OnText | None = None) -> Reply:
         """Make one call. Raises LookupError when the script has run out of replies."""

@@ -14,12 +14,10 @@ if TYPE_CHECKING:
 SdkClient = TypeVar("SdkClient")
 
 MAX_CONNECTIONS = 1000
-"""Sockets per account at most; the pool limits the calls in flight."""
 KEEPALIVE_S = 4.0
-"""Idle time of a kept connection: less than the 5 s of common servers, because a request sent into a closing
-connection is lost, and may have been billed."""
+"""Less than the 5 s of common servers: a request sent into a closing connection is lost, and may be billed."""
 MARGIN_S = 5.0
-"""How much later than the call's own limits the SDK's run out: they are only the outer bound."""
+"""The transport's timeouts are only an outer bound of the call's own."""
 
 
 class LazyClient(Generic[SdkClient]):
@@ -54,7 +52,7 @@ def connection_limits(*, keep_alive: bool = True) -> httpx2.Limits:
 
 
 def transport_timeouts(timeouts: Timeouts) -> httpx2.Timeout:
-    """Return the transport's timeouts: the connect limit as given, the total with a margin."""
+    """Return the transport's timeouts, the total with a margin."""
     import httpx2
 
     return httpx2.Timeout(timeouts.total_s + MARGIN_S, connect=timeouts.connect_s, pool=None)

@@ -9,7 +9,7 @@ from ai3ray.domain.call import Prompt, Usage
 from ai3ray.domain.tokens import estimated_tokens
 
 MAX_TOKENS = 4_000_000
-"""More than any model reads or writes in one call: a larger figure is a fault, not a count."""
+"""A larger figure is a fault, not a count."""
 
 
 class ReportedUsage(NamedTuple):

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from ai3ray.server.unix_socket import SocketServer
 
 HOST_END_S = 12.0
-"""Seconds the engine gets to close."""
 FAILED_BOOT_STAY_S = 2.0
 """How long the head answers requests with the reason of a failed boot before it exits."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -93,13 +92,7 @@ def run_head(settings: Settings, host: HostMaker) -> NoReturn:
 
 
 class Head:
-    """A head: it serves the socket at once, and the engine as soon as that has booted.
-
-    Args:
-        settings: only `head_idle_s` is used here.
-        home_lock: the hold on the home.
-        host: boots the engine when entered, ends it when left.
-    """
+    """A head: it serves the socket at once, and the engine as soon as that has booted."""
 
     def __init__(self, settings: Settings, home_lock: HomeLock, host: Host) -> None:
         self._idle_s = settings.head_idle_s
@@ -202,7 +195,7 @@ class Head:
                 return
 
     async def _stop_after_exit(self, pid: int) -> None:
-        """Stop when Ray dies: without gcs Ray kills this process after a minute, without raylet no actor starts."""
+        """Stop when Ray dies: without gcs it kills this process after a minute, without raylet no actor starts."""
         await wait_for_exit(pid)
         self.stop(f"Ray process {pid} ended; the next command starts a new head", 1)
 

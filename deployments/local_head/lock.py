@@ -9,8 +9,6 @@ import shutil
 import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from ai3ray.client.head_paths import HeadPaths
@@ -35,11 +33,7 @@ class HomeLock:
         self._lock = lock
 
     def publish(self, config: Callable[[bytes], dict[str, Any]]) -> HeadAddress:
-        """Write `head.json`, readable by its owner only.
-
-        Args:
-            config: gives the fingerprint of keys, providers and limits for a salt.
-        """
+        """Write `head.json`, private, with the fingerprint that `config` gives for a salt."""
         salt = secrets.token_bytes(16)
         address = HeadAddress(
             pid=os.getpid(),
@@ -50,7 +44,11 @@ class HomeLock:
             config=config(salt),
             salt=salt.hex(),
         )
-        _write_private(self.paths.home / HEAD_FILE, address.model_dump_json())
+        draft = self.paths.home / f"{HEAD_FILE}.{os.getpid()}"
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+            stream.write(address.model_dump_json())
+        draft.rename(self.paths.home / HEAD_FILE)
         return address
 
     def withdraw(self) -> None:
@@ -63,7 +61,7 @@ def lock_home(paths: HeadPaths, wait_s: float = WAIT_S) -> HomeLock | None:
     """Become the head of this home. Return None if another head serves it.
 
     Args:
-        paths: the home's paths.
+        paths: the home's.
         wait_s: seconds to wait for a head that is stopping.
 
     Raises:
@@ -71,23 +69,23 @@ def lock_home(paths: HeadPaths, wait_s: float = WAIT_S) -> HomeLock | None:
     """
     lock = os.open(paths.home / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     deadline = time.monotonic() + wait_s
-    while not _try_lock(lock):
-        if is_listening(paths.socket):
-            os.close(lock)
-            return None
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if is_listening(paths.socket):
+                os.close(lock)
+                return None
         if time.monotonic() > deadline:
             raise HeadUnavailable(f"a process that does not answer holds {paths.home / LOCK}: end it, then try again")
         time.sleep(_RETRY_S)
     _remove_stale_files(paths)
-    return HomeLock(paths, lock, _listen(paths))
-
-
-def _try_lock(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    # The socket is renamed into place once it listens: an existing socket file always answers.
+    draft = paths.socket.with_name(f"{paths.socket.name}.{os.getpid()}")
+    listener = listen(draft)
+    draft.rename(paths.socket)
+    return HomeLock(paths, lock, listener)
 
 
 def _remove_stale_files(paths: HeadPaths) -> None:
@@ -100,20 +98,3 @@ def _remove_stale_files(paths: HeadPaths) -> None:
     for stale in paths.socket.parent.glob(f"{paths.socket.name}*"):
         stale.unlink(missing_ok=True)
     shutil.rmtree(paths.ray_dir, ignore_errors=True)
-
-
-def _listen(paths: HeadPaths) -> socket.socket:
-    # Renamed into place once it listens: an existing socket file always answers.
-    draft = paths.socket.with_name(f"{paths.socket.name}.{os.getpid()}")
-    listener = listen(draft)
-    draft.rename(paths.socket)
-    return listener
-
-
-def _write_private(path: Path, text: str) -> None:
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    with suppress(FileNotFoundError):
-        draft.unlink()
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
-        stream.write(text)
-    draft.rename(path)

@@ -57,12 +57,12 @@ def kill_group(group: int) -> None:
 
 
 def kill_orphaned_group(group: int, *folders: Path) -> bool:
-    """Send SIGKILL to the group of a dead leader, if a member still shows that it is that group.
+    """Send SIGKILL to the group of a dead leader, whose id another process may have by now.
 
     Args:
-        group: the leader's process id; another process may have it by now.
-        folders: a member must have one of them as its working directory or in its command line. Some of Ray's
-            processes overwrite their command line.
+        group: the leader's process id.
+        folders: a member must have one as its working directory or in its command line, which some of Ray's
+            processes overwrite.
     """
     found = any(process.group == group and _belongs(process, folders) for process in processes())
     if found:
@@ -94,9 +94,12 @@ def has_exited(pid: int) -> bool:
 
 
 async def wait_for_exit(pid: int) -> None:
-    """Return once this process has ended; a zombie has ended."""
-    if sys.platform != "linux":
-        await _poll_for_exit(pid)
+    """Wait until this process has ended; a zombie has."""
+    if sys.platform != "linux":  # no pidfds
+        with suppress(ProcessLookupError):
+            while True:
+                os.kill(pid, 0)
+                await asyncio.sleep(1.0)
         return
     try:
         fd = os.pidfd_open(pid)
@@ -109,11 +112,3 @@ async def wait_for_exit(pid: int) -> None:
     finally:
         loop.remove_reader(fd)
         os.close(fd)
-
-
-async def _poll_for_exit(pid: int) -> None:
-    # There are no pidfds here.
-    with suppress(ProcessLookupError):
-        while True:
-            os.kill(pid, 0)
-            await asyncio.sleep(1.0)

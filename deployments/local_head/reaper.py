@@ -1,9 +1,8 @@
 """The reaper: a parent of the head that outlives it and kills whatever it left behind.
 
-A killed head cannot clean up, and some of Ray's processes wait a minute for a cluster that is gone. So the head is
-the child of a process that does nothing but wait for it. On Linux that process is a "child subreaper" (prctl(2)):
-every orphan of the head becomes its child, so it finds them all, whatever their group, session or name. Elsewhere
-it kills the head's process group.
+A killed head cannot clean up, and some of Ray's processes wait a minute for a cluster that is gone. On Linux the
+reaper is a "child subreaper" (prctl(2)): every orphan of the head becomes its child, whatever its group, session or
+name. Elsewhere it kills the head's process group.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from contextlib import suppress
 from .processes import kill_group, processes
 
 _PR_SET_CHILD_SUBREAPER = 36
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def start_reaper() -> None:
@@ -39,18 +39,18 @@ def start_reaper() -> None:
 
 def _watch(head: int) -> int:
     """Wait for the head, then kill its orphans. Return the head's exit code."""
-    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(signum, lambda caught, _frame: _forward(head, caught))
+
+    def forward(signum: int, _frame: object) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(head, signum)
+
+    for signum in _SIGNALS:
+        signal.signal(signum, forward)
     code = _reap_until_exit(head)
-    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for signum in _SIGNALS:
         signal.signal(signum, signal.SIG_IGN)
     _kill_orphans()
     return code if code >= 0 else 128 - code
-
-
-def _forward(head: int, signum: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(head, signum)
 
 
 def _reap_until_exit(head: int) -> int:

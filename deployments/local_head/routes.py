@@ -22,7 +22,7 @@ from ai3ray.server.routing import ApiCall, Endpoint
 from deployments.local_head.tcp_listener import TcpListener
 
 PING_S = 1.0
-"""Seconds between empty lines to the caller of `/head/serve`: only a failed write shows that it has gone."""
+"""Seconds between empty lines: only a failed write shows that the caller has gone."""
 
 
 IDLE = flag("idle", "Only when no run is active and nothing is served.")

@@ -38,7 +38,7 @@ class TcpListener:
         return self._session is not None and not self._session.done()
 
     def attach(self, server: TcpServer | None) -> None:
-        """Set the server to use once the engine is up; None without Ray. Its blocking methods run in threads."""
+        """Set the server to use; None without Ray. Its blocking methods run in threads."""
         self._server = server
 
     async def open(self, request: ServeRequest) -> None:

@@ -1,7 +1,6 @@
-"""Check, before Ray Serve starts anything, that the home is free and the settings allow serving it.
+"""Check home and settings before Ray Serve starts anything; a refusal ends `serve run` in one line.
 
-`serve run` calls `ray.init` itself after it has imported the app, so everything to be known or set before that is
-done here. A refusal ends that command in one line.
+`serve run` itself calls `ray.init` after it has imported the app, so Ray's variables are set here, too.
 """
 
 from __future__ import annotations
@@ -35,17 +34,14 @@ LOCKED_S = 10.0
 
 
 def prepare() -> tuple[Settings | None, AccessRules | None]:
-    """Check everything and return settings and rules for the replicas.
-
-    Both are None in somebody else's cluster, where only the nodes have them.
+    """Return settings and rules for the replicas; None in another cluster, whose nodes have them.
 
     Raises:
-        Ai3Error: the home or the settings do not allow serving. Under `serve run` the command ends with that line
-            instead.
+        Ai3Error: the home or the settings do not allow serving; under `serve run` the command ends instead.
     """
     address = (_serve_command() or {}).get("address") or os.environ.get("RAY_ADDRESS", "local")
     if not ray.is_initialized() and address != "local":
-        return None, None  # somebody else's cluster: its nodes have the home and the keys
+        return None, None
     try:
         settings = node_settings()
         rules = access_rules(settings, serve_host())
@@ -148,9 +144,9 @@ def _serve_command() -> dict[str, Any] | None:
 
 
 def _interrupt_driver() -> None:
-    """Send SIGINT to the `serve run FILE` whose build task this is: it would wait for ever for a refused app.
+    """Send SIGINT to the `serve run FILE` whose build task this is, or it waits for ever for a refused app.
 
-    Only if that command is this Ray's only driver, and on this machine.
+    Only if it is this Ray's only driver, on this machine.
     """
     here = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
     drivers = patches.drivers()

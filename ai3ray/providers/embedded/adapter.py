@@ -20,7 +20,6 @@ from ai3ray.settings.embedded_files import EmbeddedModelFiles
 ANSWER_TOKENS = 220
 """Cap of an answer, about 160 words: beyond that the model repeats itself."""
 SHORT_ANSWER_TOKENS = 150
-"""Cap of the answer to a one-line question."""
 SHORT_QUESTION_CHARS = 160
 TEMPERATURE = 0.2
 SAMPLING = {"repeat_penalty": 1.1, "cache_prompt": True}
@@ -46,11 +45,9 @@ class EmbeddedChat:
         return f"EmbeddedChat({self._provider!r})"
 
     async def send(self, call: ModelCall, on_text: OnText | None = None) -> Reply:
-        """Make one call.
+        """Make one call, always streamed: the server notices a caller that has gone only when it writes.
 
-        Every call is streamed: the server notices a caller that has gone only when it writes. An answer that reaches
-        this adapter's cap is trimmed to its last whole sentence and counts as finished, because the cap is the
-        model's limit and not the caller's.
+        An answer that reaches this adapter's own cap is trimmed to its last whole sentence and counts as finished.
         """
         try:
             chat = await self._connect(call.model)
@@ -105,4 +102,4 @@ def adapt_prompt(prompt: Prompt) -> Prompt:
 
 
 def _ignore_text(text: str) -> None:
-    """Take the pieces of a call whose caller wants none."""
+    """Do nothing."""

@@ -23,7 +23,13 @@ def parse_error_body(body: bytes | Mapping[str, Any]) -> ErrorBody:
     OpenAI: `{"error": {"message", "type", "code", "param"}}`. xAI: `{"code", "error": "<text>"}`.
     Other servers: `{"message", "type", "code"}` or `{"detail": …}`; a body without JSON is its own message.
     """
-    value = _decoded(body) if isinstance(body, bytes) else body
+    value: object = body
+    if isinstance(body, bytes):
+        text = body.decode(errors="replace")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
     if not isinstance(value, Mapping):
         return ErrorBody(message=str(value))
     inner = value.get("error")
@@ -37,14 +43,6 @@ def parse_error_body(body: bytes | Mapping[str, Any]) -> ErrorBody:
         code=_text(detail) or _text(inner.get("code")),
         request_id=_text(value.get("request_id")),
     )
-
-
-def _decoded(body: bytes) -> object:
-    text = body.decode(errors="replace")
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _text(value: object) -> str | None:

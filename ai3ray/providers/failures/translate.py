@@ -22,7 +22,7 @@ MAX_MESSAGE_CHARS = 500
 _KEY_LIKE = re.compile(r"\b(?:sk|xai)-[A-Za-z0-9_-]{8,}|(?<=Bearer )[^\s'\"]{8,}")
 _REDACTED = "[key]"
 _MAYBE_PAID_STATUS = frozenset({408, 502, 504})
-"""A gateway gave up; the model behind it may have worked all the same."""
+"""A gateway gave up, but the model may have worked."""
 
 
 class Redacted(Exception):
@@ -31,7 +31,7 @@ class Redacted(Exception):
 
 @dataclass(frozen=True)
 class ProviderAccount:
-    """One account at one provider: where to call, with which key, and how its errors are translated."""
+    """One account at one provider; translates its errors."""
 
     provider: str
     """The provider's name in the configuration."""
@@ -45,12 +45,12 @@ class ProviderAccount:
         return urlsplit(self.base_url).netloc.rpartition("@")[2]
 
     def translate(self, error: Exception, call: ModelCall, headers: Mapping[str, str] | None) -> ProviderError | None:
-        """Return the ProviderError for the failure of a call; None for an error of ai3ray's own code.
+        """Return the ProviderError for a failed call; None for an error of ai3ray's own code.
 
         Args:
-            error: raised by the SDK, the transport or the reply parser; becomes the cause.
-            call: the call that failed.
-            headers: those of the reply, if it had begun with status 200; it may then have been billed.
+            error: raised by SDK, transport or parser; becomes the cause.
+            call: the failed call.
+            headers: those of a reply that had begun with status 200 and may have been billed.
         """
         translated = self._translated(error, call, headers)
         if translated is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ai3ray.errors import CallTimeout, ConnectFailed, MalformedReply, ProviderError, StreamCut
@@ -24,17 +24,20 @@ class TransportFailure(NamedTuple):
 def transport_failure(error: Exception, host: str, connect_s: float, *, answering: bool) -> TransportFailure | None:
     """Classify a failure of the transport or an SDK; return None for any other error.
 
-    Both SDKs wrap the original error, and OpenAI's transport reports every lost connection as a connect timeout,
-    even one lost after the request was sent. So the whole chain of causes is searched, the most specific class first.
+    Search the whole chain of causes, the most specific class first: both SDKs wrap the original error, and OpenAI's
+    transport reports every lost connection as a connect timeout.
 
     Args:
         error: the exception raised.
         host: the host called.
         connect_s: the connect limit in seconds.
         answering: whether a reply had begun. A connection lost before that counts as never made: usually a gateway
-            without a provider behind it closed it.
+            without a provider closed it.
     """
-    links = tuple(_causes(error))
+    # No contexts: a call made while an earlier failure is handled has that failure as its context.
+    links: list[BaseException] = [error]
+    while (cause := links[-1].__cause__) is not None:
+        links.append(cause)
     for row in _table(host, connect_s, answering=answering):
         found = next((link for link in links if isinstance(link, row.types)), None)
         if found is not None:
@@ -52,7 +55,7 @@ class _Row(NamedTuple):
 
 
 def _table(host: str, connect_s: float, *, answering: bool) -> Sequence[_Row]:
-    """Return the rows, most specific first. The libraries are imported late: a failed call has loaded them already."""
+    """Return the rows, most specific first. A failed call has imported these libraries already."""
     import aiohttp
     import httpx2
 
@@ -78,14 +81,6 @@ def _table(host: str, connect_s: float, *, answering: bool) -> Sequence[_Row]:
         _Row((OSError, EOFError), lost, cut),
         _Row((ValueError, AssertionError), MalformedReply, garbled),
     )
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    # No contexts: a call made while an earlier failure is handled has that failure as its context.
-    link: BaseException | None = error
-    while link is not None:
-        yield link
-        link = link.__cause__
 
 
 def _reason(error: BaseException) -> str:
