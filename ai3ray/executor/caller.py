@@ -114,11 +114,12 @@ class Caller:
         while True:
             models = (first,) if first else request.models
             stretch = request.stretch and not first  # where there is another choice, no budget is stretched
-            asked = request._replace(
-                request_id=new_id("request"), models=models, exclude=tried.names(), stretch=stretch
-            )
             try:
-                lease = await self._core_client.lease(asked)
+                lease = await self._core_client.lease(
+                    request._replace(
+                        request_id=new_id("request"), models=models, exclude=tried.names(), stretch=stretch
+                    )
+                )
             except LeaseRefused as refused:
                 if first:
                     first = None
