@@ -1,5 +1,4 @@
-"""From the outputs of tasks to one answer: one file per strategy.
+"""From the outputs of tasks to one answer.
 
-To add a strategy, write its `Strategy` in its own file, and name it in `strategies.STRATEGIES` and in
-`ai3ray.domain.assembly`.
+A strategy is one file; it is named in `strategies.STRATEGIES` and in `ai3ray.domain.assembly`.
 """

@@ -44,10 +44,9 @@ SYNTHESIZE = Strategy(synthesize)
 
 
 def lost_parts(graph: TaskGraph, outputs: Mapping[str, str], answer: str) -> tuple[Task, ...]:
-    """Return the parts of which too little is left in the merged answer.
+    """Return the parts of which too little is left in the merged answer, by the words that no other part has.
 
-    A part is recognised by the words that no other part has. A rewording keeps names, figures and terms; an answer
-    without the part keeps none of them.
+    A rewording keeps names, figures and terms; an answer without the part keeps none of them.
     """
     parts = {task.id: frozenset(_words(outputs[task.id])) for task in graph.sinks() if task.id in outputs}
     kept = frozenset(_words(answer))

@@ -92,7 +92,6 @@ def make_plan(request: RunRequest, settings: PlannerSettings) -> Asking[PlanMade
 
 
 def _read(reply: Reply, max_tasks: int) -> TaskGraph:
-    """Return the plan of a reply. A reply that was cut off counts only when it holds a whole, valid plan."""
     if reply.finish == "refusal":
         raise _Refused(f"{reply.model} refused to plan")
     try:
@@ -104,10 +103,7 @@ def _read(reply: Reply, max_tasks: int) -> TaskGraph:
 
 
 def _repair(prompt: Prompt, reply: Reply, wrong: PlanError, request: RunRequest, max_tasks: int) -> Prompt:
-    """Build the prompt of the repair: the request, the rejected reply and its problems.
-
-    It is one message, because providers refuse a conversation with an empty turn.
-    """
+    """Build the prompt of the repair: one message, because providers refuse a conversation with an empty turn."""
     message = _user(
         "planner_repair",
         request,
@@ -120,7 +116,7 @@ def _repair(prompt: Prompt, reply: Reply, wrong: PlanError, request: RunRequest,
 
 
 def _user(name: str, request: RunRequest, max_tasks: int, **slots: str) -> Message:
-    """Build the user's turn. Context is named and measured, not shown, so that its content cannot steer the plan."""
+    """Build the user's turn. Context is named, not shown, so that its content cannot steer the plan."""
     names = ", ".join(f'"{one_line(text.name)}" ({len(text.text):,} characters)' for text in request.context) or "none"
     text = filled_prompt(name, prompt=request.prompt, max_tasks=str(max_tasks), context=names, **slots)
     return Message(role="user", text=text)

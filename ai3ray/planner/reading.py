@@ -46,17 +46,13 @@ def read_plan(text: str, *, max_tasks: int) -> TaskGraph:
 
 
 def _plans(text: str) -> Iterator[Mapping[str, Any]]:
-    """Yield everything that looks like a task graph, first as written, then without trailing commas."""
     for version in (text, _STRING_OR_COMMA.sub(lambda hit: "" if hit[0] == "," else hit[0], text)):
         for value in _json_values(version):
             yield from _plans_in(value)
 
 
 def _json_values(text: str) -> Iterator[Any]:
-    """Yield the outermost objects and lists of the text.
-
-    After an object that does not parse only objects count: a whole list may be a part of what was cut off.
-    """
+    """Yield the outermost objects and lists; after a broken object only objects, for a list may be a part of it."""
     position = 0
     openings = _OBJECT_OR_LIST
     for _ in range(MAX_STARTS):
@@ -73,7 +69,6 @@ def _json_values(text: str) -> Iterator[Any]:
 
 
 def _plans_in(value: Any, depth: int = 2) -> Iterator[Mapping[str, Any]]:
-    """Yield the value itself, or a graph that the model wrapped into something."""
     if isinstance(value, dict) and "tasks" in value:
         yield _softened(value)
     elif isinstance(value, list) and value and all(isinstance(item, dict) and "prompt" in item for item in value):
@@ -84,11 +79,7 @@ def _plans_in(value: Any, depth: int = 2) -> Iterator[Mapping[str, Any]]:
 
 
 def _softened(plan: dict[str, Any]) -> Mapping[str, Any]:
-    """Drop what is not worth a second call.
-
-    A kind, form or tier that does not exist falls back to its default. Checks are for plan files: a model's own
-    would fail the answers of others.
-    """
+    """Drop wrong choices, which are not worth a second call, and checks, which only plan files may set."""
     tasks = plan["tasks"]
     if not isinstance(tasks, list):
         return plan

@@ -99,7 +99,6 @@ def _chained(prompt: str) -> Shape | None:
 
 
 def _named_sections(prompt: str) -> Shape | None:
-    """Read `with sections on X, Y and Z`."""
     found = _NAMED.search(prompt)
     if found is None or _WORKS_ON_TEXT.match(prompt):
         return None
@@ -132,7 +131,6 @@ def _counted_sections(prompt: str) -> Shape | None:
 
 
 def _two_sides(prompt: str) -> Shape | None:
-    """Read pros and cons: one task each."""
     found = _SIDES.search(prompt)
     topic = phrase(found[1]) if found else None
     return Shape(_filled(_templates()["sides"], topic), "analysis") if topic else None
@@ -154,7 +152,7 @@ def _compared(prompt: str) -> Shape | None:
 
 
 def _how_to(prompt: str) -> Shape | None:
-    """Read a guide: what is needed, the steps, the mistakes. A question is no guide."""
+    """Read a guide; a question is none."""
     found = _HOW_TO.match(prompt)
     deed = phrase(found[1]) if found and not prompt.endswith("?") else None
     return Shape(_filled(_templates()["guide"]["parts"], deed), "writing") if deed else None

@@ -1,4 +1,4 @@
-"""Reading English requests by their words: numbers, subjects, lists of names. Pure, and linear in the text."""
+"""Reads English requests by their words, in linear time."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ def number(text: str) -> int:
 
 
 def subject(text: str) -> str | None:
-    """Return what a text is to be about, in the request's own words; None when that is not said or not short."""
+    """Return the subject of a text in the request's own words; None when there is no short one."""
     found = _ABOUT.search(text)
     return phrase(text[found.end() :]) if found else None
 
 
 def phrase(text: str) -> str | None:
-    """Return the words before a remark on the form of the text; None when nothing or too much is left."""
+    """Return the words before a remark on the text's form; None when none or too many are left."""
     end = _END.search(text)
     kept = (text[: end.start()] if end else text).strip(" \t\"“”'‘’.,:;!?*_`")
     return kept if 1 < len(kept) <= MAX_SUBJECT else None
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Return the names of an enumeration: `a, b and c`. Where commas divide, only the last `and` does too."""
+    """Return the names of an enumeration: `a, b and c`."""
     parts = _COMMAS.split(text)
     if len(parts) == 1:
         parts = _AND.split(text)
@@ -61,7 +61,7 @@ def capital(text: str) -> str:
 
 
 def plural(topic: str) -> bool:
-    """Tell whether a verb after it is in the plural, by the look of its head noun."""
+    """Tell whether a verb after the topic is in the plural."""
     head = re.split(r"\s+(?:of|in|for|on|with|at|from|to|as)\s+", topic, maxsplit=1)[0]
     last = head.split()[-1] if head.split() else ""
     if re.search(r"\s(?:and|&)\s", head):

@@ -40,13 +40,7 @@ VERDICT_SCHEMA: dict[str, Any] = {
 
 
 def judge_prompt(task: Task, answer: str, *, fence: str) -> Prompt:
-    """Build the judge's prompt from the task and the answer; it shows nothing of the rest of the run.
-
-    Args:
-        task: the task that was set.
-        answer: the answer as it would be committed.
-        fence: a random word that no text can know.
-    """
+    """Build the judge's prompt from the task and the answer alone."""
     text = filled_prompt(
         "judge_request",
         fence=fence,
@@ -64,7 +58,7 @@ def judge_prompt(task: Task, answer: str, *, fence: str) -> Prompt:
 
 
 def _both_ends(text: str, limit: int) -> str:
-    """Cut a text in the middle: a judge has to see how it begins and how it ends."""
+    """Cut a text in the middle: a judge has to see how it begins and ends."""
     if len(text) <= limit:
         return text
     half = limit // 2

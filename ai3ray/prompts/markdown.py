@@ -59,12 +59,7 @@ def fenced_blocks(text: str) -> tuple[FencedBlock, ...]:
 
 
 def outside(text: str, instead: str = "") -> str:
-    """Return the text around its closed blocks.
-
-    Args:
-        text: an answer.
-        instead: a line that stands for each block.
-    """
+    """Return the text around its closed blocks, with a line in place of each."""
     lines = _lines(text)
     kept: list[str] = []
     begin = 0
@@ -75,7 +70,7 @@ def outside(text: str, instead: str = "") -> str:
 
 
 def around(text: str) -> tuple[str, str, str] | None:
-    """Return what stands before the first closed block, the blocks with all between them, and what follows."""
+    """Return the text before the first closed block, all blocks, and the text after the last; None without a block."""
     spans = _scan(text).spans
     if not spans:
         return None
@@ -110,12 +105,7 @@ def unclosed(text: str) -> bool:
 
 
 def unwrapped(text: str, tags: frozenset[str] = frozenset()) -> str:
-    """Return the body of the fence around the whole text, or the text when there is none.
-
-    Args:
-        text: an answer.
-        tags: the fence has to name one of these; any when empty.
-    """
+    """Return the body of the fence around the whole text, if it names one of the tags, or any without tags."""
     lines = text.strip().split("\n")
     fences = list(_fences(lines))
     if len(fences) < 2 or fences[0].line != 0 or fences[-1].line != len(lines) - 1:
@@ -154,7 +144,7 @@ class _Scan(NamedTuple):
 
 @lru_cache(maxsize=8)
 def _scan(text: str) -> _Scan:
-    """Find the closed blocks; several rules scan the same answer."""
+    """Find the closed blocks."""
     if "```" not in text and "~~~" not in text:
         return _Scan()
     lines = _lines(text)
@@ -183,7 +173,7 @@ def _closes(fences: list[_Fence], outer: _Fence) -> bool:
 
 
 def _fences(lines: list[str]) -> Iterator[_Fence]:
-    """Yield all lines that may open or close a block, those inside other blocks too."""
+    """Yield all lines that may open or close a block, also inside others."""
     for number, line in enumerate(lines):
         found = _FENCE_LINE.match(line)
         if found and "`" not in found[2]:  # inline code may begin with three marks
@@ -202,7 +192,7 @@ def _lines(text: str) -> list[str]:
 
 @cache
 def _parser() -> MarkdownIt:
-    """Build a parser of CommonMark's blocks without containers, tables and inline marks, which no text makes slow."""
+    """Build a parser of blocks without containers, tables and inline marks, which no text makes slow."""
     from markdown_it import MarkdownIt
 
     return MarkdownIt("zero").enable(["code", "fence", "heading", "lheading"]).disable(["inline", "text_join"])

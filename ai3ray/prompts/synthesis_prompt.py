@@ -21,8 +21,8 @@ def synthesis_prompt(asked: str, parts: Sequence[tuple[Task, str]], missing: Seq
 
     Args:
         asked: the run's prompt.
-        parts: the tasks that make the answer, each with its output.
-        missing: the tasks that should have made a part of it and have no output.
+        parts: tasks with their outputs.
+        missing: tasks without an output.
         fence: a random word that no text can know.
     """
     blocks = "\n".join(fenced(fence, "part", task.title, output) for task, output in parts)

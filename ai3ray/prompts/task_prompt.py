@@ -1,9 +1,9 @@
 """The prompt of one task's call.
 
-Its order: what all calls share (system), what the run's calls share (titles, context), what is the task's own (outputs
-of its dependencies, form of the answer), and last, verbatim and once, the task's prompt. So the calls of a run begin
-alike, letter by letter, and a provider reads that beginning once. Texts of models and files stand in fenced blocks of
-the user's turn, never in the system prompt.
+What all calls of the run share comes first, then what is the task's own, and last, verbatim and once, its prompt.
+So the calls of a run begin alike, letter by letter, and a provider reads that beginning once. Texts of models and files
+stand in fenced blocks of the user's turn, never in the system prompt.
+
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def build_task_prompt(
         max_output_tokens: cap of the answer, in tokens.
         fence: a random word that no text can know; the same in all calls of the run.
         shared_context: whether other tasks of the run read the same context.
-        repair: the answer that was sent back, when there is one.
+        repair: the rejected answer.
     """
     context = [fenced(fence, "context", text.name, text.text) for text in context_of(task, request)]
     shared = _joined([_outline(task, titles), _data(context, fence)])

@@ -36,13 +36,6 @@ def shares(lengths: Sequence[int], total: int, each: int) -> tuple[int, ...]:
 
 
 def fenced(fence: str, label: str, name: str, text: str) -> str:
-    """Mark a foreign text as data. The fence is taken out of it: a model may repeat the one it has seen.
-
-    Args:
-        fence: a random word that no text can know.
-        label: what the text is.
-        name: what it is called.
-        text: the text.
-    """
+    """Mark a foreign text as data, without the fence: a model may repeat the one it has seen."""
     shown = one_line(name).replace(fence, "").replace('"', "'")
     return f'<data-{fence} {label}="{shown}">\n{text.replace(fence, "")}\n</data-{fence}>'

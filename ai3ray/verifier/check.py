@@ -64,13 +64,7 @@ MAX_JSON_HERE = 64 * 1024
 
 
 def check(task: Task, reply: Reply, *, content: bool) -> Verdict:
-    """Apply the rules to an answer. Pure and picklable, so it may run in any process.
-
-    Args:
-        task: the task.
-        reply: the model's reply.
-        content: false leaves only the rules of ALWAYS.
-    """
+    """Apply the rules to an answer; `content=False` leaves only those of ALWAYS. Pure and picklable."""
     cleaned = reply.model_copy(update={"text": clean_output(task, reply.text)})
     defects = _defects(ALWAYS, task, cleaned)
     if content and not defects:
@@ -79,7 +73,7 @@ def check(task: Task, reply: Reply, *, content: bool) -> Verdict:
 
 
 def check_with_code(task: Task, reply: Reply) -> Verdict:
-    """Apply all rules and compilers, in a process that may be lost: a compiler can take all memory."""
+    """Apply all rules and compilers, in a process that may be lost."""
     verdict = check(task, reply, content=True)
     job = code_to_compile(task, reply.text)
     return joined(verdict, check_code(*job)) if job else verdict
@@ -93,12 +87,12 @@ def joined(verdict: Verdict, defects: Sequence[Defect]) -> Verdict:
 
 
 def needs_isolation(task: Task, text: str) -> bool:
-    """Tell whether some checks of an answer belong into another process: heavy ones, and code that has to compile."""
+    """Tell whether checks of an answer belong into another process: heavy ones and compilers."""
     return is_heavy(task, text) or code_to_compile(task, text) is not None
 
 
 def is_heavy(task: Task, text: str) -> bool:
-    """Tell whether the rules may take long: JSON over 64 KB, or a schema with regular expressions."""
+    """Tell whether the rules may take long."""
     if not wants_json(task):
         return False
     schema = task.checks.json_schema if task.checks else None
@@ -109,7 +103,7 @@ def refuse_bad_schemas(graph: TaskGraph) -> None:
     """Check a plan file's schemas before any call is paid.
 
     Raises:
-        PlanError: a task's `checks.json_schema` is no JSON Schema; the message names the task.
+        PlanError: a task's `checks.json_schema` is no JSON Schema.
     """
     for task in graph.tasks:
         if task.checks is not None and task.checks.json_schema is not None:

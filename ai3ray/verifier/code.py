@@ -18,14 +18,11 @@ _ALIASES = {"py": "python", "python3": "python", "py3": "python"}
 
 
 def check_code(text: str, language: str = "") -> tuple[Defect, ...]:
-    """Find the code that does not compile.
+    """Find the code that does not compile; languages other than Python and JSON pass.
 
     Args:
         text: fenced blocks, or code alone.
         language: the language of code that names none; unknown when empty.
-
-    Returns:
-        A defect per block that does not compile. Languages other than Python and JSON pass.
     """
     blocks = fenced_blocks(text) or (("", text),)
     defects = []
@@ -39,12 +36,7 @@ def check_code(text: str, language: str = "") -> tuple[Defect, ...]:
 
 
 def compiler_of(tag: str, language: str = "") -> Callable[[str], str | None] | None:
-    """Return the function that explains why a block does not compile; None for an unknown language.
-
-    Args:
-        tag: the language that the block's fence names; may be empty.
-        language: the language when it names none.
-    """
+    """Return the function that explains why a block does not compile; None for an unknown language."""
     name = (tag or language).lower()
     return _COMPILERS.get(_ALIASES.get(name, name))
 

@@ -42,14 +42,9 @@ class CodeJob(NamedTuple):
 
 
 def code_to_compile(task: Task, text: str) -> CodeJob | None:
-    """Return the code that has to compile, or None when there is none in a language known here.
+    """Return the code of an answer that has to compile, or None when none of it is in a language known here.
 
-    Code as output has to compile as a whole; in a text about code only blocks of some length have to, and none
-    that leaves something out.
-
-    Args:
-        task: the task.
-        text: the model's answer, with its fences.
+    Code as output has to compile as a whole; in a text about code only long blocks that leave nothing out have to.
     """
     if wants_json(task) or (task.output != "code" and task.kind != "coding"):
         return None

@@ -110,9 +110,7 @@ class Count(NamedTuple):
     """A number of parts that a prompt demands."""
 
     number: int
-    """How many at least."""
     unit: Unit
-    """What is counted."""
     noun: str
     """The prompt's word for them."""
 
@@ -121,17 +119,11 @@ class Demands(NamedTuple):
     """The plain demands of a prompt."""
 
     counts: tuple[Count, ...]
-    """Numbers of parts."""
     names: tuple[str, ...]
-    """Names of parts."""
 
 
 def read_demands(prompt: str) -> Demands:
-    """Read the demands of a prompt on the parts of its answer.
-
-    Args:
-        prompt: a task's prompt; quotations and descriptions of a larger work in it demand nothing.
-    """
+    """Read the demands; quotations and descriptions of a larger work demand nothing."""
     own = _own(prompt)
     return Demands(tuple(_counts(own)), tuple(dict.fromkeys(_names(own))))
 
@@ -182,7 +174,6 @@ def _names(prompt: str) -> list[str]:
 
 
 def _in_line(text: str) -> list[str]:
-    """Return quoted names, or capitalized names between commas: 'A, B and C'."""
     quoted = [match["name"] for match in _QUOTED_NAME.finditer(text)]
     if quoted:
         return [name for part in quoted if (name := _name(part))]

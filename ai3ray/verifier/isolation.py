@@ -27,7 +27,7 @@ class Isolation(Protocol):
     """Runs the rule checks elsewhere."""
 
     async def check(self, task: Task, reply: Reply) -> Verdict:
-        """Apply all rules. A check that does not end in time is a defect, never an exception."""
+        """Apply all rules; a check that does not end in time is a defect, never an exception."""
         ...
 
 
@@ -38,9 +38,16 @@ class ProcessIsolation:
         self._slots = asyncio.Semaphore(MAX_CHECKS)
 
     async def check(self, task: Task, reply: Reply) -> Verdict:
-        """Apply all rules and compilers; an answer that kills its checker is a defect."""
-        async with self._slots:
-            return await _checked_in_process(CheckJob(task=task, reply=reply))
+        """Apply all rules and compilers in a new process."""
+        async with self._slots, child_process("ai3ray.verifier.sandbox") as child:
+            try:
+                async with asyncio.timeout(CHECK_TIMEOUT_S):
+                    answer = await child.communicate(CheckJob(task=task, reply=reply).model_dump_json().encode())
+                return Verdict.model_validate_json(answer)
+            except TimeoutError:
+                return unverifiable(f"the check took longer than {CHECK_TIMEOUT_S:.0f} s")
+            except ValidationError:
+                return unverifiable(f"the check's process died with exit status {child.exit_code}")
 
 
 async def checked_apart(
@@ -49,14 +56,7 @@ async def checked_apart(
     rules: Callable[[Task, Reply], Awaitable[Verdict]],
     compile_code: Callable[[CodeJob], Awaitable[tuple[Defect, ...]]],
 ) -> Verdict:
-    """Apply all rules and compilers, only the dangerous ones elsewhere.
-
-    Args:
-        task: the task.
-        reply: the answer.
-        rules: applies all rules elsewhere.
-        compile_code: compiles elsewhere.
-    """
+    """Apply all rules and compilers, the dangerous ones by the functions given."""
     if is_heavy(task, reply.text):
         return await rules(task, reply)
     verdict = check(task, reply, content=True)
@@ -67,15 +67,3 @@ async def checked_apart(
 def unverifiable(problem: str) -> Verdict:
     """Return the verdict on an answer that could not be checked."""
     return Verdict(passed=False, score=0.0, defects=(Defect(part="answer", problem=problem),))
-
-
-async def _checked_in_process(job: CheckJob) -> Verdict:
-    async with child_process("ai3ray.verifier.sandbox") as child:
-        try:
-            async with asyncio.timeout(CHECK_TIMEOUT_S):
-                answer = await child.communicate(job.model_dump_json().encode())
-            return Verdict.model_validate_json(answer)
-        except TimeoutError:
-            return unverifiable(f"the check took longer than {CHECK_TIMEOUT_S:.0f} s")
-        except ValidationError:
-            return unverifiable(f"the check's process died with exit status {child.exit_code}")

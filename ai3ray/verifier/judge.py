@@ -21,12 +21,6 @@ _OBJECT = re.compile(r"\{.*\}", re.DOTALL)
 def judge(task: Task, answer: str, *, author: str, fence: str) -> Asking[Verdict]:
     """Have another model than the author judge an answer.
 
-    Args:
-        task: the task that was set.
-        answer: the answer as it would be committed.
-        author: the `provider/model` that wrote it.
-        fence: a random word that no text can know.
-
     Raises:
         MalformedReply: the judge gave no verdict.
     """
@@ -44,10 +38,6 @@ def judge(task: Task, answer: str, *, author: str, fence: str) -> Asking[Verdict
 
 def read_verdict(reply: Reply, judge: str) -> Verdict:
     """Read the judge's verdict. One that contradicts itself counts by its defects.
-
-    Args:
-        reply: the judge's answer.
-        judge: its `provider/model`.
 
     Raises:
         MalformedReply: it is no verdict.

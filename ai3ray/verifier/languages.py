@@ -43,11 +43,9 @@ class Language(NamedTuple):
     code: str
     """Its ISO 639-1 code."""
     name: str
-    """Its English name."""
     names: tuple[str, ...]
     """Its names in prompts, in lower case."""
     script: str
-    """Its script."""
     words: frozenset[str]
     """Its function words; none when its script identifies it."""
 
@@ -56,7 +54,6 @@ class DetectedLanguage(NamedTuple):
     """The languages of one text."""
 
     words: int
-    """Words counted."""
     leading: str | None
     """Code of the language that the text is in; None when that is not sure."""
     present: frozenset[str]
@@ -76,11 +73,7 @@ def languages() -> dict[str, Language]:
 
 
 def detect_language(text: str) -> DetectedLanguage:
-    """Detect the languages of a text.
-
-    Args:
-        text: prose; code, tables and addresses blur the result.
-    """
+    """Detect the languages of prose; code, tables and addresses blur the result."""
     found = words(_APOSTROPHE.sub(" ", text))
     letters = _letters(text)
     total = sum(letters.values())
@@ -115,7 +108,6 @@ def _weights() -> dict[str, float]:
 
 
 def _letters(text: str) -> dict[str, int]:
-    """Count the letters of each script."""
     if text.isascii():
         return {"latin": sum(map(str.isalpha, text))}
     letters = {script: count for script, sign in _SCRIPTS.items() if (count := len(sign.findall(text)))}

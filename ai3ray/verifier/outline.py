@@ -30,7 +30,7 @@ class Outline(NamedTuple):
     title: str
     """The first line, when it stands over the text like a title; else empty."""
     sections: int
-    """Headings of the most frequent level, without a title over all."""
+    """Headings of the most frequent level."""
     headings: tuple[str, ...]
     """Texts of all headings and of bold lines that stand alone."""
     labels: tuple[str, ...]
@@ -85,7 +85,6 @@ def _unmarked(line: str) -> tuple[int, str] | None:
 
 
 def _sections(headings: list[tuple[int, str]], title: str) -> int:
-    """Count the headings of the most frequent level, without a title that stands alone on its level."""
     levels = Counter(level for level, _ in headings)
     if len(headings) > 1 and headings[0][1] in title and levels[headings[0][0]] == 1:
         del levels[headings[0][0]]

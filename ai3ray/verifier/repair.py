@@ -35,19 +35,17 @@ class RepairAttempt:
     """The next call of a task."""
 
     role: Literal["task", "repair"] = "task"
-    """`repair` when the author gets its own answer back."""
     author: str | None = None
     """The one model to ask; any that is not excluded when None."""
     exclude: frozenset[str] = frozenset()
     """Models that were tried."""
     cap_factor: int = 1
-    """How much longer than usual the answer may be."""
+    """The cap of the answer, as a multiple of the usual one."""
     answer: str = ""
-    """For a repair: the answer to mend."""
+    """The answer to repair."""
     defects: tuple[Defect, ...] = ()
-    """For a repair: the defects to mend."""
     n: int = 0
-    """For a repair: which one it is, from 1."""
+    """The number of the repair, from 1."""
 
 
 TURNS = 2
@@ -59,10 +57,10 @@ Policy = Generator[RepairAttempt, Assessed, None]
 
 
 def improve(repair_limit: int) -> Policy:
-    """Yield call after call, and be sent the assessed answer of each, until one has passed or nothing is left to try.
+    """Yield call after call, and be sent each assessed answer, until one has passed or nothing is left to try.
 
     Args:
-        repair_limit: how often a defect goes back to its author; only the first model's answer is repaired.
+        repair_limit: how often the first model's answer goes back to it.
     """
     exclude: frozenset[str] = frozenset()
     turns = 0

@@ -26,12 +26,12 @@ ITEM = re.compile(
 
 
 def excerpt(text: str, limit: int = MAX_CHARS) -> str:
-    """Return the text, or its first and its last half of so many characters."""
+    """Return the text, or both its ends."""
     return text if len(text) <= limit else f"{text[: limit // 2]}\n{text[-(limit // 2) :]}"
 
 
 def prompt_excerpt(task: Task) -> str:
-    """Return the prompt as rules read it: a long one carries material, and its request stands at one of its ends."""
+    """Return the ends of the prompt, where its request stands."""
     return excerpt(task.prompt, MAX_PROMPT)
 
 

@@ -10,7 +10,7 @@ from ai3ray.domain.verdict import Defect
 
 
 def complete(task: Task, reply: Reply) -> Iterator[Defect]:  # noqa: ARG001 - a rule's signature
-    """Require an answer that neither the output limit cut off nor the provider ended as a refusal."""
+    """Forbid answers that were cut off, or that the provider ended as a refusal."""
     if reply.finish == "length":
         yield Defect(part="answer", problem="truncated: cut off at the output limit; say the same in fewer words")
     elif reply.finish == "refusal":

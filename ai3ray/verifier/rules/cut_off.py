@@ -1,4 +1,4 @@
-"""The answer has an end, even when the provider reports a regular stop."""
+"""The answer has an end."""
 
 # ruff: noqa: RUF001 - letters of other alphabets are meant
 from __future__ import annotations
@@ -45,7 +45,7 @@ _LABEL = re.compile(r"^[^\s.!?:]+(?:\s[^\s.!?:]+){0,3}:\s")
 
 
 def cut_off(task: Task, reply: Reply) -> Iterator[Defect]:
-    """Require prose of some length to end neither inside a sentence nor inside a fenced block."""
+    """Forbid prose that ends inside a sentence or inside a fenced block."""
     if wants_json(task) or task.output == "code" or task.kind == "extraction" or _MEANT.search(prompt_excerpt(task)):
         return
     if task.output == "text" and unclosed(reply.text):
@@ -80,7 +80,6 @@ def _stops_short(last: str, text: str) -> bool:
 
 
 def _others_end(text: str) -> bool:
-    """Tell whether the long lines before the last one end in order; verse and lists do not."""
     lines = [line.strip() for line in excerpt(text, 8_000).splitlines()]
     long = [line for line in lines if len(words(line)) >= MIN_LINE_WORDS]
     return sum(bool(_ENDS.search(line)) for line in long) >= 0.9 * len(long)

@@ -1,4 +1,4 @@
-"""The answer has the form that the task asks for."""
+"""The answer has the task's form."""
 
 from __future__ import annotations
 

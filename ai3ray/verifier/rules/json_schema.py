@@ -1,7 +1,7 @@
 """The answer satisfies the plan's JSON Schema, at a bounded cost.
 
-Neither the schema nor the answer is trusted: references are resolved inside the schema only, never fetched; the work is
-counted and stopped. A regular expression cannot be counted; `needs_isolation` keeps it away from here.
+Neither is trusted: references are never fetched, and steps are counted. A regular expression cannot be counted, so
+`needs_isolation` keeps it away from here.
 
 """
 
@@ -43,7 +43,7 @@ class _Steps:
 
 
 def json_schema(task: Task, reply: Reply) -> Iterator[Defect]:
-    """Require `checks.json_schema`. The form rule reports JSON that does not parse."""
+    """Require `checks.json_schema`."""
     if task.checks is None or task.checks.json_schema is None:
         return
     value, problem = parse_json(reply.text)
@@ -52,12 +52,7 @@ def json_schema(task: Task, reply: Reply) -> Iterator[Defect]:
 
 
 def check_json(text: str, schema: dict[str, Any] | None) -> tuple[Defect, ...]:
-    """Find the defects of JSON. Pure and picklable.
-
-    Args:
-        text: the JSON.
-        schema: the schema to satisfy; None for any JSON.
-    """
+    """Find the defects of JSON, of any JSON without a schema. Pure and picklable."""
     value, problem = parse_json(text)
     if problem is not None:
         return (Defect(part="answer", problem=problem),)
@@ -75,14 +70,14 @@ def parse_json(text: str) -> tuple[Any, str | None]:
 
 
 def risky(schema: Any) -> bool:
-    """Tell whether a part of the schema may take a time that no count of steps bounds."""
+    """Tell whether checking the schema may take a time that no count of steps bounds."""
     if isinstance(schema, Mapping):
         return not _REGEX_KEYWORDS.isdisjoint(schema) or any(risky(part) for part in schema.values())
     return isinstance(schema, list | tuple) and any(risky(part) for part in schema)
 
 
 def schema_problem(schema: dict[str, Any]) -> str | None:
-    """Return the problem of a schema itself, or None."""
+    """Return the problem of a schema, or None."""
     from jsonschema import Draft202012Validator, exceptions, validators
 
     try:
@@ -113,7 +108,7 @@ def _violations(value: Any, schema: dict[str, Any], steps: _Steps) -> tuple[Defe
 
 
 def _validator(schema: dict[str, Any], steps: _Steps) -> Any:
-    """Build a validator of the schema's own draft that counts its steps and fetches nothing."""
+    """Build a validator that counts its steps and fetches nothing."""
     from jsonschema import Draft202012Validator, validators
     from referencing import Registry
 

@@ -1,4 +1,4 @@
-"""The answer is in the language that the task asks for, or else in the task's own."""
+"""The answer is in the language that the task asks for, else in the task's own."""
 
 # ruff: noqa: RUF001 - letters of other alphabets are meant
 from __future__ import annotations
@@ -58,7 +58,7 @@ _NEGATED = re.compile(
 
 
 def language(task: Task, reply: Reply) -> Iterator[Defect]:
-    """Require running text of some length in a language that the task names, or in the prompt's own."""
+    """Require the language that the task names, or its own, of running text."""
     if wants_json(task) or task.output == "code" or task.kind in {"extraction", "coding"}:
         return
     named = asked_languages(task)

@@ -14,7 +14,7 @@ from ai3ray.verifier.rules.json_schema import parse_json
 
 
 def must_include(task: Task, reply: Reply) -> Iterator[Defect]:
-    """Require every text of `checks.must_include`, whatever its case, line breaks and typographic form."""
+    """Require every text of `checks.must_include`, in any case and typographic form."""
     if task.checks is None or not task.checks.must_include:
         return
     text = reply.text

@@ -1,7 +1,6 @@
 """The answer does not repeat itself.
 
-A model in a loop repeats itself word for word, so only exact repeats count: similar lines, a refrain, a table of equal
-cells and a formula at the head of each paragraph are none.
+A model in a loop repeats itself word for word, so only exact repeats count.
 
 """
 
@@ -78,7 +77,7 @@ def _in_prose(text: str, patience: int, *, verbatim: bool) -> tuple[str, int] | 
 
 
 def _loop(found: list[str], patience: int) -> tuple[str, int] | None:
-    """Return the longest run of equal rounds, looked for at the most frequent words in a row."""
+    """Return the longest run of equal rounds, looked for at the most frequent words."""
     grams = list(zip(*(found[shift:] for shift in range(GRAM)), strict=False))
     for gram, count in Counter(grams).most_common(2):
         if count < MIN_ROUNDS - 1:
