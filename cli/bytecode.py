@@ -10,8 +10,7 @@ from pathlib import Path
 def keep_bytecode() -> None:
     """Cache bytecode in `$AI3_HOME/pycache` when PYTHONDONTWRITEBYTECODE is set.
 
-    Many containers set it, and then compiling takes two thirds of a command's start. Code is only loaded
-    from a folder that no other user can write to.
+    Many containers set it, and compiling then takes two thirds of a command's start.
     """
     if not sys.dont_write_bytecode or sys.pycache_prefix:
         return

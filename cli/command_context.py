@@ -1,4 +1,4 @@
-"""What a command works with: its settings, its environment, and a connection."""
+"""A command's settings, environment and connections."""
 
 from __future__ import annotations
 
@@ -25,31 +25,30 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class CommandContext:
-    """A command's settings, and the connections made from them."""
+    """A command's settings, and connections made from them."""
 
     settings: Settings
     """Flags, environment, `.env` and files, merged."""
     env: Mapping[str, str]
     """The environment, completed from `.env`."""
     server: str | None
-    """The `--server` flag."""
 
     def connect(self, notify: Callable[[str], None], *, inline: bool = False) -> AbstractAsyncContextManager[Client]:
-        """Connect to the server, or to the local head, which is started when it is not running."""
+        """Connect to the server or the local head; start the head if needed."""
         if inline:
             _log_to_file(self.settings.home)
         return connect(self.settings, self.env, server=self.server, inline=inline, notify=notify)
 
     def fill(self, request: RunRequest, client: Client) -> RunRequest:
-        """Return the request with defaults from the settings where the flags set nothing."""
+        """Complete a request from the settings."""
         return fill_request(request, self.settings, remote=client.remote)
 
     def reader(self) -> AbstractAsyncContextManager[RunReader]:
-        """Open the server, the head if it is up, or else the journal's file, for reading."""
+        """Open the server, the running head, or else the journal's file."""
         return connect_for_reading(self.settings, self.env, server=self.server)
 
     def read(self, query: Callable[[RunReader], Awaitable[T]]) -> T:
-        """Return what `query` reads, in an event loop of its own."""
+        """Run `query` on a reader."""
 
         async def answer() -> T:
             async with self.reader() as reader:
@@ -71,17 +70,17 @@ def load_context(config: str | None = None, server: str | None = None) -> Comman
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run the coroutine to its end in the command's only event loop."""
+    """Run the command's only event loop."""
     return asyncio.run(work)
 
 
 def notify(text: str) -> None:
-    """Print a line on stderr, with the program's name before it."""
+    """Print a line on stderr after the program's name."""
     print_stderr(f"ai3: {text}")
 
 
 def _log_to_file(home: Path) -> None:
-    """Keep the log of an engine in this process out of the terminal; with --debug it goes there."""
+    """Keep an inline engine's log out of the terminal, except with --debug."""
     root = logging.getLogger()
     if not root.handlers:
         root.addHandler(logging.FileHandler(home / "ai3.log", delay=True))

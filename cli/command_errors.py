@@ -1,4 +1,4 @@
-"""Turns whatever happens in a command into one line on stderr and an exit code."""
+"""The edge of a command: one line on stderr and an exit code for any error."""
 
 from __future__ import annotations
 
@@ -24,12 +24,7 @@ CANCELLED = 130
 
 
 def run_command_line(tree: TyperGroup | TyperCommand, args: Sequence[str]) -> int:
-    """Run one command line and return its exit code.
-
-    Args:
-        tree: the commands.
-        args: the command line without the program's name.
-    """
+    """Run the command that `args` name and return its exit code."""
     configure_streams()
     args, debug = split_debug_flag(args)
     if debug:
@@ -53,7 +48,7 @@ def run_command_line(tree: TyperGroup | TyperCommand, args: Sequence[str]) -> in
 
 
 def split_debug_flag(args: Sequence[str]) -> tuple[list[str], bool]:
-    """Return the arguments without `--debug`, and whether it was among them, before a `--`."""
+    """Remove `--debug` before a `--`, and return whether it was there."""
     end = list(args).index("--") if "--" in args else len(args)
     kept = [arg for arg in args[:end] if arg != "--debug"]
     return [*kept, *args[end:]], len(kept) < end
@@ -69,14 +64,14 @@ def exit_code(result: RunResult) -> int:
 
 
 def usage_message(error: typer.TyperException) -> str:
-    """Return what is wrong with the command line, and where its help is."""
+    """Return an error of the command line with a pointer to its help."""
     path = getattr(getattr(error, "ctx", None), "command_path", "ai3")
     message = error.format_message().replace("Value error, ", "").rstrip(".")
     return f"{message}{'' if message.endswith('?') else '.'} Try '{path} --help'."
 
 
 def os_error_message(error: OSError) -> str:
-    """Return an error of the operating system with the file's name."""
+    """Return an operating system error with its file's name."""
     return f"{error.filename}: {error.strerror}" if error.filename else (error.strerror or str(error))
 
 

@@ -14,13 +14,7 @@ from .streams import is_terminal
 
 
 def confirm_and_prune(context: CommandContext, older_than_s: float, *, dry_run: bool, ask: bool) -> PruneReport:
-    """Delete runs that ended long ago, and report what was or would be deleted.
-
-    Args:
-        context: names the home.
-        older_than_s: seconds since a run's end.
-        dry_run: delete nothing.
-        ask: ask on the terminal before deleting.
+    """Delete runs that ended more than `older_than_s` seconds ago, and report what was or would be deleted.
 
     Raises:
         UsageError: stdin is not a terminal to ask on, or the runs belong to a server.

@@ -25,11 +25,7 @@ CANCEL_WAIT_S = 2.0  # Ctrl-C answers within this time, whatever the server does
 async def run_to_end(
     context: CommandContext, request: RunRequest, progress: Progress, *, inline: bool
 ) -> RunResult | None:
-    """Submit the request and follow its run.
-
-    Returns:
-        The finished run; None when it was interrupted and its end did not come in time.
-    """
+    """Submit the request and return the finished run; None when it was interrupted and did not end in time."""
     with Interrupts() as interrupts:
         try:
             async with context.connect(progress.note, inline=inline) as client:
@@ -49,7 +45,7 @@ async def submit_detached(context: CommandContext, request: RunRequest) -> Accep
 
 
 async def watch_to_end(client: Client, run_id: str, on_event: Callable[[Event], None]) -> RunResult:
-    """Follow a run's events from the first on, and return the finished run; raises UnknownRun."""
+    """Follow a run's events from the first on, and return the finished run."""
     async with aclosing(client.events(run_id)) as events:
         async for event in events:
             on_event(event)

@@ -8,11 +8,7 @@ from ai3ray.errors import UsageError
 
 
 def free_port(host: str, port: int) -> int:
-    """Return the port, or a free one for 0, after binding it once.
-
-    Raises:
-        UsageError: the port is taken, or this computer has no such address.
-    """
+    """Return the port, or a free one for 0; raises UsageError when it cannot be bound."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -18,8 +18,7 @@ _SHOW_CURSOR = "\x1b[?25h"
 class Interrupts:
     """While entered, the first SIGINT or SIGTERM cancels this task and the second ends the process.
 
-    `asyncio.run` alone would raise KeyboardInterrupt only after the task has ended, and does not handle SIGTERM,
-    and the run would go on in the head.
+    `asyncio.run` alone raises KeyboardInterrupt only after the task has ended, and does not handle SIGTERM.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The figures behind `ai3 stats`, read from the journal by the queries of `stats.sql`."""
+"""The figures of `ai3 stats`, from the queries in `stats.sql`."""
 
 from __future__ import annotations
 
@@ -23,26 +23,19 @@ class JournalStats:
     """Sums over the journal; each list has the columns of its query."""
 
     since: str | None
-    """UTC; only what began later is counted. None counts everything."""
+    """UTC; None counts everything."""
     cost: Sequence[Row]
-    """Calls and cost by day and model."""
+    """By day and model."""
     latency: Sequence[Row]
-    """Seconds of successful calls by model."""
+    """Of successful calls, by model."""
     providers: Sequence[Row]
-    """Outcomes of calls by provider."""
     runs: Sequence[Row]
-    """Runs by status."""
     kinds: Sequence[Row]
-    """Verdicts and repairs by kind of task."""
+    """Verdicts and repairs by kind."""
 
 
 async def query_stats(reader: RunReader, since: datetime | None) -> JournalStats:
-    """Run all queries.
-
-    Args:
-        reader: the head, a server, or the journal's file.
-        since: UTC; count only what began later.
-    """
+    """Run all queries, over what began after `since` (UTC)."""
     begin = since.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds") if since else _BEGINNING
     parts = _NAME.split(_QUERIES.read_text(encoding="utf-8"))
     queries = dict(zip(parts[1::2], parts[2::2], strict=True))

@@ -1,4 +1,4 @@
-"""Groups of commands whose modules are imported only when a command is called."""
+"""Commands whose modules are imported when they are called."""
 
 from __future__ import annotations
 
@@ -15,20 +15,17 @@ class LazyCommand(TyperCommand):
     """A command's name and summary, enough for help and completion.
 
     Args:
-        name: the command's name in its group.
-        summary: its line in the group's help.
-        load: imports the command's module and returns its function, or a Typer app for a command with verbs.
-        hidden: leave it out of help and completion.
+        name: name in the group.
+        summary: line in the group's help.
+        load: imports the module; returns the function, or a Typer app for a command with verbs.
     """
 
-    def __init__(
-        self, name: str, summary: str, load: Callable[[], Callable[..., None] | typer.Typer], *, hidden: bool = False
-    ) -> None:
-        super().__init__(name, help=summary, hidden=hidden, rich_markup_mode=None)
+    def __init__(self, name: str, summary: str, load: Callable[[], Callable[..., None] | typer.Typer]) -> None:
+        super().__init__(name, help=summary, rich_markup_mode=None)
         self._load = load
 
     def load(self) -> TyperCommand | TyperGroup:
-        """Import the command's module and build the command itself."""
+        """Return the command itself."""
         target = self._load()
         if isinstance(target, typer.Typer):
             group = get_group(target)
@@ -42,10 +39,10 @@ class LazyCommand(TyperCommand):
 
 
 class LazyGroup(TyperGroup):
-    """A group that replaces a `LazyCommand` by the command itself when it is called or completed."""
+    """A group that loads a `LazyCommand` when it is called or completed."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Find the command that `args` name, and import its module."""
+        """Find the command, and load it."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, command.load() if isinstance(command, LazyCommand) else command, rest
 
@@ -56,7 +53,7 @@ def mount(app: typer.Typer, name: str, command: Callable[..., None]) -> None:
 
 
 def help_text(command: Callable[..., None]) -> str:
-    """Return the docstring with its indented blocks, such as examples, kept unwrapped."""
+    """Return the docstring, its indented blocks kept unwrapped."""
     paragraphs = (inspect.getdoc(command) or "").split("\n\n")
     # A paragraph that begins with \b is not wrapped.
     return "\n\n".join(f"\b\n{text}" if "\n  " in text else text for text in paragraphs)

@@ -19,7 +19,7 @@ Command = Callable[..., None]
 
 
 def command_tree() -> TyperGroup:
-    """Return `ai3` with all its commands; a command's module is imported when it is called."""
+    """Return `ai3` with all its commands, none of them loaded."""
     # Plain help instead of Rich's panels: half the time, and examples can be copied as they stand.
     app = typer.Typer(
         cls=LazyGroup,

@@ -1,4 +1,4 @@
-"""stdout for the answer, stderr for all else, and no model output that controls the terminal."""
+"""stdout for the answer, stderr for all else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def configure_streams() -> None:
-    """Replace what a stream cannot encode instead of failing; pipes are UTF-8."""
+    """Replace what a stream cannot encode; pipes are UTF-8."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is None:  # closed, or replaced by a test
@@ -33,11 +33,7 @@ def configure_streams() -> None:
 
 
 def write_stdout(text: str) -> None:
-    """Write to stdout at once; a closed pipe is no error.
-
-    Raises:
-        OSError: the text could not be written, as on a full disk.
-    """
+    """Write to stdout at once; ignore a closed pipe, raise OSError for a full disk."""
     _write(sys.stdout, text)
 
 
@@ -47,7 +43,7 @@ def print_stderr(line: str) -> None:
 
 
 def console(stream: TextIO, *, width: int | None = None) -> Console:
-    """Return a Rich console for the stream, without colour under NO_COLOR, as wide as the terminal or `width`."""
+    """Return a Rich console for the stream; NO_COLOR takes its colour."""
     from rich.console import Console  # late: a run without a terminal does without Rich
 
     terminal = is_terminal(stream)
@@ -63,7 +59,7 @@ def console(stream: TextIO, *, width: int | None = None) -> Console:
 
 
 def render_text(renderable: RenderableType, *, width: int | None = None) -> str:
-    """Return what Rich would write to stdout, without trailing blanks."""
+    """Return what Rich would write, without trailing blanks."""
     target = console(sys.stdout, width=width)
     with target.capture() as capture:
         target.print(renderable)
@@ -72,14 +68,14 @@ def render_text(renderable: RenderableType, *, width: int | None = None) -> str:
 
 
 class _PipeSafeStream:
-    """A stream that ignores a closed pipe, for Rich: its spinner writes from a thread of its own."""
+    """A stream for Rich that ignores a closed pipe."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     @property
     def encoding(self) -> str:
-        """The encoding, from which Rich decides whether to draw with ASCII alone."""
+        """The stream's encoding."""
         return self._stream.encoding
 
     def write(self, text: str) -> int:
@@ -95,7 +91,7 @@ class _PipeSafeStream:
         return is_terminal(self._stream)
 
     def fileno(self) -> int:
-        """Return the descriptor, from which Rich reads the terminal's size."""
+        """Return the descriptor."""
         return self._stream.fileno()
 
 

@@ -14,13 +14,11 @@ class Finding:
     """One line of the diagnosis."""
 
     name: str
-    """The subject."""
     status: CheckStatus
-    """`fail` keeps runs from working, `warn` may, `ok` does not."""
+    """`fail` prevents runs, `warn` may."""
     message: str
-    """What was found; never a key."""
+    """Never contains a key."""
     remedy: str | None = None
-    """What to do about it."""
 
 
 def healthy(findings: Iterable[Finding]) -> bool:

@@ -31,7 +31,9 @@ async def check_home(context: CommandContext) -> list[Finding]:
 
 def _folder(path: Path) -> Iterator[Finding]:
     existing = next(folder for folder in (path, *path.parents) if folder.exists())
-    if not _writable(existing):
+    try:
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError:
         remedy = f"chown or chmod {existing}, or set AI3_HOME to a folder of yours"
         yield Finding("home", "fail", f"{path} cannot be written to", remedy)
     else:
@@ -40,14 +42,6 @@ def _folder(path: Path) -> Iterator[Finding]:
     status: CheckStatus = "fail" if free < LEAST_MB else "warn" if free < LITTLE_MB else "ok"
     advice = None if status == "ok" else "free some space, or set AI3_HOME to another disk"
     yield Finding("disk", status, f"{free:,} MB free", advice)
-
-
-def _writable(folder: Path) -> bool:
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
 
 
 def _sockets(path: Path) -> Finding:

@@ -11,13 +11,10 @@ from urllib.parse import urlsplit
 
 
 async def resolve_host(url: str) -> None:
-    """Wait until the URL's host has an address; do nothing behind a proxy, which looks it up itself.
+    """Look up the URL's host, unless a proxy does; raises OSError.
 
-    The event loop's own look-up uses a thread pool that the process waits for at its end, for as long as a
-    resolver that does not answer takes. The thread of this one is abandoned.
-
-    Raises:
-        OSError: the host has no address.
+    The event loop's own look-up uses a thread pool that the process waits for at its end, even for a dead
+    resolver. This one abandons its thread.
     """
     parts = urlsplit(url)
     if parts.hostname is None or parts.scheme in urllib.request.getproxies():

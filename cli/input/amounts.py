@@ -11,14 +11,9 @@ _AMOUNT = re.compile(r"\$?\s*((?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)", re.ASCII 
 
 
 def parse_dollars(text: str, flag: str) -> float:
-    """Return the US dollars of a number with or without the dollar sign.
+    """Return the US dollars of `text`; raises UsageError for anything but a positive, finite amount.
 
-    Args:
-        text: the number.
-        flag: the option it was given to, for the message.
-
-    Raises:
-        UsageError: not a positive, finite amount.
+    `flag` is the option's name, for the message.
     """
     found = _AMOUNT.fullmatch(text.strip())
     value = float(found[1]) if found else 0.0

@@ -1,4 +1,4 @@
-"""What the shell offers when Tab is pressed: model names and run ids, or nothing when they cannot be read."""
+"""Shell completion of model names and run ids; nothing when they cannot be read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 from ai3ray.errors import Ai3Error
 
 RUNS = 20
-"""Newest runs that are offered."""
+"""Newest runs offered."""
 ANSWER_S = 1.0
 """Seconds after which the run ids are given up."""
 
@@ -15,7 +15,7 @@ ANSWER_S = 1.0
 
 
 def model_names(incomplete: str) -> list[str]:
-    """Return the models of configured providers that begin like this, or of all when none is configured."""
+    """Return matching models of the configured providers, or of all when none is."""
     from ai3ray.registry.registry import Registry
     from ai3ray.settings.configured import configured_providers
 
@@ -35,7 +35,7 @@ def model_names(incomplete: str) -> list[str]:
 
 
 def run_ids(incomplete: str) -> list[str]:
-    """Return `last` and the newest run ids that begin like this."""
+    """Return matching ids among `last` and the newest runs."""
     from ..command_context import load_context, run_async
 
     async def newest() -> list[str]:

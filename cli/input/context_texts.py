@@ -1,4 +1,4 @@
-"""Texts that a request takes along: the files of `-f`, and what was piped in."""
+"""A request's context: the files of `-f`, and piped input."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from .piped_stdin import read_piped
 from .text_input import STDIN, decode_text, display_name, read_bytes
 
 MAX_BYTES = 1_000_000
-"""Bytes of one text."""
+"""Limit of one text."""
 STDIN_NAME = "stdin"
-"""The name by which a task's prompt refers to the piped text."""
+"""Name of the piped text in prompts."""
 
 
 def context_texts(files: Sequence[str], *, read_stdin: bool, notify: Callable[[str], None]) -> list[ContextText]:
     """Return the texts in the order of the command line, the piped one last.
 
     Args:
-        files: names of files; `-` is stdin, read however long it is silent.
-        read_stdin: take what is piped in even without a `-`.
+        files: file names; `-` is stdin, read however long it is silent.
+        read_stdin: also take piped input without a `-`.
         notify: called with a line about a wait for stdin.
 
     Raises:
-        UsageError: a file cannot be read, is not text, or is too large; the message names it.
+        UsageError: a file cannot be read, is not text, or is too large.
     """
     files = list(dict.fromkeys(files))
     names = _unique_names(files)
@@ -38,7 +38,7 @@ def context_texts(files: Sequence[str], *, read_stdin: bool, notify: Callable[[s
 
 
 def _unique_names(files: Sequence[str]) -> dict[str, str]:
-    """Return a name for each file: without its folder, unless two would have the same name."""
+    """Return file names without folders, unless two would be the same."""
     short = {STDIN: STDIN_NAME} | {file: Path(file).name or file for file in files if file != STDIN}
     uses = Counter(short.values())
     return {file: name if file == STDIN or uses[name] == 1 else file for file, name in short.items()}

@@ -20,15 +20,9 @@ def parse_deadline(text: str) -> float:
 
 
 def parse_duration(text: str, flag: str, *, bare: bool = False) -> float:
-    """Return the seconds of a number with a unit.
+    """Return the seconds of a number with a unit, or with `bare` of a number alone; raises UsageError.
 
-    Args:
-        text: the number and its unit.
-        flag: the option it was given to, for the message.
-        bare: accept a number without a unit as seconds.
-
-    Raises:
-        UsageError: not a length of time.
+    `flag` is the option's name, for the message.
     """
     found = _LENGTH.fullmatch(text.strip().lower())
     if found and (found[2] or bare):

@@ -1,4 +1,4 @@
-"""What was piped in, read without waiting for ever on a pipe that was merely inherited."""
+"""Piped input, without an endless wait on an inherited pipe."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from collections.abc import Callable
 from ..streams import is_terminal
 
 NOTICE_S = 1.0
-"""Seconds of silence after which the wait is announced."""
+"""Seconds until the wait is announced."""
 WAIT_S = 10.0
-"""Seconds without a first byte after which a pipe is given up when stderr is not a terminal."""
+"""Seconds to wait for a first byte when stderr is not a terminal."""
 
 
 def read_piped(limit: int, notify: Callable[[str], None]) -> bytes | None:
-    """Return what is on stdin, up to its end; None when it is a terminal, closed, a device, or a silent pipe.
+    """Read stdin to its end if it is a file or a pipe; return None for anything else and for a silent pipe.
 
-    A file is read at once. A pipe is read when its first byte or its end arrives. With a terminal on stderr
-    the wait has no limit, because a person sees it and can press Ctrl-C. Without one, `WAIT_S` is the limit:
-    a CI job or a service may give its commands a pipe that stays open and silent for ever.
+    With a terminal on stderr the wait for a pipe has no limit: a person sees it and can press Ctrl-C. Without
+    one it ends after `WAIT_S`: a CI job may give its commands a pipe that stays open and silent.
 
     Args:
-        limit: at most one byte more than this is read.
-        notify: called with a line when the wait begins to show, and when a silent pipe is given up.
+        limit: read at most one byte more than this.
+        notify: called with a line about a wait.
     """
     if sys.stdin is None or sys.stdin.closed or is_terminal(sys.stdin):
         return None

@@ -11,15 +11,11 @@ from .text_input import display_name, read_text
 
 
 def read_plan(name: str, *, max_tasks: int) -> TaskGraph:
-    """Return the checked graph of a plan file.
-
-    Args:
-        name: the file, or `-` for stdin.
-        max_tasks: the most tasks allowed.
+    """Return the checked graph of a plan file, or of stdin for `-`.
 
     Raises:
         UsageError: it cannot be read.
-        PlanError: it is not JSON (with line and column) or not a task graph (with the task).
+        PlanError: not JSON (with line and column) or not a task graph (with the task).
     """
     shown = display_name(name)
     text = read_text(name)

@@ -1,4 +1,4 @@
-"""Runs named on the command line: which run is meant, and what readers do with it."""
+"""Commands on a run that the command line names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HISTORY = "SELECT body FROM events WHERE run_id = '{}' AND type LIKE '{}' ORDER
 
 
 async def resolve_run_id(reader: RunReader, ref: str) -> str:
-    """Return the run id that `ref` stands for: an id, the beginning of one, or `last`.
+    """Return the run id for an id, the beginning of one, or `last`.
 
     Raises:
         UnknownRun: there is no such run.
@@ -49,18 +49,18 @@ async def resolve_run_id(reader: RunReader, ref: str) -> str:
 
 
 async def load_run(reader: RunReader, ref: str) -> RunResult:
-    """Return the run as it is now; raises UnknownRun."""
+    """Return the run as it is now."""
     return await reader.result(await resolve_run_id(reader, ref))
 
 
 async def load_decisions(reader: RunReader, ref: str) -> Sequence[Decision]:
-    """Return the run's routing decisions so far; raises UnknownRun."""
+    """Return the run's routing decisions so far."""
     known = await load_run(reader, ref)
     return [event for event in await _history(reader, known, "decision") if isinstance(event, Decision)]
 
 
 async def watch_run(reader: RunReader, ref: str, progress: Progress) -> RunResult:
-    """Follow the run to its end; without a head, show what the journal holds. Raises UnknownRun."""
+    """Follow the run to its end; without a head, replay the journal."""
     run_id = await resolve_run_id(reader, ref)
     if isinstance(reader, Client):
         return await watch_to_end(reader, run_id, progress.event)
@@ -68,7 +68,7 @@ async def watch_run(reader: RunReader, ref: str, progress: Progress) -> RunResul
 
 
 async def resume_run(context: CommandContext, ref: str, progress: Progress) -> RunResult:
-    """Follow the run to its end, resumed if its head is gone; raises UnknownRun."""
+    """Resume an unfinished run and follow it; replay a finished one."""
     async with context.reader() as reader:
         known = await load_run(reader, ref)
         if known.status in TERMINAL:  # nothing to resume, so no head is started
@@ -79,7 +79,7 @@ async def resume_run(context: CommandContext, ref: str, progress: Progress) -> R
 
 
 async def cancel_run(context: CommandContext, ref: str, notify: Callable[[str], None]) -> RunResult:
-    """Cancel the run; raises UnknownRun."""
+    """Cancel the run."""
     async with context.connect(notify) as client:
         return await client.cancel(await resolve_run_id(client, ref))
 
@@ -92,7 +92,7 @@ async def _replay(reader: RunReader, run: RunResult, progress: Progress) -> RunR
 
 
 async def _history(reader: RunReader, run: RunResult, event_type: str = "%") -> Sequence[Event]:
-    """Return the run's journaled events: of an unfinished run by SQL, because its event stream does not end."""
+    """Return the journaled events; by SQL while the run goes on, because its event stream does not end."""
     if isinstance(reader, Client) and run.status in TERMINAL:  # a server's key may read and yet not use SQL
         async with aclosing(reader.events(run.run_id)) as events:
             return [event async for event in events if event_type in ("%", event.type)]

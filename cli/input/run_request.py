@@ -1,4 +1,4 @@
-"""From the arguments of `run` and `plan` to a request."""
+"""The request that `run` and `plan` send."""
 
 from __future__ import annotations
 
@@ -18,16 +18,12 @@ from .text_input import STDIN, read_text
 
 @dataclass(frozen=True)
 class RunArguments:
-    """The part of a command line that describes the work."""
+    """Arguments that describe the work; `-` is stdin."""
 
     prompt: str | None
-    """The PROMPT argument; `-` is stdin."""
     plan: str | None = None
-    """The `--plan` file; `-` is stdin."""
     no_plan: bool = False
-    """One task, the prompt itself."""
     files: Sequence[str] = ()
-    """The `-f` files; `-` is stdin."""
 
 
 def run_request(arguments: RunArguments, fields: Mapping[str, Any], *, max_tasks: int) -> RunRequest:
@@ -35,11 +31,11 @@ def run_request(arguments: RunArguments, fields: Mapping[str, Any], *, max_tasks
 
     Args:
         arguments: the work.
-        fields: further fields of the request; None and empty lists are left out.
+        fields: further fields; None and empty lists are left out.
         max_tasks: the most tasks a plan file may have.
 
     Raises:
-        UsageError: an argument is wrong; nothing has been sent.
+        UsageError: an argument is wrong.
     """
     if arguments.plan is not None and arguments.no_plan:
         raise UsageError("--plan and --no-plan cannot be combined; give one of them")
@@ -61,11 +57,7 @@ def plan_request(arguments: RunArguments, fields: Mapping[str, Any]) -> RunReque
 
 
 def prompt_text(prompt: str | None) -> str:
-    """Return the prompt, read from stdin for `-`.
-
-    Raises:
-        UsageError: it is empty.
-    """
+    """Return the prompt, read from stdin for `-`; raises UsageError if it is empty."""
     if prompt is None:
         return ""
     text = read_text(STDIN) if prompt == STDIN else prompt

@@ -1,4 +1,4 @@
-"""Text from files named on the command line, and from stdin."""
+"""Text from files and from stdin."""
 
 from __future__ import annotations
 
@@ -11,24 +11,12 @@ STDIN = "-"
 
 
 def read_text(name: str) -> str:
-    """Return the text of a file, or of stdin for `-`.
-
-    Raises:
-        UsageError: it cannot be read, or is not UTF-8.
-    """
+    """Return the text of a file, or of stdin for `-`; raises UsageError."""
     return decode_text(read_bytes(name), name)
 
 
 def read_bytes(name: str, limit: int = -1) -> bytes:
-    """Return the bytes of a file, or of stdin for `-`.
-
-    Args:
-        name: the file.
-        limit: the most bytes to read; all when negative.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
+    """Return at most `limit` bytes of a file, or of stdin for `-`; raises UsageError."""
     try:
         if name == STDIN:
             return sys.stdin.buffer.read(limit)
@@ -40,7 +28,7 @@ def read_bytes(name: str, limit: int = -1) -> bytes:
 
 
 def decode_text(data: bytes, name: str) -> str:
-    """Return the text of these bytes, without a byte order mark; raises UsageError."""
+    """Decode UTF-8, without a byte order mark; raises UsageError."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""One frame of the live view: heading, tree and progress bar, fitted to the terminal."""
+"""One frame of the live view: heading, tree, progress bar."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .live_run import LiveRun, LiveTotals, TaskLine
 from .tree import TreeRow, visible_tasks
 
 NAME_CELLS = 20
-"""Cells of a task's name below which columns are dropped."""
+"""Cells kept for a task's name; columns give way."""
 MODEL_CELLS, NOTE_CELLS, BAR_CELLS = 26, 22, 30
 GAP = 2
 FINAL_ROWS = 50
-"""Lines of tasks that the last frame may have on a lower screen."""
+"""Task lines of the last frame, even on a lower screen."""
 
 STYLES = {
     "succeeded": "green",
@@ -38,13 +38,12 @@ class Glyphs:
     marks: dict[str, str]
     """One per status."""
     spinner: str
-    """The spinner's phases."""
     guides: dict[str, str]
-    """The tree's lines, by the characters of `TreeRow.guide`."""
+    """Lines of the tree, by character of `TreeRow.guide`."""
     bar: tuple[str, str]
-    """A cell of the progress bar, done and open."""
+    """A done and an open cell of the progress bar."""
     arrow: str
-    """The sign before further dependencies."""
+    """Sign before further dependencies."""
 
 
 UNICODE = Glyphs(
@@ -68,19 +67,17 @@ class Canvas:
     """The space and the time of a frame."""
 
     width: int
-    """Cells of a line."""
     height: int
-    """Lines of the terminal."""
     now: str
     """The time, as a UTC time stamp."""
     phase: int | None = None
-    """Phase of the spinner; None after the run's end."""
+    """Spinner phase; None after the run's end."""
     final: bool = False
-    """Whether it is the last frame, which may be longer than the screen."""
+    """The last frame may be longer than the screen."""
     glyphs: Glyphs = UNICODE
 
     def mark(self, status: str) -> Text:
-        """Return the mark of a status, the spinner for a running task."""
+        """Return a status's mark; a running task has the spinner."""
         spinner = self.glyphs.spinner
         moves = status == "running" and self.phase is not None
         mark = spinner[(self.phase or 0) % len(spinner)] if moves else self.glyphs.marks[status]
@@ -88,7 +85,7 @@ class Canvas:
 
 
 def frame(run: LiveRun, canvas: Canvas) -> list[Text]:
-    """Return the lines of a frame, none wider than the canvas and, unless it is the last, fewer than its height.
+    """Return lines that fit the canvas; only the last frame may be higher.
 
     A run without a plan is a spinner, and nothing after its end.
     """
@@ -99,7 +96,11 @@ def frame(run: LiveRun, canvas: Canvas) -> list[Text]:
     if canvas.final:
         room = max(room, FINAL_ROWS)
     fits = visible_tasks(tasks, room)
-    hidden = [_hidden(status, number, canvas) for status, number in fits.hidden.items()]
+    words = {"succeeded": "done", "pending": "waiting"}
+    hidden = [
+        Text.assemble("  ", canvas.mark(status), (f" {count(number, 'task')} {words.get(status, status)}", "dim"))
+        for status, number in fits.hidden.items()
+    ]
     lines = [_heading(run), *_table(fits.rows, canvas), *hidden, _bar(run.totals(canvas.now), canvas)]
     return [_cut(line, canvas.width) for line in lines]
 
@@ -119,11 +120,6 @@ def _heading(run: LiveRun) -> Text:
     return Text.assemble((state.run_id, "bold"), "  ", (run.status, style), (f"  {source}{assembly}", "dim"))
 
 
-def _hidden(status: str, number: int, canvas: Canvas) -> Text:
-    word = {"succeeded": "done", "pending": "waiting"}.get(status, status)
-    return Text.assemble("  ", canvas.mark(status), (f" {count(number, 'task')} {word}", "dim"))
-
-
 def _bar(totals: LiveTotals, canvas: Canvas) -> Text:
     lost = f", {totals.lost} lost" if totals.lost else ""
     cost = money(totals.cost_usd) if totals.cost_complete else f"{money(totals.cost_usd)} + ?"
@@ -140,7 +136,7 @@ def _bar(totals: LiveTotals, canvas: Canvas) -> Text:
 
 
 def _table(rows: Sequence[TreeRow], canvas: Canvas) -> list[Text]:
-    """Return the tree with as many columns to its right as fit."""
+    """Return the tree and the columns that fit beside it."""
     labels = [_label(row, canvas) for row in rows]
     columns = list(zip(*(_cells(row.task, canvas) for row in rows), strict=True))
     widths = [
@@ -165,9 +161,9 @@ def _table(rows: Sequence[TreeRow], canvas: Canvas) -> list[Text]:
 # Places of the columns: model, tokens, cost, note, seconds.
 _RIGHT_ALIGNED = (1, 2, 4)
 _MIN_WIDTHS = (0, 7, 7, 9, 6)
-"""Cells of a column that is still empty, so that the frame does not jump."""
+"""Cells of an empty column, so that the frame does not jump."""
 _DROP_ORDER = (1, 0, 2, 3, 4)
-"""The order in which columns are left out of a narrow frame."""
+"""Columns left out first in a narrow frame."""
 
 
 def _cells(task: TaskLine, canvas: Canvas) -> tuple[Text, ...]:
@@ -183,7 +179,7 @@ def _cells(task: TaskLine, canvas: Canvas) -> tuple[Text, ...]:
 
 
 def _fitting_columns(widths: Sequence[int], room: int) -> list[int]:
-    """Return the places of the columns that fit into `room` cells."""
+    """Return the columns that fit into `room` cells."""
     kept = [place for place, width in enumerate(widths) if width]  # an empty column, such as the models at first
     for place in _DROP_ORDER:
         if sum(widths[other] + GAP for other in kept) <= room:
@@ -211,10 +207,10 @@ def _cut(text: Text, cells: int) -> Text:
 
 
 def _cost(usd: float) -> str:
-    """Return a task's cost with four digits, or with more when they would show 0."""
+    """Return four digits, or more where those would show 0."""
     return f"${usd:.4f}" if usd == 0 or usd >= 0.0001 else money(usd)
 
 
 def _running_seconds(value: float) -> str:
-    """Return a growing time without the digits that would flicker."""
+    """Return a growing time without flickering digits."""
     return seconds(value) if value >= 99.5 else f"{int(value)} s"

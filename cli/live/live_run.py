@@ -1,4 +1,4 @@
-"""The state of a watched run: the journal's own fold, and what only the screen needs."""
+"""A watched run: the journal's fold, plus what only the screen shows."""
 
 from __future__ import annotations
 
@@ -34,47 +34,43 @@ class TaskLine:
     title: str
     depends_on: tuple[str, ...]
     status: str
-    """pending, running, succeeded, failed, skipped or cancelled."""
+    """As in the run's JSON."""
     model: str
-    """The model of its latest attempt, without its provider."""
+    """Of the latest attempt, without the provider."""
     tokens: int | None
-    """Tokens of the call that gave its answer."""
+    """Of the call that gave the answer."""
     cost_usd: float | None
-    """Its known cost; None when there is none, or the price is unknown."""
+    """None when unknown."""
     note: str
-    """Its verdict, its error, or what it waits for."""
+    """Verdict, error, or what it waits for."""
     seconds: float | None
-    """Seconds since it started, until its end."""
+    """From start to end, or to now."""
 
 
 @dataclass(frozen=True)
 class LiveTotals:
-    """The figures of the whole run so far."""
+    """A run's figures so far."""
 
     tasks: int
-    """Tasks in the plan."""
     ended: int
-    """Tasks in a final status."""
+    """In a final status."""
     lost: int
-    """Ended tasks without an answer."""
+    """Ended without an answer."""
     cost_usd: float
-    """Known cost."""
     cost_complete: bool
-    """False when a price is unknown."""
+    """Whether every price is known."""
     budget_usd: float | None
-    """The run's budget."""
     seconds: float
-    """Seconds since it was accepted."""
+    """Since the run was accepted."""
 
 
 class LiveRun:
-    """Applies a run's events, and returns what to show."""
+    """Applies events and returns what to show."""
 
     def __init__(self) -> None:
         self.state = RunState()
-        """The run's state after the events so far."""
+        """The journal's fold of the events so far."""
         self.planner = ""
-        """The planning model."""
         self._artifacts: dict[str, TaskArtifact] = {}
         self._activity: dict[str, str] = {}
         self._stats: Stats | None = None
@@ -83,7 +79,7 @@ class LiveRun:
 
     @property
     def status(self) -> str:
-        """The run's status; `new` before its first event."""
+        """The status; `new` before the first event."""
         return self._final_status or self.state.status
 
     def event(self, event: Event) -> None:
@@ -110,16 +106,16 @@ class LiveRun:
                 self._stats = event.stats
 
     def ended(self, result: RunResult) -> None:
-        """Apply the finished run, which has the cost of every call even when some events are missing."""
+        """Apply the finished run, complete even if events were missed."""
         self._stats, self._final_status = result.stats, result.status
         self._results = {task.id: task for task in result.tasks}
 
     def lines(self, now: str) -> list[TaskLine]:
-        """Return the tasks in plan order; `now` is a UTC time stamp."""
+        """Return the tasks in plan order at `now`, a UTC time stamp."""
         return [self._line(task, now) for task in self._tasks()]
 
     def totals(self, now: str) -> LiveTotals:
-        """Return the run's figures; `now` is a UTC time stamp."""
+        """Return the figures at `now`, a UTC time stamp."""
         tasks = self._tasks()
         ended = [task for task in tasks if task.status in TASK_TERMINAL]
         costs = [artifact.cost_usd for artifact in self._artifacts.values()]
@@ -136,7 +132,7 @@ class LiveRun:
         )
 
     def _tasks(self) -> list[TaskState]:
-        """Return the tasks with their current or final status."""
+        """Return the tasks, with their final status if known."""
         ends = {task_id: result.status for task_id, result in self._results.items()}
         return [
             task.model_copy(update={"status": ends[task.id]}) if task.id in ends else task
@@ -184,12 +180,10 @@ class LiveRun:
 
 
 def _names(ids: Sequence[str]) -> str:
-    """Return a few ids, or their number."""
     if len(ids) > MAX_NAMES:
         return count(len(ids), "task")
     return clipped(", ".join(ids), 40)
 
 
 def _model_id(model: str) -> str:
-    """Return a model's id without its provider."""
     return model.partition("/")[2] or model

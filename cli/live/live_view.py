@@ -1,4 +1,4 @@
-"""The live view: a thread that draws the run after a change, at most ten times a second."""
+"""The live view, drawn by a thread at most ten times a second."""
 
 from __future__ import annotations
 
@@ -19,18 +19,13 @@ from .live_run import LiveRun
 from .region import Region
 
 REDRAW_S = 0.25
-"""Most seconds between two frames of an unfinished run, whose clock and spinner move."""
+"""Seconds between two frames without an event."""
 LEAST_S = 0.1
 """Fewest seconds between two frames."""
 
 
 class LiveView:
-    """A run's tree, redrawn while entered; its last frame stays.
-
-    Args:
-        console: the terminal.
-        clock: returns the time as a UTC time stamp.
-    """
+    """A run's tree, redrawn while entered; its last frame stays."""
 
     def __init__(self, console: Console, clock: Callable[[], str] = utc_now) -> None:
         self._region = Region(console)

@@ -1,4 +1,4 @@
-"""What stderr shows during a run: a live tree, a line per event, a spinner, or only warnings."""
+"""The views of a run on stderr."""
 
 from __future__ import annotations
 
@@ -31,17 +31,13 @@ class Progress(Protocol):
         ...
 
     def ended(self, result: RunResult) -> None:
-        """Show the finished run; the last call, unless the run was interrupted."""
+        """Show the finished run."""
         ...
 
 
 @contextmanager
 def progress(*, full: bool) -> Iterator[Progress]:
-    """Choose what to show: on a terminal a live tree or a spinner, elsewhere a line per event or only warnings.
-
-    Args:
-        full: show every event, not only the progress.
-    """
+    """Choose a view: tree (`full`) or spinner on a terminal, event lines (`full`) or warnings elsewhere."""
     if not is_terminal(sys.stderr):
         yield PlainLines() if full else WarningsOnly()
         return
@@ -95,7 +91,7 @@ class PlainLines:
 
 
 class Spinner:
-    """Shows the progress in one line that changes."""
+    """Shows the progress in one changing line."""
 
     def __init__(self, status: Status) -> None:
         self._status = status

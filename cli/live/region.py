@@ -13,13 +13,9 @@ _TO_LINE_END, _TO_SCREEN_END = "\x1b[K", "\x1b[J"
 
 
 class Region:
-    """Draws lines over the ones before, in a single write, and only when they differ.
+    """Draws lines over the ones before, in one write, and only when they differ.
 
-    The cursor stays at the end of the last line. When the terminal has become narrower, the old lines have
-    wrapped; they are counted at the new width.
-
-    Args:
-        console: the terminal.
+    On a terminal that has become narrower the old lines have wrapped; they are counted at the new width.
     """
 
     def __init__(self, console: Console) -> None:
@@ -38,7 +34,7 @@ class Region:
     def draw(self, lines: Sequence[Text], *, width: int) -> None:
         """Replace the lines that are shown."""
         text = self._rendered(lines)
-        if text == self._drawn and self._fits(width):
+        if text == self._drawn and max(self._cells, default=0) <= width:
             return
         body = text.replace("\n", f"{_TO_LINE_END}\n")
         self._write(f"{HIDE_CURSOR}{self._home(width)}{body}{_TO_LINE_END}{_TO_SCREEN_END}")
@@ -51,17 +47,14 @@ class Region:
         self._write(f"{self._home(width)}{_TO_SCREEN_END}{text}\n{drawn}")
 
     def leave(self) -> None:
-        """Keep the drawn lines; further output goes below them."""
+        """Keep the drawn lines and go below them."""
         self._write(("\n" if self._drawn else "") + SHOW_CURSOR)
         self._drawn, self._cells = "", []
 
     def _home(self, width: int) -> str:
-        """Return the codes that move the cursor to the first line."""
+        """Return the codes that move to the first line."""
         rows = sum(max(1, -(-cells // width)) for cells in self._cells)
         return "\r" + (f"\x1b[{rows - 1}A" if rows > 1 else "")
-
-    def _fits(self, width: int) -> bool:
-        return max(self._cells, default=0) <= width
 
     def _rendered(self, lines: Sequence[Text]) -> str:
         with self._console.capture() as capture:

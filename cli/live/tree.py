@@ -1,4 +1,4 @@
-"""The tasks that fit on the screen, as a tree of their dependencies."""
+"""The tasks that fit on the screen, as a tree."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .live_run import TaskLine
 
-# Statuses in the order in which tasks keep their place when not all fit, and in which hidden ones are counted.
+# The order in which tasks keep their place when not all fit, and in which hidden ones are counted.
 _KEEP_ORDER = ("failed", "running", "skipped", "cancelled", "pending", "succeeded")
 _COUNT_ORDER = ("succeeded", "skipped", "cancelled", "failed", "running", "pending")
 
@@ -19,9 +19,9 @@ class TreeRow:
 
     task: TaskLine
     guide: str
-    """The lines of the tree before it: per level one of ` │├└`."""
+    """Tree lines before it, per level one of ` │├└`."""
     other_dependencies: tuple[str, ...]
-    """Dependencies besides the one it is placed below."""
+    """Those besides its parent in the tree."""
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,12 @@ class VisibleTasks:
     """The tasks that fit on the screen."""
 
     rows: tuple[TreeRow, ...]
-    """The tasks shown, each below one of its dependencies."""
     hidden: dict[str, int]
     """Hidden tasks by status."""
 
 
 def visible_tasks(tasks: Sequence[TaskLine], room: int) -> VisibleTasks:
-    """Return the tree of as many tasks as fit.
-
-    Args:
-        tasks: all tasks in plan order.
-        room: lines on the screen; hidden tasks take one line per status.
-    """
+    """Return the tree of the tasks that fit into `room` lines; hidden ones take a line per status."""
     if len(tasks) <= room:
         return VisibleTasks(_tree_rows(tasks), {})
     rank = {status: place for place, status in enumerate(_KEEP_ORDER)}
@@ -57,7 +51,7 @@ def visible_tasks(tasks: Sequence[TaskLine], room: int) -> VisibleTasks:
 
 
 def _tree_rows(tasks: Sequence[TaskLine]) -> tuple[TreeRow, ...]:
-    """Place each task below its deepest, then last, dependency among these; siblings in plan order."""
+    """Place each task below its deepest, then last, dependency; siblings in plan order."""
     parents = _parents(tasks)
     children: dict[str | None, list[TaskLine]] = {}
     for task in tasks:

@@ -1,4 +1,4 @@
-"""Bar charts of characters: they need no colour, and shrink on a narrow terminal."""
+"""Bar charts of characters."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 PIPE_COLUMNS = 100
-"""Width of a chart that does not go to a terminal."""
+"""Width of a chart off the terminal."""
 LONGEST = 48
 """Columns of the longest bar."""
 SHORTEST = 6
-"""Columns below which no bars are drawn."""
+"""Below this many columns no bars are drawn."""
 _GAP = 2
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -29,19 +29,19 @@ class ChartBar:
     """One line of a chart."""
 
     label: str
-    """Text to its left; leading blanks are kept."""
+    """Text on the left; leading blanks are kept."""
     note: str = ""
-    """Text to its right, usually the figure."""
+    """Text on the right."""
     value: float | None = None
-    """Length of the dark part; None draws no bar."""
+    """Length of the bar; None draws none."""
     light_value: float | None = None
-    """End of a light part behind it."""
+    """End of a lighter part behind it."""
     style: str = ""
-    """Its colour, as Rich names it."""
+    """A Rich style."""
 
 
 def chart_width() -> int:
-    """Return the columns that a chart on stdout has."""
+    """Return the width of a chart on stdout."""
     return console(sys.stdout).width if is_terminal(sys.stdout) else PIPE_COLUMNS
 
 
@@ -76,10 +76,11 @@ def chart(title: str, bars: Sequence[ChartBar], *, width: int, full: float | Non
 
 
 def _blocks(bar: ChartBar, full_value: float, width: int) -> tuple[str, str]:
-    """Return the dark and the light part; any value above 0 has at least one block."""
+    """Return the dark and the light part, at least one block for a value above 0."""
     if bar.value is None or not full_value:
         return "", ""
-    full, shaded = ("█", "░") if _has_blocks() else ("#", "-")
+    utf8 = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
+    full, shaded = ("█", "░") if utf8 else ("#", "-")
     exact = min(bar.value / full_value, 1.0) * width
     if bar.light_value is not None:  # two parts meet at whole columns
         dark = math.ceil(exact)
@@ -87,7 +88,3 @@ def _blocks(bar: ChartBar, full_value: float, width: int) -> tuple[str, str]:
     columns, eighths = divmod(math.ceil(exact * 8), 8)
     rest = _EIGHTHS[eighths].strip() if full == "█" else "#" * (eighths > 0)
     return full * columns + rest, ""
-
-
-def _has_blocks() -> bool:
-    return (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"

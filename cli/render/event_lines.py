@@ -23,7 +23,7 @@ from ai3ray.report.format import clipped, count, error_words, money, one_line, s
 
 
 class EventLines:
-    """Turns a run's events into lines; keeps the run's start and the tasks' titles."""
+    """Turns a run's events into lines."""
 
     def __init__(self) -> None:
         self._began: str = ""
@@ -48,7 +48,7 @@ class EventLines:
 
 
 def event_text(event: Event) -> str:
-    """Return an event's content on one line, without time and task."""
+    """Return an event on one line, without time and task."""
     describe = _TEXTS.get(event.type)
     return one_line(describe(event)) if describe else ""
 

@@ -1,4 +1,4 @@
-"""The end of a run: the answer on stdout, what is missing on stderr, the exit code."""
+"""The end of a run: answer, failures and exit code."""
 
 from __future__ import annotations
 
@@ -15,16 +15,13 @@ from ..streams import is_terminal, render_text, write_stdout
 from .event_lines import stats_summary
 
 MAX_NAMED = 10
-"""Tasks without an answer that are named; more are counted."""
+"""Failed tasks that are named; more are counted."""
 
 
 def print_result(result: RunResult, *, as_json: bool, summary: bool = False) -> int:
-    """Print the run's answer and what it lacks, and return its exit code.
+    """Print the run's answer or JSON and what it lacks, and return its exit code.
 
-    Args:
-        result: the run.
-        as_json: print the run's JSON instead of its answer.
-        summary: print a line of figures on stderr when the run succeeded.
+    `summary` adds a line of figures on stderr for a run that succeeded.
     """
     if as_json:
         print_json(result.model_dump_json(indent=2))
@@ -43,7 +40,7 @@ def print_json(text: str) -> None:
 
 
 def answer_text(output: str, *, terminal: bool) -> str:
-    """Return the answer for stdout: as rendered Markdown on a terminal, unchanged elsewhere."""
+    """Return the answer: rendered Markdown on a terminal, unchanged elsewhere."""
     if not terminal:
         return output if output.endswith("\n") else f"{output}\n"
     text = visible(output)
@@ -55,7 +52,7 @@ def answer_text(output: str, *, terminal: bool) -> str:
 
 
 def failure_summary(result: RunResult) -> str | None:
-    """Return what a run that did not succeed lacks, on one line; None for one that did."""
+    """Return what a run lacks, on one line; None if it succeeded."""
     if result.status == "succeeded":
         return None
     if result.status not in TERMINAL:

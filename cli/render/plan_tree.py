@@ -24,7 +24,7 @@ def preview_text(preview: PlanPreview, *, width: int | None = None) -> str:
 
 
 def plan_tree(graph: TaskGraph) -> Tree:
-    """Return the tree, each task below its deepest dependency; its other dependencies are named beside it."""
+    """Return the tree, each task below its deepest dependency, the others named beside it."""
     from rich.text import Text
     from rich.tree import Tree
 

@@ -18,27 +18,18 @@ from .text_table import TableColumn, table
 def table_text(answer: Table, form: Literal["table", "json", "csv"], *, width: int | None = None) -> str:
     """Return the answer for stdout."""
     if form == "table":
-        return _grid(answer, width)
-    text = _json(answer) if form == "json" else _csv(answer)
-    return visible(text) if is_terminal(sys.stdout) else text
-
-
-def _json(answer: Table) -> str:
-    rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
-    return f"{json.dumps(rows, indent=2, ensure_ascii=False)}\n"
-
-
-def _csv(answer: Table) -> str:
+        columns = [TableColumn(name, right=_is_numeric(answer, at)) for at, name in enumerate(answer.columns)]
+        return render_text(table(columns, ([_plain(value) for value in row] for row in answer.rows)), width=width)
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(answer.columns)
-    writer.writerows([_plain(value) for value in row] for row in answer.rows)
-    return out.getvalue()
-
-
-def _grid(answer: Table, width: int | None) -> str:
-    columns = [TableColumn(name, right=_is_numeric(answer, at)) for at, name in enumerate(answer.columns)]
-    return render_text(table(columns, ([_plain(value) for value in row] for row in answer.rows)), width=width)
+    if form == "json":
+        rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+        out.write(f"{json.dumps(rows, indent=2, ensure_ascii=False)}\n")
+    else:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(answer.columns)
+        writer.writerows([_plain(value) for value in row] for row in answer.rows)
+    text = out.getvalue()
+    return visible(text) if is_terminal(sys.stdout) else text
 
 
 def _is_numeric(answer: Table, at: int) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _HEADINGS = {"quality": "qual", "success": "succ", "latency": "lat", "sampled": "draw"}
-"""Short names of terms, so that a decision fits into 80 columns."""
+"""Short names of terms, to fit into 80 columns."""
 
 
 def rows_json(rows: Sequence[RunRow]) -> str:
@@ -57,7 +57,7 @@ def runs_table(rows: Sequence[RunRow]) -> Table:
 
 
 def run_text(result: RunResult, *, width: int | None = None) -> str:
-    """Return a run in full: heading, warnings, tasks, answer."""
+    """Return heading, warnings, tasks and answer."""
     head = [f"{result.run_id}  {result.status}", stats_summary(result.stats)]
     if result.prompt:
         head.insert(1, clipped(one_line(result.prompt), 200))
@@ -73,7 +73,7 @@ def run_text(result: RunResult, *, width: int | None = None) -> str:
 
 
 def tasks_table(tasks: Sequence[TaskResult]) -> Table:
-    """Return the tasks with their verdicts, a line each."""
+    """Return the tasks, a line each."""
     columns = (
         TableColumn("task", keep=True),
         TableColumn("status"),
@@ -87,12 +87,12 @@ def tasks_table(tasks: Sequence[TaskResult]) -> Table:
 
 
 def decisions_json(decisions: Iterable[Decision]) -> str:
-    """Return the decisions as a JSON list of their events."""
+    """Return the decisions as a JSON list."""
     return json.dumps([event.model_dump(mode="json") for event in decisions], indent=2, ensure_ascii=False)
 
 
 def decisions_text(decisions: Sequence[Decision], *, width: int | None = None) -> str:
-    """Return a table of candidates per decision: a column per term of the score, the chosen one marked."""
+    """Return a table of candidates per decision, with the terms of their scores."""
     return "\n".join(_decision_text(event, width) for event in decisions) or "no decisions yet\n"
 
 
@@ -126,7 +126,7 @@ def _verdict(verdict: Verdict | None) -> str:
 
 
 def _decision_text(event: Decision, width: int | None) -> str:
-    """Return one decision: the candidates as a table, the excluded ones below it, a line per reason."""
+    """Return the candidates as a table, and the excluded ones below it, a line per reason."""
     admitted = [candidate for candidate in event.candidates if candidate.excluded is None]
     names = list(dict.fromkeys(name for candidate in admitted for name in candidate.terms))
     columns = [TableColumn("  model", keep=True), TableColumn("score", right=True)]

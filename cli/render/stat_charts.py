@@ -28,7 +28,7 @@ def journal_stats_json(stats: JournalStats) -> str:
 
 
 def journal_stats_text(stats: JournalStats, *, width: int | None = None) -> str:
-    """Return the charts, one below the other; empty ones are left out."""
+    """Return all charts that are not empty."""
     from rich.console import Group
 
     width = width or chart_width()
@@ -44,13 +44,9 @@ def journal_stats_text(stats: JournalStats, *, width: int | None = None) -> str:
     )
     # In a group, because Rich forgets that a text alone is not to be wrapped.
     drawn = [render_text(Group(text), width=width) for text in charts if "\n" in text.plain]
-    return "\n".join([f"{_totals(stats)}{since}\n", *drawn])
-
-
-def _totals(stats: JournalStats) -> str:
     runs = count(sum(row["runs"] for row in stats.runs), "run")
     calls = count(sum(row["calls"] for row in stats.cost), "call")
-    return f"{runs}, {calls}, {_money(stats.cost)}"
+    return "\n".join([f"{runs}, {calls}, {_money(stats.cost)}{since}\n", *drawn])
 
 
 def _cost(rows: Sequence[Row]) -> list[ChartBar]:

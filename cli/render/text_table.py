@@ -1,4 +1,4 @@
-"""Tables without frames, so that they can be read, cut and grepped."""
+"""Tables without frames, to be cut and grepped."""
 
 from __future__ import annotations
 
@@ -17,21 +17,14 @@ class TableColumn:
     """One column."""
 
     name: str
-    """Its heading."""
     right: bool = False
-    """Whether it is aligned right, as numbers are."""
+    """Align right, as numbers are."""
     keep: bool = False
-    """Whether it is never cut, however narrow the terminal, because people copy from it."""
+    """Never cut, because people copy from it."""
 
 
 def table(columns: Sequence[TableColumn], rows: Iterable[Sequence[str]], *, gap: int = 2) -> Table:
-    """Return a table of texts; markup in them has no effect.
-
-    Args:
-        columns: its columns.
-        rows: its cells, row by row.
-        gap: blanks between two columns.
-    """
+    """Return a table of texts, with `gap` blanks between columns; markup has no effect."""
     from rich.table import Table
     from rich.text import Text
 
@@ -49,5 +42,5 @@ def table(columns: Sequence[TableColumn], rows: Iterable[Sequence[str]], *, gap:
 
 
 def indented_line(text: str) -> str:
-    """Return the text as one line that keeps its leading blanks, which may be an indent."""
+    """Return the text on one line, with its leading blanks."""
     return text[: len(text) - len(text.lstrip(" "))] + one_line(text)
