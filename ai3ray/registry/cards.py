@@ -1,4 +1,4 @@
-"""Model cards: what a model can do, in no vendor's words."""
+"""Model cards: the abilities of models, independent of vendors."""
 
 from __future__ import annotations
 
@@ -15,19 +15,17 @@ class ModelCard(Frozen):
     """One model of one provider, from `configs/models.toml`."""
 
     provider: str
-    """The provider's name in the configuration."""
+    """The provider's name in the settings."""
     id: str
-    """The id that the provider knows it by."""
+    """The provider's id of the model."""
     tier: Tier = "standard"
-    """How strong it is."""
     context: int = 128_000
-    """Tokens that prompt and answer may have together."""
+    """Tokens of prompt and answer together."""
     max_output: int = 8192
     """The most tokens of an answer."""
     inputs: tuple[Modality, ...] = ("text",)
-    """What it reads."""
     quality: dict[Kind, float] = {}
-    """Prior of its quality per kind of task, 0 to 1."""
+    """Prior quality per kind of task, 0 to 1."""
     sampling: bool = False
     """Whether it accepts `temperature`; current Claude and GPT models answer 400."""
     structured: bool = True
@@ -35,19 +33,21 @@ class ModelCard(Frozen):
     plans: bool = True
     """Whether it can write a task graph."""
     retired_on: date | None = None
-    """From this day on it is not called."""
+    """The first day on which it is not called any more."""
     successor: str | None = None
-    """The id to use instead."""
+    """The id to use after that day."""
     demo: str | None = None
-    """What people call it, if it is a demo model: called only when it is named or nothing else is configured, and
-    said to be one wherever it wrote something."""
+    """The display name of a demo model. It is called only if named or if nothing else is configured, and a run says
+    what it wrote.
+    """
     limit_class: str | None = None
-    """Models of one provider with the same class share its limits per minute; those of one family do at Anthropic,
-    all models elsewhere, when absent."""
+    """Models of one provider with the same class share its limits per minute. When absent, all its models share them;
+    at Anthropic, those of one family.
+    """
     listed: bool = True
-    """False for a passed-through `provider/anything`, about which nothing is known."""
+    """False for a passed-through `provider/anything` without a card."""
 
     @property
     def name(self) -> str:
-        """`provider/model`: how every event, row and flag names it."""
+        """`provider/model`, its name in events, rows and flags."""
         return f"{self.provider}/{self.id}"

@@ -1,7 +1,6 @@
-"""What a call costs: a rate table compiled once, from `models.toml` and from genai-prices.
+"""Prices of calls: a table compiled once, from `models.toml` and genai-prices.
 
-genai-prices takes a third of a second to import and 0.8 ms per price, so it is asked once per model, at the
-first price that is wanted, and never per call.
+genai-prices takes 0.3 s to import and 0.8 ms per price; it is read once per model, at the first price, never per call.
 """
 
 from __future__ import annotations
@@ -17,24 +16,24 @@ from ai3ray.domain.call import Usage
 from ai3ray.domain.frozen import Frozen
 
 _MTOK = 1e6
-_VENDORS = {"xai": "x-ai"}  # ours, and what genai-prices calls it
+_VENDORS = {"xai": "x-ai"}  # our name, and genai-prices'
 
 
 class Rates(Frozen):
     """US dollars per million tokens."""
 
     input: float = Field(ge=0, allow_inf_nan=False)
-    """Input that came from no cache."""
+    """Uncached input."""
     output: float = Field(ge=0, allow_inf_nan=False)
     """Output, reasoning included."""
     cache_read: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """Input read from the provider's cache; as `input` when absent."""
+    """Input read from the provider's cache; `input` when absent."""
     cache_write: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """Input written to the provider's cache; as `input` when absent."""
+    """Input written to the provider's cache; `input` when absent."""
 
 
 class PriceStep(NamedTuple):
-    """Rates of every request with more than `above` input tokens. They hold for the whole request."""
+    """Rates of requests with more than `above` input tokens, for the whole request."""
 
     above: int
     rates: Rates
@@ -48,11 +47,11 @@ class PricePeriod(NamedTuple):
 
 
 class RateTable:
-    """Prices of the models asked for.
+    """Prices of the given models.
 
     Args:
         names: the models, as `provider/model`.
-        own: rates that go before those of genai-prices, by `provider/model`.
+        own: rates that override genai-prices, by `provider/model`.
     """
 
     def __init__(self, names: Iterable[str], own: Mapping[str, Rates] | None = None) -> None:
@@ -64,10 +63,9 @@ class RateTable:
         self._compiling = Lock()
 
     def compile(self) -> None:
-        """Read genai-prices now; otherwise the first price wanted does it. Takes 0.3 to 0.5 s, once.
+        """Read genai-prices now instead of at the first price; takes 0.3 to 0.5 s, once.
 
-        May run in a thread of its own, so that an event loop need not wait for it; whoever wants a price
-        meanwhile waits for that thread.
+        Safe to call in a thread; a caller of `cost` meanwhile waits for it.
         """
         with self._compiling:
             if self._compiled:
@@ -77,13 +75,13 @@ class RateTable:
             self._compiled = True
 
     def cost(self, provider: str, model: str, usage: Usage, at: datetime | None = None) -> float | None:
-        """US dollars of a call; None when the price is unknown.
+        """Return the cost of a call in US dollars; None when the price is unknown.
 
         Args:
             provider: the provider called.
-            model: the provider's own id of the model.
+            model: the provider's id of the model.
             usage: tokens of the call.
-            at: when it was made; now when absent.
+            at: time of the call; now when absent.
         """
         period = self._period(f"{provider}/{model}", at)
         if period is None:
@@ -100,7 +98,7 @@ class RateTable:
         return round(dollars / _MTOK, 12)
 
     def uncached_cost(self, provider: str, model: str, input_tokens: int, output_tokens: int) -> float | None:
-        """US dollars of a call made now that reads nothing from a cache; None when the price is unknown."""
+        """Return the cost of a call made now without caching, in US dollars; None when the price is unknown."""
         period = self._period(f"{provider}/{model}", None)
         if period is None:
             return None
@@ -108,7 +106,7 @@ class RateTable:
         return round((input_tokens * rates.input + output_tokens * rates.output) / _MTOK, 12)
 
     def list_price(self, provider: str, model: str, at: datetime | None = None) -> Rates | None:
-        """Rates of a small request; None when unknown."""
+        """Return the rates of a small request; None when unknown."""
         period = self._period(f"{provider}/{model}", at)
         return period.steps[0].rates if period else None
 
@@ -120,8 +118,9 @@ class RateTable:
         periods = self._periods.get(name, ())
         if len(periods) < 2:
             return periods[0] if periods else None
-        day = _utc_day(at)
-        # Of those that have begun the last one holds; before all of them, the first.
+        moment = datetime.now(UTC) if at is None else at
+        day = (moment.astimezone(UTC) if moment.tzinfo else moment).date()
+        # The latest period that has begun holds; before all of them, the first.
         return next((period for period in reversed(periods) if period.start <= day), periods[0])
 
 
@@ -130,14 +129,8 @@ def _rates_for(period: PricePeriod, input_tokens: int) -> Rates:
     return steps[0].rates if len(steps) == 1 else next(s.rates for s in reversed(steps) if input_tokens > s.above)
 
 
-def _utc_day(at: datetime | None) -> date:
-    if at is None:
-        return datetime.now(UTC).date()
-    return at.astimezone(UTC).date() if at.tzinfo else at.date()
-
-
 def _vendor_periods(provider: str, model: str) -> tuple[PricePeriod, ...]:
-    """The rates genai-prices has for a model; none when it does not know it or prices it by the hour."""
+    """Return genai-prices' rates of a model; empty when it has none or prices by the hour."""
     from genai_prices.data_snapshot import get_snapshot
     from genai_prices.types import ConditionalPrice, StartDateConstraint
 
@@ -156,7 +149,7 @@ def _vendor_periods(provider: str, model: str) -> tuple[PricePeriod, ...]:
 
 
 def _steps(prices: Any) -> tuple[PriceStep, ...] | None:
-    """One step per threshold that any of the prices has."""
+    """Return one step per threshold of any of the prices."""
     given = (prices.input_mtok, prices.output_mtok, prices.cache_read_mtok, prices.cache_write_mtok)
     if given[0] is None or given[1] is None:
         return None
@@ -176,7 +169,7 @@ def _step(above: int, given: tuple[Any, Any, Any, Any]) -> PriceStep:
 
 
 def _price_above(price: Any, above: int) -> float | None:
-    """The price of a request with more than `above` input tokens: the highest tier reached."""
+    """Return the price of a request with more than `above` input tokens: that of the highest tier reached."""
     reached = [tier.price for tier in getattr(price, "tiers", ()) if tier.start <= above]
     flat = reached[-1] if reached else getattr(price, "base", price)
     return None if flat is None else float(flat)

@@ -1,4 +1,4 @@
-"""The models there are, by whatever name a user knows them."""
+"""Finds models by the names that users give."""
 
 from __future__ import annotations
 
@@ -15,26 +15,25 @@ from ai3ray.settings.model import Settings
 
 
 def utc_today() -> date:
-    """Today, where retirements are dated."""
+    """Return today's date in UTC, the calendar of retirements."""
     return datetime.now(UTC).date()
 
 
 class ResolvedModel(Frozen):
-    """What a name stands for."""
+    """The model that a name stands for."""
 
     card: ModelCard
-    """The model."""
     warnings: tuple[str, ...] = ()
-    """What the user should know, such as that the name was an old one."""
+    """Messages for the user, for example that the name is an old one."""
 
 
 class Registry:
     """Cards, aliases and prices.
 
     Args:
-        table: what `models.toml` says.
-        providers: names of all providers of the configuration, with a key or without.
-        today: tells which models are retired.
+        table: the contents of `models.toml`.
+        providers: names of all providers in the settings, with a key or without.
+        today: returns the date that decides which models are retired.
     """
 
     def __init__(self, table: ModelTable, providers: Collection[str], today: Callable[[], date] = utc_today) -> None:
@@ -43,21 +42,20 @@ class Registry:
         self._planners = table.planners
         self._providers = tuple(providers)
         self.today = today
-        """Tells the day."""
         self.prices = RateTable(self._cards, table.prices)
-        """What their calls cost."""
+        """Prices of the models' calls."""
 
     @classmethod
     def load(cls, settings: Settings, today: Callable[[], date] = utc_today) -> Registry:
-        """The registry of these settings. Raises SettingsError naming file and table."""
+        """Build the registry of these settings. Raises SettingsError naming file and table."""
         return cls(read_table(settings), settings.providers, today)
 
     def cards(self, providers: Collection[str] | None = None) -> tuple[ModelCard, ...]:
-        """The models of these providers, of all when absent, in the order of `models.toml`."""
+        """Return the models of these providers (None: of all), in the order of `models.toml`."""
         return tuple(card for card in self._cards.values() if providers is None or card.provider in providers)
 
     def default_cards(self, configured: Collection[str]) -> tuple[ModelCard, ...]:
-        """The models for calls that name none: of the configured providers, without demo models if there are others.
+        """Return the models for calls that name none; demo models only if no other provider is configured.
 
         Args:
             configured: the providers that can be called.
@@ -67,21 +65,21 @@ class Registry:
         return tuple(card for card in cards if card.demo is None) if set(configured) - demos else cards
 
     def card(self, name: str) -> ModelCard:
-        """The card of a `provider/model`, a blank one for a passed-through id. Raises UnknownModel."""
+        """Return the card of a `provider/model`, a blank one for a passed-through id. Raises UnknownModel."""
         return self._cards.get(name) or self.resolve(name).card
 
     def retired(self, card: ModelCard) -> bool:
-        """Whether it is no longer called."""
+        """Return whether the model is not called any more."""
         return card.retired_on is not None and card.retired_on <= self.today()
 
     def resolve(self, name: str) -> ResolvedModel:
-        """The model that a user means.
+        """Return the model that a name stands for.
 
         Args:
             name: `provider/model`, a bare id that only one provider has, an old id, or `provider/anything`.
 
         Raises:
-            UnknownModel: there is none, with the nearest names that there are.
+            UnknownModel: there is none; the message suggests similar names.
         """
         listed = self._listed(name)
         if listed is not None:
@@ -91,28 +89,29 @@ class Registry:
             return ResolvedModel(card=target, warnings=(f"{name} is an old id: {target.name} is used instead",))
         provider, slash, model = name.partition("/")
         if slash and model and provider in self._providers:
-            warning = f"{name} is not in the registry: passed through as it is, price unknown"
+            warning = f"{name} is not in the registry; passed through unchanged, price unknown"
             return ResolvedModel(card=ModelCard(provider=provider, id=model, listed=False), warnings=(warning,))
         raise UnknownModel(self._nearest(name))
 
     def planner(self, settings: Settings, configured: Collection[str]) -> ModelCard:
-        """The model that plans: the one set, else the best one there is.
+        """Return the model that plans: the configured one, else the best available.
 
         Raises:
-            UnknownModel: AI3_PLANNER_MODEL names none.
-            MissingKey: its provider, or every provider, has no key; the message names the variable.
+            UnknownModel: AI3_PLANNER_MODEL names no model.
+            MissingKey: its provider, or every provider, lacks a key; the message names the variable.
         """
         if settings.planner_model:
             card = self.resolve(settings.planner_model).card
             if card.provider not in configured:
-                raise MissingKey(f"{card.name} plans, and {_remedy(settings, card.provider)}", "planner_model")
+                raise MissingKey(f"{card.name} cannot plan: {_remedy(settings, card.provider)}", "planner_model")
             return card
         able = [card for card in self.cards(configured) if card.plans and not self.retired(card)]
         if not able:
-            raise MissingKey(f"no model that plans: {_remedy(settings, *settings.providers)}", "planner_model")
+            raise MissingKey(f"no model can plan: {_remedy(settings, *settings.providers)}", "planner_model")
         preferred = {name: rank for rank, name in enumerate(self._planners)}
         return min(
-            able, key=lambda card: (preferred.get(card.name, len(preferred)), -_planning_quality(card), card.name)
+            able,
+            key=lambda card: (preferred.get(card.name, len(preferred)), -card.quality.get("reasoning", 0.5), card.name),
         )
 
     def _listed(self, name: str) -> ModelCard | None:
@@ -121,11 +120,11 @@ class Registry:
         same = [card for card in self._cards.values() if card.id == name]
         if len(same) > 1:
             names = " or ".join(card.name for card in same)
-            raise UnknownModel(f"{name!r} is served by more than one provider: say {names}")
+            raise UnknownModel(f"{name!r} is served by more than one provider; use {names}")
         return same[0] if same else None
 
     def _alias(self, name: str) -> ModelCard | None:
-        """What an old id stands for, with its provider in front or without."""
+        """Return the model of an old id, given with or without its provider."""
         provider, slash, bare = name.partition("/")
         target = self._aliases.get(name)
         if target is None and slash and self._aliases.get(bare, "").startswith(f"{provider}/"):
@@ -133,7 +132,7 @@ class Registry:
         return self._cards.get(target) if target else None
 
     def _or_successor(self, card: ModelCard) -> ResolvedModel:
-        """The card, or its successor's when it is retired."""
+        """Return the card, or its successor's if it is retired."""
         if card.retired_on is None:
             return ResolvedModel(card=card)
         successor = self._cards.get(f"{card.provider}/{card.successor}")
@@ -154,12 +153,7 @@ class Registry:
         return f"there is no model {name!r}; `ai3 models` lists them, and provider/model names any other"
 
 
-def _planning_quality(card: ModelCard) -> float:
-    """How well it may plan: planning is reasoning."""
-    return card.quality.get("reasoning", 0.5)
-
-
 def _remedy(settings: Settings, *providers: str) -> str:
     named = [settings.providers[name].api_key_env for name in providers if name in settings.providers]
     variables = [variable for variable in named if variable]
-    return f"no key is set: set {' or '.join(variables)}" if variables else "no provider is configured"
+    return f"no API key is set; set {' or '.join(variables)}" if variables else "no provider is configured"

@@ -1,4 +1,4 @@
-"""Reads `models.toml`: cards, aliases, planners and prices of the user's own."""
+"""Reads `models.toml`: cards, aliases, planners and the user's own prices."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from ai3ray.settings.configured import embedded_model_files
 from ai3ray.settings.model import Settings
 
 FREE = Rates(input=0, output=0)
-"""What a model costs that runs on this computer."""
+"""The price of a model that runs on this computer."""
 
 _TABLES: dict[str, type] = {"models": dict, "aliases": dict, "planners": list, "prices": dict}
 _NAMES: dict[type, str] = {dict: "table", list: "list"}
 
 
 class ModelTable(Frozen):
-    """What `models.toml` says, checked."""
+    """The checked contents of `models.toml`."""
 
     cards: tuple[ModelCard, ...]
-    """The models, in the order of the file; then those that only a provider's `models` names."""
+    """The models in the order of the file, then those named only by a provider's `models`."""
     aliases: dict[str, str]
-    """Old ids and what is called instead, as `provider/model`."""
+    """Current `provider/model` by old id."""
     planners: tuple[str, ...]
-    """Who plans by default, best first, as `provider/model`."""
+    """Default planners, best first, as `provider/model`."""
     prices: dict[str, Rates]
-    """Prices that go before those of genai-prices, by `provider/model`."""
+    """Prices that override genai-prices, by `provider/model`."""
 
 
 def read_table(settings: Settings) -> ModelTable:
-    """The models of these settings, narrowed and widened by each provider's own `models`.
+    """Read the models of these settings, limited and extended by each provider's `models`.
 
     Raises:
         SettingsError: naming file and table.
@@ -48,7 +48,9 @@ def read_table(settings: Settings) -> ModelTable:
         if not isinstance(value, _TABLES[key]):
             raise SettingsError(f"{_source(settings, key)}: {key} has to be a {_NAMES[_TABLES[key]]}")
     known = tuple(_as_installed(_card(settings, name, table), settings) for name, table in _tables(settings, "models"))
-    cards = (*(card for card in known if _is_served(card, settings)), *_provider_models(known, settings))
+    served = {name: provider.models for name, provider in settings.providers.items()}
+    kept = (card for card in known if not served[card.provider] or card.id in served[card.provider])
+    cards = (*kept, *_provider_models(known, settings))
     names = {card.name for card in known}
     prices = {_target(known, name): _rates(settings, name, table) for name, table in _tables(settings, "prices")}
     return ModelTable(
@@ -88,7 +90,7 @@ def _is_local(card: ModelCard, settings: Settings) -> bool:
 
 
 def _as_installed(card: ModelCard, settings: Settings) -> ModelCard:
-    """The embedded model's card, under the name of the file that takes the model's place where one is given."""
+    """Return the embedded model's card renamed after the GGUF file that replaces the model, if one is set."""
     if settings.local_model is None or not _is_local(card, settings):
         return card
     name = embedded_model_files(settings).model_id
@@ -96,7 +98,7 @@ def _as_installed(card: ModelCard, settings: Settings) -> ModelCard:
 
 
 def _quality(table: object, where: str) -> dict[str, float]:
-    """A prior for every kind: its own, else `all`."""
+    """Return a prior for every kind: its own, else `all`."""
     given = {"all": table} if isinstance(table, int | float) else table
     if not isinstance(given, Mapping):
         raise SettingsError(f"{where}: quality has to be a number or a table of numbers by kind")
@@ -119,24 +121,19 @@ def _rates(settings: Settings, name: str, table: Mapping[str, Any]) -> Rates:
 
 
 def _target(cards: tuple[ModelCard, ...], name: str) -> str:
-    """The `provider/model` that a price table is about; a bare id names its only model."""
+    """Return the `provider/model` of a price table; a bare id names its only model."""
     named = [card.name for card in cards if name in (card.id, card.name)]
     return named[0] if len(named) == 1 else name
 
 
 def _known(settings: Settings, names: set[str], key: str, target: object) -> str:
     if target not in names:
-        raise SettingsError(f"{_source(settings, key)}: {key} names {target!r}, which is no [models] of it")
+        raise SettingsError(f"{_source(settings, key)}: {key} names {target!r}, which has no [models] table")
     return str(target)
 
 
-def _is_served(card: ModelCard, settings: Settings) -> bool:
-    own = settings.providers[card.provider].models
-    return not own or card.id in own
-
-
 def _provider_models(known: tuple[ModelCard, ...], settings: Settings) -> Iterator[ModelCard]:
-    """Cards of ids that only a provider's `models` names; the same id elsewhere tells what it can do."""
+    """Yield cards of ids that only a provider's `models` names, with the abilities of the same id elsewhere."""
     names = {card.name for card in known}
     for provider, table in settings.providers.items():
         for model in table.models:

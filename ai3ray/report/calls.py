@@ -1,4 +1,4 @@
-"""A run's model calls as Parquet, a row each, with what is known of the task."""
+"""A run's model calls as Parquet, one row each, with their tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SCHEMA = Path(__file__).with_name("calls.sql")
 
 
 def write_calls(path: Path, history: RunHistory) -> None:
-    """Write the file; its columns are those of `calls.sql`, also when there was no call."""
+    """Write the file with the columns of `calls.sql`, even without calls."""
     import duckdb
 
     tasks = {task.id: task for task in history.result.tasks}
@@ -30,7 +30,7 @@ def write_calls(path: Path, history: RunHistory) -> None:
 
 
 def call_row(call: Attempt, task: TaskResult | None) -> dict[str, Any]:
-    """One row by column."""
+    """Return one row by column."""
     return {**call.model_dump(), "started_at": _utc(call.started_at), **(_task_columns(task) if task else {})}
 
 

@@ -1,4 +1,4 @@
-"""Writing an export: what the suffix asks for, whole or not at all."""
+"""Writes an export in the format of its suffix, completely or not at all."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Write = Callable[[RunHistory], None]
 
 
 def writer_for(name: str) -> Write:
-    """What writes a record to this file.
+    """Return the function that writes this file.
 
     Raises:
-        UsageError: the suffix is none we know, or there is no such folder.
+        UsageError: the suffix is unknown, or the folder does not exist.
     """
     path = Path(name)
     writers: dict[str, Callable[[Path, RunHistory], None]] = {
@@ -36,7 +36,7 @@ def writer_for(name: str) -> Write:
 
 
 def write_json(path: Path, history: RunHistory) -> None:
-    """The run's JSON with `events`, `attempts` and `decisions` beside it."""
+    """Write the run's JSON with `events`, `attempts` and `decisions` added."""
     data = history.result.model_dump(mode="json")
     data["events"] = list(history.events)
     data["attempts"] = [attempt.model_dump(mode="json") for attempt in history.attempts]
@@ -46,7 +46,7 @@ def write_json(path: Path, history: RunHistory) -> None:
 
 
 def write_parquet(path: Path, history: RunHistory) -> None:
-    """The run's model calls, a row each."""
+    """Write the run's model calls as Parquet."""
     from ai3ray.report.calls import write_calls
 
     with _replacing(path) as draft:
@@ -54,7 +54,7 @@ def write_parquet(path: Path, history: RunHistory) -> None:
 
 
 def write_html(path: Path, history: RunHistory) -> None:
-    """The run as one page."""
+    """Write the run as one HTML page."""
     from ai3ray.report.page import page
 
     with _replacing(path) as draft:
@@ -63,7 +63,7 @@ def write_html(path: Path, history: RunHistory) -> None:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """A file beside the one that is wanted, which takes its place once it is whole."""
+    """Yield a draft file that replaces `path` once it is complete."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield draft

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Formats numbers and texts for people."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _VISIBLE_CONTROLS = (
 
 
 def money(usd: float | None) -> str:
-    """US dollars; an unknown price is a question mark, never 0."""
+    """Format US dollars; an unknown price is `$?`, never 0."""
     if usd is None:
         return "$?"
     return f"${usd:.4f}" if usd == 0 or usd >= 0.01 else f"${usd:.6f}"
 
 
 def seconds(value: float | None) -> str:
-    """A length of time: `0.42 s`, `12.3 s`, `3 min 05 s`, `2 h 10 min`."""
+    """Format a duration: `0.42 s`, `12.3 s`, `3 min 05 s`, `2 h 10 min`."""
     if value is None:
         return "-"
     if value < 9.995:
@@ -34,12 +34,12 @@ def seconds(value: float | None) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """`1 task`, `3 tasks`."""
+    """Format a count: `1 task`, `3 tasks`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def size(number: int) -> str:
-    """Bytes as `812 B`, `1.2 MB`."""
+    """Format a size in bytes: `812 B`, `1.2 MB`."""
     value, unit = float(number), "B"
     for larger in ("kB", "MB", "GB", "TB"):
         if value < 999.5:
@@ -49,27 +49,27 @@ def size(number: int) -> str:
 
 
 def share(value: float | None) -> str:
-    """A part of one in per cent."""
+    """Format a share of one in per cent."""
     return "-" if value is None else f"{value:.0%}"
 
 
 def clipped(text: str, width: int) -> str:
-    """The text's beginning, in at most `width` characters."""
+    """Return the beginning of the text, in at most `width` characters."""
     return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"
 
 
 def visible(text: str) -> str:
-    """The text with its control characters made visible; newlines and tabs stay."""
+    """Return the text with control characters made visible; newlines and tabs stay."""
     return text.replace("\r\n", "\n").translate(_VISIBLE_CONTROLS)
 
 
 def one_line(text: str) -> str:
-    """The text as one line without control characters."""
+    """Return the text as one line without control characters."""
     return visible(" ".join(text.split()))
 
 
 def error_words(error: ErrorInfo) -> str:
-    """An error with whom it came from."""
+    """Format an error with its model or provider and request id."""
     source = error.model or error.provider
     request = f" (request {error.request_id})" if error.request_id else ""
     return f"{error.type}: {error.message}{f' [{source}]' if source else ''}{request}"

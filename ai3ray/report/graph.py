@@ -1,4 +1,4 @@
-"""The task graph as a picture."""
+"""Draws the task graph."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ai3ray.domain.result import TaskResult
 
 MOST_TASKS = 300
-"""A larger graph is no picture any more."""
+"""Larger graphs are not drawn."""
 STATUS_MARKS = {"succeeded": "✓", "failed": "✗", "skipped": "○", "cancelled": "■", "running": "▸", "pending": "·"}
 _MARGIN = 3.0
 _ROOMY = 640.0
@@ -24,7 +24,7 @@ _LINE_H = 15.0
 
 
 def graph_figure(tasks: Sequence[TaskResult]) -> Markup:
-    """The tasks as boxes that link to their texts, an arrow from each dependency."""
+    """Draw the tasks as boxes that link to their texts, with an arrow from each dependency."""
     if not tasks:
         return tag("p", "There is no plan.", class_="note")
     if len(tasks) > MOST_TASKS:
@@ -36,7 +36,7 @@ def graph_figure(tasks: Sequence[TaskResult]) -> Markup:
 
 
 def svg_figure(label: str, width: float, height: float, *content: Markup) -> Markup:
-    """An SVG that is never larger than life; a wide one scrolls where it would become too small."""
+    """Return an SVG that is never enlarged; a wide one scrolls instead of becoming too small."""
     box = f"{-_MARGIN:g} {-_MARGIN:g} {width + 2 * _MARGIN:g} {height + 2 * _MARGIN:g}"
     size = {"width": width + 2 * _MARGIN, "height": height + 2 * _MARGIN}
     kind = "wide" if width > _ROOMY else None
@@ -56,7 +56,7 @@ def _arrows(drawing: Drawing) -> Markup:
 
 
 def _curve(points: Sequence[Point], *, down: bool) -> str:
-    """A curve through the points that leaves and reaches each of them in the direction of the layers."""
+    """Return a curve through the points that leaves and enters each of them along the layers' direction."""
     start = points[0]
     pieces = [f"M{start.x:.1f} {start.y:.1f}"]
     for a, b in pairwise(points):
@@ -83,7 +83,7 @@ def _task_box(task: TaskResult, centre: Point) -> Markup:
 
 
 def anchor(task_id: str) -> str:
-    """The id of a task's text on the page; no section's name has a point."""
+    """Return the HTML id of a task's text; the point keeps it apart from the sections' ids."""
     return f"text.{task_id}"
 
 

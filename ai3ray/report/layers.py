@@ -1,8 +1,8 @@
-"""Where the tasks of a graph stand when it is drawn: in layers, with few crossings.
+"""Lays a task graph out in layers with few crossings.
 
-The steps are those of Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of Hierarchical
-System Structures" (1981): layers by longest path, a waypoint in every layer that an edge passes,
-order within the layers by the mean of the neighbours, then places.
+After Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of Hierarchical System Structures" (1981):
+layers by longest path, a waypoint in every layer that an edge crosses, order within the layers by the mean
+position of the neighbours, then coordinates.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ TALL = 900.0  # a layer that is longer stands in several columns
 SWEEPS = 8
 
 Graph = Mapping[str, Sequence[str]]
-"""The ids that each id depends on."""
+"""The dependencies of each id."""
 Slot = str | tuple[str, str, int]
 """A task, or the waypoint of an edge (source, target) in a layer."""
 
 
 class Point(NamedTuple):
-    """A place on the drawing; of a task its centre."""
+    """A point of the drawing; of a task, its centre."""
 
     x: float
     y: float
@@ -35,22 +35,20 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class Drawing:
-    """A laid-out graph."""
+    """A graph with coordinates."""
 
     nodes: Mapping[str, Point]
     """The centre of each task."""
     edges: Sequence[Sequence[Point]]
-    """Each edge from the source's side over its waypoints to the target's side."""
+    """Each edge from the side of its source through its waypoints to the side of its target."""
     down: bool
-    """Whether the edges run downwards; else to the right."""
+    """Whether the edges run downwards instead of to the right."""
     width: float
-    """Of the whole drawing."""
     height: float
-    """Of the whole drawing."""
 
 
 def layout(graph: Graph) -> Drawing:
-    """Place the tasks; to the right when that fits a page, else downwards."""
+    """Place the tasks: from left to right if that fits a page, else downwards."""
     depths = depths_of(graph)
     layers = _ordered(_layers(graph, depths), graph, depths)
     down = len(layers) * (NODE_W + DEPTH_GAP) - DEPTH_GAP > WIDE
@@ -66,7 +64,7 @@ def layout(graph: Graph) -> Drawing:
 
 
 def depths_of(graph: Graph) -> dict[str, int]:
-    """Each task's layer: one more than the deepest of those it depends on."""
+    """Return each task's layer: one more than the deepest of its dependencies."""
     depths: dict[str, int] = {}
     waiting = list(graph)
     while waiting:
@@ -97,7 +95,7 @@ def _chain(edge: tuple[str, str], depths: Mapping[str, int]) -> list[Slot]:
 
 
 def _ordered(layers: list[list[Slot]], graph: Graph, depths: Mapping[str, int]) -> list[list[Slot]]:
-    """The layers sorted by the mean place of the neighbours, sweeping forth and back; the best order counts."""
+    """Sort the layers by the mean position of the neighbours, sweeping to and fro; return the best order found."""
     before: dict[Slot, list[Slot]] = {slot: [] for layer in layers for slot in layer}
     after: dict[Slot, list[Slot]] = {slot: [] for layer in layers for slot in layer}
     for edge in _edges(graph):
@@ -141,7 +139,7 @@ def _crossings(layers: Sequence[Sequence[Slot]], after: Mapping[Slot, Sequence[S
 
 
 def _places(layers: Sequence[Sequence[Slot]], *, down: bool) -> tuple[dict[Slot, tuple[float, float]], float, float]:
-    """(depth, side) of each slot, and how deep and how broad all is."""
+    """Return (depth, side) of each slot, and the depth and breadth of the whole drawing."""
     deep, broad = (NODE_H, NODE_W) if down else (NODE_W, NODE_H)
     rows = [row for layer in layers for row in _rows(layer, broad, WIDE if down else TALL)]
     breadth = max((_breadth(row, broad) for row in rows), default=0.0)
@@ -156,7 +154,7 @@ def _places(layers: Sequence[Sequence[Slot]], *, down: bool) -> tuple[dict[Slot,
 
 
 def _rows(layer: Sequence[Slot], broad: float, most: float) -> list[list[Slot]]:
-    """The layer in as many lines of equal length as it needs."""
+    """Split a layer into the rows of equal length that it needs."""
     count = ceil(_breadth(layer, broad) / most)
     each = -(-len(layer) // count)
     return [list(layer[first : first + each]) for first in range(0, len(layer), each)]

@@ -1,4 +1,4 @@
-"""HTML by construction: every text is escaped unless it is markup already, so none can be forgotten."""
+"""Builds HTML; every text that is not Markup is escaped."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from ai3ray.report.format import visible
 
 
 class Markup(str):
-    """Text that is HTML already."""
+    """Text that is already HTML."""
 
     __slots__ = ()
 
 
 def tag(name: str, *children: str | None, **attributes: str | float | None) -> Markup:
-    """One element.
+    """Return one element.
 
     Args:
         name: its name.
-        children: markup, or texts, which are escaped; None is nothing.
-        attributes: by name; a trailing `_` is dropped and other ones become `-`, None leaves it out.
+        children: markup, or texts to escape; None is skipped.
+        attributes: by name; a trailing `_` is dropped, other `_` become `-`, None leaves the attribute out.
     """
     given = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{_attribute(value)}"'
@@ -30,12 +30,12 @@ def tag(name: str, *children: str | None, **attributes: str | float | None) -> M
 
 
 def joined(*children: str | None) -> Markup:
-    """Several pieces of markup or text in a row."""
+    """Concatenate markup and texts."""
     return Markup("".join(child if isinstance(child, Markup) else text(child) for child in children if child))
 
 
 def text(words: str) -> Markup:
-    """A text as HTML shows it: no markup, and control characters as pictures of themselves."""
+    """Escape a text; control characters become visible symbols."""
     return Markup(html.escape(visible(words)))
 
 

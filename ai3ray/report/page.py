@@ -1,4 +1,4 @@
-"""A run as one page: no scripts, nothing fetched, every text escaped."""
+"""A run as one HTML page: no scripts, nothing loaded, every text escaped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STYLE = Path(__file__).with_name("page.css")
 
 
 def page(history: RunHistory) -> str:
-    """The whole document."""
+    """Return the whole document."""
     result = history.result
     parts = {
         "Task graph": graph_figure(result.tasks),
@@ -52,7 +52,7 @@ def _document(title: str, body: Markup) -> Markup:
 
 
 def _policy(style: str) -> str:
-    """Nothing is loaded, nothing runs; of styles only this very sheet counts."""
+    """Return a policy that allows nothing but this style sheet."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 

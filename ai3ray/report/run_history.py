@@ -1,4 +1,4 @@
-"""All that is kept of a run, as an export needs it."""
+"""Reads a run with its history."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ class RunHistory:
     """A run with its history."""
 
     result: RunResult
-    """The run as its JSON shows it."""
     events: Sequence[Mapping[str, Any]]
-    """The journaled events' envelopes, in order."""
+    """The envelopes of the journaled events, in order."""
     attempts: Sequence[Attempt]
-    """Every model call, in the order of their start."""
+    """Every model call, by start."""
 
     @property
     def decisions(self) -> Sequence[Decision]:
@@ -40,7 +39,7 @@ class RunHistory:
 
     @property
     def plan(self) -> Mapping[str, Any]:
-        """The task graph as planned; empty while there is none."""
+        """The task graph as planned; empty before planning."""
         plans = [event["plan"] for event in self.events if event["type"] == "plan" and event.get("plan")]
         return plans[-1] if plans else {}
 

@@ -1,4 +1,4 @@
-"""The parts of the page that are words and tables."""
+"""The page's sections of texts and tables."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OTHERS = 3
 
 
 def head(history: RunHistory) -> Markup:
-    """What was asked, how it ended, and the figures."""
+    """Return the prompt, the status and the statistics."""
     result = history.result
     prompt = result.prompt.strip() or "(a plan without a prompt)"
     short = len(prompt) <= _LONG_PROMPT
@@ -40,7 +40,7 @@ def head(history: RunHistory) -> Markup:
 
 
 def figures(result: RunResult) -> Markup:
-    """The run in figures, a tile each."""
+    """Return the statistics, one tile each."""
     stats = result.stats
     cost = money(stats.cost_usd) + ("" if stats.cost_complete else " + unknown")
     tiles = {
@@ -57,7 +57,7 @@ def figures(result: RunResult) -> Markup:
 
 
 def tasks_table(tasks: Sequence[TaskResult]) -> Markup:
-    """A task a line; its name leads to its text."""
+    """Return a table with one row per task, linked to its text."""
     rows = (
         (
             tag("a", task.title, href=f"#{anchor(task.id)}"),
@@ -75,7 +75,7 @@ def tasks_table(tasks: Sequence[TaskResult]) -> Markup:
 
 
 def costs(attempts: Sequence[Attempt]) -> Markup:
-    """The calls summed by model, and by what they were for."""
+    """Return the calls summed by model and by role."""
     whole = known_cost(attempts)
     return joined(
         _sums_table("model", attempts, lambda call: call.model, whole),
@@ -84,25 +84,25 @@ def costs(attempts: Sequence[Attempt]) -> Markup:
 
 
 def decisions_table(decisions: Iterable[Decision]) -> Markup:
-    """Why each call went where it went."""
+    """Return a table with the reasons of each routing decision."""
     return table(("task", "for", "model", "#score", "terms", "others"), (_decision(event) for event in decisions))
 
 
 def answer(result: RunResult) -> Markup:
-    """The whole answer."""
+    """Return the whole answer."""
     if not result.output:
         return tag("p", "There is no answer.", class_="note")
     return _text_block(result.output)
 
 
 def texts(history: RunHistory) -> Markup:
-    """Each task's prompt and answer."""
+    """Return each task's prompt and answer."""
     prompts = {str(task.get("id")): str(task.get("prompt") or "") for task in history.plan.get("tasks", ())}
     return joined(*(_task_text(task, prompts.get(task.id, "")) for task in history.result.tasks))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Markup:
-    """A table; the columns whose names begin with # hold numbers."""
+    """Return a table; columns with names that begin with # hold numbers."""
     numeric = [column.startswith("#") for column in columns]
     kinds = ["number" if right else None for right in numeric]
     names = [tag("th", column.removeprefix("#"), class_=kind) for column, kind in zip(columns, kinds, strict=True)]
@@ -168,7 +168,7 @@ def _decision(event: Decision) -> tuple[Cell, ...]:
 
 
 def _others(candidates: Sequence[Candidate]) -> str:
-    """The next best, how many came after them, and why the rest was out."""
+    """Return the next best candidates, the number of further ones, and why the others were excluded."""
     admitted = [candidate for candidate in candidates if candidate.excluded is None]
     named = [f"{candidate.model} {candidate.score:.3f}" for candidate in admitted[:_OTHERS]]
     more = [f"{len(admitted) - _OTHERS} more"] if len(admitted) > _OTHERS else []

@@ -1,4 +1,4 @@
-"""The model calls over time: a Gantt chart, a line per task."""
+"""Draws the model calls over time: a Gantt chart with a row per task."""
 
 from __future__ import annotations
 
@@ -29,25 +29,23 @@ class CallBar:
     """One call."""
 
     call: Attempt
-    """What it was."""
     start: float
     """Seconds since the run was accepted."""
     end: float
-    """The same of its end; as far as is known, when it has none."""
+    """The same of its end; the latest known moment if it has not ended."""
 
 
 @dataclass(frozen=True)
 class TimelineRow:
-    """The calls for one task, or those of the planner or the assembler."""
+    """The calls of one task, or those of the planner or the assembler."""
 
     name: str
-    """What stands at its beginning."""
+    """The label at its start."""
     bars: Sequence[CallBar]
-    """Its calls."""
 
 
 def timeline_figure(history: RunHistory) -> Markup:
-    """Every call as a bar, and what the colours mean."""
+    """Return every call as a bar, and the meaning of the colours."""
     timeline = timeline_rows(history)
     if not timeline:
         return tag("p", "No model was called.", class_="note")
@@ -60,7 +58,7 @@ def timeline_figure(history: RunHistory) -> Markup:
 
 
 def timeline_rows(history: RunHistory) -> list[TimelineRow]:
-    """The calls by task: the planner's first, the assembler's last, between them in the order of their start."""
+    """Return the calls by task: the planner's first, the assembler's last, the others by start."""
     titles = {task.id: task.title for task in history.result.tasks}
     calls: dict[tuple[int, str], list[CallBar]] = {}
     for bar in _bars(history):
@@ -118,7 +116,7 @@ def _mark(at: float, x: float, height: float) -> Markup:
 
 
 def _step(span: float) -> float:
-    """A round number of seconds that makes at most `_TICKS` marks."""
+    """Return a round number of seconds for at most `_TICKS` marks."""
     rough = span / _TICKS
     for unit in (1.0, 60.0, 3600.0):
         for number in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30) if unit == 1 else (1, 2, 5, 10, 15, 30):

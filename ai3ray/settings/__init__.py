@@ -1,1 +1,1 @@
-"""Settings: reads them, explains mistakes in them, and tells two configurations apart."""
+"""Reads the settings, explains mistakes in them, and compares two configurations."""

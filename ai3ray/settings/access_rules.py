@@ -1,4 +1,4 @@
-"""From settings to the rules of a server on TCP; a server that would be open to the network is refused here."""
+"""Derives a TCP server's access rules from the settings."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9\[][a-z0-9.:\]-]*")
 
 
 def access_rules(settings: Settings, host: str) -> AccessRules:
-    """The rules for a server that listens on this address.
+    """Return the access rules of a server that listens on this address.
 
     Args:
         settings: keys, allowed hosts and origins, limits.
         host: the address to listen on.
 
     Raises:
-        SettingsError: it is open to the network and there are no keys, or a key, host or origin is none.
+        SettingsError: the address is open to the network without keys, or a key, host or origin is invalid.
     """
     try:
         keys = parse_api_keys(settings.api_keys or "")
@@ -43,7 +43,7 @@ def access_rules(settings: Settings, host: str) -> AccessRules:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this computer can reach the address. A name other than `localhost` may be anybody's."""
+    """Return whether only this computer can reach the address; of names, only `localhost` counts."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -51,7 +51,7 @@ def is_loopback(host: str) -> bool:
 
 
 def host_name(value: str) -> str:
-    """The name in a `Host` header or a URL's authority, without port, in small letters."""
+    """Return the name in a `Host` header or a URL's authority, without port, in lower case."""
     value = value.strip().lower()
     if value.startswith("["):
         return value[1:].partition("]")[0]
@@ -59,12 +59,12 @@ def host_name(value: str) -> str:
 
 
 def _hosts(settings: Settings, host: str, *, keyed: bool) -> tuple[str, ...]:
-    """With keys any name will do, for a page that has been given our address by DNS has no key."""
+    """Return the allowed names; any name with keys, since a page that reaches us by DNS rebinding has no key."""
     words = _words(settings.allowed_hosts)
     named = [host_name(word) for word in words]
     for word, name in zip(words, named, strict=True):
         if "/" in word or not _HOST.fullmatch(name):
-            raise SettingsError(f"AI3_ALLOWED_HOSTS: {word!r} is not a name such as ai3.example.com")
+            raise SettingsError(f"AI3_ALLOWED_HOSTS: {word!r} is not a host name such as ai3.example.com")
     if keyed and not named:
         return ()
     return tuple(dict.fromkeys((*_LOOPBACK_NAMES, host_name(host), *named)))
@@ -73,7 +73,7 @@ def _hosts(settings: Settings, host: str, *, keyed: bool) -> tuple[str, ...]:
 def _origins(settings: Settings) -> tuple[str, ...]:
     origins = tuple(word.lower().rstrip("/") for word in _words(settings.allowed_origins))
     for origin in origins:
-        if not _ORIGIN.fullmatch(origin):  # `*` is none: every page in the world would be let in
+        if not _ORIGIN.fullmatch(origin):  # so `*` is refused: it would let every web page in
             raise SettingsError(f"AI3_ALLOWED_ORIGINS: {origin!r} is not an origin such as https://ai3.example.com")
     return origins
 

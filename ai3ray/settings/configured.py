@@ -1,4 +1,4 @@
-"""Which providers these settings and this environment can call, and where they listen."""
+"""Finds the providers that the settings and the environment make callable, and their addresses."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from ai3ray.settings.model import ProviderSettings, Settings
 
 
 def provider_url(provider: ProviderSettings, env: Mapping[str, str]) -> str | None:
-    """Where a provider listens: its variable, else its table; None for the vendor's own address."""
+    """Return a provider's address: its variable's, else its table's; None for the vendor's own."""
     return (env.get(provider.base_url_env or "") or "").strip() or provider.base_url
 
 
 def configured_providers(settings: Settings, env: Mapping[str, str]) -> tuple[str, ...]:
-    """The providers that can be called: with a key, with an address of the user's own, or in need of neither.
+    """Return the providers that can be called: with a key, with the user's own address, or without need of either.
 
-    The embedded one can be called where its files are installed.
+    The embedded provider can be called once its files are installed.
     """
     return tuple(name for name, provider in settings.providers.items() if _is_configured(provider, env, settings))
 
 
 def embedded_model_files(settings: Settings) -> EmbeddedModelFiles:
-    """The embedded model's files as these settings have them."""
+    """Return the embedded model's files for these settings."""
     return EmbeddedModelFiles(home=settings.home.expanduser(), given=settings.local_model)
 
 

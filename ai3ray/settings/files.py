@@ -1,4 +1,4 @@
-"""Reading TOML and `.env` files so that every mistake in them is told with its file and line."""
+"""Reads TOML and `.env` files; messages about mistakes name file and line."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class DotenvValue(NamedTuple):
     """One variable of a `.env` file."""
 
     value: str
-    """The value, references to other variables filled in."""
+    """The value with references to other variables filled in."""
     source: str
     """File and line, for messages."""
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file.
+    """Read the tables of a TOML file.
 
     Raises:
-        SettingsError: naming the file, and the line when the TOML is broken.
+        SettingsError: naming the file, and the line of invalid TOML.
     """
     text = _read(path)
     try:
@@ -41,11 +41,11 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def read_dotenv(path: Path, env: Mapping[str, str]) -> dict[str, DotenvValue]:
-    """The variables of a `.env` file; none when there is no such file.
+    """Read the variables of a `.env` file; none if there is no such file.
 
     Args:
-        path: the file. A folder of that name, such as a virtual environment, is no `.env` file.
-        env: what `${NAME}` refers to, beside the lines above it; it wins over the file.
+        path: the file; a folder of that name, such as a virtual environment, is ignored.
+        env: values for `${NAME}`; they precede those of the lines above.
 
     Raises:
         SettingsError: naming file and line, never the line's content, which may be a key.
@@ -58,7 +58,7 @@ def read_dotenv(path: Path, env: Mapping[str, str]) -> dict[str, DotenvValue]:
     values: dict[str, DotenvValue] = {}
     for binding in parse_stream(io.StringIO(_read(path))):
         original = binding.original.string
-        # The parser counts a binding from the blank lines above it.
+        # The parser counts the blank lines above a binding as its own.
         blank = original[: len(original) - len(original.lstrip())]
         source = f"{path}, line {binding.original.line + blank.count(chr(10))}"
         if binding.error or (binding.key and binding.value is None and not original.lstrip().startswith("export")):
@@ -71,7 +71,7 @@ def read_dotenv(path: Path, env: Mapping[str, str]) -> dict[str, DotenvValue]:
 
 
 def merge_tables(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Both, table by table; where they disagree on a value, `over` has it."""
+    """Merge two sets of tables; values of `over` precede."""
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
@@ -80,7 +80,7 @@ def merge_tables(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, 
 
 
 def table_sources(tables: Mapping[str, Any], path: Path, prefix: str = "") -> dict[str, str]:
-    """The file by dotted name of everything that is set in it."""
+    """Return the file of every key in the tables, by dotted name."""
     sources: dict[str, str] = {}
     for key, value in tables.items():
         name = f"{prefix}{key}"

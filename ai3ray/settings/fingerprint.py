@@ -1,4 +1,4 @@
-"""What makes two heads different, without a secret in it."""
+"""Compares the configurations of two heads without revealing secrets."""
 
 from __future__ import annotations
 
@@ -25,40 +25,36 @@ _LIMITS = {"start", "rpm", "tpm", "itpm", "otpm", "admission"}
 
 
 def settings_fingerprint(settings: Settings, env: Mapping[str, str], salt: bytes) -> dict[str, Any]:
-    """What makes two heads different, without a secret in it: `config` of `head.json`.
+    """Return what distinguishes two heads, without secrets: `config` of `head.json`.
 
     Args:
-        settings: of the head, or of the command that looks for one.
-        env: as `merged_env` gives it.
-        salt: random bytes of this head, at most 64; the same key has another hash in another home.
+        settings: those of the head, or of the command that looks for one.
+        env: the environment from `merged_env`.
+        salt: at most 64 random bytes of this head, so that equal keys hash differently in another home.
     """
     providers = settings.providers.items()
+    keys = {p.api_key_env: env.get(p.api_key_env) for _, p in providers if p.api_key_env}
+    tables = {"models": settings.models, "router": settings.router}
     return {
-        "keys": {p.api_key_env: _secret_hash(env.get(p.api_key_env), salt) for _, p in providers if p.api_key_env},
+        "keys": {variable: _hash(value, salt) if value else None for variable, value in keys.items()},
         "base_urls": {name: _without_login(provider_url(p, env)) for name, p in providers},
         "providers": {name: p.model_dump(include=_IDENTITY) for name, p in providers},
         "configured": list(configured_providers(settings, env)),
-        "limits": {name: _limits(settings, name) for name in settings.providers},
+        "limits": {
+            name: {"max_concurrency": settings.provider_limit(name), **p.model_dump(include=_LIMITS)}
+            for name, p in providers
+        },
         "settings": settings.model_dump(mode="json", include=_HEAD_FIELDS),
-        "tables": _table_hash({"models": settings.models, "router": settings.router}),
+        "tables": _hash(json.dumps(tables, sort_keys=True, default=str)),
     }
 
 
-def _limits(settings: Settings, name: str) -> dict[str, int | str | None]:
-    return {"max_concurrency": settings.provider_limit(name), **settings.providers[name].model_dump(include=_LIMITS)}
-
-
-def _secret_hash(value: str | None, salt: bytes) -> str | None:
-    return hashlib.blake2b(value.encode(), key=salt, digest_size=8).hexdigest() if value else None
-
-
-def _table_hash(tables: Mapping[str, Any]) -> str:
-    text = json.dumps(tables, sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+def _hash(text: str, salt: bytes = b"") -> str:
+    return hashlib.blake2b(text.encode(), key=salt, digest_size=8).hexdigest()
 
 
 def _without_login(url: str | None) -> str | None:
-    """The URL without the `user:password@` that some gateways want."""
+    """Return the URL without `user:password@`."""
     if url is None or "@" not in url:
         return url
     parts = urlsplit(url)

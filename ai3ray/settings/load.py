@@ -1,4 +1,4 @@
-"""Settings: flags > environment > `.env` > `ai3.toml` files > packaged defaults, checked once, frozen."""
+"""Loads the settings: flags > environment > `.env` > `ai3.toml` files > packaged defaults."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def load_settings(
     config: Path | None = None,
     flags: Mapping[str, object] | None = None,
 ) -> Settings:
-    """Everything a user has set, by the order of the contract: flags, environment, `.env`, files, defaults.
+    """Load all settings, in the contract's order: flags, environment, `.env`, files, defaults.
 
     Args:
         env: the environment; the process's own when absent.
-        cwd: where `.env`, `ai3.toml`, `models.toml` and `router.toml` are looked for; the working folder when absent.
-        config: `--config`, a file that goes before all other `ai3.toml` files.
-        flags: values by field name; a None is a flag that was not given.
+        cwd: the folder of `.env`, `ai3.toml`, `models.toml` and `router.toml`; the working folder when absent.
+        config: `--config`, a file that precedes all other `ai3.toml` files.
+        flags: values by field name; None for a flag that was not given.
 
     Raises:
         SettingsError: in one line, naming the flag, the variable, or the file with its line or key.
@@ -38,13 +38,14 @@ def load_settings(
     cwd = Path.cwd() if cwd is None else cwd
     variables = _variables(env, cwd)
     home = _home(variables, env, cwd)
-    tables, sources = _ai3_tables(_config_file(config, variables, cwd), cwd, home)
+    named = _config_file(config, variables, cwd)
+    files = [folder / "ai3.toml" for folder in (configs_dir(), home, cwd)]
+    tables, sources = _merged([*files, named] if named else files)
     values = _file_values(tables, sources) | _env_values(variables) | _flag_values(flags or {})
     values["home"] = SourcedValue(home, "AI3_HOME", explicit="AI3_HOME" in variables)
-    if isinstance(
-        given := values.get("local_model", SourcedValue(None, "")).value, str
-    ):  # the head works in another folder
-        values["local_model"] = values["local_model"]._replace(value=str(_absolute(given, env, cwd)))
+    model = values.get("local_model")
+    if model and isinstance(model.value, str):  # absolute, since the head works in another folder
+        values["local_model"] = model._replace(value=str(_absolute(model.value, env, cwd)))
     for name in ("models", "router"):
         merged, origins = _merged([folder / f"{name}.toml" for folder in (configs_dir(), home, cwd)])
         values[name] = SourcedValue(merged, f"{name}.toml", explicit=_is_user_set(origins))
@@ -55,17 +56,17 @@ def load_settings(
             {name: value.value for name, value in values.items()} | {"explicit": explicit, "sources": sources}
         )
     except ValidationError as error:
-        # The cause is left out: it would carry the values given, and with them keys.
+        # Without its cause, which would carry the given values and so keys.
         raise SettingsError(explain(error, values, sources)) from None
 
 
 def merged_env(env: Mapping[str, str] | None = None, cwd: Path | None = None) -> dict[str, str]:
-    """The environment, and below it what `.env` in the working folder and then in AI3_HOME adds.
+    """Return the environment, completed by `.env` in the working folder and then in AI3_HOME.
 
-    This is the environment that the head and the runners get, so that a key in `.env` works.
+    The head and the runners get this environment, so that a key in `.env` works.
 
     Raises:
-        SettingsError: a `.env` line is broken.
+        SettingsError: a `.env` line is invalid.
     """
     env = os.environ if env is None else env
     return {name: value.value for name, value in _variables(env, Path.cwd() if cwd is None else cwd).items()}
@@ -79,7 +80,7 @@ _FLAGS = {"budget_usd": "--budget", "verify": "--no-verify"}
 
 
 def _variables(env: Mapping[str, str], cwd: Path) -> dict[str, SourcedValue]:
-    """Every variable with its source: the environment, then `.env` here, then `.env` in AI3_HOME."""
+    """Return every variable with its source: the environment, then `.env` here, then `.env` in AI3_HOME."""
     merged = {name: SourcedValue(value, name) for name, value in env.items()}
     _add_dotenv(merged, cwd / ".env", env)
     _add_dotenv(merged, _home(merged, env, cwd) / ".env", env)
@@ -97,14 +98,14 @@ def _home(variables: Mapping[str, SourcedValue], env: Mapping[str, str], cwd: Pa
 
 
 def _absolute(path: str, env: Mapping[str, str], cwd: Path) -> Path:
-    """The path with `~` filled in from HOME, seen from the working folder."""
+    """Return the absolute path, with `~` from HOME, relative to the working folder."""
     if env.get("HOME") and (path == "~" or path.startswith("~/")):
         path = env["HOME"] + path[1:]
     return Path(os.path.abspath(cwd / Path(path).expanduser()))  # noqa: PTH100 - resolve() would follow links
 
 
 def _config_file(config: Path | None, variables: Mapping[str, SourcedValue], cwd: Path) -> Path | None:
-    """The file of `--config` or AI3_CONFIG; unlike the others it has to be there."""
+    """Return the file of `--config` or AI3_CONFIG; unlike the others it must exist."""
     named = variables.get("AI3_CONFIG")
     source, path = ("--config", config) if config else ("AI3_CONFIG", Path(named.value) if named else None)
     if path is None or path == Path():
@@ -115,13 +116,8 @@ def _config_file(config: Path | None, variables: Mapping[str, SourcedValue], cwd
     return path
 
 
-def _ai3_tables(config: Path | None, cwd: Path, home: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    files = [folder / "ai3.toml" for folder in (configs_dir(), home, cwd)]
-    return _merged([*files, config] if config else files)
-
-
 def _merged(files: Iterable[Path]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The files that exist, later ones over earlier ones, and which of them set what."""
+    """Merge the files that exist, later ones over earlier ones; return also the file of each key."""
     tables: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for file in files:
@@ -133,7 +129,7 @@ def _merged(files: Iterable[Path]) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _is_user_set(sources: Mapping[str, str], *names: str) -> bool:
-    """Whether one of these keys (all when none is named) was set in a file that is not ours."""
+    """Return whether a file of the user sets one of these keys (any key when none is named)."""
     ours = str(configs_dir())
     return any(not path.startswith(ours) for name, path in sources.items() if not names or name.split(".")[0] in names)
 
@@ -151,7 +147,7 @@ def _file_values(tables: Mapping[str, Any], sources: Mapping[str, str]) -> dict[
 
 
 def _env_values(variables: Mapping[str, SourcedValue]) -> dict[str, SourcedValue]:
-    """The settings among the variables; an empty one is as good as none."""
+    """Return the settings among the variables; empty ones are ignored."""
     return {
         field: SourcedValue(variables[name].value.strip(), variables[name].source)
         for name, field in _VARIABLES.items()

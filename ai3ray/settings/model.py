@@ -1,4 +1,4 @@
-"""Everything a user can set, with its defaults: frozen and checked once."""
+"""The settings: everything a user can set, with its default."""
 
 from __future__ import annotations
 
@@ -21,25 +21,22 @@ class ProviderSettings(Frozen):
     """One provider account, from `[providers.NAME]`."""
 
     wire: Wire = "openai"
-    """The protocol it speaks: `anthropic` Messages or `openai` Chat Completions."""
+    """The protocol: `anthropic` Messages or `openai` Chat Completions."""
     base_url: str | None = None
-    """Where it listens; the vendor's own address when absent."""
+    """Its address; the vendor's own when absent."""
     base_url_env: str | None = None
     """Variable that overrides `base_url`."""
     api_key_env: str | None = None
-    """Variable that holds the key; a provider without one needs no key."""
+    """Variable of the key; a provider without one needs no key."""
     max_concurrency: int | None = Field(default=None, ge=1)
     """Calls in flight, cluster-wide; AI3_MAX_CONCURRENCY_PER_PROVIDER when absent."""
     start: int | None = Field(default=None, ge=1)
-    """Calls in flight to begin with, from where it is found out how many go well; 20 or `max_concurrency` at most."""
+    """Calls in flight to begin with, before the pool adapts; 20 or `max_concurrency` at most."""
     rpm: int | None = Field(default=None, ge=1)
-    """Requests per minute."""
     tpm: int | None = Field(default=None, ge=1)
     """Tokens per minute, both directions in one bucket."""
     itpm: int | None = Field(default=None, ge=1)
-    """Input tokens per minute."""
     otpm: int | None = Field(default=None, ge=1)
-    """Output tokens per minute."""
     admission: Admission | None = None
     """How it counts calls: `real` tokens, `reserved` by the cap, or `paced` by the second; as its vendor if absent."""
     models: tuple[str, ...] = ()
@@ -47,10 +44,10 @@ class ProviderSettings(Frozen):
 
 
 class Settings(Frozen):
-    """Everything a user can set, with the defaults of the contract."""
+    """All settings, with the defaults of the contract."""
 
     home: Path = Path("~/.ai3ray")
-    """AI3_HOME: journal, head and logs live here; always absolute."""
+    """AI3_HOME: folder of journal, head and logs; always absolute."""
     server: str | None = None
     """AI3_SERVER: URL of a server to use instead of the local head."""
     server_key: SecretStr | None = None
@@ -68,45 +65,45 @@ class Settings(Frozen):
     max_concurrency_per_provider: int = Field(default=3, ge=1)
     """AI3_MAX_CONCURRENCY_PER_PROVIDER: calls in flight per provider, cluster-wide."""
     verify: bool = True
-    """AI3_VERIFY: whether answers are judged and their content checked."""
+    """AI3_VERIFY: whether answers are judged and their content is checked."""
     repair_limit: int = Field(default=1, ge=0)
-    """AI3_REPAIR_LIMIT: how often a defect goes back to its author."""
+    """AI3_REPAIR_LIMIT: how many times defects go back to their author."""
     max_tasks: int = Field(default=20, ge=1)
-    """AI3_MAX_TASKS: the most tasks a plan may have."""
+    """AI3_MAX_TASKS: the most tasks of a plan."""
     budget_usd: float | None = Field(default=None, gt=0)
     """AI3_BUDGET_USD: the most a run may cost."""
     budget_day_usd: float | None = Field(default=None, gt=0)
     """AI3_BUDGET_DAY_USD: the most that all runs of a head may cost per day (UTC)."""
     head_idle_s: float = Field(default=900.0, gt=0)
-    """AI3_HEAD_IDLE_S: seconds without a run after which the local head leaves."""
+    """AI3_HEAD_IDLE_S: seconds without a run after which the local head stops."""
     local_model: str | None = None
     """AI3_LOCAL_MODEL: path of a GGUF file for the embedded model."""
     api_keys: str | None = Field(default=None, repr=False)
     """AI3_API_KEYS: `NAME:SHA256:SCOPES`, comma separated."""
     key_rpm: int | None = Field(default=None, ge=1)
-    """AI3_KEY_RPM: requests per minute of an API key that has no `[keys.NAME]` rpm of its own."""
+    """AI3_KEY_RPM: requests per minute of an API key without an rpm in `[keys.NAME]`."""
     key_usd_per_day: float | None = Field(default=None, gt=0)
-    """AI3_KEY_USD_PER_DAY: what the runs of such a key may cost per day (UTC), in US dollars."""
+    """AI3_KEY_USD_PER_DAY: cost limit of such a key's runs per day (UTC), in US dollars."""
     allowed_hosts: str | None = None
-    """AI3_ALLOWED_HOSTS: names by which the server may be asked, comma separated; its own address always may."""
+    """AI3_ALLOWED_HOSTS: host names that clients may use beside the server's own address, comma separated."""
     allowed_origins: str | None = None
-    """AI3_ALLOWED_ORIGINS: web pages that may ask the server, as `https://name[:port]`, comma separated."""
+    """AI3_ALLOWED_ORIGINS: web origins that may call the server, `https://name[:port]`, comma separated."""
     keys: dict[str, CallerLimits] = {}
     """`[keys.NAME]` tables by the name of the API key."""
     router_preset: str | None = None
-    """AI3_ROUTER_PRESET: what routing goes by: a preset of `router.toml`, which names one itself when absent."""
+    """AI3_ROUTER_PRESET: a preset of `router.toml`; the one named there when absent."""
     runners: int = Field(default=1, ge=1, le=64)
     """AI3_RUNNERS: runner processes of the local head."""
     providers: dict[str, ProviderSettings] = {}
     """`[providers.NAME]` tables by name."""
     models: dict[str, Any] = Field(default={}, repr=False)
-    """The merged `models.toml`, as the registry reads it."""
+    """The merged `models.toml`."""
     router: dict[str, Any] = Field(default={}, repr=False)
-    """The merged `router.toml`, as the router reads it."""
+    """The merged `router.toml`."""
     explicit: frozenset[str] = frozenset()
-    """Names of the fields that the user set, as opposed to defaults."""
+    """Names of the fields that the user set."""
     sources: dict[str, str] = Field(default={}, repr=False)
-    """Which file set what, such as `models.toml:models.gpt-6-luna`; for messages about it."""
+    """The file of each setting, such as `models.toml:models.gpt-6-luna`, for messages."""
 
     @field_validator("budget_usd", "budget_day_usd", "head_idle_s", "key_usd_per_day")
     @classmethod
@@ -124,7 +121,7 @@ class Settings(Frozen):
         return value
 
     def provider_limit(self, name: str) -> int:
-        """Calls in flight allowed for this provider, cluster-wide."""
+        """Return the calls in flight allowed for this provider, cluster-wide."""
         own = self.providers[name].max_concurrency if name in self.providers else None
         return own or self.max_concurrency_per_provider
 

@@ -1,4 +1,4 @@
-"""The files that ship with ai3ray: `configs/` beside the package in a checkout, inside it in a wheel."""
+"""Finds the packaged files: `configs/` beside the package in a checkout, inside it in a wheel."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def configs_dir() -> Path:
-    """The folder of packaged configuration and prompts."""
+    """Return the folder of packaged configuration and prompts."""
     here = Path(__file__).parent.parent
     inside = here / "configs"
     return inside if inside.is_dir() else here.parent / "configs"

@@ -33,7 +33,7 @@ def installed(model: EmbeddedModelFiles, content: bytes = CONTENT):
 
 
 def test_without_weights_the_remedy_is_a_command_and_its_size(bare):
-    assert bare.remedy() == "get the small demo model with `ai3 local install` (93 MB)"
+    assert bare.remedy() == "install the embedded model with `ai3 local install` (93 MB)"
     with pytest.raises(SettingsError, match="ai3 local install"):
         bare.weights()
 
