@@ -1,7 +1,7 @@
--- The columns of an export's Parquet file: a model call, and the task it was made for.
+-- The columns of a Parquet export: one model call with its task.
 CREATE TABLE calls (
     run_id          VARCHAR NOT NULL,
-    task_id         VARCHAR,            -- NULL for planner and assembler, as all task_… columns then are
+    task_id         VARCHAR,            -- NULL for planner and assembler, as are the task_… columns
     attempt_id      VARCHAR NOT NULL,
     role            VARCHAR NOT NULL,
     n               BIGINT NOT NULL,

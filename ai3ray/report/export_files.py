@@ -6,13 +6,20 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from ai3ray.domain.call import Attempt
 from ai3ray.errors import UsageError
 from ai3ray.report.run_history import RunHistory
 
+if TYPE_CHECKING:
+    from ai3ray.domain.result import TaskResult
+
 Write = Callable[[RunHistory], None]
+_CALLS_TABLE = Path(__file__).with_name("calls.sql")
 
 
 def writer_for(name: str) -> Write:
@@ -29,9 +36,11 @@ def writer_for(name: str) -> Write:
     }
     write = writers.get(path.suffix.lower())
     if write is None:
-        raise UsageError(f"{name!r} does not end in {', '.join(writers)}, which says what to write", "--output")
+        raise UsageError(
+            f"{name!r}: the file name must end in {', '.join(writers)}, which chooses the format", "--output"
+        )
     if not path.parent.is_dir():
-        raise UsageError(f"there is no folder {str(path.parent)!r} to write to", "--output")
+        raise UsageError(f"{name!r}: no folder {str(path.parent)!r}", "--output")
     return partial(write, path)
 
 
@@ -46,11 +55,36 @@ def write_json(path: Path, history: RunHistory) -> None:
 
 
 def write_parquet(path: Path, history: RunHistory) -> None:
-    """Write the run's model calls as Parquet."""
-    from ai3ray.report.calls import write_calls
+    """Write the run's model calls as Parquet, one row each, with the columns of `calls.sql`."""
+    import duckdb
 
-    with _replacing(path) as draft:
-        write_calls(draft, history)
+    tasks = {task.id: task for task in history.result.tasks}
+    rows = [_call_row(call, tasks.get(call.task_id or "")) for call in history.attempts]
+    with _replacing(path) as draft, duckdb.connect() as memory:
+        memory.execute(_CALLS_TABLE.read_text(encoding="utf-8"))
+        for row in rows:
+            names, places = ", ".join(row), ", ".join("?" * len(row))
+            memory.execute(f"INSERT INTO calls ({names}) VALUES ({places})", list(row.values()))  # noqa: S608 (our names)
+        memory.table("calls").write_parquet(str(draft))
+
+
+def _call_row(call: Attempt, task: TaskResult | None) -> dict[str, Any]:
+    """Return one row by column; without a task, its columns are left out."""
+    started_at = datetime.fromisoformat(call.started_at).replace(tzinfo=None) if call.started_at else None
+    row = {**call.model_dump(), "started_at": started_at}
+    if task is None:
+        return row
+    return row | {
+        "task_title": task.title,
+        "task_kind": task.kind,
+        "task_status": task.status,
+        "task_depends_on": list(task.depends_on),
+        "task_cost_usd": task.cost_usd,
+        "task_seconds": task.seconds,
+        "task_passed": task.verdict.passed if task.verdict else None,
+        "task_score": task.verdict.score if task.verdict else None,
+        "task_output": task.output,
+    }
 
 
 def write_html(path: Path, history: RunHistory) -> None:

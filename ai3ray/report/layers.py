@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
+from statistics import fmean
 from typing import NamedTuple
 
 NODE_W, NODE_H = 190.0, 58.0
 DEPTH_GAP, SIDE_GAP, WAYPOINT = 38.0, 14.0, 12.0
-WIDE = 1020.0  # what a page takes
-TALL = 900.0  # a layer that is longer stands in several columns
+WIDE = 1020.0  # the width of a page
+TALL = 900.0  # a longer layer is split into several columns
 SWEEPS = 8
 
 Graph = Mapping[str, Sequence[str]]
@@ -115,14 +116,11 @@ def _ordered(layers: list[list[Slot]], graph: Graph, depths: Mapping[str, int]) 
 def _swept(layers: Sequence[list[Slot]], neighbours: Mapping[Slot, Sequence[Slot]]) -> list[list[Slot]]:
     sorted_layers = [list(layers[0])]
     for layer in layers[1:]:
-        place = {slot: float(at) for at, slot in enumerate(sorted_layers[-1])}
-        own = {slot: float(at) for at, slot in enumerate(layer)}
-        sorted_layers.append(sorted(layer, key=lambda slot: _mean(neighbours[slot], place, own[slot])))
+        place = {slot: at for at, slot in enumerate(sorted_layers[-1])}
+        mean = {slot: float(at) for at, slot in enumerate(layer)}  # a slot without neighbours keeps its position
+        mean |= {slot: fmean(place[near] for near in neighbours[slot]) for slot in layer if neighbours[slot]}
+        sorted_layers.append(sorted(layer, key=mean.__getitem__))
     return sorted_layers
-
-
-def _mean(slots: Sequence[Slot], place: Mapping[Slot, float], otherwise: float) -> float:
-    return sum(place[slot] for slot in slots) / len(slots) if slots else otherwise
 
 
 def _crossings(layers: Sequence[Sequence[Slot]], after: Mapping[Slot, Sequence[Slot]]) -> int:

@@ -28,7 +28,7 @@ def page(history: RunHistory) -> str:
         "Tasks": sections.tasks_table(result.tasks),
         "Costs": sections.costs(history.attempts),
         "Answer": sections.answer(result),
-        "Texts of the tasks": sections.texts(history),
+        "Task texts": sections.texts(history),
         "Decisions": sections.decisions_table(history.decisions),
     }
     links = tag("nav", *(tag("a", name, href=f"#{_anchor(name)}") for name in parts))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ai3ray.client.port import RunReader
     from ai3ray.domain.result import RunResult
 
-PAGE = 2_000  # events of one question: an answer has to be there within seconds
+PAGE = 2_000  # events per query, so that each answers within seconds
 
 _EVENTS = "SELECT seq, body FROM events WHERE run_id = '{}' AND seq > {} ORDER BY seq LIMIT {}"
 _ATTEMPTS = "SELECT {} FROM attempts WHERE run_id = '{}' ORDER BY started_at, attempt_id"

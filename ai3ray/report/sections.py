@@ -27,11 +27,16 @@ _OTHERS = 3
 def head(history: RunHistory) -> Markup:
     """Return the prompt, the status and the statistics."""
     result = history.result
-    prompt = result.prompt.strip() or "(a plan without a prompt)"
+    prompt = result.prompt.strip() or "(no prompt: a given plan)"
     short = len(prompt) <= _LONG_PROMPT
     return tag(
         "header",
-        tag("p", _pill(result.status), f" {result.run_id} · {history.started_at}", class_="note"),
+        tag(
+            "p",
+            tag("span", result.status, class_=f"pill {result.status}"),
+            f" {result.run_id} · {history.started_at}",
+            class_="note",
+        ),
         tag("h1", prompt) if short else tag("h1", f"{prompt[:_LONG_PROMPT].rstrip()} …"),
         figures(result),
         *(tag("p", error_words(result.error), class_="alert") for _ in range(1) if result.error),
@@ -45,7 +50,7 @@ def figures(result: RunResult) -> Markup:
     cost = money(stats.cost_usd) + ("" if stats.cost_complete else " + unknown")
     tiles = {
         "cost": cost,
-        "of it judging": money(stats.judge_cost_usd),
+        "judging cost": money(stats.judge_cost_usd),
         "time": seconds(stats.seconds),
         "critical path": seconds(stats.critical_path_seconds),
         "tasks": f"{stats.tasks:,}",
@@ -71,7 +76,7 @@ def tasks_table(tasks: Sequence[TaskResult]) -> Markup:
         )
         for task in tasks
     )
-    return table(("task", "status", "kind", "model", "#tries", "#time", "#cost", "verdict"), rows)
+    return table(("task", "status", "kind", "model", "#attempts", "#time", "#cost", "verdict"), rows)
 
 
 def costs(attempts: Sequence[Attempt]) -> Markup:
@@ -85,7 +90,10 @@ def costs(attempts: Sequence[Attempt]) -> Markup:
 
 def decisions_table(decisions: Iterable[Decision]) -> Markup:
     """Return a table with the reasons of each routing decision."""
-    return table(("task", "for", "model", "#score", "terms", "others"), (_decision(event) for event in decisions))
+    return table(
+        ("task", "role", "model", "#score", "score terms", "other candidates"),
+        (_decision(event) for event in decisions),
+    )
 
 
 def answer(result: RunResult) -> Markup:
@@ -108,12 +116,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Markup:
     names = [tag("th", column.removeprefix("#"), class_=kind) for column, kind in zip(columns, kinds, strict=True)]
     lines = [tag("tr", *(tag("td", cell, class_=kind) for cell, kind in zip(row, kinds, strict=True))) for row in rows]
     if not lines:
-        return tag("p", "There are none.", class_="note")
+        return tag("p", "None.", class_="note")
     return tag("div", tag("table", tag("thead", tag("tr", *names)), tag("tbody", *lines)), class_="wide")
-
-
-def _pill(status: str) -> Markup:
-    return tag("span", status, class_=f"pill {status}")
 
 
 def _status(status: str) -> Markup:
@@ -139,6 +143,8 @@ def _sums_table(name: str, calls: Sequence[Attempt], key: Callable[[Attempt], st
 
 def _sums_row(name: str, calls: Sequence[Attempt], whole: float) -> tuple[Cell, ...]:
     cost = known_cost(calls)
+    part = cost / whole if whole else 0.0
+    bar = tag("rect", width=_BAR_W * part, height=8, rx=2, class_="share")
     shown = money(cost) if task_cost(calls) is not None else f"{money(cost)} + unknown"
     return (
         name,
@@ -146,13 +152,8 @@ def _sums_row(name: str, calls: Sequence[Attempt], whole: float) -> tuple[Cell, 
         f"{sum(call.input_tokens for call in calls):,}",
         f"{sum(call.output_tokens for call in calls):,}",
         shown,
-        _share(cost / whole if whole else 0.0),
+        tag("svg", bar, width=_BAR_W, height=8, role="img", aria_label=f"{part:.0%}"),
     )
-
-
-def _share(part: float) -> Markup:
-    bar = tag("rect", width=_BAR_W * part, height=8, rx=2, class_="share")
-    return tag("svg", bar, width=_BAR_W, height=8, role="img", aria_label=f"{part:.0%}")
 
 
 def _decision(event: Decision) -> tuple[Cell, ...]:
@@ -173,7 +174,7 @@ def _others(candidates: Sequence[Candidate]) -> str:
     named = [f"{candidate.model} {candidate.score:.3f}" for candidate in admitted[:_OTHERS]]
     more = [f"{len(admitted) - _OTHERS} more"] if len(admitted) > _OTHERS else []
     reasons = Counter(candidate.excluded for candidate in candidates if candidate.excluded is not None)
-    return "; ".join([*named, *more, *(f"{number} out: {reason}" for reason, number in reasons.items())])
+    return "; ".join([*named, *more, *(f"{number} excluded: {reason}" for reason, number in reasons.items())])
 
 
 def _task_text(task: TaskResult, prompt: str) -> Markup:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ROLES = ("plan", "task", "judge", "repair", "assemble")
 NAMES_W, CHART_W, END_W = 240.0, 730.0, 50.0
 ROW_H, BAR_H, AXIS_H = 24.0, 14.0, 22.0
-MIN_BAR_W = 2.0  # a call that took no time is still seen
+MIN_BAR_W = 2.0  # keeps an instant call visible
 _NAME_CHARS = 31
 _TICKS = 8
 
@@ -95,24 +95,19 @@ def _bar(bar: CallBar, y: float, scale: float) -> Markup:
     width = max((bar.end - bar.start) * scale, MIN_BAR_W)
     x = NAMES_W + bar.start * scale
     kind = f"bar {call.role}{'' if call.status == 'succeeded' else ' unsuccessful'}"
-    return tag("rect", tag("title", _tooltip(call)), x=x, y=y, width=width, height=BAR_H, rx=2, class_=kind)
-
-
-def _tooltip(call: Attempt) -> str:
     ended = call.status if call.error_type is None else f"{call.status}: {call.error_type}"
-    return f"{call.role} {call.n}, {call.model}, {ended}, {seconds(call.seconds)}, {money(call.cost_usd)}"
+    hint = f"{call.role} {call.n}, {call.model}, {ended}, {seconds(call.seconds)}, {money(call.cost_usd)}"
+    return tag("rect", tag("title", hint), x=x, y=y, width=width, height=BAR_H, rx=2, class_=kind)
 
 
 def _grid(span: float, scale: float, height: float) -> Markup:
     step = _step(span)
-    marks = [step * n for n in range(math.floor(span / step + 1e-9) + 1)]
-    return tag("g", *(_mark(at, NAMES_W + at * scale, height) for at in marks), class_="grid")
-
-
-def _mark(at: float, x: float, height: float) -> Markup:
-    return joined(
-        tag("line", x1=x, x2=x, y1=AXIS_H - 4, y2=height), tag("text", _clock(at), x=x, y=AXIS_H - 10, class_="tick")
-    )
+    marks: list[Markup] = []
+    for n in range(math.floor(span / step + 1e-9) + 1):
+        x = NAMES_W + step * n * scale
+        marks.append(tag("line", x1=x, x2=x, y1=AXIS_H - 4, y2=height))
+        marks.append(tag("text", _clock(step * n), x=x, y=AXIS_H - 10, class_="tick"))
+    return tag("g", *marks, class_="grid")
 
 
 def _step(span: float) -> float:
@@ -136,7 +131,7 @@ def _legend(calls: Sequence[Attempt]) -> Markup:
     seen = {call.role for call in calls}
     items = [_key(role, f"bar {role}") for role in ROLES if role in seen]
     if any(call.status != "succeeded" for call in calls):
-        items.append(_key("did not succeed", "bar task unsuccessful"))
+        items.append(_key("unsuccessful", "bar task unsuccessful"))
     return tag("p", *items, class_="legend")
 
 

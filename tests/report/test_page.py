@@ -120,7 +120,7 @@ def test_the_page_has_figures_tasks_calls_decisions_answer_and_texts():
         "not passed 0.25 by sim/judge",
         "overloaded: try later",
         "sim/slow 0.500",
-        "1 out: retired",
+        "1 excluded: retired",
         "quality +0.700, cost +0.200",
         "the intro",
         "Intro",  # the prompt of the first task
@@ -156,4 +156,4 @@ def test_the_many_others_of_a_decision_are_counted():
     others = [Candidate(model=f"m/{n}", score=1 - n / 10, terms={}) for n in range(6)]
     event = next(event for event in EVENTS if isinstance(event, Decision))
     crowded = event.model_copy(update={"candidates": (*event.candidates, *others)})
-    assert "sim/slow 0.500; m/0 1.000; m/1 0.900; 4 more; 1 out: retired" in decisions_table([crowded])
+    assert "sim/slow 0.500; m/0 1.000; m/1 0.900; 4 more; 1 excluded: retired" in decisions_table([crowded])
