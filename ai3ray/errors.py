@@ -4,43 +4,43 @@ Each class states its wire name (`type`), its HTTP status and the exit code of a
 client and CLI read them from here.
 
 Ai3Error
-├── UsageError                 the caller's input is wrong; found before any model is paid
-│   ├── SettingsError          a setting, a .env line or a TOML file is wrong
-│   ├── RequestError           a request field is wrong (`param` names it)
-│   ├── PlanError              a task graph is invalid (the message names the task)
-│   ├── UnknownModel           no such model, provider or alias
-│   ├── MissingKey             a requested provider has no key
-│   └── NotBuilt               a promised feature that this version does not have
-├── ProviderError              one model call failed; carries provider, model, status, request id …
-│   ├── ConnectFailed          no connection: refused, DNS, TLS
-│   ├── CallTimeout            connect, first-token, idle or total time ran out
-│   ├── StreamCut              the answer ended before its terminal event
-│   ├── MalformedReply         the answer violates the protocol
-│   ├── RateLimited            429 of a rate bucket or ramp
-│   ├── Overloaded             529, 503, or the in-band event of the same meaning
-│   ├── ServerFault            500, 502, 504
-│   ├── QuotaSpent             money or quota is out: waiting does not help
-│   ├── KeyRefused             401 or 403
-│   ├── ModelGone              404: the provider does not have this model
-│   ├── ContextOverflow        the prompt is longer than the model's window
-│   └── CallRefused            400, 413, 422: the request itself is wrong
-├── RunError                   a run cannot go on
-│   ├── NoModelLeft            every candidate is excluded, out or spent
-│   ├── BudgetSpent            no call fits into the rest of a budget
-│   ├── UnknownRun             no such run id
-│   └── IllegalTransition      the run's state does not allow an event
+├── UsageError
+│   ├── SettingsError
+│   ├── RequestError
+│   ├── PlanError
+│   ├── UnknownModel
+│   ├── MissingKey
+│   └── NotBuilt
+├── ProviderError
+│   ├── ConnectFailed
+│   ├── CallTimeout
+│   ├── StreamCut
+│   ├── MalformedReply
+│   ├── RateLimited
+│   ├── Overloaded
+│   ├── ServerFault
+│   ├── QuotaSpent
+│   ├── KeyRefused
+│   ├── ModelGone
+│   ├── ContextOverflow
+│   └── CallRefused
+├── RunError
+│   ├── NoModelLeft
+│   ├── BudgetSpent
+│   ├── UnknownRun
+│   └── IllegalTransition
 ├── JournalError
-│   ├── JournalLocked          another process owns the file (`pid` when known)
-│   ├── KeyReused              an idempotency key came again with another body
-│   └── StaleEpoch             the writer has been superseded
+│   ├── JournalLocked
+│   ├── KeyReused
+│   └── StaleEpoch
 ├── EngineError
-│   ├── RunnerLost             a runner process died with the call in it
-│   ├── HeadUnavailable        no head answers and none could be started
-│   └── ServerRefused          a server answered with an error that has no class of its own
-└── AccessError                a server refuses a caller
-    ├── Unauthenticated        no key, or an unknown one
-    ├── Forbidden              the key lacks the scope, or host or origin is not allowed
-    └── Throttled              a limit is used up (`retry_after_s`)
+│   ├── RunnerLost
+│   ├── HeadUnavailable
+│   └── ServerRefused
+└── AccessError
+    ├── Unauthenticated
+    ├── Forbidden
+    └── Throttled
 """
 
 from __future__ import annotations
