@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ai3ray.server.endpoints import ENDPOINTS
 from ai3ray.settings.model import ProviderSettings, Settings
 
 ROOT = Path(__file__).parent.parent
@@ -51,3 +52,10 @@ def test_every_setting_is_explained() -> None:
     variables = [f"AI3_{name.upper()}" for name in Settings.model_fields if name not in NOT_VARIABLES]
     assert [name for name in variables if f"`{name}`" not in text] == []
     assert [name for name in ProviderSettings.model_fields if f"`{name}`" not in text] == []
+
+
+def test_the_http_page_has_a_row_for_every_endpoint() -> None:
+    rows = re.findall(r"^\| `([A-Z]+ \S+)` \| (\w+) \|", page("docs/http.md"), re.MULTILINE)
+    assert sorted(rows) == sorted(
+        (f"{row.method} {row.path}".replace(":path", ""), row.scope or "none") for row in ENDPOINTS
+    )
