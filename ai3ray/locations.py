@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 IN_WHEEL = (Path(__file__).parent / "cli").is_dir()
-"""Whether this package was installed from a wheel."""
+"""True when this package was installed from a wheel."""
 
 
 def module_name(name: str) -> str:

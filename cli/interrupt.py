@@ -22,8 +22,7 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
-        self.requested = False
-        """Whether the first signal has come."""
+        self.requested = False  # set by the first signal
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:

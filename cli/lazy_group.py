@@ -1,4 +1,4 @@
-"""Commands whose modules are imported when they are called."""
+"""Groups that import a command's module when the command is called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where `ai3` starts: one command runs, and its exit code ends the process."""
+"""The entry point of `ai3`."""
 
 from __future__ import annotations
 

@@ -68,5 +68,5 @@ RunRef = Annotated[
 
 
 def budget_usd(text: str | None) -> float | None:
-    """The US dollars of `--budget`; raises UsageError."""
+    """Return the US dollars of `--budget`; raises UsageError."""
     return None if text is None else parse_dollars(text, "--budget")

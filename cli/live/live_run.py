@@ -58,7 +58,7 @@ class LiveTotals:
     """Ended without an answer."""
     cost_usd: float
     cost_complete: bool
-    """Whether every price is known."""
+    """False when a price is unknown."""
     budget_usd: float | None
     seconds: float
     """Since the run was accepted."""

@@ -134,4 +134,4 @@ _TEXTS: dict[str, Callable[[Any], str]] = {
     "stats": lambda event: stats_summary(event.stats),
     "warning": lambda event: f"{event.message} [{event.code}]",
 }
-"""What an event's line says after its type."""
+"""The text of a line after the event's type."""
