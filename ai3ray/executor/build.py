@@ -40,12 +40,12 @@ _RECALLED = (
 
 
 async def build_core(settings: Settings, env: Mapping[str, str], *, sinks: Sequence[Observer] | None = None) -> Core:
-    """Build the core of this home, which owns the journal's file from here on.
+    """Build the core of this home; it owns the journal's file from here on.
 
     Args:
         settings: limits and defaults.
-        env: where keys are looked for.
-        sinks: what follows the engine; those that are active in this process when absent.
+        env: holds the keys.
+        sinks: follow the engine; the active ones when absent.
 
     Raises:
         JournalLocked: another process owns the file.
@@ -72,22 +72,14 @@ async def _recall(journal: DuckDBJournal, pool: ProviderPool) -> None:
     try:
         tables = [await journal.query(sql) for sql in _RECALLED]
     except Ai3Error as error:
-        log.warning("routing begins without the journal's figures: %s", error)
+        log.warning("routing starts without the journal's statistics: %s", error)
         return
     models, kinds, latest = [[dict(zip(table.columns, row, strict=True)) for row in table.rows] for table in tables]
     pool.warm_start(models, kinds, [row["model"] for row in reversed(latest)])
 
 
 class RunnerParts:
-    """One runner and what has to be closed with it.
-
-    Args:
-        runner_id: its name.
-        settings: limits and defaults.
-        env: holds keys and base URLs; read at the first call of each provider.
-        core: the core, in this process or behind Ray.
-        isolation: where dangerous checks run.
-    """
+    """One runner and what is closed with it; `env` is read at the first call of each provider."""
 
     def __init__(
         self, runner_id: str, settings: Settings, env: Mapping[str, str], core: CorePort, isolation: Isolation

@@ -57,15 +57,9 @@ class RunStopped(RunError):
 
 
 class Conductor:
-    """Drives one run to its end.
+    """The driver of one accepted run, from where the journal says it is to its end.
 
-    Args:
-        run_id: an accepted run; where it stands is read from the journal.
-        request: its request, defaults filled in.
-        host: the core, which holds the run's slot and its leases.
-        journal: the run's history; its epoch of now is carried by everything written for the run.
-        runner_pool: the runners.
-        models: the configured models.
+    The run's epoch at construction is carried by everything written for it.
     """
 
     def __init__(
@@ -160,8 +154,7 @@ class Conductor:
     async def _execute(self, graph: TaskGraph) -> dict[str, Outcome]:
         """Start every task at once; each begins when its own dependencies are there. No barrier.
 
-        Committed outputs are passed on by value. Tasks that failed before the run was resumed are tried again, unless
-        the answer was being assembled by then.
+        A resumed run passes committed outputs on by value, and tries failed tasks again unless it was assembling.
         """
         for task in graph.topological():
             done = self._state.tasks[task.id]
@@ -176,7 +169,7 @@ class Conductor:
         return {task_id: outcome.result() for task_id, outcome in self._outcomes.items()}
 
     async def _await_task(self, graph: TaskGraph, task: Task) -> Outcome:
-        """Wait for a task's end. When its runner or that of a dependency dies, start it again, with values."""
+        """Wait for a task's end; start it again when its runner or a dependency's dies."""
         lost = 0
         while True:
             ref = self._refs[task.id]
@@ -215,7 +208,10 @@ class Conductor:
         if self._state.status == "running":
             self._put(AssembleStart(assembly=assembly, holes=tuple(holes)))
         output = await self._assemble(graph, assembly, outputs, holes)
-        self._warn_if_over_budget()
+        budget, cost = self._request.budget_usd, run_stats(self._state).cost_usd
+        if budget is not None and cost > budget:
+            message = f"the last call cost more than the budget had left: {dollars(cost)} of {dollars(budget)} is spent"
+            self._put(Warned(code="over_budget", message=message))
         await self._end(Final(status="partial" if holes else "succeeded", output=self._with_demo_note(output)))
 
     async def _fail_with_salvage(self, error: ErrorInfo, output: str | None, holes: dict[str, str]) -> None:
@@ -229,7 +225,7 @@ class Conductor:
     async def _assemble(
         self, graph: TaskGraph, assembly: Assembly, outputs: dict[str, str], holes: dict[str, str]
     ) -> str:
-        """Merge the outputs into one text; join them, with a warning, if the model that should merge them fails."""
+        """Merge the outputs into one text; where the model fails that should, join them and warn."""
         parts = Parts(graph, outputs, holes, self._request.prompt)
         answer = assemble_in_code(assembly, parts)
         if answer is not None:
@@ -249,13 +245,6 @@ class Conductor:
         message = f"the outputs are joined as they are: {assembled.error.message}"
         self._put(Warned(code="synthesis_fallback", message=message))
         return concat(parts)
-
-    def _warn_if_over_budget(self) -> None:
-        """Warn if the last call cost more than was left."""
-        budget, cost = self._request.budget_usd, run_stats(self._state).cost_usd
-        if budget is not None and cost > budget:
-            message = f"the last call cost more than was left: {dollars(cost)} of {dollars(budget)} is spent"
-            self._put(Warned(code="over_budget", message=message))
 
     def _with_demo_note(self, output: str) -> str:
         """Append a note if a demo model wrote any of the answer; JSON has no place for such a line."""
@@ -277,9 +266,9 @@ class Conductor:
         await self._journal.put(self._run_id, stats).committed()
 
     async def _stop_tasks(self) -> None:
-        """Begin nothing more, close the calls in flight, and wait up to CANCEL_GRACE_S for it.
+        """Begin nothing more, and close the calls in flight.
 
-        Only work that does not end is cancelled a second time, which may cut short the closing of its socket.
+        A second cancellation could cut short the closing of a socket, so only late work gets one.
         """
         self._host.stop_run(self._run_id)
         refs = [*self._refs.values()]
@@ -320,10 +309,7 @@ class Conductor:
         )
 
     def _lean_request(self) -> RunRequest:
-        """Return the request without its plan: a task must not carry its siblings' prompts.
-
-        The plan is emptied, not removed: a request without prompt and plan would be invalid.
-        """
+        """Return the request without its siblings' prompts: with an empty plan, if it came with one."""
         return self._request.model_copy(update={"plan": {} if self._request.plan else None, "context": ()})
 
     def _put(self, *events: Event) -> None:

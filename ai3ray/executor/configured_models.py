@@ -12,13 +12,7 @@ from ai3ray.settings.model import Settings
 
 
 class ConfiguredModels:
-    """The models of one engine, as its conductors see them.
-
-    Args:
-        registry: all models.
-        settings: name the variables that hold keys.
-        configured: the providers that can be called.
-    """
+    """The models of one engine, as its conductors see them."""
 
     def __init__(self, registry: Registry, settings: Settings, configured: Collection[str]) -> None:
         self._registry = registry

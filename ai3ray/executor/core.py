@@ -11,13 +11,12 @@ from typing import TypeVar, cast
 
 from ai3ray.domain.access import CallerLimits
 from ai3ray.domain.error_info import error_info
-from ai3ray.domain.events import Event, Stats, TaskVerified
+from ai3ray.domain.events import Stats, TaskVerified
 from ai3ray.domain.listings import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
 from ai3ray.domain.money import spent
 from ai3ray.domain.plan import Kind, TaskGraph, parse_graph
 from ai3ray.domain.request import RunRequest
 from ai3ray.domain.result import RunResult, run_result
-from ai3ray.domain.run import RunState
 from ai3ray.errors import Ai3Error, BudgetSpent, RunError, StaleEpoch, Throttled
 from ai3ray.executor.acceptance import check_request
 from ai3ray.executor.conductor import Conductor
@@ -43,15 +42,9 @@ PATIENCE_S = 1.0
 
 
 class Core:
-    """The engine: implements `Engine` for the app, `CorePort` for the runners, `ConductorHost` for the conductors.
+    """The engine: `Engine` for the app, `CorePort` for the runners, `ConductorHost` for the conductors.
 
-    Args:
-        settings: limits and defaults of this engine.
-        registry: the models.
-        configured: names of the providers that have a key or an address here.
-        journal: the durable history.
-        pool: limits and routing.
-        observers: follow what happens.
+    `configured` names the providers that have a key or an address here.
     """
 
     def __init__(
@@ -101,7 +94,10 @@ class Core:
         await asyncio.wait({self._conductors[accepted.run_id][1]})
         state = self._journal.state(accepted.run_id)
         if state.output is None:
-            raise _planning_failure(state)
+            failed = state.error
+            if failed is None:
+                raise RunError(f"planning ended as {state.status}")
+            raise (BudgetSpent if failed.type == BudgetSpent.type else RunError)(failed.message)
         graph = TaskGraph.model_validate_json(state.output)
         filled = RunRequest.model_validate(state.request)
         return preview(graph, filled, self._pool, self._registry.prices, state.warnings)
@@ -160,9 +156,11 @@ class Core:
     async def admit_caller(self, owner: str, limits: CallerLimits, *, spends: bool) -> None:
         """Count one request of an API key."""
         if limits.rpm is not None and (wait_s := self._request_rate_limit.wait_s(owner, limits.rpm)):
-            raise Throttled(f"{owner} may ask {limits.rpm} times a minute", wait_s)
+            raise Throttled(f"API key {owner!r} may make {limits.rpm} requests a minute", wait_s)
         if spends and limits.usd_per_day is not None and await self.spent_today(owner) >= limits.usd_per_day:
-            raise Throttled(f"{owner} has spent its ${limits.usd_per_day:g} of today (UTC)", until_midnight_s())
+            raise Throttled(
+                f"API key {owner!r} has spent its ${limits.usd_per_day:g} for today (UTC)", until_midnight_s()
+            )
 
     async def spent_today(self, owner: str) -> float:
         """Return the US dollars that an owner's runs have spent today."""
@@ -270,22 +268,19 @@ class Core:
         before = self._journal.state(entries.run_id).seq
         self._journal.put(entries.run_id, entries.events, entries.attempts, key=entries.key)
         state = self._journal.state(entries.run_id)
-        if state.seq > before:  # otherwise the same key came before, and its verdicts are counted
-            self._record_verdicts(entries.events, state)
-
-    def _record_verdicts(self, events: Sequence[Event], state: RunState) -> None:
-        """Pass each verdict to the router as a rating of the task's latest author."""
-        for event in events:
+        if state.seq == before:
+            return  # the same key came before, and its verdicts are counted
+        for event in entries.events:
             if isinstance(event, TaskVerified) and event.verdict is not None:
                 task = state.tasks[event.task_id or ""]
                 if task.model is not None:
-                    kind = cast("Kind", task.kind)
-                    self._pool.record_verdict(task.model, kind, passed=event.verdict.passed, score=event.verdict.score)
+                    kind, verdict = cast("Kind", task.kind), event.verdict
+                    self._pool.record_verdict(task.model, kind, passed=verdict.passed, score=verdict.score)
 
     def _check_epoch(self, run_id: str, epoch: int | None) -> None:
         """Raise StaleEpoch if an entry or a request is a former owner's."""
         if epoch is not None and epoch != self._journal.meta(run_id).epoch:
-            raise StaleEpoch(f"run {run_id} has another owner by now")
+            raise StaleEpoch(f"run {run_id} was taken over by another core")
 
 
 async def _yielding(items: Sequence[T]) -> AsyncIterator[T]:
@@ -294,10 +289,3 @@ async def _yielding(items: Sequence[T]) -> AsyncIterator[T]:
         yield item
         if not number % YIELD_EVERY:
             await asyncio.sleep(0)
-
-
-def _planning_failure(state: RunState) -> RunError:
-    if state.error is None:
-        return RunError(f"planning ended as {state.status}")
-    kind = BudgetSpent if state.error.type == BudgetSpent.type else RunError
-    return kind(state.error.message)

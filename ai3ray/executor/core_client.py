@@ -48,12 +48,7 @@ class _Outbox:
 
 
 class CoreClient:
-    """Batches one runner's traffic with the core without timers: one send at a time.
-
-    Args:
-        core: the core, in this process or behind Ray.
-        runner_id: this runner's name, under which later grants are delivered.
-    """
+    """A batching client of the core: no timers, one send at a time. Late grants are delivered under `runner_id`."""
 
     def __init__(self, core: CorePort, runner_id: str) -> None:
         self._core = core

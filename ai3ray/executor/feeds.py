@@ -15,11 +15,7 @@ LINGER_S = 30.0
 
 
 class RunFeeds:
-    """Events from the journal, joined with deltas that are kept in memory only.
-
-    Args:
-        journal: where the events are.
-    """
+    """Events from the journal, joined with deltas from memory."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal

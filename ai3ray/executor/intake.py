@@ -1,4 +1,4 @@
-"""How a run comes in: checked, made durable, acknowledged, and conducted; or taken over from a core that died."""
+"""The way in for runs: checked, made durable, acknowledged, conducted; or taken over from a dead core."""
 
 from __future__ import annotations
 
@@ -26,13 +26,7 @@ class Conduct(Protocol):
 
 
 class Intake:
-    """Accepts runs.
-
-    Args:
-        journal: where they become durable.
-        check: checks a request and fills in defaults; raises UsageError.
-        conduct: starts an accepted run.
-    """
+    """Accepts runs. `check` fills in a request's defaults or raises UsageError; `conduct` starts an accepted run."""
 
     def __init__(
         self,
@@ -49,17 +43,9 @@ class Intake:
     async def accept(
         self, request: RunRequest, purpose: Purpose = "run", *, owner: str, key: str | None = None, watch: bool = False
     ) -> Accepted:
-        """Make the run durable, then start it; go on even if the caller is cancelled.
+        """Make the run durable, then start it, even if the caller is cancelled meanwhile.
 
-        Ray Serve cancels every actor call of a request whose client has gone, and a run that is in the journal has to
-        be conducted.
-
-        Args:
-            request: as it came.
-            purpose: whether its tasks are run.
-            owner: name of the API key that sent it.
-            key: the caller's Idempotency-Key.
-            watch: whether the caller follows the run from its first delta on.
+        Ray Serve cancels the actor calls of a client that has gone, and a journaled run has to be conducted.
 
         Raises:
             UsageError: the request is wrong; nothing was journaled.
@@ -107,7 +93,7 @@ class Intake:
             return None
         run_id, known_hash = found
         if known_hash != body_hash:
-            raise KeyReused("this Idempotency-Key came before with another body")
+            raise KeyReused("this Idempotency-Key was used with another body; use a new key")
         try:
             await self._journal.tail(run_id, 0)  # the first request may still be on its way to the disk
         except UnknownRun:

@@ -45,13 +45,7 @@ class _OpenLease:
 
 
 class LeaseDesk:
-    """Requests leases of the pool for the runners, journals every attempt, and delivers the answers.
-
-    Args:
-        pool: limits and routing.
-        journal: where attempts and decisions are kept.
-        observers: follow the answers.
-    """
+    """The runners' desk at the pool: journals every attempt, and delivers every answer."""
 
     def __init__(self, pool: ProviderPool, journal: Journal, observers: Observers) -> None:
         self._observers = observers
@@ -123,12 +117,7 @@ class LeaseDesk:
         self._counts.pop(run_id, None)
 
     async def collect(self, runner_id: str, patience_s: float | None = None) -> tuple[Lease | Refusal, ...]:
-        """Return the answers in a runner's mail once the attempts of their leases are durable.
-
-        Args:
-            runner_id: the runner.
-            patience_s: the most seconds to wait; answers that are not durable by then stay in the mail.
-        """
+        """Return the answers in a runner's mail whose attempts are durable, or () after `patience_s` seconds."""
         mail = self._mail[runner_id]
         answers, mail.answers = mail.answers, []
         mail.arrived.clear()
@@ -272,9 +261,9 @@ class LeaseDesk:
             self._journal.put(run_id, (), [ended])
 
     def _arm(self) -> None:
-        """Set the timer for when the pool has to act: a lease runs out, or a provider's pause ends.
+        """Set the timer for when the pool has to act: a lease runs out, or a pause ends.
 
-        A timer that is early stays: an extra wake-up costs less than a new timer with every lease.
+        An early timer stays: an extra wake-up costs less than a new timer per lease.
         """
         seconds = self._pool.next_expiry()
         if seconds is None:

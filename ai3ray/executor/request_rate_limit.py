@@ -10,11 +10,7 @@ WINDOW_S = 60.0
 
 
 class RequestRateLimit:
-    """A sliding-window limit per caller.
-
-    Args:
-        clock: monotonic seconds.
-    """
+    """A sliding window per caller; `clock` gives monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -153,7 +153,7 @@ async def test_the_last_call_may_cost_more_than_is_left_and_that_is_said(inline,
     assert result.status == "succeeded"
     assert result.stats.cost_usd > 0.001
     (warning,) = result.warnings
-    assert warning.startswith("the last call cost more than was left: $")
+    assert warning.startswith("the last call cost more than the budget had left: $")
 
 
 async def test_calls_that_break_off_count_and_are_journaled(inline, simulator):

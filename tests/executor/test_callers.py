@@ -65,7 +65,7 @@ async def test_more_requests_than_a_minute_s_are_refused_with_the_time_to_wait(c
     limits = CallerLimits(rpm=2)
     await core.admit_caller("alice", limits, spends=False)
     await core.admit_caller("alice", limits, spends=True)
-    with pytest.raises(Throttled, match="2 times a minute") as refused:
+    with pytest.raises(Throttled, match="2 requests a minute") as refused:
         await core.admit_caller("alice", limits, spends=False)
     assert 59 < refused.value.retry_after_s <= 60
 

@@ -106,7 +106,7 @@ class MemoryEngine:
         if key is not None and key in self.keys:
             run_id, known = self.keys[key]
             if known != request:
-                raise KeyReused("this Idempotency-Key came before with another body")
+                raise KeyReused("this Idempotency-Key was used with another body; use a new key")
             return Accepted(run_id=run_id, status=self.all[run_id].state.status)
         run = MemoryRun(f"run_{len(self.all) + 1}", request, owner)
         self.all[run.run_id] = run
@@ -164,7 +164,7 @@ class MemoryEngine:
         self.admitted.append((owner, limits, spends))
         asked = sum(name == owner for name, *_ in self.admitted)
         if limits.rpm is not None and asked > limits.rpm:
-            raise Throttled(f"{owner} may ask {limits.rpm} times a minute", 12.3)
+            raise Throttled(f"API key {owner!r} may make {limits.rpm} requests a minute", 12.3)
 
     async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
         ids = [run_id for run_id in reversed(self.all) if owner in (None, self.all[run_id].owner)]

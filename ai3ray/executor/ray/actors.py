@@ -51,7 +51,10 @@ class CoreHost:
             SettingsError: the core owns another home.
         """
         if home != self._settings.home:
-            raise SettingsError(f"the core of this Ray owns {self._settings.home}, not {home}: use one AI3_HOME")
+            own = self._settings.home
+            raise SettingsError(
+                f"the core of this Ray serves {own}, not {home}; set AI3_HOME={own}, or use another Ray"
+            )
         await self._core()
 
     async def pids(self) -> list[int]:
@@ -101,10 +104,9 @@ class CoreHost:
 
 
 def collect_rarely() -> None:
-    """Have the garbage collector skip all objects there are, and run less often.
+    """Have the garbage collector skip the objects of now, and run less often.
 
-    Reference counts free what a decision needs for a moment. Measured at 1,000 leases a second: 2 % of the time in
-    pauses of at most 51 ms, instead of 16 % and 105 ms.
+    At 1,000 leases a second it then takes 2 % of the time in pauses up to 51 ms, instead of 16 % and 105 ms.
     """
     gc.collect()
     gc.freeze()
@@ -115,9 +117,9 @@ def create_core(settings: Settings, name: str = CORE_NAME, *, detached: bool = F
     """Return the core actor of this Ray; create it if there is none.
 
     Args:
-        settings: of a new core; an existing one keeps its own.
-        name: its name in the namespace `ai3`.
-        detached: whether it outlives this process: on clusters, where this is one replica of many.
+        settings: of a new core.
+        name: in the namespace `ai3`.
+        detached: whether it outlives this process, one replica of many on a cluster.
     """
     life = {"lifetime": "detached", "resources": _home_node()} if detached else {}
     actor: Any = ray.remote(CoreHost).options(

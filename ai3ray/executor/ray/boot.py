@@ -52,7 +52,7 @@ def boot_local(settings: Settings, *, temp_dir: Path) -> RayHandle:
 
     Args:
         settings: for core and runners; keys reach them by the environment alone.
-        temp_dir: Ray's folder, at most 43 bytes long.
+        temp_dir: for Ray; at most 43 bytes long.
 
     Raises:
         EngineError: Ray did not start.

@@ -19,11 +19,7 @@ from ai3ray.executor.single_flight import SingleFlight
 
 
 class RayEngine:
-    """The engine, as calls of the core actor.
-
-    Args:
-        core: handle of the core actor.
-    """
+    """The engine, as calls of the core actor."""
 
     def __init__(self, core: ActorHandle[Any]) -> None:
         self._core = core

@@ -1,4 +1,4 @@
-"""Every use of Ray's private API. Each function names what it needs and does without where a version lacks it."""
+"""Every use of Ray's private API."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Driver:
 
 
 def make_lean() -> None:
-    """Start no monitors and no dashboard with the Ray that this process is about to start; never for clusters."""
+    """Start no monitors and no dashboard with this process's next Ray; never for clusters."""
     from ray._private.node import Node
     from ray._private.parameter import RayParams
 
@@ -41,10 +41,7 @@ def make_lean() -> None:
 
 
 def read_environment_again(environ: MutableMapping[str, str]) -> None:
-    """Apply LOOPBACK, and no copies of the folder under `uv run`, after Ray has read its variables.
-
-    What `environ` sets already stays as it is.
-    """
+    """Apply LOOPBACK, and no folder copies under `uv run`, after Ray was imported; keep what `environ` sets."""
     from ray._private import ray_constants
 
     if not LOOPBACK.keys() & environ.keys():
@@ -91,11 +88,10 @@ def serve_http_host() -> str | None:
 
 
 def close_internal_port() -> None:
-    """Keep this Serve replica from listening for gRPC calls of other deployments; call it in its constructor.
+    """Keep this Serve replica from opening its gRPC port; call it in its constructor.
 
-    Serve 2.60 opens that port on every interface, authenticates no caller, and unpickles what it receives: whoever
-    reaches it runs code as this user, whatever address and keys the HTTP side has. Nothing calls it unless Serve was
-    told to prefer gRPC to Ray's own calls, which Ray's token protects.
+    Serve 2.60 opens it on every interface, without authentication, and unpickles what comes: whoever reaches it runs
+    code as this user. Nothing calls it unless Serve was told to prefer gRPC to Ray's own calls.
     """
     from ray.serve._private import constants, replica
 

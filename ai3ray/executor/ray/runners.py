@@ -74,7 +74,7 @@ class DeferredRef:
 
 
 class _RunnerActor:
-    """One runner actor: whether its process is up, and a call of `on_death` for each process that ended."""
+    """A runner actor, and whether its process is up."""
 
     def __init__(self, handle: ActorHandle[Any], on_death: OnDeath) -> None:
         self.handle = handle
@@ -122,13 +122,7 @@ class _RunnerActor:
 
 
 class RayRunnerPool:
-    """The runners as actors.
-
-    Args:
-        settings: how many runners, and what they are built from.
-        core: handle of the core actor, which runners call.
-        on_death: called with the name of a runner when its process has ended.
-    """
+    """The runners as actors; `on_death` gets the name of each one when its process has ended."""
 
     def __init__(self, settings: Settings, core: ActorHandle[Any], on_death: OnDeath) -> None:
         runners: Any = ray.remote(RunnerHost).options(**ACTOR_OPTIONS)
@@ -191,7 +185,7 @@ class RayRunnerPool:
             try:
                 await asyncio.shield(runner.recovery)
             except (RayError, TimeoutError) as error:
-                raise EngineError("the runner did not come back") from error
+                raise EngineError(f"the runner did not come back within {RECOVERY_S:g} s") from error
         ref = RayRef(call(runner.handle), runner.lost)
         try:
             return await ref
