@@ -96,7 +96,7 @@ async def test_a_zombie_runner_calls_nobody_and_commits_nothing(takeover, simula
     outcome = await zombie.runner.run_task(job)
     await zombie.aclose()
     assert outcome.status == "failed"
-    assert "another owner" in outcome.error.message
+    assert "taken over" in outcome.error.message
     assert simulator.ledger.calls == []
     assert await history(core, job.run_id) == before
 
