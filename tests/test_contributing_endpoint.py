@@ -47,7 +47,17 @@ async def count_words(call):
     return json_response(Count(words=words, runs=len(await engine.runs(owner=call.caller.owner))))
 
 
-ROW = Endpoint("POST", "/words", "read", count_words, "Count words.", body=Words, answer=Count, parameters=(LOUD,))
+ROW = Endpoint(
+    "POST",
+    "/words/{language}",
+    "read",
+    count_words,
+    "Count words.",
+    body=Words,
+    answer=Count,
+    errors=(410,),
+    parameters=(LOUD,),
+)
 
 
 @pytest.fixture
@@ -61,25 +71,25 @@ async def http():
 
 
 async def test_the_route_answers(http):
-    assert (await http.post("/words", json={"text": "a b c"})).json() == {"words": 3, "runs": 0}
-    assert (await http.post("/words?loud=true", json={"text": "a b c"})).json()["words"] == 30
-    assert (await http.get("/words")).status_code == 405
+    assert (await http.post("/words/en", json={"text": "a b c"})).json() == {"words": 3, "runs": 0}
+    assert (await http.post("/words/en?loud=true", json={"text": "a b c"})).json()["words"] == 30
+    assert (await http.get("/words/en")).status_code == 405
 
 
 @pytest.mark.parametrize(("secret", "status"), [("", 401), (RUNNER, 403), (READER, 200)], ids=["none", "run", "read"])
 async def test_the_scope_is_checked(http, secret, status):
-    response = await http.post("/words", json={"text": "a"}, headers={"authorization": f"Bearer {secret}"})
+    response = await http.post("/words/en", json={"text": "a"}, headers={"authorization": f"Bearer {secret}"})
     assert response.status_code == status
 
 
 @pytest.mark.parametrize(
     ("body", "path", "param", "message"),
     [
-        ({}, "/words", "text", "text: it is missing"),
-        ({"text": 5}, "/words", "text", "text: it has to be text"),
-        ({"text": "a", "colour": "red"}, "/words", "colour", "colour: this field is not supported"),
-        ([], "/words", None, "the request is not a JSON object"),
-        ({"text": "a"}, "/words?loud=very", "loud", "loud must be true or false, not 'very'"),
+        ({}, "/words/en", "text", "text: it is missing"),
+        ({"text": 5}, "/words/en", "text", "text: it has to be text"),
+        ({"text": "a", "colour": "red"}, "/words/en", "colour", "colour: this field is not supported"),
+        ([], "/words/en", None, "the request is not a JSON object"),
+        ({"text": "a"}, "/words/en?loud=very", "loud", "loud must be true or false, not 'very'"),
     ],
 )
 async def test_body_and_parameters_are_validated(http, body, path, param, message):
@@ -90,10 +100,10 @@ async def test_body_and_parameters_are_validated(http, body, path, param, messag
 
 async def test_the_document_describes_it(http):
     document = (await http.get("/openapi.json")).json()
-    operation = document["paths"]["/words"]["post"]
+    operation = document["paths"]["/words/{language}"]["post"]
     assert (operation["summary"], operation["x-ai3-scope"]) == ("Count words.", "read")
     body = operation["requestBody"]["content"]["application/json"]["schema"]
     answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
     assert (body["$ref"], answer["$ref"]) == ("#/components/schemas/Words", "#/components/schemas/Count")
-    assert [parameter["name"] for parameter in operation["parameters"]] == ["loud"]
-    assert {"400", "401", "403", "413"} <= operation["responses"].keys()
+    assert [parameter["name"] for parameter in operation["parameters"]] == ["language", "loud"]
+    assert {"400", "401", "403", "410", "413"} <= operation["responses"].keys()

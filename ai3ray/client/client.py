@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from pydantic import SecretStr
 
-from ai3ray.client.wire import RestartHead, Wire, run_path
+from ai3ray.client.server_connection import RestartHead, ServerConnection, run_path
 from ai3ray.domain.events import Event, Stats
 from ai3ray.domain.listings import Accepted, ModelView, PlanPreview, PruneReport, RunRow, Table
 from ai3ray.domain.request import RunRequest
@@ -51,12 +51,12 @@ class Client:
             raise UsageError(f"the server must be a URL such as http://127.0.0.1:8000, not {server!r}", "server")
         self.remote = server is not None
         """True for a server, which applies defaults of its own."""
-        self._wire = Wire(server, socket, key, restart_head)
+        self._server = ServerConnection(server, socket, key, restart_head)
 
     @property
     def name(self) -> str:
         """The server's name in messages."""
-        return self._wire.name
+        return self._server.name
 
     async def __aenter__(self) -> Self:
         return self
@@ -66,7 +66,7 @@ class Client:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._wire.aclose()
+        await self._server.aclose()
 
     # ── runs ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -98,7 +98,7 @@ class Client:
         headers = {"idempotency-key": key or f"auto-{secrets.token_hex(16)}"}
         params = {"deltas": "true"} if deltas else {}
         return Accepted.model_validate(
-            await self._wire.json("POST", "/runs", body=request, params=params, headers=headers)
+            await self._server.json("POST", "/runs", body=request, params=params, headers=headers)
         )
 
     async def wait(self, run_id: str) -> RunResult:
@@ -127,53 +127,53 @@ class Client:
             UnknownRun: there is no such run.
             HeadUnavailable: the stream broke and the server does not answer.
         """
-        async with aclosing(self._wire.events(run_id, after, deltas=deltas)) as events:
+        async with aclosing(self._server.events(run_id, after, deltas=deltas)) as events:
             async for event in events:
                 yield event
 
     async def result(self, run_id: str) -> RunResult:
         """Return the run in its present state. Raises UnknownRun."""
-        return RunResult.model_validate(await self._wire.json("GET", run_path(run_id)))
+        return RunResult.model_validate(await self._server.json("GET", run_path(run_id)))
 
     async def runs(self, limit: int = 50, before: str | None = None) -> list[RunRow]:
         """List runs, newest first; `before` is the run id that the page starts after."""
         params = {"limit": str(limit)} | ({"before": before} if before else {})
-        reply = await self._wire.json("GET", "/runs", params=params)
+        reply = await self._server.json("GET", "/runs", params=params)
         return [RunRow.model_validate(row) for row in reply["runs"]]
 
     async def cancel(self, run_id: str) -> RunResult:
         """Cancel the run, wait for its end and return it. Raises UnknownRun."""
-        return RunResult.model_validate(await self._wire.json("POST", f"{run_path(run_id)}/cancel"))
+        return RunResult.model_validate(await self._server.json("POST", f"{run_path(run_id)}/cancel"))
 
     async def resume(self, run_id: str) -> RunResult:
         """Make the run go on if it has not ended, and return its present state. Raises UnknownRun."""
-        return RunResult.model_validate(await self._wire.json("POST", f"{run_path(run_id)}/resume"))
+        return RunResult.model_validate(await self._server.json("POST", f"{run_path(run_id)}/resume"))
 
     async def plan(self, request: RunRequest) -> PlanPreview:
         """Plan without running. One attempt only: a second one could pay for a second plan."""
-        reply = await self._wire.json("POST", "/plan", body=request, timeout_s=PLAN_S, tries=1)
+        reply = await self._server.json("POST", "/plan", body=request, timeout_s=PLAN_S, tries=1)
         return PlanPreview.model_validate(reply)
 
     # ── the server ───────────────────────────────────────────────────────────────────────────────
 
     async def models(self) -> list[ModelView]:
         """Return the registry with live telemetry."""
-        return [ModelView.model_validate(view) for view in (await self._wire.json("GET", "/models"))["models"]]
+        return [ModelView.model_validate(view) for view in (await self._server.json("GET", "/models"))["models"]]
 
     async def stats(self) -> Stats:
         """Sum up all runs in figures."""
-        return Stats.model_validate(await self._wire.json("GET", "/stats"))
+        return Stats.model_validate(await self._server.json("GET", "/stats"))
 
     async def sql(self, query: str, max_rows: int = 10_000) -> Table:
         """Query the journal with one read-only SELECT. Raises RequestError for anything else."""
-        reply = await self._wire.json("POST", "/sql", body={"query": query, "limit": max_rows})
+        reply = await self._server.json("POST", "/sql", body={"query": query, "limit": max_rows})
         rows = tuple(tuple(row[column] for column in reply["columns"]) for row in reply["rows"])
         columns, truncated = tuple(reply["columns"]), reply["truncated"]
         return Table(columns=columns, rows=rows, truncated=truncated, as_of=reply.get("as_of"))
 
     async def health(self) -> dict[str, Any]:
         """Return `{status, version, pid, runs_active}`, also while the engine boots."""
-        return dict(await self._wire.json("GET", "/healthz", tries=1))
+        return dict(await self._server.json("GET", "/healthz", tries=1))
 
     async def stop_head(self, *, idle: bool = False) -> None:
         """Stop the local head.
@@ -184,11 +184,11 @@ class Client:
         Raises:
             ServerRefused: status 409, a run is active.
         """
-        await self._wire.json("POST", "/head/stop", params={"idle": "true"} if idle else {}, tries=1)
+        await self._server.json("POST", "/head/stop", params={"idle": "true"} if idle else {}, tries=1)
 
     async def keep_head(self) -> None:
         """Keep the local head up without runs."""
-        await self._wire.json("POST", "/head/keep")
+        await self._server.json("POST", "/head/keep")
 
     async def serve(self, request: ServeRequest) -> AsyncGenerator[ServeState, None]:
         """Make the local head serve on TCP while this is read, and yield each change of its state.
@@ -197,19 +197,19 @@ class Client:
             ServerRefused: status 409, it serves already.
             HeadUnavailable: the head has stopped.
         """
-        async with aclosing(self._wire.lines("/head/serve", request)) as lines:
+        async with aclosing(self._server.lines("/head/serve", request)) as lines:
             async for line in lines:
                 if line:
                     yield ServeState.model_validate_json(line)
 
     async def unserve(self) -> None:
         """Make the local head stop serving on TCP, and return when the port is free."""
-        await self._wire.json("POST", "/head/unserve", tries=1)
+        await self._server.json("POST", "/head/unserve", tries=1)
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
         """Delete the local head's runs that ended more than so many seconds ago, or only count them."""
         body = {"older_than_s": older_than_s, "dry_run": dry_run}
-        reply = await self._wire.json("POST", "/head/prune", body=body, timeout_s=PRUNE_S, tries=1)
+        reply = await self._server.json("POST", "/head/prune", body=body, timeout_s=PRUNE_S, tries=1)
         return PruneReport.model_validate(reply)
 
 

@@ -24,9 +24,7 @@ class HeadPaths:
     home: Path
     """AI3_HOME, absolute."""
     socket: Path
-    """The app's socket."""
     ray_dir: Path
-    """The folder of Ray's session."""
 
 
 def head_paths(home: Path) -> HeadPaths:

@@ -50,17 +50,13 @@ class HeadAddress(Frozen):
     pid: int
     """Its process id, for messages; not a proof that it is up."""
     address: str
-    """Its socket, as a URL."""
     socket: Path
-    """Its Unix socket."""
     version: str
-    """The version of ai3ray."""
     started: str
     """The time of its start, UTC ISO 8601."""
     config: dict[str, Any]
     """The salted fingerprint of its keys, providers and limits."""
     salt: str
-    """The salt, in hex."""
 
     def differs(self, settings: Settings, env: Mapping[str, str]) -> str | None:
         """Return how it differs from the head that these settings would start; None when it does not."""

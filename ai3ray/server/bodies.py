@@ -64,7 +64,6 @@ class SqlAnswer(Frozen):
     columns: tuple[str, ...]
     """Column names; a repeated one gets a number."""
     rows: tuple[dict[str, Any], ...]
-    """Rows as objects."""
     truncated: bool
     """True when there were more rows, or more bytes, than an answer holds."""
     as_of: str | None = None
@@ -75,9 +74,7 @@ class Health(Frozen):
     """The state of the server."""
 
     status: Literal["starting", "ok", "failed", "stopping"]
-    """The state of the engine."""
     version: str
-    """The version of ai3ray."""
     pid: int | None = None
     """The process id; absent where keys are required."""
     runs_active: int | None = None
@@ -88,11 +85,8 @@ class Problem(Frozen):
     """One error."""
 
     type: str
-    """Its kind, for programs."""
     message: str
-    """One line, for people."""
     param: str | None = None
-    """The field at fault."""
 
 
 class Envelope(Frozen):
@@ -110,7 +104,6 @@ class ChatCompletion(BaseModel):
     created: int
     """Unix seconds."""
     model: str
-    """The requested model."""
     choices: tuple[dict[str, Any], ...]
     """One choice, with the answer as its message."""
     usage: dict[str, int]
@@ -126,7 +119,6 @@ class OpenAiModel(BaseModel):
     created: int
     """Always 0."""
     owned_by: str
-    """The provider."""
 
 
 class OpenAiModelList(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel
@@ -85,7 +86,7 @@ def _operation(endpoint: Endpoint, path: str, schemas: Schemas) -> dict[str, Any
     if endpoint.scope:
         operation["x-ai3-scope"] = endpoint.scope
     parameters: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "description": _PATH_PARAMETERS[name], "schema": {"type": "string"}}
+        {"name": name, "in": "path", "description": _PATH_PARAMETERS.get(name, ""), "schema": {"type": "string"}}
         | {"required": True}
         for name in re.findall(r"\{(\w+)\}", path)
     ]
@@ -111,5 +112,6 @@ def _responses(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
     responses: dict[str, Any] = {str(endpoint.status): {"description": "Done.", "content": content}}
     envelope = {"application/json": {"schema": schemas[Envelope, "serialization"]}}
     for status in sorted({*_ALWAYS, *endpoint.errors, *(_WITH_BODY if endpoint.body else ())}):
-        responses[str(status)] = {"description": _REASONS[status], "content": envelope}
+        description = _REASONS.get(status) or HTTPStatus(status).phrase
+        responses[str(status)] = {"description": description, "content": envelope}
     return responses

@@ -66,7 +66,7 @@ class HostedEngine:
 
     engine: Engine
     processes: Sequence[int] = ()
-    """Pids whose death ends the engine."""
+    """Pids; the engine ends with any of them."""
     tcp: TcpServer | None = None
     """Serves on TCP beside the socket, if the host can."""
 

@@ -1,4 +1,4 @@
-"""What an endpoint is, and how endpoints become routes: access first, then the body, then the handler."""
+"""Endpoints, and the routes made of them: access control first, then parsing, then the handler."""
 
 from __future__ import annotations
 
@@ -27,16 +27,14 @@ Method = Literal["GET", "POST"]
 
 @dataclass(frozen=True, slots=True)
 class ApiHost:
-    """What serves the endpoints, the same for every request."""
+    """The context of all endpoints of an app."""
 
     gate: EngineGate
-    """The engine, booted or booting."""
     access: Access | None
-    """Keys and limits of a host that listens on TCP; None where only the user gets in."""
+    """None where only the user gets in, such as on a Unix socket."""
     ping_s: float
     """Seconds of silence after which a stream carries a comment."""
     endpoints: tuple[Endpoint, ...]
-    """The documented endpoints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class ApiCall(Generic[Body]):
     host: ApiHost
     caller: ApiCaller
     body: Body
-    """The value of the endpoint's body model; None where it takes no body."""
+    """An instance of the endpoint's body model, or None."""
 
     async def engine(self) -> Engine:
         """Wait for the engine. Raises HeadUnavailable or the error of its boot."""
@@ -69,11 +67,9 @@ class Endpoint:
     handler: Callable[[ApiCall[Any]], Awaitable[Response]]
     summary: str
     body: type[BaseModel] | None = None
-    """Parsed before the handler runs."""
     answer: type[BaseModel] | None = None
     """The JSON of a success; any object when None."""
     status: int = 200
-    """The HTTP status of a success."""
     streams: bool = False
     """True when the answer is an event stream, or may be one where `answer` is given, too."""
     errors: tuple[int, ...] = ()

@@ -132,7 +132,7 @@ def test_a_run_of_somebody_else_is_an_unknown_one(server, monkeypatch, capsys):
 
 
 def test_nobody_there_is_one_line_and_exit_1(monkeypatch, capsys):
-    monkeypatch.setattr("ai3ray.client.wire.PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr("ai3ray.client.server_connection.PAUSES_S", (0.0, 0.0))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     assert ai3("runs", "list", "--server", f"http://127.0.0.1:{port}") == 1
@@ -142,7 +142,7 @@ def test_nobody_there_is_one_line_and_exit_1(monkeypatch, capsys):
 
 
 def test_a_server_that_speaks_no_tls_is_told_from_one_that_is_away(server, monkeypatch, capsys):
-    monkeypatch.setattr("ai3ray.client.wire.PAUSES_S", (0.0,))
+    monkeypatch.setattr("ai3ray.client.server_connection.PAUSES_S", (0.0,))
     assert ai3("runs", "list", "--server", server.replace("http:", "https:")) == 1
     assert "it does not speak TLS: try http://" in capsys.readouterr().err
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from ai3ray.client.client import Client, fill_request
-from ai3ray.client.wire import error_from_reply
+from ai3ray.client.server_connection import error_from_reply
 from ai3ray.domain.events import StatsEvent
 from ai3ray.domain.request import RunRequest
 from ai3ray.errors import (
@@ -129,7 +129,7 @@ def test_an_envelope_becomes_the_error_it_names():
 
 
 async def test_a_server_that_is_not_there_is_named(short_path, monkeypatch):
-    monkeypatch.setattr("ai3ray.client.wire.PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr("ai3ray.client.server_connection.PAUSES_S", (0.0, 0.0))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
@@ -207,7 +207,7 @@ class CutOff:
 
 
 async def test_a_submit_whose_answer_was_lost_is_sent_again_and_makes_one_run(engine, short_path, monkeypatch):
-    monkeypatch.setattr("ai3ray.client.wire.PAUSES_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("ai3ray.client.server_connection.PAUSES_S", (0.0, 0.0, 0.0))
     async with serve_engine(engine) as path:
         relay = CutOff(path, cuts=2, size=10)
         server = await asyncio.start_unix_server(relay.handle, sock=listen(short_path / "s"))
@@ -219,7 +219,7 @@ async def test_a_submit_whose_answer_was_lost_is_sent_again_and_makes_one_run(en
 
 @pytest.mark.parametrize("size", [300, 700, 1000])
 async def test_a_broken_stream_is_taken_up_where_it_broke(engine, short_path, monkeypatch, size):
-    monkeypatch.setattr("ai3ray.client.wire.PAUSES_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("ai3ray.client.server_connection.PAUSES_S", (0.0, 0.0, 0.0))
     async with serve_engine(engine) as path:
         run_id = (await engine.submit(RunRequest(prompt="x"))).run_id
         async with Client(socket=path) as direct:
@@ -232,7 +232,7 @@ async def test_a_broken_stream_is_taken_up_where_it_broke(engine, short_path, mo
 
 
 async def test_a_stream_that_keeps_breaking_ends_in_an_error_that_names_the_run(engine, short_path, monkeypatch):
-    monkeypatch.setattr("ai3ray.client.wire.PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr("ai3ray.client.server_connection.PAUSES_S", (0.0, 0.0))
     async with serve_engine(engine) as path:
         run_id = (await engine.submit(RunRequest(prompt="hold"))).run_id
         relay = CutOff(path, cuts=99, size=20)
@@ -244,7 +244,7 @@ async def test_a_stream_that_keeps_breaking_ends_in_an_error_that_names_the_run(
 
 
 async def test_a_head_that_went_away_is_brought_back_for_a_submit(engine, short_path, monkeypatch):
-    monkeypatch.setattr("ai3ray.client.wire.PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr("ai3ray.client.server_connection.PAUSES_S", (0.0, 0.0))
     async with serve_engine(engine) as path:
 
         async def restart_head():

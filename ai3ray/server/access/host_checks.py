@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import get_args
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,10 +13,11 @@ from ai3ray.domain.access import AccessRules
 from ai3ray.errors import Ai3Error, Forbidden, RequestError
 from ai3ray.server.access.headers import SECURITY_HEADERS
 from ai3ray.server.error_replies import error_response
+from ai3ray.server.routing import Method
 from ai3ray.settings.access_rules import host_name
 
 _PREFLIGHT_HEADERS = {
-    "access-control-allow-methods": "GET, POST",
+    "access-control-allow-methods": ", ".join(get_args(Method)),
     "access-control-allow-headers": "authorization, x-api-key, content-type, idempotency-key, last-event-id",
     "access-control-max-age": "600",
 }

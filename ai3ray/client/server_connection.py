@@ -47,7 +47,7 @@ RestartHead = Callable[[], Awaitable[Path]]
 """Starts a head and returns its socket."""
 
 
-class Wire:
+class ServerConnection:
     """One server's connections, opened when first used.
 
     Args:
@@ -137,7 +137,7 @@ class Wire:
                 await asyncio.sleep(PAUSES_S[failures - 1])
             received = False
             try:
-                async with aclosing(self._connection(run_id, after, deltas)) as events:
+                async with aclosing(self._one_stream(run_id, after, deltas)) as events:
                     async for event in events:
                         received, failures, after = True, 0, max(after, event.seq)
                         yield event
@@ -153,7 +153,7 @@ class Wire:
             failures += 1
         raise HeadUnavailable(f"{error.message}; run {run_id} is kept there: ai3 runs watch {run_id}") from error
 
-    async def _connection(self, run_id: str, after: int, deltas: bool) -> AsyncGenerator[Event, None]:
+    async def _one_stream(self, run_id: str, after: int, deltas: bool) -> AsyncGenerator[Event, None]:
         """Yield the events of one connection."""
         import httpx
         from httpx_sse import SSEError, aconnect_sse
