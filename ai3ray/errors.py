@@ -29,6 +29,7 @@ Ai3Error
 │   ├── BudgetSpent
 │   ├── UnknownRun
 │   └── IllegalTransition
+├── AnswerRejected
 ├── JournalError
 │   ├── JournalLocked
 │   ├── KeyReused
@@ -290,6 +291,12 @@ class IllegalTransition(RunError):
     """The run's state does not allow an event; nothing was changed."""
 
     type = "illegal_transition"
+
+
+class AnswerRejected(Ai3Error):
+    """No answer of a task or an assembly passed the checks."""
+
+    type = "rejected"
 
 
 # ── the journal ──────────────────────────────────────────────────────────────────────────────────

@@ -51,6 +51,7 @@ NoModelLeft        no_model_left       503  1
 BudgetSpent        budget              402  4
 UnknownRun         not_found           404  2
 IllegalTransition  illegal_transition  409  1
+AnswerRejected     rejected            500  1
 JournalError       journal             503  1
 JournalLocked      journal_locked      503  1
 KeyReused          key_reused          409  1

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from ai3ray.assembler.concat import concat
 from ai3ray.assembler.port import Parts, Strategy
 from ai3ray.domain.plan import Task, TaskGraph
-from ai3ray.prompts.asking import AnswerRejected, Ask, Asking
+from ai3ray.errors import AnswerRejected
+from ai3ray.prompts.asking import Ask, Asking
 from ai3ray.prompts.synthesis_prompt import synthesis_prompt
 
 KEPT_SHARE = 0.2

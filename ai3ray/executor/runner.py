@@ -28,13 +28,13 @@ from ai3ray.domain.lease import LeaseRequest
 from ai3ray.domain.plan import Task
 from ai3ray.domain.tokens import estimated_tokens
 from ai3ray.domain.verdict import Verdict
-from ai3ray.errors import Ai3Error, ProviderError
+from ai3ray.errors import Ai3Error, AnswerRejected, ProviderError
 from ai3ray.executor.caller import Caller, LeasedReply, OnFailure
 from ai3ray.executor.core_client import CoreClient, EntriesRefused, LeaseRefused
 from ai3ray.executor.port import Assembled, AssembleJob, Entries, Outcome, PlanJob, Planned, TaskJob
 from ai3ray.executor.running_work import RunningWork
 from ai3ray.planner.planner import PlannerSettings, make_plan
-from ai3ray.prompts.asking import Answered, AnswerRejected, Ask, drive
+from ai3ray.prompts.asking import Answered, Ask, drive
 from ai3ray.prompts.task_prompt import Repair, build_task_prompt
 from ai3ray.providers.port import OnText
 from ai3ray.verifier.check import check, needs_isolation

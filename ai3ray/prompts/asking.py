@@ -59,12 +59,6 @@ Asking: TypeAlias = Generator[Ask, Answered, T]
 """A strategy that may ask models, and what it returns."""
 
 
-class AnswerRejected(Ai3Error):
-    """No answer passed the checks."""
-
-    type = "rejected"
-
-
 async def drive(strategy: Generator[StepT, ResultT, T], act: Callable[[StepT], Awaitable[ResultT]]) -> T:
     """Do what a strategy yields, one step after the other, and return what it returns.
 
