@@ -76,7 +76,7 @@ def tasks_table(tasks: Sequence[TaskResult]) -> Markup:
         )
         for task in tasks
     )
-    return table(("task", "status", "kind", "model", "#attempts", "#time", "#cost", "verdict"), rows)
+    return table(("task", "status", "kind", "model", "#attempts", "#time", "#cost", "verdict or error"), rows)
 
 
 def costs(attempts: Sequence[Attempt]) -> Markup:

@@ -89,7 +89,7 @@ class ResponseTimes:
         self._answered = [call for call in calls if call.error is None and call.total_s is not None]
         self._errors = [call.error for call in calls if call.error is not None]
         if calls and not self._answered:
-            raise SettingsError(f"{pace.data}: none of its calls was answered")
+            raise SettingsError(f"{pace.data}: every measured call failed")
 
     def draw(self, *about: str) -> AnswerSpeed:
         """Draw the speed of an answer; equal questions and seeds give equal speeds."""
@@ -139,7 +139,7 @@ def read_latency(spec: str) -> dict[str, Any]:
             exact = {"first_token_sigma": 0.0, "tokens_sigma": 0.0, "total_s": None, "data": None}
             return {"first_token_s": _seconds(first), "tokens_per_s": _seconds(speed), **exact}
     except ValueError as error:
-        raise SettingsError(f"latency {spec!r}: give {SPEC_FORMS}", "latency") from error
+        raise SettingsError(f"latency {spec!r}: use {SPEC_FORMS}", "latency") from error
     return {"data": Path(spec)}
 
 
@@ -164,7 +164,9 @@ def _measured(path: Path, provider: str | None) -> list[MeasuredCall]:
     except ValidationError as error:
         (position, field), demand, *_ = first_problem(error)
         raise SettingsError(f"{path}: call {position}: {field}: {demand}") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:
         raise SettingsError(f"{path}: {error}") from error
     if not calls:
         raise SettingsError(f"{path}: no measured calls{f' of {provider}' if provider else ''}")

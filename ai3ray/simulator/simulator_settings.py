@@ -69,7 +69,7 @@ class SimulatorSettings(Frozen):
     def _counted(cls, value: dict[VendorName, Limits]) -> dict[VendorName, Limits]:
         for vendor, limits in value.items():
             if vendor != "anthropic" and (limits.itpm is not None or limits.otpm is not None):
-                raise ValueError(f"{vendor} counts no itpm and no otpm: only Anthropic does")
+                raise ValueError(f"{vendor} has no itpm and otpm limits; only Anthropic has")
         return value
 
     @field_validator("rates")
@@ -113,7 +113,9 @@ def _tables(path: Path) -> dict[str, Any]:
     """Read a TOML file; `pace.data` in it is relative to the file."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:
         raise SettingsError(f"{path}: {error}") from error
     pace = tables.get("pace")
     if isinstance(pace, dict) and isinstance(pace.get("data"), str):
