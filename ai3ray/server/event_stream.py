@@ -14,7 +14,7 @@ from contextlib import aclosing
 from starlette.responses import StreamingResponse
 
 from ai3ray.errors import Ai3Error
-from ai3ray.executor.port import Engine, Feed, FeedItem
+from ai3ray.executor.port import Feed, FeedItem, RunRecords
 
 _log = logging.getLogger("ai3ray.app")
 
@@ -31,7 +31,7 @@ def frame(item: FeedItem) -> bytes:
 
 
 async def follow(
-    engine: Engine,
+    engine: RunRecords,
     run_id: str,
     after: int = 0,
     *,
