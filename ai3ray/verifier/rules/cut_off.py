@@ -53,7 +53,9 @@ def cut_off(task: Task, reply: Reply) -> Iterator[Defect]:
         return
     text = outside(excerpt(reply.text), "```")
     last = _last_line(text)
-    if last and len(words(text)) >= MIN_WORDS and _stops_short(last, text) and not _demanded(task, last):
+    wanted = [text.strip().casefold() for text in (task.checks.must_include if task.checks else ())]
+    demanded = any(end and last.casefold().endswith(end) for end in wanted)
+    if last and len(words(text)) >= MIN_WORDS and not demanded and _stops_short(last, text):
         said = " ".join(last.split()[-6:]) if not _SPACELESS.search(last) else last[-15:]
         problem = f"it stops in the middle of a sentence, after {said!r}; finish it"
         yield Defect(part="end of the answer", problem=problem)
@@ -83,8 +85,3 @@ def _others_end(text: str) -> bool:
     lines = [line.strip() for line in excerpt(text, 8_000).splitlines()]
     long = [line for line in lines if len(words(line)) >= MIN_LINE_WORDS]
     return sum(bool(_ENDS.search(line)) for line in long) >= 0.9 * len(long)
-
-
-def _demanded(task: Task, last: str) -> bool:
-    wanted = task.checks.must_include if task.checks else ()
-    return any(last.casefold().endswith(text.strip().casefold()) for text in wanted if text.strip())
