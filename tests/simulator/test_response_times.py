@@ -100,7 +100,7 @@ def test_a_spec_that_is_none_is_told_with_those_that_are(spec):
         ("{}", "not a list"),
         ("[]", "no measured calls"),
         ('[{"ttft_s": -1, "total_s": 1}]', "ttft_s"),
-        ('[{"total_s": 1, "error": 500}]', "none of its calls was answered"),
+        ('[{"total_s": 1, "error": 500}]', "every measured call failed"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(tmp_path, text, words):

@@ -33,7 +33,7 @@ def test_a_file_changes_what_it_names_and_leaves_the_rest(tmp_path):
         ("colour = 1", r"sim\.toml: colour: no such setting"),
         ("[limits.openai]\nrpx = 1", r"sim\.toml: limits\.openai\.rpx: no such setting"),
         ("[limits.nobody]\nrpm = 1", "limits.nobody"),
-        ("[limits.openai]\nitpm = 1", "openai counts no itpm"),
+        ("[limits.openai]\nitpm = 1", "openai has no itpm"),
         ("[limits.openai]\nrpm = 0", "limits.openai.rpm"),
         ("[rates]\nearthquake = 0.1", "rates.earthquake"),
         ("[rates]\ncut = 0.6\neof = 0.6", "together at most 1"),

@@ -73,7 +73,7 @@ class Accounts:
             RequestError: the data is invalid; nothing was changed.
         """
         if not isinstance(data, Mapping) or not data:
-            raise RequestError("give an object with limits by vendor, or with a factor", "limits")
+            raise RequestError("give limits by vendor, or a factor", "limits")
         unknown = data.keys() - {*VENDORS, "factor", "seconds"}
         if unknown:
             name = str(min(unknown))
