@@ -36,7 +36,7 @@ _RECALLED = (
     "select * from model_kind_stats",
     "select model from attempts order by started_at desc limit 200",
 )
-"""What the pool begins with: calls, verdicts, latest traffic."""
+"""Queries of the figures that the pool begins with: calls, verdicts, latest traffic."""
 
 
 async def build_core(settings: Settings, env: Mapping[str, str], *, sinks: Sequence[Observer] | None = None) -> Core:

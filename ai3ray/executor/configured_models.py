@@ -1,4 +1,4 @@
-"""Which models can plan for a run, and which are demo models."""
+"""The configured models: those that can plan, and the demo models."""
 
 from __future__ import annotations
 

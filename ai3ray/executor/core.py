@@ -216,7 +216,7 @@ class Core:
 
     def runner_lost(self, run_id: str, task_id: str | None) -> None:
         """Settle as lost the calls of a dead runner for this task."""
-        self._lease_desk.lost(run_id, task_id)
+        self._lease_desk.runner_lost(run_id, task_id)
 
     def stop_run(self, run_id: str) -> None:
         """Grant the run no more calls, and have the runners begin none."""

@@ -23,7 +23,7 @@ class LeaseRefused(NoModelLeft):
 
     @property
     def over_budget(self) -> bool:
-        """Whether the budget does not cover the call."""
+        """True if the budget does not cover the call."""
         return self.info.type == BudgetSpent.type
 
 
@@ -35,7 +35,7 @@ class EntriesRefused(Ai3Error):
 
 @dataclass
 class _Outbox:
-    """What waits for the next sync."""
+    """Everything that waits for the next sync."""
 
     settlements: list[Settlement] = field(default_factory=list)
     entries: list[Entries] = field(default_factory=list)

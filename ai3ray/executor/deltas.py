@@ -25,7 +25,7 @@ class DeltaBuffer:
 
     @property
     def watched(self) -> bool:
-        """Whether the run has a reader of deltas."""
+        """True while the run has a reader of deltas."""
         return asyncio.get_running_loop().time() < self._watched_until
 
     def watch(self) -> None:

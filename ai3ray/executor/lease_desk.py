@@ -78,7 +78,7 @@ class LeaseDesk:
         gone = tuple(request_ids)
         for request_id in gone:
             self._requests.pop(request_id, None)
-        self._take(self._pool.withdraw(gone))
+        self._answer_all(self._pool.withdraw(gone))
 
     def settle(self, settlement: Settlement) -> None:
         """Return a lease's permit and journal how its call ended; ignore a settlement with an old token."""
@@ -86,16 +86,16 @@ class LeaseDesk:
         if settled.accepted:
             entry = self._open.pop(settlement.attempt_id)
             self._journal_end(entry, settlement, settled.warnings)
-        self._take(settled.grants)
+        self._answer_all(settled.grants)
 
-    def lost(self, run_id: str, task_id: str | None) -> None:
+    def runner_lost(self, run_id: str, task_id: str | None) -> None:
         """Settle as lost the calls for this task of a runner that died, and forget its requests."""
-        self._lose(lambda _, request: (request.run_id, request.task_id) == (run_id, task_id))
+        self._settle_as_lost(lambda _, request: (request.run_id, request.task_id) == (run_id, task_id))
 
     def runner_died(self, runner_id: str) -> None:
         """Settle as lost all calls of a runner whose process ended, and forget its requests."""
         self._dead.add(runner_id)  # requests that it had sent may still arrive
-        self._lose(lambda owner, _: owner == runner_id)
+        self._settle_as_lost(lambda owner, _: owner == runner_id)
         self._mail.pop(runner_id, _Mailbox()).arrived.set()
 
     def refuse(self, runner_id: str, request: LeaseRequest, error: Ai3Error) -> None:
@@ -158,7 +158,7 @@ class LeaseDesk:
         self.withdraw(request.request_id for _, request in gone)
         return gone
 
-    def _lose(self, concerned: Callable[[str, LeaseRequest], bool]) -> None:
+    def _settle_as_lost(self, concerned: Callable[[str, LeaseRequest], bool]) -> None:
         """Settle the matching calls as lost, and forget the matching requests."""
         self.withdraw([request_id for request_id, request in self._requests.items() if concerned(*request)])
         for entry in [entry for entry in self._open.values() if concerned(entry.runner_id, entry.request)]:
@@ -172,7 +172,7 @@ class LeaseDesk:
                 )
             )
 
-    def _take(self, grants: Iterable[Lease | Refusal]) -> None:
+    def _answer_all(self, grants: Iterable[Lease | Refusal]) -> None:
         for grant in grants:
             self._answer(grant)
         self._arm()
@@ -189,7 +189,7 @@ class LeaseDesk:
             refusal = Refusal(request_id=answer.request_id, run_id=answer.run_id, error=error_info(error))
             self._deliver(runner_id, request, refusal)
             cancelled = Settlement(attempt_id=answer.attempt_id, token=answer.token, status="cancelled")
-            self._take(self._pool.settle(cancelled).grants)
+            self._answer_all(self._pool.settle(cancelled).grants)
             return
         self._deliver(runner_id, request, answer, receipt)
 
@@ -282,10 +282,10 @@ class LeaseDesk:
         for attempt_id in expired:
             entry = self._open.pop(attempt_id, None)
             if entry is not None:
-                self._ran_out(entry)
-        self._take(settled.grants)
+                self._end_expired(entry)
+        self._answer_all(settled.grants)
 
-    def _ran_out(self, entry: _OpenLease) -> None:
+    def _end_expired(self, entry: _OpenLease) -> None:
         """Count the call as lost; if the lease was never handed over, because the disk was full, request it again."""
         late = ErrorInfo(type="lease_expired", message="the lease ran out before the call was settled")
         end = Settlement(

@@ -23,7 +23,7 @@ from ai3ray.domain.result import RunResult
 
 
 class TaskJob(Frozen):
-    """What a runner needs for one task, except the outcomes of its dependencies."""
+    """The input of one task, except the outcomes of its dependencies."""
 
     run_id: str
     epoch: int
@@ -34,13 +34,13 @@ class TaskJob(Frozen):
     fence: str
     """A random tag that marks data in all prompts of the run."""
     shares: bool
-    """Whether other tasks of the run read the same context."""
+    """True if other tasks of the run read the same context."""
     request: RunRequest
     """With its defaults, and the context that this task reads."""
 
 
 class PlanJob(Frozen):
-    """What a runner needs to plan a run."""
+    """The input of planning."""
 
     run_id: str
     epoch: int
@@ -48,7 +48,7 @@ class PlanJob(Frozen):
 
 
 class Outcome(Frozen):
-    """How a task ended, as a value: a task never raises through a reference."""
+    """The end of a task, as a value: a task never raises through a reference."""
 
     task_id: str
     status: Literal["succeeded", "failed", "skipped", "cancelled"]
@@ -58,17 +58,17 @@ class Outcome(Frozen):
 
 
 class Planned(Frozen):
-    """How planning ended."""
+    """The result of planning."""
 
     graph: TaskGraph | None = None
     source: Literal["model", "template", "fallback"] = "model"
     warnings: tuple[Warned, ...] = ()
     error: ErrorInfo | None = None
-    """Why there is no plan: no model could be asked."""
+    """Set if no model could be asked."""
 
 
 class AssembleJob(Frozen):
-    """What a runner needs to make one answer of a run's outputs by a strategy that asks a model."""
+    """The input of an assembly strategy that asks a model."""
 
     run_id: str
     epoch: int
@@ -82,11 +82,11 @@ class AssembleJob(Frozen):
 
 
 class Assembled(Frozen):
-    """How merging ended."""
+    """The result of an assembly."""
 
     text: str = ""
     error: ErrorInfo | None = None
-    """Why there is no answer, or why it cannot be used."""
+    """Set if there is no answer that can be used."""
 
 
 class Entries(Frozen):
@@ -102,7 +102,7 @@ class Entries(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """What has gathered in a runner since its last send."""
+    """Everything that has gathered in a runner since its last send."""
 
     runner_id: str
     settlements: tuple[Settlement, ...] = ()
@@ -209,7 +209,7 @@ class Feed(Frozen):
     cursor: int
     """Number of the last delta."""
     done: bool
-    """Whether `stats`, the last event, is among them."""
+    """True if `stats`, the last event, is among them."""
 
 
 class RunControl(Protocol):
@@ -306,7 +306,7 @@ class Reports(Protocol):
 
 
 class CallerQuotas(Protocol):
-    """What API keys may ask and spend."""
+    """The limits of API keys."""
 
     async def admit_caller(self, owner: str, limits: CallerLimits, *, spends: bool) -> None:
         """Count one request of an API key; `spends` says whether it may call models. Raises Throttled."""

@@ -1,4 +1,4 @@
-"""What a runner works on, by run, so that one call stops a whole run."""
+"""A runner's work by run, so that one call stops a whole run."""
 
 from __future__ import annotations
 

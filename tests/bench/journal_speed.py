@@ -136,7 +136,7 @@ class RemoteCore:
 
 
 async def through_actor(home: Path, seconds: float) -> dict[str, float]:
-    """100 writers in this process, a runner's link between them and the core in a Ray actor."""
+    """100 writers in this process, a runner's client between them and the core in a Ray actor."""
     settings = load_settings(env={"AI3_HOME": str(home), "AI3_LOCAL_MODEL": "off"}, cwd=home)
     with local_ray(home):
         import ray

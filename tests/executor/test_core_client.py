@@ -1,4 +1,4 @@
-"""The line between a runner and the core."""
+"""The runner's client of the core."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ async def test_a_lease_that_comes_before_the_reply_to_its_request_tells_who_is_w
     desk = Desk()
     desk.grant_at_once = False
     core_client = CoreClient(desk, "runner")
-    earlier = asyncio.create_task(core_client.lease(request("0")))  # for it the link listens
+    earlier = asyncio.create_task(core_client.lease(request("0")))  # for it the client listens
     await core_client.put(Entries(run_id="r", epoch=1, key="k"))
     desk.gate.clear()
     begun = asyncio.create_task(core_client.lease(request("1")))

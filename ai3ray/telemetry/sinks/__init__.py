@@ -1,1 +1,1 @@
-"""What follows the engine, one file per sink: a class that implements `Observer`, and its `create`."""
+"""Sinks, one file each: a class that implements `Observer`, and its `create`."""
