@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -10,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ai3ray.client.port import RunReader
+from ai3ray.sql.statements import named_statements, with_literals
 
 _QUERIES = Path(__file__).with_name("stats.sql")
-_NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _BEGINNING = "0001-01-01 00:00:00"
 
 Row = Mapping[str, Any]
@@ -37,10 +36,9 @@ class JournalStats:
 async def query_stats(reader: RunReader, since: datetime | None) -> JournalStats:
     """Run all queries, over what began after `since` (UTC)."""
     begin = since.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds") if since else _BEGINNING
-    parts = _NAME.split(_QUERIES.read_text(encoding="utf-8"))
-    queries = dict(zip(parts[1::2], parts[2::2], strict=True))
+    queries = named_statements(_QUERIES)
     answers: dict[str, list[Row]] = {}
     for name in (field.name for field in fields(JournalStats) if field.name != "since"):
-        table = await reader.sql(queries[name].strip().replace("{since}", f"TIMESTAMP '{begin}'"))
+        table = await reader.sql(with_literals(queries[name], since=begin))
         answers[name] = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     return JournalStats(since=begin.replace(" ", "T") + "Z" if since else None, **answers)

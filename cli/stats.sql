@@ -1,4 +1,4 @@
--- What `ai3 stats` draws. {since} is a TIMESTAMP; every figure counts what began at it or later.
+-- What `ai3 stats` draws. $since is a time stamp; every figure counts what began at it or later.
 
 -- name: cost
 SELECT
@@ -8,7 +8,7 @@ SELECT
     coalesce(sum(cost_usd), 0.0)                                       AS cost_usd,
     bool_and(cost_usd IS NOT NULL OR input_tokens + output_tokens = 0) AS cost_complete
 FROM attempts
-WHERE started_at >= {since}
+WHERE started_at >= $since::TIMESTAMP
 GROUP BY day, model
 ORDER BY day, cost_usd DESC, model
 
@@ -20,7 +20,7 @@ SELECT
     quantile_cont(seconds, 0.95)     AS p95_s,
     quantile_cont(first_token_s, 0.5) AS first_token_p50_s
 FROM attempts
-WHERE status = 'succeeded' AND started_at >= {since}
+WHERE status = 'succeeded' AND started_at >= $since::TIMESTAMP
 GROUP BY model
 ORDER BY p50_s, model
 
@@ -35,14 +35,14 @@ SELECT
     count(*) FILTER (status = 'succeeded')
         / nullif(count(*) FILTER (status IN ('succeeded', 'failed', 'lost')), 0) AS success_rate
 FROM attempts
-WHERE started_at >= {since}
+WHERE started_at >= $since::TIMESTAMP
 GROUP BY provider
 ORDER BY provider
 
 -- name: runs
 SELECT status, count(*) AS runs, coalesce(sum(cost_usd), 0.0) AS cost_usd
 FROM runs
-WHERE created_at >= {since}
+WHERE created_at >= $since::TIMESTAMP
 GROUP BY status
 ORDER BY runs DESC, status
 
@@ -61,6 +61,6 @@ SELECT
 FROM tasks
 JOIN runs ON runs.run_id = tasks.run_id
 LEFT JOIN repairs ON repairs.run_id = tasks.run_id AND repairs.task_id = tasks.task_id
-WHERE runs.created_at >= {since}
+WHERE runs.created_at >= $since::TIMESTAMP
 GROUP BY tasks.kind
 ORDER BY tasks DESC, tasks.kind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from ai3ray.domain.events import Stats
@@ -14,15 +15,9 @@ from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.configured import configured_providers
 from ai3ray.settings.model import Settings
+from ai3ray.sql.statements import named_statements
 
-_TELEMETRY = """
-SELECT model, calls, success_rate, p50_s, p95_s, cost_usd, cost_per_1k_tokens,
-       coalesce(latest.count, 0) / nullif(sum(latest.count) OVER (), 0) AS share
-FROM model_stats
-LEFT JOIN (
-    SELECT model, count(*) AS count FROM (SELECT model FROM attempts ORDER BY started_at DESC LIMIT 200) GROUP BY model
-) AS latest USING (model)
-"""
+_SQL = Path(__file__).with_name("model_stats.sql")
 
 
 class JournalClient:
@@ -63,7 +58,7 @@ class JournalClient:
         """Return the registry with each model's telemetry from the journal."""
         registry = Registry.load(self._settings)
         configured = configured_providers(self._settings, self._env)
-        table = await self._reader.query(_TELEMETRY)
+        table = await self._reader.query(named_statements(_SQL)["model_stats"])
         known = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
         unused: Mapping[str, Any] = {"share": 0.0} if known else {}
         return [

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
 from ai3ray.errors import JournalError
-from ai3ray.journal.statements import migrations
 from ai3ray.sql.journal_views import views
+from ai3ray.sql.statements import named_statements
+
+_SQL = Path(__file__).with_suffix(".sql")
+_STEPS = ("schema_1.sql", "schema_2.sql")
 
 
 def check_version(connection: DuckDBPyConnection, *, or_older: bool) -> None:
@@ -34,33 +38,35 @@ def migrate(connection: DuckDBPyConnection) -> None:
 
     A file that is up to date is not written to, so that it can be opened on a full disk.
     """
-    steps, mark = migrations(), _mark()
+    steps, statements = migrations(), named_statements(_SQL)
+    views_hash = sha256(views().encode()).hexdigest()
     version = _version(connection)
-    if version == len(steps) and _marked(connection) == mark:
+    if version == len(steps) and _stored_views_hash(connection) == views_hash:
         return
     connection.begin()
-    connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at TIMESTAMP)")
+    connection.execute(statements["create_version_table"])
     for number, step in enumerate(steps[version:], version + 1):
         connection.execute(step)
-        connection.execute("INSERT INTO schema_version VALUES (?, now()::TIMESTAMP)", [number])
+        connection.execute(statements["add_version"], {"version": number})
     connection.execute(views())
-    connection.execute(f"COMMENT ON VIEW model_stats IS '{mark}'")
+    connection.execute(statements["set_views_hash"].format(hash=views_hash))
     connection.commit()
 
 
+def migrations() -> tuple[str, ...]:
+    """Return the steps from an empty file to the newest schema; step `n` leads to version `n`."""
+    return tuple(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _STEPS)
+
+
 def _version(connection: DuckDBPyConnection) -> int:
-    """0 for a file without a schema."""
-    has_table = "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'schema_version'"
-    if connection.execute(has_table).fetchall() == [(0,)]:
+    """Return the schema's version; 0 for a file without a schema."""
+    statements = named_statements(_SQL)
+    if connection.execute(statements["has_version_table"]).fetchall() == [(0,)]:
         return 0
-    return int(connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchall()[0][0])
+    return int(connection.execute(statements["version"]).fetchall()[0][0])
 
 
-def _mark() -> str:
-    """Tells these telemetry views from others; kept in the file as the comment of one of them."""
-    return sha256(views().encode()).hexdigest()
-
-
-def _marked(connection: DuckDBPyConnection) -> str | None:
-    found = connection.execute("SELECT comment FROM duckdb_views() WHERE view_name = 'model_stats'").fetchall()
+def _stored_views_hash(connection: DuckDBPyConnection) -> str | None:
+    """Return the hash of the file's views, which is the comment of one of them; None when they are missing."""
+    found = connection.execute(named_statements(_SQL)["views_hash"]).fetchall()
     return found[0][0] if found else None

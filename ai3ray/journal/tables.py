@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -17,8 +18,8 @@ from ai3ray.journal.entries import SeqRange, SequencedRun
 from ai3ray.journal.port import RunMeta
 from ai3ray.journal.pruning import PrunableRun
 from ai3ray.journal.run_clock import RunClock, RunClockFactory
-from ai3ray.journal.statements import named_queries
 from ai3ray.sql.port import CursorSource
+from ai3ray.sql.statements import named_statements
 from ai3ray.sql.values import one_line
 
 _ATTEMPT_FIELDS = tuple(Attempt.model_fields)
@@ -46,7 +47,7 @@ class JournalTables:
     def __init__(self, cursors: CursorSource, new_clock: RunClockFactory = RunClock) -> None:
         self._cursors = cursors
         self._new_clock = new_clock
-        self._queries = named_queries()
+        self._queries = named_statements(Path(__file__).with_name("queries.sql"))
 
     def load(self, run_id: str) -> SequencedRun | None:
         """The whole run, folded anew from its history; None when there is no such run."""

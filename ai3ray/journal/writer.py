@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -13,9 +14,11 @@ from duckdb import DuckDBPyConnection
 from ai3ray.journal.database import JournalDatabase
 from ai3ray.journal.disk_errors import classify_write_error
 from ai3ray.journal.rows import Batch
+from ai3ray.sql.statements import named_statements
 
 PauseQueries = Callable[[], AbstractContextManager[None]]
 
+_SQL = Path(__file__).with_name("writes.sql")
 _KEYS = {
     "run": ("run_id",),
     "task": ("run_id", "task_id"),
@@ -42,6 +45,7 @@ class Writer:
         self._connection: DuckDBPyConnection | None = database.cursor()
         # Setting up an appender costs more than filling it, so each is kept for the next batch.
         self._appenders: dict[str, duckdb.Appender] = {}
+        self._statements = named_statements(_SQL)
         self._in_doubt = False
 
     @property
@@ -71,21 +75,23 @@ class Writer:
 
     def delete(self, run_ids: Sequence[str]) -> None:
         """Delete these runs from every table, all or none. Raises as `write`."""
-        chosen = "WHERE run_id IN (SELECT unnest($1))"
         with self._classified_errors(), self._transaction() as connection:
             # A checkpoint rewrites the columns that changed, but leaves deleted rows where they are until
             # something is added beside them. So the long texts are emptied first: their blocks become free.
-            connection.execute(f"UPDATE kept.history SET body = '{{}}' {chosen}", [run_ids])  # noqa: S608 (our names)
+            connection.execute(self._statements["empty_bodies"], {"run_ids": run_ids})
             for table in _OF_A_RUN:
-                connection.execute(f"DELETE FROM {table} {chosen}", [run_ids])  # noqa: S608 (our names)
+                connection.execute(self._statements["delete_rows"].format(table=table), {"run_ids": run_ids})
 
     def checkpoint(self) -> None:
         """Merge the news into the rows, and move the log into the file. Raises as `write`."""
         with self._classified_errors():
             with self._transaction() as connection:
                 for kind, keys in _KEYS.items():
-                    _merge(connection, kind, keys)
-                connection.execute("DELETE FROM kept.news")
+                    same_key = " AND ".join(f"old.{key} = new.{key}" for key in keys)
+                    replaced = self._statements["delete_replaced"]
+                    connection.execute(replaced.format(kind=kind, same_key=same_key))
+                    connection.execute(self._statements["insert_latest"].format(kind=kind))
+                connection.execute(self._statements["delete_versions"])
             try:
                 connection.execute("CHECKPOINT")
             except duckdb.FatalException:
@@ -97,11 +103,7 @@ class Writer:
         """Whether many checkpoints of little each have left the file in pieces."""
         if self._connection is None:
             return False
-        query = """
-            SELECT (SELECT count(DISTINCT row_group_id) FROM pragma_storage_info('kept.history')), count(*)
-            FROM kept.history
-        """
-        ((pieces, rows),) = self._connection.execute(query).fetchall()
+        ((pieces, rows),) = self._connection.execute(self._statements["pieces"]).fetchall()
         return bool(pieces > _MAX_PIECES + rows / _ROWS_OF_A_PIECE)
 
     def close(self) -> None:
@@ -130,8 +132,8 @@ class Writer:
         if not batch.history:
             return False
         first = batch.history[0]
-        query = "SELECT count(*) FROM kept.history WHERE run_id = ? AND seq = ?"
-        return self._open().execute(query, [first.run_id, first.seq]).fetchall() != [(0,)]
+        event = {"run_id": first.run_id, "seq": first.seq}
+        return self._open().execute(self._statements["has_event"], event).fetchall() != [(0,)]
 
     def _open(self) -> DuckDBPyConnection:
         """The connection; a database that DuckDB has given up is opened anew."""
@@ -174,11 +176,3 @@ class Writer:
             appender = self._appenders[table] = connection.appender(table)
         appender.append_rows(rows)
         appender.flush()
-
-
-def _merge(connection: DuckDBPyConnection, kind: str, keys: Sequence[str]) -> None:
-    """The latest news of a kind replace their rows."""
-    rows, fresh = f"kept.{kind}_rows", f"kept.fresh_{kind}s"
-    same = " AND ".join(f"old.{key} = new.{key}" for key in keys)
-    connection.execute(f"DELETE FROM {rows} AS old USING {fresh} AS new WHERE {same}")  # noqa: S608 (our names)
-    connection.execute(f"INSERT INTO {rows} FROM {fresh}")

@@ -1,3 +1,4 @@
+-- name: create_table
 -- The columns of a Parquet export: one model call with its task.
 CREATE TABLE calls (
     run_id          VARCHAR NOT NULL,
@@ -29,3 +30,6 @@ CREATE TABLE calls (
     task_score      DOUBLE,
     task_output     VARCHAR
 )
+
+-- name: insert_row
+INSERT INTO calls ({columns}) VALUES ({places})

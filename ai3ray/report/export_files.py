@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from ai3ray.domain.call import Attempt
 from ai3ray.errors import UsageError
 from ai3ray.report.run_history import RunHistory
+from ai3ray.sql.statements import named_statements
 
 if TYPE_CHECKING:
     from ai3ray.domain.result import TaskResult
 
 Write = Callable[[RunHistory], None]
-_CALLS_TABLE = Path(__file__).with_name("calls.sql")
+_CALLS = Path(__file__).with_name("calls.sql")
 
 
 def writer_for(name: str) -> Write:
@@ -60,11 +61,12 @@ def write_parquet(path: Path, history: RunHistory) -> None:
 
     tasks = {task.id: task for task in history.result.tasks}
     rows = [_call_row(call, tasks.get(call.task_id or "")) for call in history.attempts]
+    statements = named_statements(_CALLS)
     with _replacing(path) as draft, duckdb.connect() as memory:
-        memory.execute(_CALLS_TABLE.read_text(encoding="utf-8"))
+        memory.execute(statements["create_table"])
         for row in rows:
-            names, places = ", ".join(row), ", ".join("?" * len(row))
-            memory.execute(f"INSERT INTO calls ({names}) VALUES ({places})", list(row.values()))  # noqa: S608 (our names)
+            insert = statements["insert_row"].format(columns=", ".join(row), places=", ".join("?" * len(row)))
+            memory.execute(insert, list(row.values()))
         memory.table("calls").write_parquet(str(draft))
 
 

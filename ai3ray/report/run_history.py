@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Decision, parse_event
+from ai3ray.sql.statements import named_statements, with_literals
 
 if TYPE_CHECKING:
     from ai3ray.client.port import RunReader
@@ -16,8 +18,7 @@ if TYPE_CHECKING:
 
 PAGE = 2_000  # events per query, so that each answers within seconds
 
-_EVENTS = "SELECT seq, body FROM events WHERE run_id = '{}' AND seq > {} ORDER BY seq LIMIT {}"
-_ATTEMPTS = "SELECT {} FROM attempts WHERE run_id = '{}' ORDER BY started_at, attempt_id"
+_SQL = Path(__file__).with_suffix(".sql")
 _MOST_ATTEMPTS = 100_000
 
 
@@ -63,7 +64,8 @@ async def _events(reader: RunReader, run_id: str) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = []
     seq = 0
     while True:
-        table = await reader.sql(_EVENTS.format(_quoted(run_id), seq, PAGE), max_rows=PAGE)
+        query = with_literals(named_statements(_SQL)["events"], run_id=run_id, after=seq, limit=PAGE)
+        table = await reader.sql(query, max_rows=PAGE)
         found += [json.loads(body) if isinstance(body, str) else body for _, body in table.rows]
         if len(table.rows) < PAGE:
             return found
@@ -71,11 +73,7 @@ async def _events(reader: RunReader, run_id: str) -> list[Mapping[str, Any]]:
 
 
 async def _attempts(reader: RunReader, run_id: str) -> list[Attempt]:
-    names = tuple(Attempt.model_fields)
-    table = await reader.sql(_ATTEMPTS.format(", ".join(names), _quoted(run_id)), max_rows=_MOST_ATTEMPTS)
+    statement = named_statements(_SQL)["attempts"].format(columns=", ".join(Attempt.model_fields))
+    table = await reader.sql(with_literals(statement, run_id=run_id), max_rows=_MOST_ATTEMPTS)
     rows = (dict(zip(table.columns, row, strict=True)) for row in table.rows)
     return [Attempt.model_validate({**row, "started_at": row["started_at"] or ""}) for row in rows]
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")

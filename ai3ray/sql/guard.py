@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import duckdb
 from duckdb import DuckDBPyConnection, StatementType
 
 from ai3ray.errors import RequestError
+from ai3ray.sql.statements import named_statements
 from ai3ray.sql.values import one_line
 
 _EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?(\([^()]*\)\s*)?", re.IGNORECASE)
@@ -23,14 +25,7 @@ _REFUSED_FUNCTIONS = frozenset({
     "current_setting", "getenv", "json_serialize_plan", "parse_duckdb_log_message", "sleep_ms", "write_log",
 })  # fmt: skip
 
-_TREE = """
-SELECT tree ->> '$.error_message',
-       tree ->> '$..function.function_name',
-       tree ->> '$..function_name',
-       tree ->> '$..table_name'
-FROM (SELECT json_serialize_sql($query) AS tree)
-"""
-_VIEWS = "SELECT view_name FROM duckdb_views() WHERE internal AND schema_name <> 'information_schema'"
+_SQL = Path(__file__).with_suffix(".sql")
 
 
 def single_select(sql: str) -> str:
@@ -67,12 +62,15 @@ def refuse_system_access(connection: DuckDBPyConnection, query: str) -> None:
     Raises:
         RequestError: naming the function or view.
     """
-    [(error, tables, functions, names)] = connection.execute(_TREE, {"query": _without_explain(query)}).fetchall()
+    statements = named_statements(_SQL)
+    [(error, tables, functions, names)] = connection.execute(
+        statements["parts"], {"query": _without_explain(query)}
+    ).fetchall()
     if error:
         raise RequestError("this form of SELECT is not allowed here", "sql")
     for name in sorted(_lower_names(tables) - _TABLE_FUNCTIONS | _lower_names(functions) & _REFUSED_FUNCTIONS):
         raise RequestError(f"the function {name} is not allowed here", "sql")
-    internal = {view for (view,) in connection.execute(_VIEWS).fetchall()} - _SYSTEM_VIEWS
+    internal = {view for (view,) in connection.execute(statements["internal_views"]).fetchall()} - _SYSTEM_VIEWS
     for name in sorted(_lower_names(names) & internal):
         raise RequestError(f"the view {name} is not allowed here", "sql")
 

@@ -17,6 +17,7 @@ import duckdb
 
 from ai3ray.errors import JournalError
 from ai3ray.sql.port import CursorSource
+from ai3ray.sql.statements import named_statements
 
 try:
     import resource
@@ -29,11 +30,7 @@ HEADROOM_BYTES = 1 << 30
 """Private memory by which the process may grow while queries run."""
 
 _CHECK_INTERVAL_S = 0.05  # measured: on two cores two queries take 20 MB in that time, and looking takes 1.3 ms
-# Pages of tables give way by themselves; the rest of what is left out belongs to the journal, not to queries.
-_TAKEN = """
-    SELECT coalesce(sum(memory_usage_bytes), 0) FROM duckdb_memory()
-    WHERE tag NOT IN ('BASE_TABLE', 'METADATA', 'ART_INDEX', 'TRANSACTION', 'EXTERNAL_FILE_CACHE')
-"""
+_SQL = Path(__file__).with_suffix(".sql")
 
 
 class MemoryWatch:
@@ -73,8 +70,9 @@ class MemoryWatch:
     def _watch(self, stopped: threading.Event) -> None:
         # It may be closed meanwhile.
         with contextlib.suppress(duckdb.Error, JournalError), self._connection.cursor() as cursor:
+            query = named_statements(_SQL)["used_bytes"]
             while not stopped.wait(_CHECK_INTERVAL_S):
-                [(used_bytes,)] = cursor.execute(_TAKEN).fetchall()
+                [(used_bytes,)] = cursor.execute(query).fetchall()
                 if used_bytes > QUERY_BYTES:
                     self._on_excess()
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from pathlib import Path
 
 from ai3ray.client.client import Client
 from ai3ray.client.port import RunReader
@@ -13,6 +14,7 @@ from ai3ray.domain.events import Decision, Event, parse_event
 from ai3ray.domain.result import RunResult
 from ai3ray.domain.run import TERMINAL
 from ai3ray.errors import UnknownRun, UsageError
+from ai3ray.sql.statements import named_statements, with_literals
 
 from ..command_context import CommandContext
 from ..follow import watch_to_end
@@ -22,7 +24,7 @@ FULL_ID = re.compile(r"run_[0-9a-z]{22}")
 NEWEST = 200  # runs that the beginning of an id is compared with
 MOST_EVENTS = 10_000
 
-_HISTORY = "SELECT body FROM events WHERE run_id = '{}' AND type LIKE '{}' ORDER BY seq"
+_SQL = Path(__file__).with_suffix(".sql")
 
 
 async def resolve_run_id(reader: RunReader, ref: str) -> str:
@@ -96,6 +98,6 @@ async def _history(reader: RunReader, run: RunResult, event_type: str = "%") -> 
     if isinstance(reader, Client) and run.status in TERMINAL:  # a server's key may read and yet not use SQL
         async with aclosing(reader.events(run.run_id)) as events:
             return [event async for event in events if event_type in ("%", event.type)]
-    query = _HISTORY.format(run.run_id.replace("'", "''"), event_type)
+    query = with_literals(named_statements(_SQL)["history"], run_id=run.run_id, event_type=event_type)
     table = await reader.sql(query, max_rows=MOST_EVENTS)
     return [parse_event(body if isinstance(body, str) else json.dumps(body)) for (body,) in table.rows]

@@ -11,9 +11,9 @@ from ai3ray.domain.events import RunStart
 from ai3ray.domain.run import RunState
 from ai3ray.errors import JournalError
 from ai3ray.journal import connection, writer
+from ai3ray.journal.migration import migrations
 from ai3ray.journal.port import RunMeta
 from ai3ray.journal.reader import JournalReader
-from ai3ray.journal.statements import migrations
 from ai3ray.journal.store import DuckDBJournal
 from ai3ray.sql.journal_views import views
 from tests.journal.histories import attempt, whole_run

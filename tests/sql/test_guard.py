@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from ai3ray.errors import RequestError
-from ai3ray.journal.statements import migrations
+from ai3ray.journal.migration import migrations
 from ai3ray.sql.guard import refuse_system_access, single_select
 from ai3ray.sql.journal_views import views
 from tests.sql.test_docs_queries import queries

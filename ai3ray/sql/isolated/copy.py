@@ -16,6 +16,7 @@ from duckdb import DuckDBPyConnection
 
 from ai3ray.sql.journal_views import views
 from ai3ray.sql.port import CursorSource
+from ai3ray.sql.statements import named_statements
 
 TABLES = ("runs", "tasks", "attempts", "decisions", "events", "artifacts", "verdicts")
 """What the contract promises, and what its views read; the rest of the journal is nobody's business."""
@@ -35,8 +36,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "checkpoint_threshold": "1GB",
 }
 
-# Ids are sortable by age, and so is what a block of a table holds: the range spares reading most of the blocks.
-_WHERE_RUN_IDS = "WHERE run_id BETWEEN $first AND $last AND run_id IN (SELECT unnest($run_ids))"
+_SQL = Path(__file__).with_suffix(".sql")
 
 
 class CopyStopped(Exception):
@@ -52,6 +52,7 @@ class CopyWriter:
 
     def __init__(self, journal: CursorSource) -> None:
         self._journal = journal
+        self._statements = named_statements(_SQL)
         self._running: tuple[DuckDBPyConnection, ...] = ()
         self._interrupted = False
         self._stopped = False
@@ -67,8 +68,14 @@ class CopyWriter:
         with self._transactions(path) as (source, target):
             path.chmod(0o600)
             for table in TABLES:
-                target.execute(f"CREATE TABLE {table} ({_columns(source, table)})")
-                self._insert_rows(source, target, table, *_where_owner(table, owner))
+                described = source.execute(self._statements["columns"], {"table": table}).fetchall()
+                columns = ", ".join(f'"{name}" {kind}' for name, kind in described)
+                target.execute(self._statements["create_table"].format(table=table, columns=columns))
+                if owner is None:
+                    self._insert_rows(source, target, table, "all_rows", {})
+                else:
+                    query = "owners_runs" if table == "runs" else "owners_rows"
+                    self._insert_rows(source, target, table, query, {"owner": owner})
             target.execute(views())
 
     def update(self, path: Path, owner: str | None, run_ids: Sequence[str]) -> None:
@@ -79,17 +86,16 @@ class CopyWriter:
             duckdb.Error: it could not be written; likewise.
         """
         with self._transactions(path) as (source, target):
-            owned = f"SELECT run_id FROM runs {_WHERE_RUN_IDS} AND ($owner IS NULL OR owner = $owner)"  # noqa: S608
-            kept = [
-                run_id for (run_id,) in source.execute(owned, _run_id_values(run_ids) | {"owner": owner}).fetchall()
-            ]
-            no_longer_owned = set(run_ids).difference(kept)
-            target.execute(f"DELETE FROM events {_WHERE_RUN_IDS}", _run_id_values(no_longer_owned))  # noqa: S608 (our names)
-            self._insert_rows(source, target, "events", *_new_events(target, kept))
+            values = _run_id_values(run_ids)
+            owned = source.execute(self._statements["owned"], values | {"owner": owner}).fetchall()
+            kept = [run_id for (run_id,) in owned]
+            delete = self._statements["delete_runs"]
+            target.execute(delete.format(table="events"), _run_id_values(set(run_ids).difference(kept)))
+            self._insert_new_events(source, target, kept)
             for table in TABLES:
                 if table != "events":
-                    target.execute(f"DELETE FROM {table} {_WHERE_RUN_IDS}", _run_id_values(run_ids))  # noqa: S608 (our names)
-                    self._insert_rows(source, target, table, _WHERE_RUN_IDS, _run_id_values(kept))
+                    target.execute(delete.format(table=table), values)
+                    self._insert_rows(source, target, table, "rows_of_runs", _run_id_values(kept))
 
     def interrupt(self) -> None:
         """Stop what runs now; may be called from any thread."""
@@ -121,19 +127,27 @@ class CopyWriter:
             finally:
                 self._running = ()
 
-    def _insert_rows(
-        self, source: DuckDBPyConnection, target: DuckDBPyConnection, table: str, where: str, values: dict[str, Any]
+    def _insert_new_events(
+        self, source: DuckDBPyConnection, target: DuckDBPyConnection, run_ids: Sequence[str]
     ) -> None:
-        """Add the rows that meet the condition to the table of the same name."""
+        """Add the events of these runs that the copy lacks: a run's events never change."""
+        known = target.execute(self._statements["last_events"], {"run_ids": run_ids}).fetchall()
+        values = _run_id_values(run_id for run_id, _ in known) | {"seqs": [seq for _, seq in known]}
+        self._insert_rows(source, target, "events", "new_events", values)
+
+    def _insert_rows(
+        self, source: DuckDBPyConnection, target: DuckDBPyConnection, table: str, query: str, values: dict[str, Any]
+    ) -> None:
+        """Add the rows that the named query finds to the table of the same name."""
         if self._stopped:
             raise CopyStopped
-        # The condition is ours; what comes from outside is among the values.
-        target.register("poured", _Stream(source.sql(f"FROM {table} {where}", params=values or None)))
-        target.execute(f"INSERT INTO {table} BY NAME FROM poured")
-        target.unregister("poured")
+        rows = source.sql(self._statements[query].format(table=table), params=values or None)
+        target.register("source_rows", _ArrowStream(rows))
+        target.execute(self._statements["insert_rows"].format(table=table))
+        target.unregister("source_rows")
 
 
-class _Stream:
+class _ArrowStream:
     """A relation of one DuckDB as another one reads it."""
 
     def __init__(self, relation: duckdb.DuckDBPyRelation) -> None:
@@ -143,41 +157,7 @@ class _Stream:
         return self._relation.__arrow_c_stream__(requested_schema)
 
 
-def _where_owner(table: str, owner: str | None) -> tuple[str, dict[str, Any]]:
-    if owner is None:
-        return "", {}
-    if table == "runs":
-        return "WHERE owner = $owner", {"owner": owner}
-    return "WHERE run_id IN (SELECT run_id FROM runs WHERE owner = $owner)", {"owner": owner}
-
-
-def _new_events(target: DuckDBPyConnection, run_ids: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """The events that the copy does not have of these runs: they are only ever added."""
-    query = """
-        SELECT wanted.run_id, coalesce(max(events.seq), 0)
-        FROM (SELECT unnest($run_ids) AS run_id) AS wanted LEFT JOIN events ON events.run_id = wanted.run_id
-        GROUP BY wanted.run_id
-    """
-    known = target.execute(query, {"run_ids": run_ids}).fetchall()
-    where = """
-        SEMI JOIN (SELECT unnest($run_ids) AS run_id, unnest($seqs) AS seq) AS known
-        ON events.run_id = known.run_id AND events.seq > known.seq
-        WHERE events.run_id BETWEEN $first AND $last
-    """
-    return where, _run_id_values(run_id for run_id, _ in known) | {"seqs": [seq for _, seq in known]}
-
-
 def _run_id_values(run_ids: Iterable[str]) -> dict[str, Any]:
-    """The values of `_CHOSEN`."""
+    """Return the values of `$run_ids`, `$first` and `$last`."""
     chosen = list(run_ids)
     return {"run_ids": chosen, "first": min(chosen, default=""), "last": max(chosen, default="")}
-
-
-def _columns(source: DuckDBPyConnection, table: str) -> str:
-    """The columns as the journal has them, for CREATE TABLE."""
-    query = """
-        SELECT column_name, data_type FROM duckdb_columns()
-        WHERE table_name = $table AND NOT internal ORDER BY column_index
-    """
-    described = source.execute(query, {"table": table}).fetchall()
-    return ", ".join(f'"{name}" {kind}' for name, kind in described)
