@@ -1,4 +1,4 @@
-"""Finds models by the names that users give."""
+"""Find models by the names that users give."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads `models.toml`: cards, aliases, planners and the user's own prices."""
+"""Read `models.toml`: cards, aliases, planners and the user's own prices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes an export in the format of its suffix, completely or not at all."""
+"""Write an export in the format of its suffix, completely or not at all."""
 
 from __future__ import annotations
 

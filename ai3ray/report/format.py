@@ -1,4 +1,4 @@
-"""Formats numbers and texts for people."""
+"""Format numbers and texts for people."""
 
 from __future__ import annotations
 

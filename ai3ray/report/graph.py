@@ -1,4 +1,4 @@
-"""Draws the task graph."""
+"""Draw the task graph."""
 
 from __future__ import annotations
 

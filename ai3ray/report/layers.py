@@ -1,4 +1,4 @@
-"""Lays a task graph out in layers with few crossings.
+"""Lay a task graph out in layers with few crossings.
 
 After Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of Hierarchical System Structures" (1981):
 layers by longest path, a waypoint in every layer that an edge crosses, order within the layers by the mean

@@ -1,4 +1,4 @@
-"""Builds HTML; every text that is not Markup is escaped."""
+"""Build HTML; every text that is not Markup is escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads a run with its history."""
+"""Read a run with its history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws the model calls over time: a Gantt chart with a row per task."""
+"""Draw the model calls over time: a Gantt chart with a row per task."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Reads the settings, explains mistakes in them, and compares two configurations."""
+"""Read the settings, explain mistakes in them, and compare two configurations."""

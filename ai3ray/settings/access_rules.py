@@ -1,4 +1,4 @@
-"""Derives a TCP server's access rules from the settings."""
+"""Derive a TCP server's access rules from the settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the providers that the settings and the environment make callable, and their addresses."""
+"""Find the providers that the settings and the environment make callable, and their addresses."""
 
 from __future__ import annotations
 

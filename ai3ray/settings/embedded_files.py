@@ -1,4 +1,4 @@
-"""Finds and verifies the files of the embedded model: its weights and its runtime."""
+"""Find and verify the files of the embedded model: its weights and its runtime."""
 
 from __future__ import annotations
 

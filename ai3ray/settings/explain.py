@@ -1,4 +1,4 @@
-"""Explains a mistake in the settings in one line: where it is, what it is, what is allowed."""
+"""Explain a mistake in the settings in one line: where it is, what it is, what is allowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads TOML and `.env` files; messages about mistakes name file and line."""
+"""Read TOML and `.env` files; messages about mistakes name file and line."""
 
 from __future__ import annotations
 

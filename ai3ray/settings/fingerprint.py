@@ -1,4 +1,4 @@
-"""Compares the configurations of two heads without revealing secrets."""
+"""Compare the configurations of two heads without revealing secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loads the settings: flags > environment > `.env` > `ai3.toml` files > packaged defaults."""
+"""Load the settings: flags > environment > `.env` > `ai3.toml` files > packaged defaults."""
 
 from __future__ import annotations
 

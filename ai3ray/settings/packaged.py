@@ -1,4 +1,4 @@
-"""Finds the packaged files: `configs/` beside the package in a checkout, inside it in a wheel."""
+"""Find the packaged files: `configs/` beside the package in a checkout, inside it in a wheel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sends the answer to an admitted request: timed, piece by piece, broken where a fault says so."""
+"""Send the answer to an admitted request: timed, piece by piece, broken where a fault says so."""
 
 from __future__ import annotations
 
@@ -28,19 +28,11 @@ _STREAM = "text/event-stream; charset=utf-8"
 _NO_STREAM = b"<!doctype html><html><body>Please sign in to continue.</body></html>"
 _HALF_EVENT = b'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"text":"unfin\n\n'
 _BREAKING: frozenset[FaultName] = frozenset({"stall", "cut", "eof", "error_event", "malformed"})
-"""Faults in the middle of an answer."""
 _OK = 200
 
 
 class AnswerSender:
-    """Sends the answer to one admitted request.
-
-    Args:
-        reply: the reply to write to.
-        call: the request's entry in the ledger.
-        request: the request.
-        admitted: what the request holds until it ends.
-    """
+    """Send the answer to one admitted request."""
 
     def __init__(self, reply: WireReply, call: BilledCall, request: ParsedRequest, admitted: AdmittedRequest) -> None:
         self._reply = reply

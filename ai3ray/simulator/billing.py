@@ -20,29 +20,23 @@ class BilledCall:
     """One request as it was served. Times are seconds since the epoch."""
 
     n: int
-    """Number of the request since the last reset, from 1."""
     request_id: str
     provider: str
-    """The vendor."""
     model: str
     role: str
     """Its probable purpose: plan, judge or task."""
     stream: bool
     prompt_chars: int
-    """Length of the whole prompt in characters."""
     started: float
     account: str = ""
     """The vendor and a few digits of the key's hash."""
     status: int = 0
     """HTTP status of the reply; 0 when there was none."""
     fault: str | None = None
-    """The injected fault."""
     input_tokens: int = 0
     """Billed input, cached parts included; 0 when refused."""
     cached_tokens: int = 0
-    """Input read from the vendor's cache."""
     cache_write_tokens: int = 0
-    """Input written to the vendor's cache."""
     output_tokens: int = 0
     """Billed output, reasoning included; of an interrupted reply, what was sent."""
     cost_usd: float | None = 0.0
@@ -52,13 +46,9 @@ class BilledCall:
     ended: float | None = None
     """When the request ended; None while it is open."""
     complete: bool = False
-    """Whether the whole answer was sent."""
     cancelled: bool = False
-    """Whether the client disconnected first."""
     system: str = field(default="", repr=False)
-    """The system prompt."""
     turns: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    """Role and text of each message."""
 
 
 _PROMPTS = ("system", "turns")
@@ -122,12 +112,7 @@ class BillingTotals:
             sums.begin()
 
     def end(self, call: BilledCall, ticks: int | None) -> None:
-        """Add a call that has ended.
-
-        Args:
-            call: the call.
-            ticks: its bill; None when the model has no price.
-        """
+        """Add a call that has ended; `ticks` is None when the model has no price."""
         for sums in self._sums(call):
             sums.end(call, ticks or 0)
         self.by_status[call.status] += 1
@@ -153,11 +138,7 @@ class BillingTotals:
 
 
 class BillingLedger:
-    """All requests since the last reset.
-
-    Args:
-        settings: the source of the prices.
-    """
+    """All requests since the last reset."""
 
     def __init__(self, settings: SimulatorSettings) -> None:
         self._prices = settings.prices
@@ -166,7 +147,6 @@ class BillingLedger:
         self.calls: list[BilledCall] = []
         """Every request, in order of arrival."""
         self.max_in_flight = 0
-        """The most requests open at once."""
         self.idle = asyncio.Event()
         """Set while no request is open."""
         self.idle.set()
@@ -183,13 +163,7 @@ class BillingLedger:
             await self._arrival.wait()
 
     def begin(self, request: ParsedRequest, request_id: str, account: str) -> BilledCall:
-        """Enter a request.
-
-        Args:
-            request: the request.
-            request_id: id of its reply.
-            account: label of its account.
-        """
+        """Enter a request."""
         call = BilledCall(
             n=len(self.calls) + 1,
             request_id=request_id,
@@ -218,12 +192,7 @@ class BillingLedger:
         return price.ticks(used) if price else None
 
     def end(self, call: BilledCall, used: UsedTokens | None) -> int | None:
-        """Close a request and return its bill in ticks.
-
-        Args:
-            call: the entry, its status set.
-            used: its tokens; None when nothing is billed.
-        """
+        """Close a request, its status set, and return its bill in ticks; without `used` nothing is billed."""
         call.ended = time.time()
         ticks: int | None = 0
         if used is not None:
@@ -244,12 +213,7 @@ class BillingLedger:
         self.max_in_flight = len(self._open)
 
     def to_json(self, *, prompts: bool = False, summary: bool = False) -> dict[str, Any]:
-        """Return the answer of `GET /_sim/ledger`.
-
-        Args:
-            prompts: include the prompts in the entries.
-            summary: leave the entries out; the sums are at hand, so this is cheap.
-        """
+        """Return the answer of `GET /_sim/ledger`; a summary leaves the entries out and is cheap."""
         names = _SHOWN + _PROMPTS if prompts else _SHOWN
         entries = {} if summary else {"calls": [{name: getattr(call, name) for name in names} for call in self.calls]}
         return {

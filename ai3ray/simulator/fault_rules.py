@@ -59,7 +59,7 @@ _LONGEST_OUTAGE_S = 60.0
 
 
 class FaultTrigger(Frozen):
-    """Selects among the calls that a rule applies to, counted from 1; all given conditions must hold."""
+    """Select among the calls that a rule applies to, counted from 1; all given conditions must hold."""
 
     n: tuple[int, ...] = ()
     """The calls with these numbers."""
@@ -86,13 +86,7 @@ class FaultTrigger(Frozen):
         return self
 
     def holds_for(self, count: int, drawn: float, age_s: float = 0.0) -> bool:
-        """Return whether the fault occurs in this call.
-
-        Args:
-            count: number of the call among those that the rule applies to, from 1.
-            drawn: a random number from 0 to 1.
-            age_s: seconds since the rules were set.
-        """
+        """Return whether the fault occurs in call number `count`, `age_s` seconds after the rules were set."""
         return (
             (not self.n or count in self.n)
             and (self.first is None or count <= self.first)
@@ -110,9 +104,7 @@ class InjectedFault(Frozen):
 
     fault: FaultName
     provider: VendorName | None = None
-    """Only calls to this vendor."""
     model: str | None = None
-    """Only calls of this model."""
     role: Literal["plan", "judge", "task"] | None = None
     """Only calls for this purpose, recognised by their schema."""
     contains: str | None = None
@@ -126,13 +118,13 @@ class InjectedFault(Frozen):
     retry_after: float | None = Field(default=None, ge=0)
     """Seconds to wait that a refusal announces; 1 for rate_limit and ramp_limit when absent."""
     seconds: float = Field(default=3600.0, ge=0)
-    """Length of a stall or an outage; an outage lasts at most 60 seconds."""
+    """Length of a stall or an outage."""
     after: int = Field(default=2, ge=0)
     """Pieces of a stream that arrive before it breaks."""
 
     @property
     def outage_s(self) -> float:
-        """Length of an outage."""
+        """Length of an outage, at most 60 seconds."""
         return min(self.seconds, _LONGEST_OUTAGE_S)
 
     def applies_to(self, request: ParsedRequest) -> bool:
@@ -146,12 +138,7 @@ class InjectedFault(Frozen):
 
 
 class FaultInjector:
-    """Applies the fault rules in force and counts the calls of each.
-
-    Args:
-        seed: the seed of random faults.
-        clock: seconds, for rules limited in time.
-    """
+    """Apply the fault rules in force and count the calls of each."""
 
     def __init__(self, seed: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._seed = seed

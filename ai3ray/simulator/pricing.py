@@ -22,9 +22,7 @@ class UsedTokens(NamedTuple):
     input_tokens: int
     """The whole prompt."""
     cache_read: int = 0
-    """Input read from the cache."""
     cache_write: int = 0
-    """Input written to the cache for the usual time."""
     cache_write_1h: int = 0
     """Input written to the cache for an hour."""
     output_tokens: int = 0
@@ -41,7 +39,6 @@ class Price(Frozen):
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
-    """Output, reasoning included."""
     cache_read: float | None = Field(default=None, ge=0)
     """Input read from the cache; a tenth of `input` when absent."""
     cache_write: float | None = Field(default=None, ge=0)
@@ -51,7 +48,6 @@ class Price(Frozen):
     long_input: float = 0.0
     """Input of a long request; cache prices grow in proportion."""
     long_output: float = 0.0
-    """Output of a long request."""
 
     def ticks(self, used: UsedTokens) -> int:
         """Return the bill of one call in ticks."""

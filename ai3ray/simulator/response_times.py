@@ -29,15 +29,12 @@ class Pace(Frozen):
     tokens_sigma: float = Field(default=0.2, ge=0)
     """Spread of that speed from answer to answer."""
     piece_tokens: int = Field(default=8, ge=1)
-    """Tokens per piece of a stream."""
     total_s: float | None = Field(default=None, ge=0)
     """Median time of a whole answer of any length; replaces the output speed."""
     total_sigma: float = Field(default=0.0, ge=0)
-    """Spread of that time."""
     data: Path | None = None
     """A JSON file of measured calls, `[{ttft_s, total_s, error, provider?}]`: each answer takes the time of one."""
     data_provider: str | None = None
-    """Only measured calls of this provider."""
     data_errors: bool = False
     """Whether calls fail as often as the measured ones: 429 as rate limits, all others as server errors."""
 
@@ -46,9 +43,7 @@ class AnswerSpeed(NamedTuple):
     """The speed of one answer."""
 
     first_token_s: float
-    """Seconds to the first token."""
     tokens_per_s: float
-    """Output speed after it."""
     total_s: float | None = None
     """Seconds of the whole answer, if independent of its length."""
 
@@ -64,19 +59,13 @@ class MeasuredCall(Frozen):
     """One measured call."""
 
     ttft_s: float | None = Field(default=None, ge=0)
-    """Seconds to the first token."""
     total_s: float | None = Field(default=None, ge=0)
-    """Seconds of the whole call."""
     error: int | None = None
     """HTTP status of a failure, any other number for a failure without one, None for an answer."""
 
 
 class ResponseTimes:
-    """Draws the speed of each answer.
-
-    Args:
-        pace: medians and spreads, or a file of measured calls.
-        seed: the simulator's seed.
+    """Draw the speed of each answer.
 
     Raises:
         SettingsError: the file of measured calls cannot be used.
@@ -118,9 +107,6 @@ class ResponseTimes:
 
 def read_latency(spec: str) -> dict[str, Any]:
     """Return the fields of a pace for a `--latency` option.
-
-    Args:
-        spec: one of SPEC_FORMS.
 
     Raises:
         SettingsError: the spec has none of these forms.

@@ -33,18 +33,12 @@ class AdmittedRequest:
     call: AdmittedCall
     """The request as its rate limits count it."""
     cache_read: CacheRead
-    """The effect of the prompt cache."""
     fault: InjectedFault | None
-    """The fault to inject into the answer."""
     rates: Mapping[str, str]
-    """The rate headers of the reply, as of admission."""
 
 
 class Simulation:
     """Faults, ledger, pace and accounts of the three vendors.
-
-    Args:
-        settings: the simulator's settings.
 
     Raises:
         SettingsError: a file named by the settings cannot be used.
@@ -134,13 +128,7 @@ class Simulation:
         admitted.account.limits.record_output(self.clock(), admitted.call, tokens)
 
     def finish(self, admitted: AdmittedRequest, used: UsedTokens | None, ticks: int | None) -> None:
-        """Settle an admitted request that has ended.
-
-        Args:
-            admitted: the request.
-            used: the billed tokens; None when nothing was answered.
-            ticks: the bill; None when the model has no price.
-        """
+        """Settle an admitted request that has ended; without `used` nothing was answered."""
         spent = None
         if used is not None:
             cost_usd = (ticks or 0) / TICKS_PER_USD

@@ -45,7 +45,6 @@ class SimulatorSettings(Frozen):
     """All settings of the simulator."""
 
     seed: int = 1
-    """Equal seeds and requests give equal answers."""
     pace: Pace = Pace()
     answers: Answers = Answers()
     context_tokens: int = Field(default=1_000_000, ge=1)

@@ -1,4 +1,4 @@
-"""Writes the answer of a simulated model."""
+"""Write the answer of a simulated model."""
 
 from __future__ import annotations
 
@@ -27,18 +27,10 @@ _USAGE_VARIANTS: dict[FaultName | None, UsageVariant] = {
 }
 _PLAIN = Answers()
 _PART = re.compile(r'<data-(?P<fence>\w+) part="(?P<title>[^"\n]*)">\n(?P<text>.*?)\n</data-(?P=fence)>', re.DOTALL)
-"""A part of a prompt that asks to merge parts."""
 
 
 def write(request: ParsedRequest, seed: int, fault: FaultName | None, answers: Answers = _PLAIN) -> WrittenAnswer:
-    """Write the answer; equal requests and seeds give equal answers.
-
-    Args:
-        request: the request.
-        seed: the simulator's seed.
-        fault: the defect to write into the answer, if any.
-        answers: the answers to requests without a JSON Schema.
-    """
+    """Write the answer; equal requests and seeds give equal answers."""
     text = _fixed(request, answers)
     if text is None or fault == "defect":
         rng = random.Random(f"{seed}:{request.vendor}:{request.model}:{request.stable_prompt}")  # noqa: S311 - seeded on purpose

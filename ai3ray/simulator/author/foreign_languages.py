@@ -1,4 +1,4 @@
-"""Answers in other languages than English."""
+"""Answer in other languages than English."""
 
 from __future__ import annotations
 

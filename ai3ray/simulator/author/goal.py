@@ -1,4 +1,4 @@
-"""Guesses the goal of a prompt by plain rules, so that simulated plans fit it."""
+"""Guess the goal of a prompt by plain rules, so that simulated plans fit it."""
 
 from __future__ import annotations
 
@@ -35,11 +35,9 @@ class Goal(NamedTuple):
     text: str
     """The request itself, without a planner's instructions."""
     topic: str
-    """The subject in a few words."""
     parts: int
     """Number of parallel parts; 1 for a short question."""
     numbered: bool
-    """Whether the request gives that number."""
     diamond: bool
     """Whether the request asks for a diamond: a, then b and c, then d."""
 

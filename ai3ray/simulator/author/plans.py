@@ -1,4 +1,4 @@
-"""Writes task graphs."""
+"""Write task graphs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes prose, Markdown, JSON and code that look like answers."""
+"""Write prose, Markdown, JSON and code that look like answers."""
 
 from __future__ import annotations
 
@@ -57,13 +57,7 @@ DEFECT = "DEFECT: this passage was left unfinished and names no source."
 
 
 def write_text(prompt: str, rng: random.Random, *, defective: bool = False) -> str:
-    """Answer a prompt without a schema: with JSON or code if it asks for them, else with prose.
-
-    Args:
-        prompt: the user's turn, the request itself last.
-        rng: the source of the words.
-        defective: write an answer that a judge must refuse.
-    """
+    """Answer a prompt without a schema with JSON, code or prose; `defective` writes what a judge must refuse."""
     goal_text = read_goal(prompt).text
     topic = topic_of(goal_text)
     if "one JSON value" in prompt or _ASKS_FOR_JSON.search(goal_text):

@@ -1,4 +1,4 @@
-"""Writes small values that satisfy a JSON Schema."""
+"""Write small values that satisfy a JSON Schema."""
 
 from __future__ import annotations
 
@@ -23,12 +23,7 @@ _FORMATS = {
 
 
 def instance(schema: Mapping[str, Any], rng: random.Random) -> Any:
-    """Return the smallest value that the schema's bounds allow.
-
-    Args:
-        schema: a JSON Schema; uncommon keywords are ignored.
-        rng: chooses among the allowed values.
-    """
+    """Return the smallest value that the schema's bounds allow; uncommon keywords are ignored."""
     return _Writer(schema, rng).value(schema, 0)
 
 

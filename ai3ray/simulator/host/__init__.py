@@ -1,1 +1,1 @@
-"""Serves the simulator over HTTP."""
+"""Serve the simulator over HTTP."""

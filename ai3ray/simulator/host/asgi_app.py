@@ -40,12 +40,7 @@ def app(settings: SimulatorSettings | None = None, simulation: Simulation | None
 
 
 class ChatRouter:
-    """Dispatches chat calls by one dictionary lookup: Starlette tries its routes in turn.
-
-    Args:
-        chats: chat endpoints by path.
-        others: serves everything else.
-    """
+    """Dispatch chat calls by one dictionary lookup: Starlette tries its routes in turn."""
 
     def __init__(self, chats: Mapping[str, ChatEndpoint], others: ASGIApp) -> None:
         self._chats = chats
@@ -75,12 +70,7 @@ def _others(simulation: Simulation, base: str, vendor: VendorName | None) -> lis
 
 
 class ModelListRoute:
-    """A route that lists models.
-
-    Args:
-        simulation: the state of the vendors.
-        vendor: the vendor; told by the request's headers when None.
-    """
+    """A route that lists the models of a vendor; without one, the request's headers tell it."""
 
     def __init__(self, simulation: Simulation, vendor: VendorName | None) -> None:
         self._simulation = simulation

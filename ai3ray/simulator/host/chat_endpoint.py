@@ -1,4 +1,4 @@
-"""Serves chat calls."""
+"""Serve chat calls."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ class ReceivedCall(NamedTuple):
     body: Mapping[str, Any]
     """The decoded body; empty unless a JSON object."""
     size: int
-    """Length of the body in bytes."""
     headers: Mapping[str, str]
-    """The headers used here."""
     connection: ClientConnection
 
     @property
@@ -47,12 +45,7 @@ class ReceivedCall(NamedTuple):
 
 
 class ChatEndpoint:
-    """A route that answers chat calls.
-
-    Args:
-        simulation: the state of the vendors.
-        vendor: the vendor; told by the model when None.
-    """
+    """A route that answers chat calls to a vendor; without one, the model tells it."""
 
     def __init__(self, simulation: Simulation, vendor: VendorName | None) -> None:
         self._simulation = simulation

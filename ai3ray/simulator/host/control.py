@@ -18,11 +18,7 @@ from ai3ray.simulator.simulation import Simulation
 
 
 class ControlApi:
-    """The `/_sim` routes.
-
-    Args:
-        simulation: the state of the vendors.
-    """
+    """The `/_sim` routes."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation

@@ -1,4 +1,4 @@
-"""Hosts the simulator: for a command, in an event loop, or in a thread beside synchronous code."""
+"""Host the simulator: for a command, in an event loop, or in a thread beside synchronous code."""
 
 from __future__ import annotations
 
@@ -26,12 +26,7 @@ _KEEP_ALIVE_S = 120
 
 
 class Simulator:
-    """A running simulator, as seen by the code that started it.
-
-    Args:
-        base_url: its address, without a path.
-        simulation: its state.
-    """
+    """A running simulator, as seen by the code that started it."""
 
     def __init__(self, base_url: str, simulation: Simulation) -> None:
         self.base_url = base_url
@@ -82,7 +77,7 @@ def run(
         settings: the simulator's settings.
         host: address to listen on.
         port: port to listen on; 0 for a free one.
-        ready: called with the simulator once it listens.
+        ready: called once the simulator listens.
 
     Raises:
         OSError: the address is not available.
@@ -99,13 +94,7 @@ def run(
 async def running(
     settings: SimulatorSettings | None = None, *, host: str = LOOPBACK, port: int = 0
 ) -> AsyncIterator[Simulator]:
-    """Run a simulator in this event loop until the block ends, whatever is still open.
-
-    Args:
-        settings: the simulator's settings; the packaged ones when absent.
-        host: address to listen on.
-        port: port to listen on; 0 for a free one.
-    """
+    """Run a simulator in this event loop until the block ends, whatever is still open."""
     simulation = Simulation(settings or SimulatorSettings.load())
     listener = _listen(host, port)
     simulator = Simulator(_url(listener), simulation)

@@ -17,14 +17,7 @@ from ai3ray.simulator.vendors import VENDORS, VendorName
 
 
 class VendorAccount:
-    """The limits and the cache of one key.
-
-    Args:
-        vendor: the vendor.
-        key: the key; empty for calls without one.
-        limits: its limits.
-        cache: its prompt cache.
-    """
+    """The limits and the cache of one key."""
 
     def __init__(self, vendor: VendorName, key: str, limits: VendorLimits, cache: PromptCache) -> None:
         self.vendor: VendorName = vendor

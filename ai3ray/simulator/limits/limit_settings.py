@@ -17,14 +17,12 @@ class Ramp(Frozen):
     growth: float = Field(default=0.5, ge=0)
     """Growth of a window over the busiest minute of the one before: 0.5 is half as much again."""
     window_s: float = Field(default=900.0, gt=0)
-    """Length of a window in seconds."""
 
 
 class Limits(Frozen):
     """What one account may use before it gets 429."""
 
     concurrency: int = Field(default=1000, ge=1)
-    """Concurrent calls."""
     rpm: int = Field(default=20_000, ge=1)
     """Requests per minute. Anthropic, OpenAI: a bucket that starts full; xAI: a sixtieth of it in any one second."""
     tpm: int = Field(default=40_000_000, ge=1)

@@ -27,7 +27,6 @@ class CacheRead:
     write: int = 0
     """Tokens written to it for the usual time."""
     write_1h: int = 0
-    """Tokens written to it for an hour."""
     entries: list[tuple[bytes, float]] = field(default_factory=list)
     """Prefixes to keep once the answer begins: digest, and lifetime in seconds."""
 
@@ -37,11 +36,7 @@ class CacheRead:
 
 
 class PromptCache:
-    """Prompt prefixes by model. A prefix is readable once the first answer to it has begun.
-
-    Args:
-        caching: lifetimes and minimum lengths.
-    """
+    """Prompt prefixes by model. A prefix is readable once the first answer to it has begun."""
 
     def __init__(self, caching: Caching) -> None:
         self._caching = caching

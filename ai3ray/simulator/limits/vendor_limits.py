@@ -21,7 +21,6 @@ from ai3ray.simulator.vendors import VendorName
 from ai3ray.simulator.wires.rate_headers import anthropic_headers, openai_headers
 
 Bound = Literal["spend", "concurrency", "ramp", "requests", "tokens", "input_tokens", "output_tokens"]
-"""The limit that a call exceeds."""
 _BY_SECOND = "requests by the second"
 
 _BOUNDS: dict[str, Bound] = {
@@ -65,7 +64,6 @@ class TokensSpent:
     input_tokens: int
     """The whole prompt."""
     cached_tokens: int = 0
-    """Input read from the vendor's cache."""
     output_tokens: int = 0
     """All output, reasoning included, and what `record_output` has counted."""
     cost_usd: float = 0.0

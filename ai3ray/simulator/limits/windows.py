@@ -11,7 +11,7 @@ _ROUNDING = 1e-6
 
 
 class LimitMeter(Protocol):
-    """Counts the use of an allowance. Times are monotonic seconds."""
+    """Count the use of an allowance. Times are monotonic seconds."""
 
     per_minute: float
 
@@ -40,7 +40,7 @@ class RefillingBucket:
     """A token bucket that starts full and refills continuously, as Anthropic describes its own.
 
     Args:
-        per_minute: the refill per minute.
+        per_minute: the refill.
         now: the clock.
         burst_s: seconds of refill that the bucket holds.
     """
@@ -140,7 +140,7 @@ class RequestSpacing:
 
 
 class GrowthLimit:
-    """Limits growth: a minute may use at most 1 + `growth` times the busiest minute of the window before.
+    """Limit growth: a minute may use at most 1 + `growth` times the busiest minute of the window before.
 
     The vendors publish only a rule of thumb (OpenAI: above a million input tokens per minute, at most +50 % in
     15 minutes); this is the simplest rule of that form.

@@ -51,11 +51,7 @@ _NO_SAMPLING = ("gpt-5", "gpt-6", "o1", "o3", "o4")
 
 
 class CompletionsWire:
-    """POST /v1/chat/completions.
-
-    Args:
-        xai: use xAI's variant.
-    """
+    """POST /v1/chat/completions."""
 
     def __init__(self, *, xai: bool = False) -> None:
         self._xai = xai

@@ -33,7 +33,6 @@ Reason = Literal[
 """The reason of a refusal; each wire has its own status, type and code for it."""
 
 UsageVariant = Literal["real", "missing", "zero", "negative", "huge", "text"]
-"""How a reply reports its token counts."""
 
 
 class ContentBlock(NamedTuple):
@@ -42,7 +41,6 @@ class ContentBlock(NamedTuple):
     text: str
     """The text to match exactly, role included."""
     chars: int
-    """Length of the block as the model reads it."""
     ttl: Literal["5m", "1h"] | None = None
     """Cache the prompt up to here for this long; None without a mark."""
 
@@ -56,13 +54,9 @@ class ParsedRequest:
     stream: bool
     system: str
     turns: tuple[tuple[str, str], ...]
-    """Role and text of each message."""
     max_tokens: int
-    """Cap of the answer, in tokens."""
     schema: Mapping[str, Any] | None = None
-    """The JSON Schema of the answer."""
     include_usage: bool = True
-    """Whether a stream ends with the token counts."""
     blocks: tuple[ContentBlock, ...] = ()
     """The prompt block by block, if the request marks blocks for the cache."""
     capped: bool = True
@@ -103,9 +97,7 @@ class WrittenAnswer:
 
     text: str
     finish: Literal["stop", "length", "refusal"] = "stop"
-    """The reason why it ends."""
     reasoning_tokens: int = 0
-    """Reasoning tokens, billed as output."""
     usage_variant: UsageVariant = "real"
 
     @property
@@ -126,7 +118,6 @@ class RequestRefused(Exception):
     reason: Reason
     message: str
     param: str | None = None
-    """The field to blame."""
     status: int | None = None
     """HTTP status instead of the vendor's usual one."""
     retry_after_s: float | None = None

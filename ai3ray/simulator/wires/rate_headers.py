@@ -41,12 +41,7 @@ def anthropic_headers(meters: Mapping[str, LimitMeter], now: float, epoch: float
 
 
 def openai_headers(meters: Mapping[str, LimitMeter], now: float) -> dict[str, str]:
-    """Return OpenAI's and xAI's headers: a duration for each reset, as Go writes it.
-
-    Args:
-        meters: the meters by name.
-        now: the clock, in seconds.
-    """
+    """Return OpenAI's and xAI's headers: a duration for each reset, as Go writes it."""
     headers: dict[str, str] = {}
     for name in ("requests", "tokens"):
         meter = meters[name]

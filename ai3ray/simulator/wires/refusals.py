@@ -16,7 +16,6 @@ class _Refusing(NamedTuple):
     may_wait: bool = False
     """Whether it announces a time to wait if the rule gives one."""
     usual_wait_s: float | None = None
-    """The time to wait if the rule gives none."""
 
 
 _REFUSING: dict[FaultName, _Refusing] = {

@@ -1,4 +1,4 @@
-"""Sends the status, headers and body of a reply."""
+"""Send the status, headers and body of a reply."""
 
 from __future__ import annotations
 
@@ -18,15 +18,7 @@ _BAD_GATEWAY = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>
 
 
 class WireReply:
-    """The reply to one request.
-
-    Args:
-        simulation: the state of the vendors.
-        wire: the format to answer in.
-        account: the account for the rate headers.
-        connection: the client's connection.
-        send: ASGI's `send`.
-    """
+    """The reply to one request."""
 
     def __init__(
         self, simulation: Simulation, wire: Wire, account: VendorAccount, connection: ClientConnection, send: Send

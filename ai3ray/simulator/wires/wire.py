@@ -23,11 +23,9 @@ class ReplyContent:
     request: ParsedRequest
     written: WrittenAnswer
     used: UsedTokens
-    """The billed tokens."""
     ticks: int | None
     """The bill in ticks; None when the model has no price."""
     created: int
-    """Seconds since the epoch."""
 
 
 class Wire(Protocol):
@@ -42,12 +40,7 @@ class Wire(Protocol):
         ...
 
     def headers(self, request_id: str, refused: RequestRefused | None, /) -> dict[str, str]:
-        """Return the headers of a reply, without rate headers.
-
-        Args:
-            request_id: id of the reply.
-            refused: the refusal, if it is one; may announce a time to wait.
-        """
+        """Return the headers of a reply, without rate headers."""
         ...
 
     def whole(self, reply: ReplyContent) -> dict[str, Any]:
