@@ -15,14 +15,11 @@ class ModelCard(Frozen):
     """One model of one provider, from `configs/models.toml`."""
 
     provider: str
-    """The provider's name in the settings."""
     id: str
-    """The provider's id of the model."""
     tier: Tier = "standard"
     context: int = 128_000
     """Tokens of prompt and answer together."""
     max_output: int = 8192
-    """The most tokens of an answer."""
     inputs: tuple[Modality, ...] = ("text",)
     quality: dict[Kind, float] = {}
     """Prior quality per kind of task, 0 to 1."""

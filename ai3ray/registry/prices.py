@@ -25,7 +25,6 @@ class Rates(Frozen):
     input: float = Field(ge=0, allow_inf_nan=False)
     """Uncached input."""
     output: float = Field(ge=0, allow_inf_nan=False)
-    """Output, reasoning included."""
     cache_read: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """Input read from the provider's cache; `input` when absent."""
     cache_write: float | None = Field(default=None, ge=0, allow_inf_nan=False)
@@ -75,14 +74,7 @@ class RateTable:
             self._compiled = True
 
     def cost(self, provider: str, model: str, usage: Usage, at: datetime | None = None) -> float | None:
-        """Return the cost of a call in US dollars; None when the price is unknown.
-
-        Args:
-            provider: the provider called.
-            model: the provider's id of the model.
-            usage: tokens of the call.
-            at: time of the call; now when absent.
-        """
+        """Return the US dollars of a call made at `at` (None: now); None when the price is unknown."""
         period = self._period(f"{provider}/{model}", at)
         if period is None:
             return None

@@ -55,11 +55,7 @@ class Registry:
         return tuple(card for card in self._cards.values() if providers is None or card.provider in providers)
 
     def default_cards(self, configured: Collection[str]) -> tuple[ModelCard, ...]:
-        """Return the models for calls that name none; demo models only if no other provider is configured.
-
-        Args:
-            configured: the providers that can be called.
-        """
+        """Return the models for calls that name none; demo models only if no other provider is configured."""
         cards = self.cards(configured)
         demos = {card.provider for card in cards if card.demo}
         return tuple(card for card in cards if card.demo is None) if set(configured) - demos else cards

@@ -39,7 +39,6 @@ class Drawing:
     """A graph with coordinates."""
 
     nodes: Mapping[str, Point]
-    """The centre of each task."""
     edges: Sequence[Sequence[Point]]
     """Each edge from the side of its source through its waypoints to the side of its target."""
     down: bool

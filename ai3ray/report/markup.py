@@ -21,11 +21,11 @@ def tag(name: str, *children: str | None, **attributes: str | float | None) -> M
         children: markup, or texts to escape; None is skipped.
         attributes: by name; a trailing `_` is dropped, other `_` become `-`, None leaves the attribute out.
     """
-    given = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{_attribute(value)}"'
-        for key, value in attributes.items()
-        if value is not None
-    )
+    given = ""
+    for key, value in attributes.items():
+        if value is not None:
+            shown = text(value) if isinstance(value, str) else f"{round(value, 2):g}"
+            given += f' {key.rstrip("_").replace("_", "-")}="{shown}"'
     return Markup(f"<{name}{given}>{joined(*children)}</{name}>")
 
 
@@ -37,7 +37,3 @@ def joined(*children: str | None) -> Markup:
 def text(words: str) -> Markup:
     """Escape a text; control characters become visible symbols."""
     return Markup(html.escape(visible(words)))
-
-
-def _attribute(value: str | float) -> str:
-    return text(value) if isinstance(value, str) else f"{round(value, 2):g}"

@@ -30,7 +30,6 @@ class RunHistory:
     events: Sequence[Mapping[str, Any]]
     """The envelopes of the journaled events, in order."""
     attempts: Sequence[Attempt]
-    """Every model call, by start."""
 
     @property
     def decisions(self) -> Sequence[Decision]:

@@ -32,7 +32,6 @@ class CallBar:
     start: float
     """Seconds since the run was accepted."""
     end: float
-    """The same of its end; the latest known moment if it has not ended."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,6 @@ class TimelineRow:
     """The calls of one task, or those of the planner or the assembler."""
 
     name: str
-    """The label at its start."""
     bars: Sequence[CallBar]
 
 

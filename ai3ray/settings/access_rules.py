@@ -17,10 +17,6 @@ _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9\[][a-z0-9.:\]-]*")
 def access_rules(settings: Settings, host: str) -> AccessRules:
     """Return the access rules of a server that listens on this address.
 
-    Args:
-        settings: keys, allowed hosts and origins, limits.
-        host: the address to listen on.
-
     Raises:
         SettingsError: the address is open to the network without keys, or a key, host or origin is invalid.
     """

@@ -20,7 +20,6 @@ class DotenvValue(NamedTuple):
     value: str
     """The value with references to other variables filled in."""
     source: str
-    """File and line, for messages."""
 
 
 def read_toml(path: Path) -> dict[str, Any]:

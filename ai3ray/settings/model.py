@@ -44,62 +44,58 @@ class ProviderSettings(Frozen):
 
 
 class Settings(Frozen):
-    """All settings, with the defaults of the contract."""
+    """All settings, with the defaults of the contract; `AI3_` and a field's name in capitals is its variable."""
 
     home: Path = Path("~/.ai3ray")
-    """AI3_HOME: folder of journal, head and logs; always absolute."""
+    """Folder of journal, head and logs; always absolute."""
     server: str | None = None
-    """AI3_SERVER: URL of a server to use instead of the local head."""
+    """URL of a server to use instead of the local head."""
     server_key: SecretStr | None = None
-    """AI3_SERVER_KEY: the key sent to that server."""
     planner_model: str | None = None
-    """AI3_PLANNER_MODEL: the best planner among the configured providers when absent."""
+    """The best planner among the configured providers when absent."""
     planner_maxtok: int = Field(default=4096, ge=1)
-    """AI3_PLANNER_MAXTOK: cap of the plan, in tokens."""
+    """Cap of the plan, in tokens."""
     planner_temperature: float = Field(default=0.0, ge=0.0, le=2.0)
-    """AI3_PLANNER_TEMPERATURE: sent only to models that accept it."""
+    """Sent only to models that accept it."""
     max_concurrency: int = Field(default=5, ge=1)
-    """AI3_MAX_CONCURRENCY: tasks in flight per run."""
+    """Tasks in flight per run."""
     max_runs: int = Field(default=16, ge=1)
-    """AI3_MAX_RUNS: active runs per head; more are queued."""
+    """Active runs per head; more are queued."""
     max_concurrency_per_provider: int = Field(default=3, ge=1)
-    """AI3_MAX_CONCURRENCY_PER_PROVIDER: calls in flight per provider, cluster-wide."""
+    """Calls in flight per provider, cluster-wide."""
     verify: bool = True
-    """AI3_VERIFY: whether answers are judged and their content is checked."""
+    """Whether answers are judged and their content is checked."""
     repair_limit: int = Field(default=1, ge=0)
-    """AI3_REPAIR_LIMIT: how many times defects go back to their author."""
+    """How many times defects go back to their author."""
     max_tasks: int = Field(default=20, ge=1)
-    """AI3_MAX_TASKS: the most tasks of a plan."""
+    """The most tasks of a plan."""
     budget_usd: float | None = Field(default=None, gt=0)
-    """AI3_BUDGET_USD: the most a run may cost."""
+    """The most a run may cost."""
     budget_day_usd: float | None = Field(default=None, gt=0)
-    """AI3_BUDGET_DAY_USD: the most that all runs of a head may cost per day (UTC)."""
+    """The most that all runs of a head may cost per day (UTC)."""
     head_idle_s: float = Field(default=900.0, gt=0)
-    """AI3_HEAD_IDLE_S: seconds without a run after which the local head stops."""
+    """Seconds without a run after which the local head stops."""
     local_model: str | None = None
-    """AI3_LOCAL_MODEL: path of a GGUF file for the embedded model."""
+    """Path of a GGUF file for the embedded model."""
     api_keys: str | None = Field(default=None, repr=False)
-    """AI3_API_KEYS: `NAME:SHA256:SCOPES`, comma separated."""
+    """`NAME:SHA256:SCOPES`, comma separated."""
     key_rpm: int | None = Field(default=None, ge=1)
-    """AI3_KEY_RPM: requests per minute of an API key without an rpm in `[keys.NAME]`."""
+    """Requests per minute of an API key without an rpm in `[keys.NAME]`."""
     key_usd_per_day: float | None = Field(default=None, gt=0)
-    """AI3_KEY_USD_PER_DAY: cost limit of such a key's runs per day (UTC), in US dollars."""
+    """Cost limit of such a key's runs per day (UTC), in US dollars."""
     allowed_hosts: str | None = None
-    """AI3_ALLOWED_HOSTS: host names that clients may use beside the server's own address, comma separated."""
+    """Host names that clients may use beside the server's own address, comma separated."""
     allowed_origins: str | None = None
-    """AI3_ALLOWED_ORIGINS: web origins that may call the server, `https://name[:port]`, comma separated."""
+    """Web origins that may call the server, `https://name[:port]`, comma separated."""
     keys: dict[str, CallerLimits] = {}
     """`[keys.NAME]` tables by the name of the API key."""
     router_preset: str | None = None
-    """AI3_ROUTER_PRESET: a preset of `router.toml`; the one named there when absent."""
+    """A preset of `router.toml`; the one named there when absent."""
     runners: int = Field(default=1, ge=1, le=64)
-    """AI3_RUNNERS: runner processes of the local head."""
+    """Runner processes of the local head."""
     providers: dict[str, ProviderSettings] = {}
-    """`[providers.NAME]` tables by name."""
     models: dict[str, Any] = Field(default={}, repr=False)
-    """The merged `models.toml`."""
     router: dict[str, Any] = Field(default={}, repr=False)
-    """The merged `router.toml`."""
     explicit: frozenset[str] = frozenset()
     """Names of the fields that the user set."""
     sources: dict[str, str] = Field(default={}, repr=False)
