@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from ai3ray.child.lifetime import exit_with_parent
 
 CONTEXT = 4096
-"""Tokens that the prompts and answers in flight share."""
+"""Tokens shared by the prompts and answers in flight."""
 PARALLEL = 2
 """Calls at a time. More gain nothing: they share the processor."""
 CACHE_MIB = 256
@@ -24,7 +24,7 @@ ALIAS = "ai3"
 
 
 def main() -> NoReturn:
-    """Serve until the parent lets go of stdin; ends the process."""
+    """Serve until the parent closes stdin, then end the process."""
     model, runtime, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
     sys.path.append(runtime)
     exit_with_parent()
@@ -41,7 +41,7 @@ def main() -> NoReturn:
 
 
 def start(model: str, threads: int, key: str) -> Any:
-    """The server, listening on a free port of the loopback address."""
+    """Start the server on a free loopback port."""
     xllamacpp: Any = importlib.import_module("xllamacpp")  # compiled, untyped, and not on every machine
 
     params = xllamacpp.CommonParams()
@@ -57,18 +57,18 @@ def start(model: str, threads: int, key: str) -> Any:
 
 
 def explain(error: Exception, model: str) -> str:
-    """Why there is no server, and the remedy, in one line."""
+    """Return the reason and the remedy in one line."""
     if isinstance(error, ImportError):
         if "libgomp" in str(error):
             return "the system library libgomp.so.1 is missing: run `apt-get install -y libgomp1`"
-        return f"its runtime cannot be imported ({error}): run `ai3 local install`"
+        return f"the runtime cannot be imported ({error}): run `ai3 local install`"
     if isinstance(error, RuntimeError):
-        return f"{model} cannot be loaded: it has to be a whole GGUF file of a text model ({error})"
-    return f"its process failed: {type(error).__name__}: {error}"
+        return f"{model} cannot be loaded: it must be a complete GGUF file of a text model ({error})"
+    return f"the process failed: {type(error).__name__}: {error}"
 
 
 def report(**words: str) -> None:
-    """The one line that the parent waits for; later output goes to the log."""
+    """Write the one line that the parent waits for; later output goes to the log."""
     sys.stdout.write(f"{json.dumps(words)}\n")
     sys.stdout.flush()
     os.dup2(2, 1)

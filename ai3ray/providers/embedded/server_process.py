@@ -1,4 +1,4 @@
-"""The process that runs the embedded model: started when first needed, started again when it has died."""
+"""Start, restart and stop the process that runs the embedded model."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from ai3ray.child.launcher import ChildProcess
-from ai3ray.errors import ConnectFailed, ModelGone, ProviderError, SettingsError
+from ai3ray.errors import ConnectFailed, ModelGone, SettingsError
 from ai3ray.settings.embedded_files import EmbeddedModelFiles
 
 START_S = 60.0
-"""Seconds the process gets to load the model; it takes one on an idle machine."""
+"""Seconds to load the model; an idle machine takes one."""
 STOP_S = 2.0
 EXIT_NOTICE_S = 0.5
 MAX_THREADS = 8
-"""More of them spend their time waiting for each other: the model is small."""
+"""More threads only wait for each other: the model is small."""
 LOG = "local-model.log"
 
 _MODULE = "ai3ray.providers.embedded.model_server"
@@ -32,31 +32,25 @@ _RUNTIME_SETTINGS = ("GGML_", "OMP_", "GOMP_", "KMP_")
 
 
 class ServerProcess:
-    """The running model of one EmbeddedModelFiles.
-
-    Args:
-        files: its weights and runtime.
-    """
+    """The process of one embedded model."""
 
     def __init__(self, files: EmbeddedModelFiles) -> None:
         self._files = files
         self._process: ChildProcess | None = None
         self.key = secrets.token_hex(16)
-        """What its callers have to show."""
         self.url = ""
-        """Where it listens."""
 
     @property
     def alive(self) -> bool:
-        """Whether it runs."""
+        """Return whether it runs."""
         return self._process is not None and self._process.exit_code is None
 
     async def start(self) -> None:
-        """Start the process; returns when it listens.
+        """Start the process and wait until it listens.
 
         Raises:
-            ModelGone: a file, a library or the processor is not what it has to be; the message has the remedy.
-            ConnectFailed: it did not start for a reason that may pass.
+            ModelGone: a file, a library or the processor is unsuitable; the message has the remedy.
+            ConnectFailed: it did not start, for a reason that may pass.
         """
         await self.stop()
         try:
@@ -75,14 +69,14 @@ class ServerProcess:
             raise
 
     async def wait_for_exit(self) -> None:
-        """A connection broke: give the news that the process has died a moment to arrive."""
+        """Wait a moment for a process that may have died with a broken connection."""
         if self._process is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(EXIT_NOTICE_S):
                     await self._process.wait()
 
     async def stop(self) -> None:
-        """End the process; returns when it has."""
+        """End the process and wait for its end."""
         process, self._process = self._process, None
         if process is not None:
             await process.stop(STOP_S)
@@ -94,7 +88,7 @@ class ServerProcess:
         return self._files.weights().absolute(), runtime.absolute()
 
     async def _spawn(self, weights: Path, runtime: Path) -> ChildProcess:
-        """Its key goes through the pipe: arguments and environment can be read by others."""
+        """Start the process. Its key goes through the pipe: others may read arguments and environment."""
         self._files.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         threads = max(1, usable_cores() - 1)
         with (self._files.home / LOG).open("wb") as log:
@@ -109,18 +103,22 @@ class ServerProcess:
         return process
 
     async def _read_url(self, process: ChildProcess) -> str:
-        """The URL it listens on, or the error that it tells of."""
+        """Return the URL that the process reports. Raises like `start`."""
         async for line in process.stdout:
-            words = _json(line)
-            if "error" in words:
-                raise ModelGone(f"the embedded model cannot run: {words['error']}")
-            if "url" in words:
-                return f"{words['url']}/v1"
-        raise _died(await process.wait(), self._files.home / LOG)
+            report = _json(line)
+            if "error" in report:
+                raise ModelGone(f"the embedded model cannot run: {report['error']}")
+            if "url" in report:
+                return f"{report['url']}/v1"
+        code = await process.wait()
+        if code == -signal.SIGILL:
+            raise ModelGone("the embedded model cannot run on this processor: it lacks AVX2")
+        reason = f"ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        raise ConnectFailed(f"the embedded model did not start: {reason} (see {self._files.home / LOG})")
 
 
 def usable_cores() -> int:
-    """Processors that this process may use: those it is bound to, and no more than its container's quota."""
+    """Return the processors this process may use: those it is bound to, limited by its container's quota."""
     bound = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
@@ -130,21 +128,13 @@ def usable_cores() -> int:
 
 
 def _runtime_settings(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the runtime's own variables. A thread must not spin while it waits for one that needs its processor."""
+    """Return the runtime's own variables. A waiting thread must not spin on a processor that others need."""
     return {name: value for name, value in env.items() if name.startswith(_RUNTIME_SETTINGS)} | {"GOMP_SPINCOUNT": "0"}
 
 
 def _json(line: bytes) -> dict[str, Any]:
     try:
-        words = json.loads(line)
+        report = json.loads(line)
     except ValueError:
         return {}
-    return words if isinstance(words, dict) else {}
-
-
-def _died(code: int, log: Path) -> ProviderError:
-    """What it means that the process ended before it said a word."""
-    if code == -signal.SIGILL:
-        return ModelGone("the embedded model cannot run on this processor: it lacks AVX2")
-    reason = f"ended by signal {-code}" if code < 0 else f"ended with code {code}"
-    return ConnectFailed(f"the embedded model did not start: {reason} (see {log})")
+    return report if isinstance(report, dict) else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from collections.abc import Sequence
@@ -84,4 +85,9 @@ def _table(host: str, connect_s: float, *, answering: bool) -> Sequence[_Row]:
 
 
 def _reason(error: BaseException) -> str:
+    cause = getattr(error, "os_error", None)  # plainer than aiohttp's own message, which repeats the host
+    if isinstance(cause, ConnectionError) and cause.errno:
+        return os.strerror(cause.errno)
+    if isinstance(cause, socket.gaierror) and cause.strerror:
+        return cause.strerror
     return str(error).strip() or type(error).__name__

@@ -106,7 +106,7 @@ async def test_a_proxy_of_the_machine_is_not_asked(chat, monkeypatch):
     ("how", "error", "words"),
     [
         ("libgomp", ModelGone, "libgomp.so.1 is missing: run `apt-get install -y libgomp1`"),
-        ("broken", ModelGone, r"tiny\.gguf cannot be loaded: it has to be a whole GGUF file"),
+        ("broken", ModelGone, r"tiny\.gguf cannot be loaded: it must be a complete GGUF file"),
         ("crash", ConnectFailed, r"did not start: ended by signal 6 \(see .*local-model.log\)"),
     ],
 )
