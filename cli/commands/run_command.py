@@ -57,7 +57,7 @@ def run(
 
     The answer goes to stdout, all else to stderr. Ctrl-C cancels the run. Piped input is context,
     named stdin, and so are the files of -f; a task reads those that its prompt names. In a script
-    (stderr is no terminal), a pipe that stays silent for 10 seconds is left out; '-f -' waits for it.
+    (stderr is no terminal), a pipe that stays silent for 5 seconds is left out; '-f -' waits for it.
     A run that has spent its budget prints what it has and ends with exit code 4.
 
     Examples:

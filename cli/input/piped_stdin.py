@@ -12,7 +12,7 @@ from ..streams import is_terminal
 
 NOTICE_S = 1.0
 """Seconds until the wait is announced."""
-WAIT_S = 10.0
+WAIT_S = 5.0
 """Seconds to wait for a first byte when stderr is not a terminal."""
 
 
