@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ai3ray.domain.call import Usage
 from ai3ray.domain.lease import LeaseRequest
-from ai3ray.domain.listings import ModelView, PlanPreview
+from ai3ray.domain.listings import PlanPreview
 from ai3ray.domain.money import dollars
 from ai3ray.domain.plan import Task, TaskGraph
 from ai3ray.domain.request import RunRequest
@@ -42,7 +42,9 @@ def estimate(graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: 
         price = _price(task, model, prices) if model else None
         cost = None if cost is None or price is None else cost + price
         start = max((finish[dep] for dep in task.depends_on), default=0.0)
-        finish[task.id] = start + _seconds(model, measured)
+        view = measured.get(model or "")
+        median = view.p50_s if view is not None else None
+        finish[task.id] = start + (OUTPUT_TOKENS / TOKENS_PER_S if median is None else median)
     return {
         "cost_usd": None if cost is None else round(cost, 6),
         "seconds": round(max(finish.values(), default=0.0), 1),
@@ -65,8 +67,3 @@ def _price(task: Task, model: str, prices: RateTable) -> float | None:
     provider, _, model_id = model.partition("/")
     reads = estimated_tokens(len(task.prompt)) + OVERHEAD_TOKENS + OUTPUT_TOKENS * len(task.depends_on)
     return prices.cost(provider, model_id, Usage(input_tokens=reads, output_tokens=OUTPUT_TOKENS))
-
-
-def _seconds(model: str | None, measured: Mapping[str, ModelView]) -> float:
-    view = measured.get(model or "")
-    return view.p50_s if view is not None and view.p50_s is not None else OUTPUT_TOKENS / TOKENS_PER_S

@@ -121,15 +121,13 @@ def create_core(settings: Settings, name: str = CORE_NAME, *, detached: bool = F
         name: in the namespace `ai3`.
         detached: whether it outlives this process, one replica of many on a cluster.
     """
-    life = {"lifetime": "detached", "resources": _home_node()} if detached else {}
+    life: dict[str, Any] = {}
+    if detached:  # on the journal's node: the one with the resource `journal`, else the Ray head node
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        node_resource = "journal" if "journal" in resources else _HEAD_NODE
+        life = {"lifetime": "detached", "resources": {node_resource: 0.001}}
     actor: Any = ray.remote(CoreHost).options(
         name=name, namespace=NAMESPACE, get_if_exists=True, **life, **ACTOR_OPTIONS
     )
     handle: ActorHandle[Any] = actor.remote(settings, cluster=detached)
     return handle
-
-
-def _home_node() -> dict[str, float]:
-    """Return the resource of the journal's node: `journal` where a node has it, else the Ray head node."""
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return {"journal" if "journal" in resources else _HEAD_NODE: 0.001}
