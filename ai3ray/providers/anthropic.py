@@ -32,11 +32,7 @@ MIN_CACHED_CHARS = 2048
 
 
 class AnthropicChat:
-    """A ChatModel of Anthropic's servers, or of any that speak its Messages API.
-
-    Args:
-        account: base URL, with or without `/v1`, and key.
-    """
+    """A ChatModel of Anthropic's servers, or of any that speak its Messages API."""
 
     def __init__(self, account: ProviderAccount) -> None:
         self._account = account

@@ -11,7 +11,7 @@ OnText = Callable[[str], None]
 
 
 class ChatModel(Protocol):
-    """One provider account that answers chat calls. An adapter is one file beside this one, and a row in `build.py`."""
+    """One provider account that answers chat calls."""
 
     async def send(self, call: ModelCall, on_text: OnText | None = None) -> Reply:
         """Make one call and return its complete reply. Never retries.
@@ -21,8 +21,7 @@ class ChatModel(Protocol):
             on_text: called with each piece of text as it arrives; its presence makes the call a streamed one.
 
         Raises:
-            ProviderError: the subclass for what went wrong, with its cause. A reply without its terminal event
-                is a StreamCut, never a Reply.
+            ProviderError: the subclass for the failure, with its cause; StreamCut for a reply without its end.
             asyncio.CancelledError: once the connection is closed.
         """
         ...

@@ -18,11 +18,7 @@ _GO_UNIT = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-
 
 
 def rate_headers(headers: Mapping[str, str]) -> RateHeaders | None:
-    """Return the rate limits in a reply's headers, in Anthropic's or OpenAI's form; None without any.
-
-    Args:
-        headers: the reply's headers, with case-insensitive look-up.
-    """
+    """Return the rate limits in a reply's headers (case-insensitive), Anthropic's or OpenAI's; None without any."""
     windows = {
         "requests": _window(headers, "requests"),
         "tokens": _window(headers, "tokens"),

@@ -43,12 +43,7 @@ def echo(call: ModelCall) -> str:
 
 
 class ScriptedChat:
-    """A ChatModel that follows a script.
-
-    Args:
-        script: a reply per call, or a function from a call to its reply.
-        provider: its name in the configuration.
-    """
+    """A ChatModel that follows a script; `calls` are all calls so far, `in_flight` counts the open ones."""
 
     def __init__(self, script: Script = echo, *, provider: str = "scripted") -> None:
         self._script = script
@@ -101,7 +96,7 @@ class ScriptedChat:
     async def _play(
         self, scripted: ScriptedReply, call: ModelCall, on_text: OnText | None, began: float
     ) -> float | None:
-        """Stream the text within the call's time limits. Return the seconds to the first piece if streamed."""
+        """Play a reply within the call's time limits. Return the seconds to its first streamed piece."""
         timeouts, first_token_s = call.timeouts, None
         silence_s = timeouts.total_s if on_text is None else min(timeouts.first_token_s, timeouts.total_s)
         async with Deadline(silence_s, f"no output within {silence_s:g} s"):

@@ -15,8 +15,7 @@ class ServerSentEvent(NamedTuple):
 class EventDecoder:
     """A decoder from chunks of bytes, cut anywhere, to events (WHATWG HTML, section 9.2).
 
-    The SDKs' own decoders end a cleanly cut stream as if it were complete; only the raw events show the vendor's
-    end marker.
+    The SDKs' own decoders hide the vendor's end marker, without which a cleanly cut stream seems complete.
     """
 
     def __init__(self) -> None:

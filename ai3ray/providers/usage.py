@@ -33,8 +33,8 @@ def resolve_usage(reported: ReportedUsage, prompt: Prompt, text: str) -> Usage:
 
     Args:
         reported: the provider's counts.
-        prompt: the prompt; zero input tokens for one with words are impossible.
-        text: the reply's text; zero output tokens for one with words are impossible.
+        prompt: with words in it, zero input tokens are impossible.
+        text: with words in it, zero output tokens are impossible.
     """
     read, written = reported.input_tokens or 0, reported.output_tokens or 0
     cached, stored = reported.cached_tokens or 0, reported.cache_write_tokens or 0

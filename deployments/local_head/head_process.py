@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 HOST_END_S = 12.0
 FAILED_BOOT_STAY_S = 2.0
-"""How long the head answers requests with the reason of a failed boot before it exits."""
+"""Seconds in which requests get the reason of a failed boot before the head exits."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _log = logging.getLogger("ai3ray.head")

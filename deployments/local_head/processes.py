@@ -57,7 +57,7 @@ def kill_group(group: int) -> None:
 
 
 def kill_orphaned_group(group: int, *folders: Path) -> bool:
-    """Send SIGKILL to the group of a dead leader, whose id another process may have by now.
+    """Send SIGKILL to the group of a dead leader; another process may have its id by now.
 
     Args:
         group: the leader's process id.

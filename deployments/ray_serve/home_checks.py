@@ -34,7 +34,7 @@ LOCKED_S = 10.0
 
 
 def prepare() -> tuple[Settings | None, AccessRules | None]:
-    """Return settings and rules for the replicas; None in another cluster, whose nodes have them.
+    """Return settings and rules for the replicas; None in another cluster, where only the nodes have them.
 
     Raises:
         Ai3Error: the home or the settings do not allow serving; under `serve run` the command ends instead.
@@ -144,7 +144,7 @@ def _serve_command() -> dict[str, Any] | None:
 
 
 def _interrupt_driver() -> None:
-    """Send SIGINT to the `serve run FILE` whose build task this is, or it waits for ever for a refused app.
+    """Send SIGINT to the `serve run FILE` that started this build task, or it waits for ever for a refused app.
 
     Only if it is this Ray's only driver, on this machine.
     """

@@ -10,11 +10,7 @@ GRACE_S = 2.0
 
 
 class RayServeServer:
-    """A `TcpServer` on Ray Serve.
-
-    Args:
-        settings: the head's.
-    """
+    """A `TcpServer` on Ray Serve."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

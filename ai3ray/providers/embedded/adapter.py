@@ -27,12 +27,7 @@ SAMPLING = {"repeat_penalty": 1.1, "cache_prompt": True}
 
 
 class EmbeddedChat:
-    """A ChatModel that runs its model in a child process and costs nothing.
-
-    Args:
-        provider: its name in the configuration.
-        files: weights and runtime.
-    """
+    """A ChatModel that runs its model in a child process and costs nothing."""
 
     def __init__(self, *, provider: str, files: EmbeddedModelFiles) -> None:
         self._provider = provider

@@ -26,7 +26,7 @@ _MAYBE_PAID_STATUS = frozenset({408, 502, 504})
 
 
 class Redacted(Exception):
-    """Replaces an error whose text held a key in a chain of causes."""
+    """Replaces an error with a key in its text in a chain of causes."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class ProviderAccount:
 
     @property
     def host(self) -> str:
-        """Host and port of the base URL, without user name and password."""
+        """Host and port of the base URL, without a login."""
         return urlsplit(self.base_url).netloc.rpartition("@")[2]
 
     def translate(self, error: Exception, call: ModelCall, headers: Mapping[str, str] | None) -> ProviderError | None:
@@ -65,7 +65,7 @@ class ProviderAccount:
         return translated
 
     def redact(self, text: str) -> str:
-        """Return the text as one bounded line, without the key or anything like a key."""
+        """Return the text as one bounded line without keys."""
         line = " ".join(text.split())
         if self.key:
             line = line.replace(self.key, _REDACTED)
@@ -99,7 +99,7 @@ class ProviderAccount:
         )
 
     def _clean(self, error: BaseException) -> BaseException:
-        """Remove the key from the whole chain: tracebacks print it, and libraries quote the headers they sent."""
+        """Remove the key from the whole chain of causes, which tracebacks print."""
         inner = error.__cause__ or error.__context__
         cleaned = self._clean(inner) if inner is not None else None
         if self.key and self.key in f"{error} {error!r}":

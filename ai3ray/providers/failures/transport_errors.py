@@ -19,7 +19,7 @@ class TransportFailure(NamedTuple):
     error_class: type[ProviderError]
     message: str
     sent: bool
-    """Whether the request may have reached the provider."""
+    """True when the request may have reached the provider."""
 
 
 def transport_failure(error: Exception, host: str, connect_s: float, *, answering: bool) -> TransportFailure | None:
