@@ -34,7 +34,7 @@ class ModelCard(Frozen):
     successor: str | None = None
     """The id to use after that day."""
     demo: str | None = None
-    """The display name of a demo model. It is called only if named or if nothing else is configured, and a run says
+    """The display name of a demo model. It is called only if named or if nothing else is configured, and a run reports
     what it wrote.
     """
     limit_class: str | None = None

@@ -1,4 +1,4 @@
-"""Send the answer to an admitted request: timed, piece by piece, broken where a fault says so."""
+"""Send the answer to an admitted request: timed, piece by piece, broken by injected faults."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class ChatRouter:
 
 
 def _chats(simulation: Simulation, base: str, vendor: VendorName | None) -> dict[str, ChatEndpoint]:
-    """Return the chat endpoints below `base`; without a vendor, path and model tell it."""
+    """Return the chat endpoints below `base`; without a vendor, path and model decide."""
     chats = {}
     if vendor in (None, "anthropic"):
         chats[f"{base}/messages"] = ChatEndpoint(simulation, "anthropic")
@@ -70,7 +70,7 @@ def _others(simulation: Simulation, base: str, vendor: VendorName | None) -> lis
 
 
 class ModelListRoute:
-    """A route that lists the models of a vendor; without one, the request's headers tell it."""
+    """A route that lists the models of a vendor; without one, the request's headers decide."""
 
     def __init__(self, simulation: Simulation, vendor: VendorName | None) -> None:
         self._simulation = simulation

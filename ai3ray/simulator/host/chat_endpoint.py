@@ -45,7 +45,7 @@ class ReceivedCall(NamedTuple):
 
 
 class ChatEndpoint:
-    """A route that answers chat calls to a vendor; without one, the model tells it."""
+    """A route that answers chat calls to a vendor; without one, the model decides."""
 
     def __init__(self, simulation: Simulation, vendor: VendorName | None) -> None:
         self._simulation = simulation

@@ -69,8 +69,10 @@ class PromptCache:
         """Read and write as Anthropic does: up to breakpoints, looking back LOOKBACK blocks."""
         places = list(_places(request))
         marked = [index for index, (_, ahead, block) in enumerate(places) if block.ttl and ahead >= least]
+        # 1. The longest cached prefix is read.
         found = CacheRead()
         found.read = next((size for at in reversed(marked) if (size := self._longest_prefix(now, places, at))), 0)
+        # 2. Each breakpoint beyond it is written; only the tokens since the one before are paid.
         paid = found.read
         for at in marked:
             digest, ahead, block = places[at]

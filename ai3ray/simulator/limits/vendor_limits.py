@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ai3ray.simulator.limits.limit_meters import GrowthLimit, LimitMeter, RefillingBucket, RequestSpacing
 from ai3ray.simulator.limits.limit_settings import Limits
-from ai3ray.simulator.limits.windows import GrowthLimit, LimitMeter, RefillingBucket, RequestSpacing
 from ai3ray.simulator.vendors import VendorName
 from ai3ray.simulator.wires.rate_headers import anthropic_headers, openai_headers
 
@@ -122,11 +122,13 @@ class VendorLimits:
             None when admitted: the caller must call `finish`. Otherwise the rejection; then nothing was used, except
             that OpenAI counts a refused request.
         """
+        # 1. The first exceeded limit rejects the call.
         rejection = self._rejection(now, call)
         if rejection is not None:
             self.refused[rejection.bound] = self.refused.get(rejection.bound, 0) + 1
             self.record_refusal(now)
             return rejection
+        # 2. An admitted call uses its estimate up front.
         for name, amount, _ in self._charges(call):
             self._meters[name].take(now, amount)
         for growth, by_request in self._growth:
@@ -150,14 +152,17 @@ class VendorLimits:
         """
         self.in_flight -= 1
         written = self._written.pop(call)
+        # 1. A call that failed before the vendor read anything used only the output written.
         spent = spent or TokensSpent(0, output_tokens=written)
         self.spent_usd += spent.cost_usd
         if self.vendor == "openai":
             return
+        # 2. Correct the estimated input; OpenAI does not.
         error = self._counted(spent.input_tokens, spent.cached_tokens) - self._estimate(call)
         for bound in ("input_tokens", "tokens"):
             if bound in self._meters:
                 self._meters[bound].take(now, error)
+        # 3. Count the output that was not counted while it was written.
         self._count_output(now, spent.output_tokens - written)
 
     def record_refusal(self, now: float) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from ai3ray.simulator.limits.windows import LimitMeter
+from ai3ray.simulator.limits.limit_meters import LimitMeter
 
 _ROUNDED_TO = 1000
 """Anthropic rounds remaining tokens to this."""

@@ -36,12 +36,12 @@ class WireReply:
         self, status: int, media_type: str, *, length: int | None = None, refused: RequestRefused | None = None
     ) -> None:
         """Send status and headers."""
-        told = self.wire.headers(self.request_id, refused)
-        told |= self._account.limits.headers(self.simulation.clock()) if self.rates is None else self.rates
-        told["content-type"] = media_type
+        fields = self.wire.headers(self.request_id, refused)
+        fields |= self._account.limits.headers(self.simulation.clock()) if self.rates is None else self.rates
+        fields["content-type"] = media_type
         if length is not None:
-            told["content-length"] = str(length)
-        headers = [(name.encode(), value.encode()) for name, value in told.items()]
+            fields["content-length"] = str(length)
+        headers = [(name.encode(), value.encode()) for name, value in fields.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def body(self, data: bytes, *, more: bool = False) -> None:

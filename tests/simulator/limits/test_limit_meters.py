@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai3ray.simulator.limits.windows import GrowthLimit, RefillingBucket, RequestSpacing
+from ai3ray.simulator.limits.limit_meters import GrowthLimit, RefillingBucket, RequestSpacing
 
 
 def test_a_bucket_starts_full_and_fills_continuously():
