@@ -11,7 +11,6 @@ from ai3ray.domain.events import Stats
 from ai3ray.domain.listings import ModelView, PruneReport, RunRow, Table
 from ai3ray.domain.result import RunResult
 from ai3ray.journal.reader import JournalReader
-from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.registry import Registry
 from ai3ray.settings.configured import configured_providers
 from ai3ray.settings.model import Settings
@@ -61,10 +60,31 @@ class JournalClient:
         table = await self._reader.query(named_statements(_SQL)["model_stats"])
         known = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
         unused: Mapping[str, Any] = {"share": 0.0} if known else {}
-        return [
-            _view(card, registry, card.provider in configured, known.get(card.name, unused))
-            for card in registry.cards()
-        ]
+        views = []
+        for card in registry.cards():
+            usable = card.provider in configured
+            prices = registry.prices.list_price(card.provider, card.id)
+            used = known.get(card.name, unused)
+            view = ModelView(
+                model=card.name,
+                provider=card.provider,
+                tier=card.tier,
+                context=card.context,
+                max_output=card.max_output,
+                configured=usable,
+                state="retired" if registry.retired(card) else "ready" if usable else "unconfigured",
+                input_usd_per_mtok=prices.input if prices else None,
+                output_usd_per_mtok=prices.output if prices else None,
+                calls=used.get("calls", 0),
+                success=used.get("success_rate"),
+                p50_s=used.get("p50_s"),
+                p95_s=used.get("p95_s"),
+                cost_usd=used.get("cost_usd"),
+                cost_per_1k_tokens=used.get("cost_per_1k_tokens"),
+                share=used.get("share"),
+            )
+            views.append(view)
+        return views
 
 
 @asynccontextmanager
@@ -88,25 +108,3 @@ async def prune_journal(settings: Settings, older_than_s: float, *, dry_run: boo
         return await journal.prune(older_than_s, dry_run=dry_run)
     finally:
         await journal.aclose()
-
-
-def _view(card: ModelCard, registry: Registry, configured: bool, seen: Mapping[str, Any]) -> ModelView:
-    prices = registry.prices.list_price(card.provider, card.id)
-    return ModelView(
-        model=card.name,
-        provider=card.provider,
-        tier=card.tier,
-        context=card.context,
-        max_output=card.max_output,
-        configured=configured,
-        state="retired" if registry.retired(card) else "ready" if configured else "unconfigured",
-        input_usd_per_mtok=prices.input if prices else None,
-        output_usd_per_mtok=prices.output if prices else None,
-        calls=seen.get("calls", 0),
-        success=seen.get("success_rate"),
-        p50_s=seen.get("p50_s"),
-        p95_s=seen.get("p95_s"),
-        cost_usd=seen.get("cost_usd"),
-        cost_per_1k_tokens=seen.get("cost_per_1k_tokens"),
-        share=seen.get("share"),
-    )

@@ -204,7 +204,9 @@ async def _start(settings: Settings, env: Mapping[str, str], notify: Notify, com
         if code == 0:  # another head was up, and has stopped since
             child = _launch(settings, env, command, log)
         elif code is not None:
-            raise HeadUnavailable(f"the local head did not start: {_last_line(log, offset)} (see {log})")
+            written = log.read_bytes()[offset:].decode("utf-8", "replace").split("\n")
+            reason = next((line.strip() for line in reversed(written) if line.strip()), "no output")
+            raise HeadUnavailable(f"the local head did not start: {reason} (see {log})")
         await _pause(deadline, f"the local head did not start within {START_S:.0f} s (see {log})")
     return head
 
@@ -260,14 +262,6 @@ def _open_log(home: Path) -> Path:
         log.replace(home / f"{LOG}.1")
     log.touch(mode=0o600)
     return log
-
-
-def _last_line(log: Path, offset: int) -> str:
-    """Return the last line after the first `offset` bytes."""
-    with log.open("rb") as stream:
-        stream.seek(offset)
-        lines = stream.read().decode("utf-8", "replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "no output")
 
 
 def _lock_is_free(home: Path) -> bool:

@@ -24,10 +24,6 @@ async def read_json(request: Request) -> Any:
         RequestError: it is not strict JSON (UTF-8, no NaN, no unpaired surrogates).
         HTTPException: 413, it is larger than 8 MB; 408, it did not arrive in time.
     """
-    return decode_json(await _read(request))
-
-
-async def _read(request: Request) -> bytes:
     # The rest of a body that is too large is read and discarded, up to a limit: a client that is cut off while
     # it writes sees a broken pipe instead of the answer.
     body, size = bytearray(), 0
@@ -43,7 +39,7 @@ async def _read(request: Request) -> bytes:
         raise HTTPException(408, f"the body did not arrive within {BODY_S:g} s") from error
     if size > MAX_BODY:
         raise HTTPException(413, f"the body is larger than {MAX_BODY // 1024 // 1024} MB")
-    return bytes(body)
+    return decode_json(bytes(body))
 
 
 def decode_json(raw: bytes) -> Any:

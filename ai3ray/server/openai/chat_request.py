@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from ai3ray.domain.frozen import Frozen
-from ai3ray.domain.plan import single_task
+from ai3ray.domain.plan import OutputFormat, single_task
 from ai3ray.domain.request import RunRequest, parse_request
 from ai3ray.errors import RequestError
 
@@ -144,7 +144,12 @@ def run_request(chat: ChatRequest) -> RunRequest:
     labels = {name: text for name, text in chat.metadata.items() if name not in _OPTIONS}
     fields: dict[str, Any] = {"prompt": last.text, "context": context, "metadata": labels, **options}
     if chat.model != PLANS:
-        fields["plan"] = _one_task(last.text, chat.response_format)
+        form = chat.response_format
+        output: OutputFormat = "text" if form is None or form.type == "text" else "json"
+        graph = single_task(last.text, output=output).model_dump(mode="json", exclude_none=True)
+        if form is not None and form.json_schema is not None:
+            graph["tasks"][0]["checks"] = {"json_schema": form.json_schema.schema_}
+        fields["plan"] = graph
     if chat.model not in (PLANS, DIRECT):
         fields["models"] = [chat.model]
     try:
@@ -154,14 +159,6 @@ def run_request(chat: ChatRequest) -> RunRequest:
             raise RequestError(f"metadata.{error}", f"metadata.{error.param}") from error
         field = "messages" if error.param in ("prompt", "context") else error.param
         raise RequestError(str(error), field) from error
-
-
-def _one_task(prompt: str, form: ResponseFormat | None) -> dict[str, Any]:
-    as_json = form is not None and form.type != "text"
-    graph = single_task(prompt, output="json" if as_json else "text").model_dump(mode="json", exclude_none=True)
-    if form is not None and form.json_schema is not None:
-        graph["tasks"][0]["checks"] = {"json_schema": form.json_schema.schema_}
-    return graph
 
 
 def _decode(name: str, text: str) -> Any:
