@@ -49,18 +49,15 @@ class ChildProcess:
         stderr: int | IO[bytes] = DEVNULL,
         line_bytes: int = _LINE_BYTES,
     ) -> Self:
-        """Run `python -P -m MODULE ARGUMENTS` in the root folder.
+        """Run `python -P -m MODULE ARGUMENTS` in the folder `/`.
 
         Args:
-            module: its full name; it should call `exit_with_parent` first of all.
-            arguments: visible to other users of the machine.
-            variables: see `child_environment`.
-            python_path: likewise.
-            stderr: a file, or one of the constants of `asyncio.subprocess`.
-            line_bytes: the longest line of output that can be read.
-
-        Raises:
-            OSError: the system cannot start a process.
+            module: a module that calls `exit_with_parent` first of all.
+            arguments: no secrets; other users of the machine can read them.
+            variables: further environment variables.
+            python_path: folders searched for modules after this package's.
+            stderr: a file, or a constant of `asyncio.subprocess`.
+            line_bytes: the longest line of output.
         """
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", module, *arguments),
@@ -120,7 +117,7 @@ async def child_process(
     python_path: Iterable[str | Path] = (),
     line_bytes: int = _LINE_BYTES,
 ) -> AsyncIterator[ChildProcess]:
-    """Run a child without arguments for the length of the block; kill it at the end. See `ChildProcess.start`."""
+    """Run a child without arguments inside the block, and kill it at the end."""
     child = await ChildProcess.start(module, variables=variables, python_path=python_path, line_bytes=line_bytes)
     try:
         yield child
@@ -131,12 +128,7 @@ async def child_process(
 def child_environment(
     variables: Mapping[str, str] | None = None, python_path: Iterable[str | Path] = ()
 ) -> dict[str, str]:
-    """Return the environment of a child: what Python needs to start and to find this package, and never a key.
-
-    Args:
-        variables: more of them, by name.
-        python_path: folders that are searched for modules after this package's own.
-    """
+    """Return a child's environment: the variables that Python needs, and never a key."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     path = dict.fromkeys(str(Path(folder).absolute()) for folder in (_ROOT, *python_path))
     own = {"PYTHONPATH": os.pathsep.join(path), PARENT_VARIABLE: str(os.getpid())}

@@ -1,1 +1,1 @@
-"""The journal: the one durable truth of every run, and its event bus."""
+"""The journal: the durable event log of all runs, and their event bus."""

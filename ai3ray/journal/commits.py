@@ -1,4 +1,4 @@
-"""The way to the disk: one thread that commits whatever has gathered since its last commit."""
+"""Commit queued entries to disk in batches, in one thread."""
 
 from __future__ import annotations
 
@@ -23,27 +23,26 @@ from ai3ray.sql.values import one_line
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
-"""Between two tries of a commit that the disk did not take."""
+"""Between two attempts at a commit while the disk refuses writes."""
 _IDLE_S = 1.0
-"""Seconds without a commit after which there is time for a checkpoint."""
+"""Time without a commit before a checkpoint."""
 _LOG_BYTES, _LOG_BYTES_BUSY = 16 << 20, 64 << 20
-"""Size of the log that is worth a checkpoint when nothing else is to be done, and at any time."""
+"""Size of the write-ahead log that causes a checkpoint when idle, and at any time."""
 _SPARE_BYTES = 16 << 20
-"""Room on the disk that a checkpoint leaves, beside the log's size that it may need twice."""
+"""Disk space that a checkpoint leaves free; it may need twice the log's size."""
 
 
 class CommitQueue:
-    """Entries on their way to the disk.
+    """Entries that wait for their commit, in order.
 
-    Commits are batched without a timer: while one is on its way to the disk, entries gather, and they are
-    the next one. So an idle journal commits at once and a busy one in large batches. A batch that the disk
-    does not take stays first in the queue, and is tried again until it does.
+    Entries that arrive during a commit form the next one: an idle journal commits at once, a busy one in large
+    batches. A batch that the disk refuses is tried again until it succeeds.
 
     Args:
-        file: the journal's file.
-        sequencer: told what is on disk, and that nothing can be at the moment.
-        on_commit: told the runs that a commit touched, once it is on disk and before anybody else is.
-        alone: inside of it no query runs.
+        database: the journal's database.
+        sequencer: learns what is on disk, and when the disk refuses writes.
+        on_commit: called with the changed runs after a commit, before it is announced.
+        pause_queries: a context in which no query runs.
     """
 
     def __init__(
@@ -70,11 +69,11 @@ class CommitQueue:
 
     @property
     def outcome(self) -> BatchOutcome:
-        """Falls when all that was put so far is on disk."""
+        """The outcome of the batch that holds the latest entry."""
         return self._outcome
 
     def put(self, entry: Entry) -> None:
-        """Line up an entry. Needs a running event loop."""
+        """Queue an entry. Needs a running event loop."""
         if not self._queue:
             self._outcome = BatchOutcome()
         self._queue.append(entry)
@@ -88,16 +87,16 @@ class CommitQueue:
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.delete, run_ids)
         except (DiskWriteError, duckdb.Error) as error:
-            raise JournalError(f"the journal cannot delete: {one_line(error)}") from error
+            raise JournalError(f"the journal cannot delete runs: {one_line(error)}") from error
 
     async def checkpoint(self) -> None:
-        """Move the log into the file between two commits, if there is room for it."""
+        """Write a checkpoint between two commits, if the disk has room for it."""
         size = self._database.wal_bytes()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint)
         self._busy_limit = _LOG_BYTES_BUSY + (size if self._database.wal_bytes() >= size else 0)
 
     async def drain(self) -> None:
-        """Commit what is queued, now or not at all; nothing may be put from here on."""
+        """Commit what is queued, with one attempt; nothing may be put any more."""
         self._closing.set()
         if self._checkpoint_timer is not None:
             self._checkpoint_timer.cancel()
@@ -105,7 +104,7 @@ class CommitQueue:
             await asyncio.wait(ending)
 
     async def aclose(self) -> None:
-        """Release the file; `drain` comes first."""
+        """Release the file. Call `drain` first."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._release)
         self._thread.shutdown(wait=False)
 
@@ -115,7 +114,7 @@ class CommitQueue:
             outcome = self._outcome
             try:
                 entries = await self._commit(entries, outcome)
-            except BaseException as error:  # the writer's edge: whoever waits has to hear of it, whatever it is
+            except BaseException as error:  # the writer's edge: every failure must reach those who wait
                 self._fail(outcome, failure_message(error))
                 if not isinstance(error, Exception):
                     raise
@@ -124,13 +123,13 @@ class CommitQueue:
             self._sequencer.commit(entries)
             outcome.finish()
             if not self._queue:
-                self._outcome.finish()  # another one when all that had gathered behind it was refused
+                self._outcome.finish()  # another batch, if all of it was refused meanwhile
             if self._database.wal_bytes() > self._busy_limit:
                 await self.checkpoint()
         self._schedule_checkpoint()
 
     async def _commit(self, entries: list[Entry], outcome: BatchOutcome) -> list[Entry]:
-        """Write them, again and again while the disk does not take them. Gives back those that are on disk."""
+        """Write the entries, repeatedly while the disk refuses them; return those that were not refused themselves."""
         loop, pause = asyncio.get_running_loop(), _FIRST_PAUSE_S
         while entries:
             try:
@@ -140,17 +139,17 @@ class CommitQueue:
                 if self._closing.is_set():
                     raise
                 entries = self._hold_back(retry_message(error, self._database.path), entries, outcome)
-            if entries:  # no system tells when a disk has space again, so there is nothing to wait for but time
+            if entries:  # no system announces free disk space
                 await self._pause(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
         self._sequencer.accept_new_runs()
         return entries
 
     def _hold_back(self, reason: str, entries: list[Entry], outcome: BatchOutcome) -> list[Entry]:
-        """Accept no more runs; those that nobody was told of yet are refused, all others wait."""
+        """Refuse new runs, those in the queue too; return the entries that wait for the disk."""
         if self._sequencer.refuse_new_runs(reason):
             log.warning("%s", reason)
-        if self._writer.in_doubt:  # they may be on disk: it is known once the database is open again
+        if self._writer.in_doubt:  # they may be on disk, which is known once the database is open again
             return entries
         entries = self._sequencer.refuse_unsaved(entries, reason)
         self._queue = self._sequencer.refuse_unsaved(self._queue, reason)
@@ -169,14 +168,14 @@ class CommitQueue:
         self._writer.write(batch_of(entries))
 
     def _fail(self, outcome: BatchOutcome, reason: str) -> None:
-        """Memory is ahead of the disk for good: refuse all that is on its way and all that may come."""
+        """Refuse all entries, queued and future: the disk can no longer follow."""
         self._sequencer.stop(reason)
         self._queue.clear()
         outcome.finish(reason)
         self._outcome.finish(reason)
 
     def _schedule_checkpoint(self) -> None:
-        """When nothing comes for a while, tidy up."""
+        """Start a checkpoint when nothing arrives for a while."""
         if self._checkpoint_timer is not None:
             self._checkpoint_timer.cancel()
         if self._database.wal_bytes() > _LOG_BYTES and not self._closing.is_set():
@@ -187,18 +186,18 @@ class CommitQueue:
             self._checkpointing = asyncio.get_running_loop().create_task(self.checkpoint(), name="journal-checkpoint")
 
     def _checkpoint(self) -> None:
-        """A checkpoint, if the disk has room for it; without one the log does until the next."""
+        """Write a checkpoint if the disk has room for it; the log holds everything until then."""
         try:
             if self._database.free_bytes() > 2 * self._database.wal_bytes() + _SPARE_BYTES:
                 self._writer.checkpoint()
         except (DiskWriteError, JournalError, duckdb.Error) as error:
-            log.warning("the journal %s is not tidied up: %s", self._database.path, error)
+            log.warning("no checkpoint was written for the journal %s: %s", self._database.path, error)
 
     def _release(self) -> None:
-        # After a failed commit the log holds all that was acknowledged; the next opening replays it.
+        # After a failed commit the log holds all that was acknowledged, and the next opening replays it.
         self._checkpoint()
         is_fragmented = False
-        with contextlib.suppress(duckdb.Error):  # whatever is wrong was told when it went wrong
+        with contextlib.suppress(duckdb.Error):  # already reported when it failed
             is_fragmented = self._writer.is_fragmented()
         self._writer.close()
         self._database.close()
@@ -209,5 +208,5 @@ class CommitQueue:
         try:
             if self._database.free_bytes() > 2 * self._database.path.stat().st_size + _SPARE_BYTES:
                 compact(self._database.path)
-        except JournalError as error:  # such as: somebody else has opened it; the next to close it will do it
-            log.warning("the journal %s is not compacted: %s", self._database.path, error)
+        except JournalError as error:  # another process may have opened it; the next to close it will compact it
+            log.warning("the journal %s was not compacted: %s", self._database.path, error)

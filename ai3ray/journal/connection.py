@@ -1,4 +1,4 @@
-"""Opening the journal's file: who may, with which limits, and what it says when that fails."""
+"""Open the journal's file with its settings, and explain a failure."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ai3ray.errors import JournalError, JournalLocked
 from ai3ray.journal.migration import check_version, migrate
 from ai3ray.sql.values import one_line
 
-# DuckDB takes every core and most of the memory when not told otherwise, and can read any file.
+# By default DuckDB uses every core and most of the memory, and can read any file.
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": 2,
     "memory_limit": "1GB",  # users' queries are stopped at half of it
-    # Nothing is spilled to the disk the journal lives on; `max_temp_directory_size` does not see to that.
+    # Nothing is spilled to the journal's disk; `max_temp_directory_size` does not prevent it.
     "temp_directory": "",
-    # A checkpoint that fails for want of space ends the database, and within a commit nobody knows what
-    # became of it. So commits only write to the log, and checkpoints are made apart from them.
+    # A checkpoint without enough space ends the database, and within a commit its fate would be unknown.
+    # So commits only write to the log, and checkpoints are separate.
     "wal_autocheckpoint": "1TB",
-    # Of a new file. Every checkpoint begins new blocks, and most runs are small.
+    # For new files: every checkpoint begins new blocks, and most runs are small.
     "default_block_size": 16384,
-    # Measured: a checkpoint that also merges what earlier ones have written takes up to 1.2 s instead of
-    # 0.05 s, and leaves the file half empty. `compact` merges, when nobody waits.
+    # Measured: a checkpoint that also merges earlier ones takes up to 1.2 s instead of 0.05 s, and leaves the
+    # file half empty. `compact` merges instead, at the end.
     "max_vacuum_tasks": 0,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -39,14 +39,14 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 0.5
 
 
 async def connect(path: Path, *, read_only: bool, wait_s: float) -> DuckDBPyConnection:
-    """Open the file, for at most `wait_s` seconds again and again while somebody else holds it.
+    """Open the file; retry for `wait_s` seconds while another process holds it.
 
-    A writer creates the file and its folder, and brings the schema up to date. A reader of a file
-    that is not there yet gets an empty journal in memory.
+    A writer creates the file and its folder, and brings the schema up to date. A reader of a missing file gets an
+    empty journal in memory.
 
     Raises:
         JournalLocked: another process still holds it.
-        JournalError: it cannot be opened; one line says why.
+        JournalError: it cannot be opened.
     """
     clock = asyncio.get_running_loop().time
     give_up, pause = clock() + wait_s, _FIRST_PAUSE_S
@@ -56,29 +56,26 @@ async def connect(path: Path, *, read_only: bool, wait_s: float) -> DuckDBPyConn
         except JournalLocked:
             if clock() + pause > give_up:
                 raise
-        # No system tells when a file lock falls, so there is nothing to wait for but time.
+        # No system announces the release of a file lock.
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE_S)
 
 
 def open_database(path: Path, *, read_only: bool = False, is_new: bool = True) -> DuckDBPyConnection:
-    """Open the file now.
+    """Open the file with one attempt, as `connect` does.
 
     Args:
         path: the file.
-        read_only: a file that is not there is an empty journal in memory.
-        is_new: to this process; one that was open before has its schema already.
-
-    Raises:
-        JournalLocked, JournalError: as `connect`.
+        read_only: whether it is read only.
+        is_new: whether this process opens it for the first time; else its schema is known to be up to date.
     """
     try:
         if read_only and not path.exists():
             return _set_up(duckdb.connect(config=_CONFIG), migrates=True)
         if is_new and not read_only:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # A second connection of this process would share the first one's lock. A token of its own
-        # makes its configuration different, which DuckDB refuses.
+        # A second connection of this process would share the first one's lock. DuckDB refuses it when its
+        # configuration differs, so each gets a token of its own.
         config = _CONFIG if read_only else {**_CONFIG, "custom_user_agent": os.urandom(8).hex()}
         connection = duckdb.connect(path, read_only=read_only, config=config)
         return _set_up(connection, migrates=is_new and not read_only)
@@ -94,10 +91,10 @@ def open_database(path: Path, *, read_only: bool = False, is_new: bool = True) -
 
 
 def compact(path: Path) -> None:
-    """Merge the pieces that many small checkpoints have left in the file. Raises as `open_database`."""
+    """Merge the pieces that many small checkpoints have left in the file. Raises JournalError."""
     try:
         with duckdb.connect(path, config={**_CONFIG, "max_vacuum_tasks": _MERGED_AT_ONCE}) as connection:
-            connection.execute("COMMENT ON TABLE schema_version IS NULL")  # what has not changed is not written
+            connection.execute("COMMENT ON TABLE schema_version IS NULL")  # a checkpoint needs a change
             connection.execute("CHECKPOINT")
     except duckdb.Error as error:
         raise _cannot_open(path, one_line(error)) from error
@@ -114,7 +111,7 @@ def _cannot_open(path: Path, why: str) -> JournalError:
 
 
 def _remedy(why: str) -> str:
-    """What to do about the errors that every disk has one day."""
+    """Return the remedy for a common error of disks; empty for others."""
     if any(os.strerror(code) in why for code in (errno.EACCES, errno.EPERM, errno.EROFS)):
         return "; make it and its folder writable, or set AI3_HOME to a folder that is"
     if any(os.strerror(code) in why for code in (errno.ENOSPC, errno.EDQUOT)):
@@ -124,11 +121,11 @@ def _remedy(why: str) -> str:
 
 def _set_up(connection: DuckDBPyConnection, *, migrates: bool) -> DuckDBPyConnection:
     try:
-        # Readers in one process share one database: what the first has locked is set for all.
+        # Readers in one process share one database, which the first has set up.
         if connection.execute("SELECT current_setting('lock_configuration')").fetchall() != [(True,)]:
-            # Comparing a TIMESTAMP with now() goes through the session's zone.
+            # A comparison of a TIMESTAMP with now() uses the session's zone.
             connection.execute("SET GLOBAL TimeZone = 'UTC'")
-            connection.execute("SET enable_external_access = false")  # after that, no folder can be set any more
+            connection.execute("SET enable_external_access = false")  # afterwards no folder can be set
             connection.execute("SET lock_configuration = true")
         check_version(connection, or_older=migrates)
         if migrates:

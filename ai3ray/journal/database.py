@@ -1,4 +1,4 @@
-"""The journal's open file: gives connections to it, and can open it anew when DuckDB has given it up."""
+"""The journal's open database, which can be reopened after a fatal error."""
 
 from __future__ import annotations
 
@@ -16,15 +16,10 @@ from ai3ray.journal.connection import open_database
 
 
 class JournalDatabase:
-    """One open database, whose connections several threads may ask for.
+    """An open database with connections for several threads.
 
-    After a fatal error, such as a disk that was full during a checkpoint, DuckDB answers nothing until
-    the database has been closed and opened again. Whoever holds a cursor of it for the length of a
-    query only needs to ask for the next one here.
-
-    Args:
-        connection: to the database.
-        path: its file.
+    After a fatal error, such as a full disk during a checkpoint, DuckDB answers nothing until the database has been
+    closed and opened again. Cursors that are held for one query each survive that.
     """
 
     def __init__(self, connection: DuckDBPyConnection, path: Path) -> None:
@@ -36,10 +31,10 @@ class JournalDatabase:
         self._cursors: weakref.WeakSet[DuckDBPyConnection] = weakref.WeakSet()
 
     def cursor(self) -> DuckDBPyConnection:
-        """A connection of its own, to be closed soon. Raises JournalError while the database is closed."""
+        """Return a new connection; close it soon. Raises JournalError while the database is closed."""
         with self._lock:
             if self._connection is None:
-                raise JournalError("the journal cannot be read at the moment: its disk does not let it be opened")
+                raise JournalError("the journal cannot be read at the moment: its disk does not allow opening it")
             cursor = self._connection.cursor()
             self._cursors.add(cursor)
             return cursor
@@ -53,26 +48,26 @@ class JournalDatabase:
         """
         with self._lock:
             self._close()
-            # Two databases of one file in one process would share its lock: the first to close lets go of it.
+            # Two databases of one file in one process share its lock, and the first to close releases it.
             if any(map(_is_open, tuple(self._cursors))):
                 raise JournalLocked(f"queries still hold the journal {self.path} open", os.getpid())
             self.check()
             self._connection = open_database(self.path, is_new=False)
 
     def check(self) -> None:
-        """Raise JournalError when the file is no longer there: what would be written to it is nobody's to find."""
+        """Raise JournalError when the file was deleted or replaced, so that nothing is written to it any more."""
         if _identity(self.path) != self._identity:
             raise JournalError(f"the file {self.path} is gone")
 
     def wal_bytes(self) -> int:
-        """Size of the write-ahead log."""
+        """Return the size of the write-ahead log."""
         try:
             return self._wal.stat().st_size
         except FileNotFoundError:
             return 0
 
     def free_bytes(self) -> int:
-        """Room on the disk."""
+        """Return the free space on the disk."""
         return shutil.disk_usage(self.path.parent).free
 
     def close(self) -> None:
@@ -87,7 +82,7 @@ class JournalDatabase:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from another of its name; None when it is not there."""
+    """Return the file's device and inode; None when it is missing."""
     try:
         found = path.stat()
     except FileNotFoundError:

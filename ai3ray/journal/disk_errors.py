@@ -1,4 +1,4 @@
-"""Telling a disk that takes nothing at the moment from a journal that is broken."""
+"""Tell temporary errors of the disk from a broken journal."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import duckdb
 from ai3ray.errors import JournalError, JournalLocked
 from ai3ray.sql.values import one_line
 
-# What a disk may say today and not say tomorrow, as the system words it and DuckDB passes it on.
+# Temporary errors, in the system's words, which DuckDB passes on.
 _TRANSIENT = {
     os.strerror(code): remedy
     for code, remedy in {
         errno.ENOSPC: "free space",
         errno.EDQUOT: "free space",
         errno.EFBIG: "free space, or raise the limit of file sizes",
-        errno.EIO: "mend the disk",
+        errno.EIO: "repair the disk",
         errno.EROFS: "make it writable",
         errno.EACCES: "make it writable",
         errno.ENOMEM: "free memory",
@@ -27,12 +27,7 @@ _TRANSIENT = {
 
 
 class DiskWriteError(Exception):
-    """The disk did not take a batch; it may later.
-
-    Args:
-        why: what the system says.
-        remedy: what to do about it.
-    """
+    """The disk refused a write, and may accept it later once `remedy` is done."""
 
     def __init__(self, why: str, remedy: str) -> None:
         super().__init__(why)
@@ -40,9 +35,9 @@ class DiskWriteError(Exception):
 
 
 def classify_write_error(error: Exception) -> Exception:
-    """The error of DuckDB, or of opening the file anew, as DiskTrouble when it may pass, else as it is."""
+    """Return the error as a DiskWriteError when it is temporary, else unchanged."""
     if isinstance(error, JournalLocked):
-        return DiskWriteError("queries or another process hold it open", "end them")
+        return DiskWriteError("queries or another process hold it open", "stop them")
     if isinstance(error, duckdb.OutOfMemoryException):
         return DiskWriteError("no memory left", "free memory")
     if isinstance(error, duckdb.Error | JournalError):
@@ -53,10 +48,10 @@ def classify_write_error(error: Exception) -> Exception:
 
 
 def retry_message(error: DiskWriteError, path: Path) -> str:
-    """What a new run is told."""
-    return f"the journal {path} cannot be written, {error}: no new runs; {error.remedy}, it goes on by itself"
+    """Return the message for new runs while writing is retried."""
+    return f"the journal {path} cannot be written ({error}): no new runs; {error.remedy}, then it resumes"
 
 
 def failure_message(error: BaseException) -> str:
-    """What is told when nothing will ever be written again."""
-    return f"the journal cannot write, nothing further is accepted: {one_line(error)}"
+    """Return the message for a journal that will never be written again."""
+    return f"the journal cannot be written, nothing further is accepted: {one_line(error)}"

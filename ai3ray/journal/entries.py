@@ -1,4 +1,4 @@
-"""What the journal holds of its entries while they are on their way to the disk."""
+"""Entries between their sequencing and their commit."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ai3ray.journal.run_clock import RunClock
 
 
 class Snapshot(NamedTuple):
-    """A run at one moment of its history."""
+    """A run at one moment."""
 
     state: RunState
     meta: RunMeta
 
 
 class SeqRange(NamedTuple):
-    """The events of one put: from `first` to `last` inclusive; `last` is `first - 1` when it had none."""
+    """The events of one put, `first` to `last` inclusive; without events, `last` is `first - 1`."""
 
     first: int
     last: int
@@ -30,36 +30,35 @@ class SeqRange(NamedTuple):
 
 @dataclass(slots=True)
 class SequencedRun:
-    """One run in memory: all that was sequenced, and how much of it is on disk."""
+    """One run in memory: all that was sequenced, and how much of it is committed."""
 
     clock: RunClock
-    """What its events are stamped by."""
     state: RunState = field(default_factory=RunState)
     meta: RunMeta = field(default_factory=RunMeta)
     lines: list[str] = field(default_factory=list)
     puts: dict[str, SeqRange] = field(default_factory=dict)
     ordinal: int = 0
-    """Counts the runs begun in this process: the order of a journal that is in memory alone."""
+    """Number of the run in this process; it orders a memory journal."""
     committed_state: RunState | None = None
-    """The state as it is on disk; None while nothing is."""
+    """The state on disk; None while nothing is."""
     committed: int = 0
     """Events on disk."""
     pending: int = 0
-    """Entries that are not on disk."""
+    """Entries not on disk."""
     refused: str | None = None
-    """Why the run was not accepted after all: nothing of it will ever be on disk."""
+    """Reason why the run was refused after all; nothing of it will be on disk."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set, and replaced, when `committed` grows or never will again."""
+    """Set and replaced when `committed` grows, or never will again."""
 
     def wake(self) -> None:
-        """Let every waiting reader look again."""
+        """Wake every waiting reader."""
         self.changed.set()
         self.changed = asyncio.Event()
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one put added to a run."""
+    """The additions of one put to a run."""
 
     run: SequencedRun
     before: Snapshot
@@ -70,11 +69,11 @@ class Entry:
     seqs: SeqRange
     key: str | None
     size_bytes: int
-    """Bytes of memory it takes while it waits, roughly."""
+    """Rough size in memory."""
 
 
 class BatchOutcome:
-    """Falls when a batch is on disk, or never will be."""
+    """The outcome of one batch, shared by all its entries."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()
@@ -82,31 +81,31 @@ class BatchOutcome:
         self.error: str | None = None
 
     def finish(self, error: str | None = None) -> None:
-        """Release everybody, with JournalError when there is an error."""
+        """Wake all waiters for good; with an error, nothing of the batch will be on disk."""
         self.error = error
         self.finished = True
         self.notify()
 
     def notify(self) -> None:
-        """Let everybody look whether they still wait."""
+        """Wake all waiters, which check whether to wait on."""
         self._changed.set()
         self._changed = asyncio.Event()
 
     async def wait(self) -> None:
-        """Return when it falls or is stirred."""
+        """Return at the next `notify` or `finish`."""
         await self._changed.wait()
 
 
 @dataclass(frozen=True, slots=True)
 class PutReceipt:
-    """The receipt of one put."""
+    """The receipt of one put: its events, and their commit."""
 
     events: tuple[Event, ...]
     outcome: BatchOutcome
     run: SequencedRun
 
     async def committed(self) -> None:
-        """Return once they are on disk; raises JournalError when they will never be."""
+        """Return once the events are on disk. Raises JournalError when they will never be."""
         while not self.outcome.finished and not self.run.refused:
             await self.outcome.wait()
         if error := self.run.refused or self.outcome.error:

@@ -1,4 +1,4 @@
-"""The memory journal: the same promises within one process, for tests and for fakes."""
+"""A journal in memory, with the same guarantees within one process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNLIMITED = 1 << 62
 
 
 class _EmptyStore:
-    """A store that holds no run."""
+    """A store without runs."""
 
     def load(self, run_id: str) -> SequencedRun | None:  # noqa: ARG002 (the port's shape)
         return None
@@ -31,12 +31,7 @@ class _EmptyStore:
 
 
 class MemoryJournal:
-    """A journal whose entries are committed as soon as they are put.
-
-    Args:
-        clock: the time of day; read when a run begins and when old ones are deleted.
-        monotonic: seconds by a clock that nobody sets: what a run's events are stamped by from there on.
-    """
+    """A journal that commits entries as soon as they are put. For clocks see `RunClock`."""
 
     def __init__(self, clock: Clock = utc_now, monotonic: Monotonic = time.monotonic) -> None:
         self._clock = clock
@@ -52,7 +47,7 @@ class MemoryJournal:
         key: str | None = None,
         meta: RunMeta | None = None,
     ) -> PutReceipt:
-        """Take entries and commit them; see `Journal.put`."""
+        """Sequence entries and commit them, as `Journal.put`."""
         stamped, run, entry = self._sequencer.put(run_id, events, attempts, key, meta)
         if entry is not None:
             self._sequencer.commit((entry,))
@@ -61,31 +56,31 @@ class MemoryJournal:
         return PutReceipt(stamped, outcome, run)
 
     def state(self, run_id: str) -> RunState:
-        """The live state. Raises UnknownRun."""
+        """Return the live state. Raises UnknownRun."""
         return self._sequencer.state(run_id)
 
     async def committed_state(self, run_id: str) -> RunState:
-        """The state as far as it is committed; see `Journal.committed_state`."""
+        """Return the committed state. Raises UnknownRun."""
         return await self._sequencer.committed_state(run_id)
 
     def now(self, run_id: str) -> str:
-        """The time by the run's own clock. Raises UnknownRun."""
+        """Return the time of the run's clock. Raises UnknownRun."""
         return self._sequencer.now(run_id)
 
     def meta(self, run_id: str) -> RunMeta:
-        """What is kept beside the run's history. Raises UnknownRun."""
+        """Return the run's meta data. Raises UnknownRun."""
         return self._sequencer.meta(run_id)
 
     def find_by_key(self, request_key: str) -> tuple[str, str | None] | None:
-        """Run id and body hash of the run that came with this Idempotency-Key."""
+        """Return run id and body hash for this Idempotency-Key."""
         return self._sequencer.find_by_key(request_key)
 
     async def tail(self, run_id: str, after: int) -> Sequence[str]:
-        """The committed events after `after`; see `Journal.tail`."""
+        """Return the committed events after `after`, as `Journal.tail`."""
         return await self._sequencer.tail(run_id, after)
 
     async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
-        """Runs, newest first; `before` is the run id the page starts after, `owner` whose runs are wanted."""
+        """List runs, newest first, as `Journal.runs`."""
         runs = sorted(self._sequencer.runs(), key=_age, reverse=True)
         last = next((_age(run) for run in runs if run.state.run_id == before), None)
         wanted = [
@@ -96,11 +91,11 @@ class MemoryJournal:
         return list(map(_row, wanted[:limit]))
 
     def open_runs(self) -> Sequence[str]:
-        """Ids of runs whose last event is not in, oldest first."""
+        """Return the ids of incomplete runs, oldest first."""
         return self._sequencer.open_runs()
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
-        """Forget the runs that ended longer ago than this; see `Journal.prune`."""
+        """Forget the runs that ended earlier than this, as `Journal.prune`."""
         moment = cutoff(self._clock(), older_than_s)
         prunable = [_prunable(run) for run in self._sequencer.runs() if _ended_by(run, moment)]
         if not dry_run:
@@ -108,7 +103,7 @@ class MemoryJournal:
         return prune_report(prunable, dry_run=dry_run)
 
     async def aclose(self) -> None:
-        """Take no more entries; readers that wait get a JournalError."""
+        """Refuse further entries; waiting readers get a JournalError."""
         self._sequencer.stop("the journal is closed")
 
 

@@ -1,4 +1,4 @@
-"""Which schema a file has, and bringing an older one up to date."""
+"""Bring the schema of a journal's file up to date."""
 
 from __future__ import annotations
 
@@ -16,27 +16,21 @@ _STEPS = ("schema_1.sql", "schema_2.sql")
 
 
 def check_version(connection: DuckDBPyConnection, *, or_older: bool) -> None:
-    """Refuse a file whose schema is not this version's.
-
-    Args:
-        connection: to the file.
-        or_older: an older schema is welcome, because it is going to be brought up to date.
-
-    Raises:
-        JournalError: it is another one; the message says what to do.
-    """
+    """Raise JournalError when the schema is not the newest; with `or_older`, only when it is newer."""
     newest = len(migrations())
     version = _version(connection)
     if version > newest:
-        raise JournalError(f"the journal has schema {version}, this ai3ray knows {newest}: use a newer ai3ray")
+        raise JournalError(f"the journal has schema {version}, but this ai3ray supports {newest}: use a newer ai3ray")
     if version < newest and not or_older:
-        raise JournalError(f"the journal has schema {version}, older than {newest}: `ai3 up` brings it up to date")
+        raise JournalError(
+            f"the journal has schema {version}, older than {newest}: run `ai3 up` to bring it up to date"
+        )
 
 
 def migrate(connection: DuckDBPyConnection) -> None:
-    """All missing steps and the views in one transaction: an old file is whole, or new.
+    """Apply all missing steps and the views in one transaction.
 
-    A file that is up to date is not written to, so that it can be opened on a full disk.
+    An up-to-date file is not written to, so that it can be opened on a full disk.
     """
     steps, statements = migrations(), named_statements(_SQL)
     views_hash = sha256(views().encode()).hexdigest()

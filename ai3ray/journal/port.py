@@ -1,4 +1,4 @@
-"""The port both journals implement: DuckDB on disk, and its memory twin."""
+"""The journal's ports, implemented on disk and in memory."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from ai3ray.domain.run import RunState
 
 
 class RunMeta(Frozen):
-    """What the journal keeps of a run beside its history."""
+    """Data of a run beside its history."""
 
     owner: str = ""
-    """Name of the API key that sent it; empty on a laptop."""
+    """Name of the API key that sent the run; empty on a laptop."""
     request_key: str | None = None
-    """The caller's Idempotency-Key; unique in the journal, so it has to carry the owner's name."""
+    """Idempotency-Key with the owner's name; unique in the journal."""
     request_hash: str | None = None
-    """Hash of the body that came with the key."""
+    """Hash of the request body."""
     epoch: int = 1
-    """Counts the owners that have driven the run; a resumed run has a higher one."""
+    """Number of processes that have driven the run; a resume adds one."""
 
 
 class Receipt(Protocol):
-    """Entries that have their place in the journal's queue."""
+    """The receipt of entries in the journal's queue."""
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """The events as stamped with run id, seq and time."""
+        """The events with run id, seq and time."""
         ...
 
     async def committed(self) -> None:
-        """Return once they are on disk; raises JournalError when they will never be."""
+        """Return once they are on disk. Raises JournalError when they will never be."""
         ...
 
 
 class Journal(Protocol):
-    """Append-only history of all runs, with live state on top."""
+    """An append-only history of all runs, with their live state."""
 
     def put(
         self,
@@ -50,81 +50,69 @@ class Journal(Protocol):
         key: str | None = None,
         meta: RunMeta | None = None,
     ) -> Receipt:
-        """Give entries their place in the queue, and fold them into the run's live state.
+        """Queue entries and fold them into the run's live state, all or none.
 
-        Either all of them are taken or none. Commits keep this order, so nothing is ever durable
-        without what came before it.
+        Commits keep this order, so nothing is ever durable without what came before it.
 
         Args:
-            run_id: the run; a `run_start` event opens a new one.
-            events: drafts; run id, seq and time are stamped here.
+            run_id: the run; a `run_start` event begins a new one.
+            events: drafts without run id, seq and time.
             attempts: model calls that began or ended.
-            key: the writer's own; the same key a second time changes nothing and returns the first
-                receipt's events.
-            meta: replaces what is kept beside the run's history: given with `run_start`, and again
-                by whoever takes the run over under a new epoch.
+            key: the writer's own; the same key a second time changes nothing and returns the first events.
+            meta: replaces the run's meta data; given with `run_start`, and again under a new epoch.
 
         Raises:
-            IllegalTransition: the run's state does not take one of the events; nothing was changed.
-            UnknownRun: no such run.
-            KeyReused: `meta.request_key` already stands for another run; nothing was changed.
-            JournalError: the journal is closed or cannot write for good; or its disk takes nothing at the
-                moment, and this would begin a new run.
+            IllegalTransition: the run's state allows no such event.
+            UnknownRun: there is no such run.
+            KeyReused: `meta.request_key` belongs to another run.
+            JournalError: the journal is closed or failed; or its disk refuses writes, and this is a new run.
         """
         ...
 
     def state(self, run_id: str) -> RunState:
-        """The live state, sequenced entries included. Raises UnknownRun."""
+        """Return the live state, queued entries included. Raises UnknownRun."""
         ...
 
     async def committed_state(self, run_id: str) -> RunState:
-        """The state as far as it is committed: what may be told to others. Raises UnknownRun."""
+        """Return the committed state, which may be shown to others. Raises UnknownRun."""
         ...
 
     def now(self, run_id: str) -> str:
-        """The time by the run's own clock, which stamps its events: no jump of the wall clock disturbs it.
-
-        Raises:
-            UnknownRun: no such run.
-        """
+        """Return the time of the run's clock, which ignores jumps of the wall clock. Raises UnknownRun."""
         ...
 
     def meta(self, run_id: str) -> RunMeta:
-        """What is kept beside the run's history. Raises UnknownRun."""
+        """Return the run's meta data. Raises UnknownRun."""
         ...
 
     def find_by_key(self, request_key: str) -> tuple[str, str | None] | None:
-        """Run id and body hash of the run that came with this Idempotency-Key, sequenced ones included."""
+        """Return run id and body hash for this Idempotency-Key, queued entries included."""
         ...
 
     async def tail(self, run_id: str, after: int) -> Sequence[str]:
-        """The committed events after `after`, as lines of JSON, waiting until there is one.
+        """Wait for committed events after `after` and return them as lines of JSON.
 
-        Empty only when the run's last event, `stats`, is not after `after`.
+        The result is empty only when the run's last event, `stats`, is not after `after`.
 
         Raises:
-            UnknownRun: no such run.
-            JournalError: the journal was closed or cannot write: what is awaited will never come.
+            UnknownRun: there is no such run.
+            JournalError: the journal was closed or failed.
         """
         ...
 
     async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
-        """Runs, newest first; `before` is the run id the page starts after, `owner` whose runs are wanted."""
+        """List runs, newest first: those after the run `before`, and of `owner` alone when given."""
         ...
 
     def open_runs(self) -> Sequence[str]:
-        """Ids of runs whose last event is not in, oldest first."""
+        """Return the ids of incomplete runs, oldest first."""
         ...
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
-        """Delete the runs that ended longer ago than this with all that is kept of them; never an unfinished one.
-
-        Args:
-            older_than_s: seconds since a run's terminal event.
-            dry_run: only count.
+        """Delete the runs whose terminal event is older than this, with all their data.
 
         Raises:
-            JournalError: the journal is closed or cannot write.
+            JournalError: the journal is closed or cannot be written.
         """
         ...
 

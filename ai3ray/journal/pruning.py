@@ -1,4 +1,4 @@
-"""Which runs are old enough to be deleted, and what deleting them gives back."""
+"""Choose the runs that are old enough to be deleted, and count what that frees."""
 
 from __future__ import annotations
 
@@ -10,23 +10,16 @@ from ai3ray.domain.listings import PruneReport
 
 
 class PrunableRun(NamedTuple):
-    """A run that may be deleted."""
+    """A run that is old enough to be deleted."""
 
     run_id: str
-    """The run."""
     events: int
-    """Events of its history."""
     bytes: int
-    """Bytes of its events and answers."""
+    """Of its events and answers."""
 
 
 def cutoff(now: str, older_than_s: float) -> datetime:
-    """The moment before which a run has to have ended, as UTC without a zone.
-
-    Args:
-        now: the wall clock, as the events have it.
-        older_than_s: seconds; more than there have been is the beginning of time.
-    """
+    """Return the moment `older_than_s` seconds before `now`, as UTC without a zone; at the earliest year 1."""
     try:
         moment = datetime.fromisoformat(now).astimezone(UTC) - timedelta(seconds=older_than_s)
     except OverflowError:
@@ -35,7 +28,7 @@ def cutoff(now: str, older_than_s: float) -> datetime:
 
 
 def prune_report(runs: Sequence[PrunableRun], *, dry_run: bool) -> PruneReport:
-    """What these runs are in figures."""
+    """Sum up these runs."""
     return PruneReport(
         runs=len(runs),
         events=sum(run.events for run in runs),

@@ -1,4 +1,4 @@
-"""The journal for a process that only reads, while nobody writes."""
+"""Read the journal's file while no process writes it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,7 @@ from ai3ray.sql.console import SqlConsole
 
 
 class JournalReader:
-    """The journal's file opened read-only; open it with `open`.
-
-    Args:
-        connection: a connection that only reads.
-    """
+    """A journal opened read-only with `open`."""
 
     def __init__(self, connection: DuckDBPyConnection) -> None:
         self._connection = connection
@@ -33,46 +29,46 @@ class JournalReader:
 
     @classmethod
     async def open(cls, path: Path, *, open_wait_s: float = 0.0) -> Self:
-        """Open the journal; one that does not exist yet is an empty one.
+        """Open the journal; a missing file is an empty journal.
 
         Args:
             path: the file.
-            open_wait_s: seconds to wait for a writer that holds the file.
+            open_wait_s: seconds to wait while a writer holds the file.
 
         Raises:
             JournalLocked: a writer holds it; `pid` names it.
-            JournalError: it cannot be opened; one line says why.
+            JournalError: it cannot be opened.
         """
         return cls(await connect(path, read_only=True, wait_s=open_wait_s))
 
     async def state(self, run_id: str) -> RunState:
-        """The run as its history tells it. Raises UnknownRun."""
+        """Return the run's state. Raises UnknownRun."""
         run = await asyncio.to_thread(self._tables.load, run_id)
         if run is None:
             raise UnknownRun(f"there is no run {run_id!r}")
         return run.state
 
     async def result(self, run_id: str) -> RunResult:
-        """The run's JSON view. Raises UnknownRun."""
+        """Return the run as JSON shows it. Raises UnknownRun."""
         return run_result(await self.state(run_id))
 
     async def lines(self, run_id: str, after: int = 0) -> Sequence[str]:
-        """The run's events after `after`, as lines of JSON; never waits. Raises UnknownRun."""
+        """Return the run's events after `after` as lines of JSON, without waiting. Raises UnknownRun."""
         lines = await asyncio.to_thread(self._tables.lines, run_id, after)
         if lines is None:
             raise UnknownRun(f"there is no run {run_id!r}")
         return lines
 
     async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
-        """Runs, newest first; `before` is the run id the page starts after."""
+        """List runs, newest first; the page starts after the run `before`."""
         return await asyncio.to_thread(self._tables.runs, limit, before)
 
     async def stats(self) -> Stats:
-        """All runs in figures."""
+        """Sum up all runs."""
         return await asyncio.to_thread(self._tables.stats)
 
     async def query(self, sql: str, *, max_rows: int = 10_000, timeout_s: float = 10.0) -> Table:
-        """Run one SELECT; see `SqlSource.query`."""
+        """Run one SELECT. Raises RequestError for anything else and for SQL errors."""
         return await self._console.query(sql, max_rows=max_rows, timeout_s=timeout_s)
 
     async def aclose(self) -> None:

@@ -1,4 +1,4 @@
-"""From entries to table rows: pure, so that what SQL shows is what the fold says."""
+"""Make table rows from entries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ai3ray.domain.verdict import Verdict
 from ai3ray.journal.entries import Entry, Snapshot
 
 Row = dict[str, Any]
-"""A row of a table by column."""
+"""Values by column."""
 
 _BIGINT_MAX = (1 << 63) - 1
 
@@ -45,14 +45,14 @@ class RowVersion(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What one transaction appends."""
+    """The rows that one transaction appends."""
 
     history: list[HistoryRow]
     versions: list[RowVersion]
 
 
 def batch_of(entries: Iterable[Entry]) -> Batch:
-    """The rows that bring the tables up to these entries, one per touched row however many entries touched it."""
+    """Return the rows for these entries; a row that several entries change has one new version."""
     by_run: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         by_run[entry.after.state.run_id].append(entry)
@@ -69,7 +69,7 @@ def batch_of(entries: Iterable[Entry]) -> Batch:
 
 
 def _versions(before: Snapshot, after: Snapshot, calls: Sequence[Attempt]) -> Iterable[RowVersion]:
-    """The new versions of what has changed; `calls` are those that began or ended."""
+    """Yield the new versions of changed rows; `calls` are those that began or ended."""
     old, new = before.state, after.state
     for call in calls:
         yield _row_version("attempt", call.attempt_id, _attempt_row(call))
@@ -82,12 +82,12 @@ def _versions(before: Snapshot, after: Snapshot, calls: Sequence[Attempt]) -> It
 
 
 def _row_version(kind: str, key: str, row: Row) -> RowVersion:
-    # What is no number, such as a price that came out as NaN, has no place in JSON; NULL says that it is unknown.
+    # JSON has no NaN: a price that is not a number becomes NULL, which means unknown.
     return RowVersion(kind, row["run_id"], key, to_json(row, inf_nan_mode="null").decode())
 
 
 def _run_row_source(state: RunState) -> tuple[object, ...]:
-    """What a run's own row shows."""
+    """Return the values that a run's row depends on."""
     tally = state.tally
     return (
         state.seq > 0,
@@ -127,7 +127,7 @@ def _run_row(run: Snapshot) -> Row:
 
 
 def _assembly(state: RunState) -> str | None:
-    """How the answer was put together; until that begins, how it will be."""
+    """Return how the answer was assembled, or will be."""
     planned = state.graph.assembly if state.graph else None
     return state.assembly or state.request.get("assembly") or planned
 
@@ -174,7 +174,7 @@ def _history_row(event: Event, line: str, state: RunState) -> HistoryRow:
 
 
 def _beside(event: Event, state: RunState) -> Row | None:
-    """What SQL asks an event for most."""
+    """Return the values that SQL reads most often, so that it need not parse the event."""
     match event:
         case Decision():
             return {"attempt_id": event.attempt_id, "model": event.model}
@@ -195,7 +195,7 @@ def _beside(event: Event, state: RunState) -> Row | None:
 
 
 def _timestamp(stamp: str | None) -> datetime | None:
-    """The moment as UTC without a zone: DuckDB's TIMESTAMP. What is no time stamp is no reason to lose a run."""
+    """Return the moment as UTC without a zone; None for a malformed one, which must not lose the run."""
     if not stamp:
         return None
     try:
@@ -206,5 +206,5 @@ def _timestamp(stamp: str | None) -> datetime | None:
 
 
 def _bigint(count: int) -> int:
-    """The count as far as a BIGINT goes: a provider that tells nonsense must not stop the journal."""
+    """Limit the count to a BIGINT: an absurd value from a provider must not stop the journal."""
     return max(-_BIGINT_MAX, min(count, _BIGINT_MAX))

@@ -1,4 +1,4 @@
-"""The time that a run's events are stamped with: the wall's at its beginning, then one that nobody sets."""
+"""The clock of a run: wall time at its start, then monotonic."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Protocol
 from ai3ray.domain.events import utc_now
 
 Clock = Callable[[], str]
-"""Tells the time of day as events have it; it may jump."""
+"""Returns the time of day as events have it; it may jump."""
 Monotonic = Callable[[], float]
-"""Tells seconds; it never jumps."""
+"""Returns seconds; it never jumps."""
 
 
 class RunClockFactory(Protocol):
-    """Makes runs' clocks."""
+    """Makes the clocks of runs."""
 
     def __call__(self, not_before: str = "", /) -> RunClock:
-        """The clock of a run whose latest stamp is this one; a new run has none."""
+        """Return a clock that continues after this time stamp, if any."""
         ...
 
 
 class RunClock:
-    """One run's time. Whatever happens to the wall clock, its stamps keep their order and their distances.
+    """Time stamps in order and at true distances, even when the wall clock is set.
 
     Args:
-        not_before: a stamp that the run has already, from an earlier life; its time goes on from there at least.
-        clock: the time of day, read once, now.
-        monotonic: counts from there on.
+        not_before: the run's latest time stamp from an earlier process.
+        clock: the time of day, read once.
+        monotonic: seconds that pass from then on.
     """
 
     def __init__(self, not_before: str = "", *, clock: Clock = utc_now, monotonic: Monotonic = time.monotonic) -> None:
@@ -39,7 +39,7 @@ class RunClock:
         self._latest = (-1, "")
 
     def __call__(self) -> str:
-        """The time now, as events have it."""
+        """Return the time as events have it."""
         passed_ms = int((self._monotonic() - self._since) * 1000)
         if passed_ms != self._latest[0]:
             moment = self._anchor + timedelta(milliseconds=passed_ms)
@@ -48,5 +48,5 @@ class RunClock:
 
 
 def _moment(stamp: str) -> datetime:
-    """UTC without a zone, which is quicker to add to and to write."""
+    """Return UTC without a zone, which is faster to add to and to format."""
     return datetime.fromisoformat(stamp).astimezone(UTC).replace(tzinfo=None)

@@ -1,4 +1,4 @@
-"""What every journal does in memory: give entries their place, fold them into live state, wake readers."""
+"""Order entries, fold them into live state and wake readers, in memory."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from ai3ray.journal.run_clock import RunClock, RunClockFactory
 
 FINISHED_KEPT = 8
 WAITING_BYTES = 64 << 20
-"""Entries that may wait in memory while the disk takes none."""
+"""Size of the entries that wait in memory while the disk refuses writes."""
 _ATTEMPT_BYTES = 1000
 
 
 class RunStore(Protocol):
-    """Where runs are that are not in memory."""
+    """Runs that are not in memory."""
 
     def load(self, run_id: str) -> SequencedRun | None:
-        """The whole run; None when there is no such run."""
+        """Return the whole run; None when there is no such run."""
         ...
 
     def lines(self, run_id: str, after: int) -> Sequence[str] | None:
-        """The run's event lines after `after`; None when there is no such run."""
+        """Return the run's event lines after `after`; None when there is no such run."""
         ...
 
 
 class Sequencer:
-    """Live runs.
+    """The live runs, and the order of their entries.
 
     Args:
-        stored: where runs are that are not in memory.
-        clocks: makes the clocks that events are stamped by.
-        open_runs: ids of stored runs that are not complete, oldest first.
+        store: runs that are not in memory.
+        new_clock: makes a run's clock.
+        open_runs: ids of incomplete stored runs, oldest first.
         request_keys: run id and body hash of stored runs by Idempotency-Key.
-        newest: the highest id of a stored run. Ids grow with time, so most new ones need not be looked for.
-        finished_kept: how many finished runs stay in memory.
+        newest: the highest id of a stored run. Ids grow with time, so a higher one is not looked up.
+        finished_kept: number of finished runs that stay in memory.
     """
 
     def __init__(
@@ -78,11 +78,12 @@ class Sequencer:
         key: str | None,
         meta: RunMeta | None,
     ) -> tuple[tuple[Event, ...], SequencedRun, Entry | None]:
-        """The stamped events, their run, and what is to be committed: None when the key was there before.
+        """Sequence entries as `Journal.put` does; raise what it raises.
 
-        Raises:
-            IllegalTransition, UnknownRun, KeyReused, JournalError: as `Journal.put`.
+        Returns:
+            The stamped events, their run, and the entry to commit: None for a repeated key.
         """
+        # 1. Find the run; a key seen before changes nothing.
         if self._refusal:
             raise JournalError(self._refusal)
         run = self._find(run_id)
@@ -90,8 +91,10 @@ class Sequencer:
             return _events_of(run, run.puts[key]), run, None
         if run is None and not (events and events[0].type == "run_start"):
             raise UnknownRun(f"there is no run {run_id!r}")
+        # 2. Refuse what may not begin.
         self._check_request_key(run_id, meta)
         self._check_new_runs(run)
+        # 3. Stamp the events and fold them; an illegal one raises.
         run = run or SequencedRun(self._new_clock(), ordinal=self._begun + 1)
         state, stamped = self._fold(run_id, run, events, attempts)
         lines = tuple(event.line() for event in stamped)
@@ -106,16 +109,16 @@ class Sequencer:
             key=key,
             size_bytes=sum(map(len, lines)) + _ATTEMPT_BYTES * len(attempts),
         )
-        # Nothing was changed up to here, and nothing can fail from here on.
+        # 4. Accept the entry. Nothing has changed up to here, and nothing can fail from here on.
         self._accept(run_id, entry)
         return stamped, run, entry
 
     def state(self, run_id: str) -> RunState:
-        """The live state; raises UnknownRun."""
+        """Return the live state. Raises UnknownRun."""
         return self._run(run_id).state
 
     async def committed_state(self, run_id: str) -> RunState:
-        """The state as far as it is on disk; raises UnknownRun, also when nothing of the run is."""
+        """Return the state on disk. Raises UnknownRun, also while nothing of the run is on disk."""
         await self._ensure_loaded(run_id)
         committed_state = self._run(run_id).committed_state
         if committed_state is None:
@@ -123,28 +126,28 @@ class Sequencer:
         return committed_state
 
     def meta(self, run_id: str) -> RunMeta:
-        """What is kept beside the run's history; raises UnknownRun."""
+        """Return the run's meta data. Raises UnknownRun."""
         return self._run(run_id).meta
 
     def now(self, run_id: str) -> str:
-        """The time by the run's own clock; raises UnknownRun."""
+        """Return the time of the run's clock. Raises UnknownRun."""
         return self._run(run_id).clock()
 
     def find_by_key(self, request_key: str) -> tuple[str, str | None] | None:
-        """Run id and body hash of the run that came with this Idempotency-Key."""
+        """Return run id and body hash for this Idempotency-Key."""
         known = self._request_keys.get(request_key)
         return None if known is None or known[0] in self._being_deleted else known
 
     def open_runs(self) -> tuple[str, ...]:
-        """Ids of runs whose last event is not sequenced, oldest first."""
+        """Return the ids of incomplete runs, oldest first."""
         return tuple(self._open)
 
     def runs(self) -> tuple[SequencedRun, ...]:
-        """Every run in memory, in no order."""
+        """Return every run in memory, in no order."""
         return (*self._live.values(), *self._finished.values())
 
     async def tail(self, run_id: str, after: int) -> Sequence[str]:
-        """The committed lines after `after`, as `Journal.tail`."""
+        """Return the committed lines after `after`, as `Journal.tail`."""
         after = max(after, 0)
         while run_id in self._open or run_id in self._live or run_id in self._finished:
             await self._ensure_loaded(run_id)
@@ -162,7 +165,7 @@ class Sequencer:
         return lines
 
     def commit(self, entries: Iterable[Entry]) -> None:
-        """Note that these entries, and all before them, are on disk; wake their readers."""
+        """Mark these entries, and all before them, as on disk, and wake their readers."""
         touched = {}
         for entry in entries:
             run = entry.run
@@ -177,20 +180,20 @@ class Sequencer:
                 self._retire(run_id, run)
 
     def reserve_for_deletion(self, run_ids: Iterable[str]) -> frozenset[str]:
-        """Those of these runs that have ended and have nothing on its way to the disk.
+        """Hide the ended runs among these, so that nothing is added during their deletion; return them.
 
-        From now on nobody finds them, so that nothing is added to a run while it is being deleted.
+        Runs with entries on the way to the disk are left out.
         """
         idle = frozenset(run_ids).difference(self._live, self._open, self._being_deleted)
         self._being_deleted |= idle
         return idle
 
     def release(self, run_ids: Iterable[str]) -> None:
-        """They were not deleted after all."""
+        """Show runs again that were not deleted."""
         self._being_deleted -= frozenset(run_ids)
 
     def forget(self, run_ids: Iterable[str]) -> None:
-        """They are gone from the disk: drop what memory holds of them."""
+        """Drop runs from memory that were deleted from the disk."""
         gone = frozenset(run_ids)
         for run_id in gone:
             self._finished.pop(run_id, None)
@@ -198,18 +201,18 @@ class Sequencer:
         self._being_deleted -= gone
 
     def refuse_new_runs(self, reason: str) -> bool:
-        """The disk takes nothing at the moment: accept no new runs. Gives whether that is news."""
+        """Refuse new runs while the disk refuses writes; return whether they were accepted before."""
         known, self._new_runs_refused = self._new_runs_refused, reason
         return known is None
 
     def accept_new_runs(self) -> None:
-        """The disk takes entries again."""
+        """Accept new runs again."""
         self._new_runs_refused = None
 
     def refuse_unsaved(self, entries: Sequence[Entry], reason: str) -> list[Entry]:
-        """Refuse the runs of which nothing is on disk; gives the entries of the others back.
+        """Refuse the runs that have nothing on disk, and return the entries of the others.
 
-        They were never acknowledged, so whoever sent them hears the reason at once.
+        The refused runs were never acknowledged, so their senders get the reason at once.
         """
         for run in {id(entry.run): entry.run for entry in entries}.values():
             if run.committed_state is None and not run.refused:
@@ -222,11 +225,11 @@ class Sequencer:
         return [entry for entry in entries if not entry.run.refused]
 
     def refuse(self, reason: str) -> None:
-        """Take no more entries."""
+        """Refuse all further entries."""
         self._refusal = self._refusal or reason
 
     def stop(self, reason: str) -> None:
-        """Nothing more will be committed: take no entries, and tell readers that wait for some."""
+        """Refuse all further entries and wake the readers: nothing more will be committed."""
         self.refuse(reason)
         self._stopped = self._refusal
         for run in self._live.values():
@@ -249,7 +252,7 @@ class Sequencer:
         return run
 
     async def _ensure_loaded(self, run_id: str) -> None:
-        """Bring a run from disk into memory without holding up the loop; nothing when there is no such run."""
+        """Load a run into memory without blocking the event loop; do nothing when there is no such run."""
         in_memory = run_id in self._live or run_id in self._finished
         if not in_memory and run_id not in self._being_deleted and run_id <= self._newest:
             run = await asyncio.to_thread(self._store.load, run_id)
@@ -257,7 +260,7 @@ class Sequencer:
                 self._adopt(run_id, run)
 
     def _adopt(self, run_id: str, run: SequencedRun) -> None:
-        """Take in a run from disk, unless somebody was quicker."""
+        """Add a run from disk, unless it is in memory by now."""
         if run_id in self._live or run_id in self._finished:
             return
         if run.state.complete:
@@ -268,10 +271,10 @@ class Sequencer:
     def _check_request_key(self, run_id: str, meta: RunMeta | None) -> None:
         known = self.find_by_key(meta.request_key) if meta and meta.request_key is not None else None
         if known is not None and known[0] != run_id:
-            raise KeyReused("this Idempotency-Key already stands for another run")
+            raise KeyReused("this Idempotency-Key already belongs to another run")
 
     def _check_new_runs(self, run: SequencedRun | None) -> None:
-        """While the disk takes nothing, a new run waits outside, and one under way goes on in memory, within bounds."""
+        """Refuse new runs while the disk refuses writes, and all entries beyond `WAITING_BYTES`."""
         if self._new_runs_refused and (run is None or self._waiting > WAITING_BYTES):
             raise JournalError(self._new_runs_refused)
 
@@ -285,7 +288,7 @@ class Sequencer:
         )
         for attempt in attempts:
             if attempt.run_id != run_id:
-                raise IllegalTransition(f"attempt {attempt.attempt_id} is of run {attempt.run_id}, not of {run_id}")
+                raise IllegalTransition(f"attempt {attempt.attempt_id} belongs to run {attempt.run_id}, not {run_id}")
         return advance(state, stamped, attempts), stamped
 
     def _accept(self, run_id: str, entry: Entry) -> None:
@@ -308,7 +311,7 @@ class Sequencer:
             self._open[run_id] = None
 
     def _retire(self, run_id: str, run: SequencedRun) -> None:
-        """A finished run that is on disk needs no memory; the latest few keep theirs for quick answers."""
+        """Keep only the latest finished runs in memory."""
         self._live.pop(run_id, None)
         self._finished[run_id] = run
         while len(self._finished) > self._finished_kept:

@@ -1,4 +1,4 @@
-"""The journal on disk: live runs in memory, their history in one DuckDB file."""
+"""The journal on disk, in one DuckDB file."""
 
 from __future__ import annotations
 
@@ -30,21 +30,14 @@ from ai3ray.sql.isolated.desk import IsolatedSql
 from ai3ray.sql.isolated.query_process import SqlLimits
 
 _DELETED_AT_ONCE = 200
-"""Runs that one transaction deletes: commits of runs that are going wait for it."""
+"""Runs that one transaction deletes; commits wait for it."""
 
 
 class DuckDBJournal:
-    """The one writer of a home's `journal.duckdb`; open it with `open`.
+    """The only writer of a home's `journal.duckdb`; open it with `open`.
 
-    While the disk takes nothing, new runs are refused and those under way go on in memory: nothing of them is
-    shown or acknowledged before it is on disk. See `Commits`.
-
-    Args:
-        file: the open file.
-        clock: the time of day; read when a run begins and when old ones are deleted.
-        monotonic: seconds by a clock that nobody sets: what a run's events are stamped by from there on.
-        sql_limits: what strangers' queries may take.
-        listener: follows entries and commits.
+    While the disk refuses writes, new runs are refused and others continue in memory; nothing is shown or acknowledged
+    before it is on disk.
     """
 
     def __init__(
@@ -90,16 +83,16 @@ class DuckDBJournal:
         """Open or create the journal.
 
         Args:
-            path: the file; its folder is created, private, when missing.
-            open_wait_s: seconds to wait for another process that holds the file.
-            clock: the time of day.
-            monotonic: seconds by a clock that nobody sets.
-            sql_limits: what strangers' queries may take; the usual when absent.
+            path: the file; a missing folder is created, private.
+            open_wait_s: seconds to wait while another process holds the file.
+            clock: the time of day, as for `RunClock`.
+            monotonic: seconds, as for `RunClock`.
+            sql_limits: the limits of isolated queries.
             listener: follows entries and commits.
 
         Raises:
             JournalLocked: another process still holds it.
-            JournalError: it cannot be opened; one line says why.
+            JournalError: it cannot be opened.
         """
         database = JournalDatabase(await connect(path, read_only=False, wait_s=open_wait_s), path)
         journal = cls(
@@ -117,74 +110,65 @@ class DuckDBJournal:
         key: str | None = None,
         meta: RunMeta | None = None,
     ) -> PutReceipt:
-        """Give entries their place in the queue; see `Journal.put`. Needs a running event loop."""
+        """Queue entries, as `Journal.put`. Needs a running event loop."""
         stamped, run, entry = self._sequencer.put(run_id, events, attempts, key, meta)
         if entry is not None:
             self._commits.put(entry)
             if self._listener is not None:
                 self._listener.entries(run_id, stamped, attempts)
-        # A key seen before: its entries are in this batch or an earlier one, and commits keep the order.
+        # The entries of a repeated key are in this batch or an earlier one, and commits keep the order.
         return PutReceipt(stamped, self._commits.outcome, run)
 
     def state(self, run_id: str) -> RunState:
-        """The live state; read from disk when the run is not in memory. Raises UnknownRun."""
+        """Return the live state, loaded when it is not in memory. Raises UnknownRun."""
         return self._sequencer.state(run_id)
 
     async def committed_state(self, run_id: str) -> RunState:
-        """The state as far as it is on disk; see `Journal.committed_state`."""
+        """Return the state on disk. Raises UnknownRun."""
         return await self._sequencer.committed_state(run_id)
 
     def now(self, run_id: str) -> str:
-        """The time by the run's own clock. Raises UnknownRun."""
+        """Return the time of the run's clock. Raises UnknownRun."""
         return self._sequencer.now(run_id)
 
     def meta(self, run_id: str) -> RunMeta:
-        """What is kept beside the run's history. Raises UnknownRun."""
+        """Return the run's meta data. Raises UnknownRun."""
         return self._sequencer.meta(run_id)
 
     def find_by_key(self, request_key: str) -> tuple[str, str | None] | None:
-        """Run id and body hash of the run that came with this Idempotency-Key."""
+        """Return run id and body hash for this Idempotency-Key."""
         return self._sequencer.find_by_key(request_key)
 
     async def tail(self, run_id: str, after: int) -> Sequence[str]:
-        """The committed events after `after`; see `Journal.tail`."""
+        """Return the committed events after `after`, as `Journal.tail`."""
         return await self._sequencer.tail(run_id, after)
 
     async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
-        """Committed runs, newest first; see `Journal.runs`."""
+        """List committed runs, newest first, as `Journal.runs`."""
         return await asyncio.to_thread(self._tables.runs, limit, before, owner)
 
     async def stats(self, owner: str | None = None) -> Stats:
-        """All committed runs in figures; those of one owner when one is named."""
+        """Sum up all committed runs, or those of one owner."""
         return await asyncio.to_thread(self._tables.stats, owner)
 
     async def spent_on(self, day: date) -> Sequence[tuple[str, float]]:
-        """Owners and the US dollars that their calls of this UTC day cost, unknown bills at what they may be."""
+        """Return each owner's cost of this UTC day in US dollars; unknown bills count as reserved."""
         return await asyncio.to_thread(self._tables.spent_since, datetime.combine(day, midnight()))
 
     def open_runs(self) -> Sequence[str]:
-        """Ids of runs whose last event is not in, oldest first."""
+        """Return the ids of incomplete runs, oldest first."""
         return self._sequencer.open_runs()
 
     async def query(self, sql: str, *, max_rows: int = 10_000, timeout_s: float = 10.0) -> Table:
-        """Run one SELECT over what is committed; see `SqlSource.query`."""
+        """Run one SELECT over what is committed, as `SqlSource.query`."""
         return await self._console.query(sql, max_rows=max_rows, timeout_s=timeout_s)
 
     async def query_isolated(self, sql: str, *, max_rows: int = 10_000, owner: str | None = None) -> Table:
-        """Run one SELECT in a process of its own, over a recent copy of what its owner may see.
-
-        Args:
-            sql: the SELECT.
-            max_rows: the most rows of the answer.
-            owner: whose runs it sees; None for everybody's.
-
-        Raises:
-            RequestError, Throttled, EngineError, JournalError: as `IsolatedSql.query`.
-        """
+        """Run one SELECT in its own process, over a recent copy of one owner's runs, as `IsolatedSql.query`."""
         return await self._isolated.query(sql, max_rows=max_rows, owner=owner)
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
-        """Delete the runs that ended longer ago than this; see `Journal.prune`. The file's space is used again."""
+        """Delete old runs, as `Journal.prune`. Their space in the file is reused."""
         prunable = await asyncio.to_thread(self._tables.prunable, cutoff(self._clock(), older_than_s))
         if not dry_run:
             gone = self._sequencer.reserve_for_deletion(run.run_id for run in prunable)
@@ -192,11 +176,11 @@ class DuckDBJournal:
             deletion = asyncio.create_task(self._delete([run.run_id for run in prunable]), name="journal-prune")
             self._deletions.add(deletion)
             deletion.add_done_callback(self._deletions.discard)
-            await asyncio.shield(deletion)  # whoever asked may leave; a deletion that has begun is ended
+            await asyncio.shield(deletion)  # a deletion continues without its caller
         return prune_report(prunable, dry_run=dry_run)
 
     async def aclose(self) -> None:
-        """Commit what is queued and release the file; further puts are refused. A second time does nothing."""
+        """Commit what is queued and release the file; refuse further puts. A second call does nothing."""
         if self._closed:
             return
         self._closed = True
@@ -209,7 +193,7 @@ class DuckDBJournal:
         await self._commits.aclose()
 
     async def _delete(self, run_ids: Sequence[str]) -> None:
-        """Delete hidden runs, in transactions that leave room for commits between them."""
+        """Delete hidden runs, in transactions with time for commits between them."""
         try:
             for first in range(0, len(run_ids), _DELETED_AT_ONCE):
                 some = run_ids[first : first + _DELETED_AT_ONCE]
@@ -228,7 +212,7 @@ class DuckDBJournal:
 
     @contextlib.contextmanager
     def _pause_queries(self) -> Iterator[None]:
-        """For the writer's thread: no query runs inside of it, and no copying."""
+        """Stop queries and copies inside the block; for the writer's thread."""
         self._isolated.interrupt()
         with self._console.paused():
             yield

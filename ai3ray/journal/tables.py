@@ -1,4 +1,4 @@
-"""Reading the journal's tables: a whole run, a run's lines, the list of runs."""
+"""Read the journal's tables."""
 
 from __future__ import annotations
 
@@ -37,12 +37,7 @@ _STATS_FIELDS = (
 
 
 class JournalTables:
-    """The read side of the journal's database; safe to use from several threads.
-
-    Args:
-        cursors: gives connections to it.
-        clocks: makes the clock of a run that is taken up again.
-    """
+    """The tables of the journal's database, for reading; safe to use from several threads."""
 
     def __init__(self, cursors: CursorSource, new_clock: RunClockFactory = RunClock) -> None:
         self._cursors = cursors
@@ -50,7 +45,7 @@ class JournalTables:
         self._queries = named_statements(Path(__file__).with_name("queries.sql"))
 
     def load(self, run_id: str) -> SequencedRun | None:
-        """The whole run, folded anew from its history; None when there is no such run."""
+        """Return the whole run, folded from its history; None when there is no such run."""
         lines = [body for (body,) in self._fetch("run_lines", run_id=run_id, after=0)]
         if not lines:
             return None
@@ -68,12 +63,12 @@ class JournalTables:
         )
 
     def lines(self, run_id: str, after: int) -> Sequence[str] | None:
-        """The run's event lines after `after`; None when there is no such run."""
+        """Return the run's event lines after `after`; None when there is no such run."""
         lines = [body for (body,) in self._fetch("run_lines", run_id=run_id, after=after)]
         return lines if lines or self._fetch("run_lines", run_id=run_id, after=0) else None
 
     def runs(self, limit: int, before: str | None, owner: str | None = None) -> list[RunRow]:
-        """Runs, newest first; `before` is the run id the page starts after, `owner` whose runs are wanted."""
+        """List runs, newest first: those after the run `before`, and of `owner` alone when given."""
         rows = self._fetch("run_rows", limit=limit, before=before, owner=owner)
         return [
             RunRow(
@@ -88,29 +83,29 @@ class JournalTables:
         ]
 
     def stats(self, owner: str | None = None) -> Stats:
-        """All runs in figures; those of one owner when one is named."""
+        """Sum up all runs, or those of one owner."""
         (row,) = self._fetch("stats", owner=owner)
         return Stats(**dict(zip(_STATS_FIELDS, row, strict=True)))
 
     def spent_since(self, start: datetime) -> list[tuple[str, float]]:
-        """Owners and the US dollars that their calls since this moment (UTC, no zone) cost, unknown bills included."""
+        """Return each owner's cost since this moment (UTC, no zone) in US dollars, unknown bills as reserved."""
         return [(owner, usd) for owner, usd in self._fetch("spent_since", start=start)]
 
     def newest(self) -> str:
-        """The highest id of a run; empty when there is none."""
+        """Return the highest id of a run; empty when there is none."""
         ((run_id,),) = self._fetch("newest_run")
         return run_id or ""
 
     def open_runs(self) -> list[str]:
-        """Ids of runs whose last event is not in, oldest first."""
+        """Return the ids of incomplete runs, oldest first."""
         return [run_id for (run_id,) in self._fetch("open_runs")]
 
     def prunable(self, before: datetime) -> list[PrunableRun]:
-        """Runs that are over and ended at this moment (UTC, no zone) or earlier, oldest first."""
+        """Return the runs that ended at this moment (UTC, no zone) or earlier, oldest first."""
         return [PrunableRun(*row) for row in self._fetch("prunable_runs", before=before)]
 
     def request_keys(self) -> dict[str, tuple[str, str | None]]:
-        """Run id and body hash by Idempotency-Key."""
+        """Return run id and body hash by Idempotency-Key."""
         return {key: (run_id, body_hash) for key, run_id, body_hash in self._fetch("request_keys")}
 
     def _attempts(self, run_id: str) -> list[Attempt]:
@@ -123,7 +118,7 @@ class JournalTables:
 
     def _fetch(self, query: str, **values: str | int | datetime | None) -> list[tuple[Any, ...]]:
         try:
-            # A cursor is a connection of its own: several threads may read while one writes.
+            # Each cursor is its own connection: several threads may read while one writes.
             with self._cursors.cursor() as cursor:
                 return cursor.execute(self._queries[query], values or None).fetchall()
         except duckdb.Error as error:
@@ -131,5 +126,5 @@ class JournalTables:
 
 
 def iso(moment: datetime) -> str:
-    """A UTC time stamp in the form the events have."""
+    """Return a UTC time stamp as events have it."""
     return moment.isoformat(timespec="milliseconds") + "Z"

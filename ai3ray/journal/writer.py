@@ -1,4 +1,4 @@
-"""Writing a batch: one transaction, all tables."""
+"""Write batches, each in one transaction."""
 
 from __future__ import annotations
 
@@ -25,65 +25,65 @@ _KEYS = {
     "attempt": ("run_id", "attempt_id"),
     "put": ("run_id", "key"),
 }
-"""Kinds of rows, and what names one."""
+"""Kinds of rows, with their keys."""
 _MAX_PIECES, _ROWS_OF_A_PIECE = 32, 4000
-"""Pieces of the history that do no harm, beside those that are as large as a busy journal makes them."""
+"""Pieces of the history that are tolerated, beside those as large as a busy journal makes them."""
 _OF_A_RUN = ("kept.history", "kept.news", *(f"kept.{kind}_rows" for kind in _KEYS))
 
 
 class Writer:
-    """The one connection that writes; used by one thread.
+    """The only writing connection, for one thread.
 
     Args:
-        file: the journal's file.
-        alone: inside of it no query runs: they hold memory, and the database open.
+        database: the journal's database.
+        pause_queries: a context without queries, which hold memory and the database open.
     """
 
     def __init__(self, database: JournalDatabase, pause_queries: PauseQueries) -> None:
         self._database = database
         self._pause_queries = pause_queries
         self._connection: DuckDBPyConnection | None = database.cursor()
-        # Setting up an appender costs more than filling it, so each is kept for the next batch.
+        # An appender costs more to make than to fill, so it is kept for the next batch.
         self._appenders: dict[str, duckdb.Appender] = {}
         self._statements = named_statements(_SQL)
         self._in_doubt = False
 
     @property
     def in_doubt(self) -> bool:
-        """Whether the last batch may be on disk although writing it failed."""
+        """True while the last batch may be on disk although its commit failed."""
         return self._in_doubt
 
     def write(self, batch: Batch) -> None:
-        """Commit these rows, all or none; the batch that was in doubt is written unless it is there.
+        """Commit these rows, all or none; a batch in doubt is written unless it is on disk.
 
         Raises:
-            DiskTrouble: not now; the same batch may be written later.
-            duckdb.Error, JournalError: never.
+            DiskWriteError: the same batch can be written later.
+            duckdb.Error, JournalError: nothing can be written any more.
         """
         with self._classified_errors():
             self._database.check()
             try:
                 self._insert(batch)
             except (duckdb.OutOfMemoryException, duckdb.TransactionException) as error:
-                # The second may follow on the first; on a disk that takes nothing it may as well.
+                # A TransactionException may follow an OutOfMemoryException, or a write that the disk refused.
                 if isinstance(error, duckdb.TransactionException) and classify_write_error(error) is not error:
                     raise
-                with self._pause_queries():  # users' queries share the memory with the writer, which goes first
+                with self._pause_queries():  # queries share their memory with the writer, which goes first
                     self._insert(batch)
             except duckdb.FatalException:
-                self._insert(batch)  # opening the database anew takes no space
+                self._insert(batch)  # reopening the database takes no space
 
     def delete(self, run_ids: Sequence[str]) -> None:
-        """Delete these runs from every table, all or none. Raises as `write`."""
+        """Delete these runs from every table, all or none. Raises what `write` raises."""
         with self._classified_errors(), self._transaction() as connection:
-            # A checkpoint rewrites the columns that changed, but leaves deleted rows where they are until
-            # something is added beside them. So the long texts are emptied first: their blocks become free.
+            # A checkpoint rewrites changed columns, but keeps deleted rows until others are added beside them.
+            # So the long texts are emptied first, which frees their blocks.
             connection.execute(self._statements["empty_bodies"], {"run_ids": run_ids})
             for table in _OF_A_RUN:
                 connection.execute(self._statements["delete_rows"].format(table=table), {"run_ids": run_ids})
 
     def checkpoint(self) -> None:
-        """Merge the news into the rows, and move the log into the file. Raises as `write`."""
+        """Merge new versions into the rows, and the log into the file. Raises what `write` raises."""
         with self._classified_errors():
             with self._transaction() as connection:
                 for kind, keys in _KEYS.items():
@@ -96,11 +96,11 @@ class Writer:
                 connection.execute("CHECKPOINT")
             except duckdb.FatalException:
                 self.close()
-                self._open()  # at once: others read
+                self._open()  # at once, for the readers
                 raise
 
     def is_fragmented(self) -> bool:
-        """Whether many checkpoints of little each have left the file in pieces."""
+        """Return whether many small checkpoints have left the file in pieces."""
         if self._connection is None:
             return False
         ((pieces, rows),) = self._connection.execute(self._statements["pieces"]).fetchall()
@@ -128,7 +128,7 @@ class Writer:
             raise
 
     def _is_stored(self, batch: Batch) -> bool:
-        """Whether this batch is on disk. Where it has no events it does not matter: news may be told twice."""
+        """Return whether this batch is on disk; False without events, because row versions may be written twice."""
         if not batch.history:
             return False
         first = batch.history[0]
@@ -136,7 +136,7 @@ class Writer:
         return self._open().execute(self._statements["has_event"], event).fetchall() != [(0,)]
 
     def _open(self) -> DuckDBPyConnection:
-        """The connection; a database that DuckDB has given up is opened anew."""
+        """Return the connection; reopen the database after a fatal error."""
         if self._connection is None:
             with self._pause_queries():
                 self._database.reopen()

@@ -1,4 +1,4 @@
-"""SQL of the home's own user: beside the writer, on the journal itself."""
+"""SQL for the home's own user, run in the journal's process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import duckdb
 from duckdb import DuckDBPyConnection
@@ -21,18 +21,18 @@ from ai3ray.sql.port import CursorSource
 from ai3ray.sql.values import CappedItems, QueryAnswer, json_size, one_line
 
 MAX_ANSWER_BYTES = 64_000_000
-"""The most that one answer holds."""
+"""Size of the largest answer, as JSON."""
 
 _MAX_RUNNING = 2
-_OUT_OF_MEMORY = "the query needs more memory than it may have"
+_OUT_OF_MEMORY = "the query needs more memory than it is allowed"
 _PAUSE_TIMEOUT_S = 30.0
 _INTERRUPT_INTERVAL_S = 0.05
 
 
 class SqlConsole:
-    """Runs users' queries beside the writer, each on a connection of its own.
+    """Queries in threads beside the writer, each on its own connection.
 
-    Its threads stand back behind the writer's, and what the queries take of memory is bounded.
+    The threads have a lower priority than the writer's, and the memory of all queries is limited.
     """
 
     def __init__(self, connection: CursorSource) -> None:
@@ -51,25 +51,25 @@ class SqlConsole:
         """Run one SELECT and return at most `max_rows` rows.
 
         Raises:
-            RequestError: it is not a SELECT, it is wrong, too large, or it took longer than `timeout_s` seconds.
+            RequestError: the query is not a SELECT, is wrong or too large, or ran for more than `timeout_s` seconds.
         """
         query = single_select(sql)
         cursor = self._connection.cursor()
-        work = asyncio.get_running_loop().run_in_executor(self._threads, self._run, cursor, query, max_rows)
+        work = self._threads.submit(self._run, cursor, query, max_rows)
         self._running.add(cursor)
         try:
             async with asyncio.timeout(timeout_s):
-                return await work
+                return await asyncio.wrap_future(work)
         except asyncio.CancelledError:
-            _interrupt(cursor)  # who asked has left
+            _interrupt_until_done(cursor, work)
             raise
         except TimeoutError:
-            _interrupt(cursor)
+            _interrupt_until_done(cursor, work)
             raise RequestError(f"the query took longer than {timeout_s:g} s and was stopped", "sql") from None
         except (MemoryError, duckdb.OutOfMemoryException) as error:
             raise RequestError(_OUT_OF_MEMORY, "sql") from error
         except duckdb.InterruptException as error:
-            stopped = "the query was stopped: the journal needs its memory, or is closing"
+            stopped = "the query was stopped because the journal needs its memory or is closing"
             raise RequestError(_OUT_OF_MEMORY if cursor in self._over_memory else stopped, "sql") from error
         except duckdb.Error as error:
             raise RequestError(one_line(error), "sql") from error
@@ -80,21 +80,21 @@ class SqlConsole:
             self._over_memory.discard(cursor)
 
     def interrupt(self) -> None:
-        """Stop the queries that run now; may be called from any thread."""
+        """Stop the running queries, from any thread."""
         for cursor in tuple(self._running):
             _interrupt(cursor)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """No query runs, and none begins, inside the block: they share their memory with the writer, which goes first.
+        """Stop queries and start none inside the block, so that the writer has all of the memory.
 
-        For the writer's thread: it blocks until the running queries have ended.
+        Blocks the calling thread until the running queries have ended.
         """
         with self._changed:
             self._paused = True
             give_up = time.monotonic() + _PAUSE_TIMEOUT_S
             while self._active and time.monotonic() < give_up:
-                self.interrupt()  # again and again: a query that has just begun does not hear it
+                self.interrupt()  # repeatedly: an interrupt just before a query begins has no effect
                 self._changed.wait(_INTERRUPT_INTERVAL_S)
         try:
             yield
@@ -102,7 +102,7 @@ class SqlConsole:
             self._paused = False
 
     async def aclose(self) -> None:
-        """Stop what still runs and wait for its threads."""
+        """Stop the running queries and wait for their threads."""
         self.interrupt()
         await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)
 
@@ -126,8 +126,15 @@ class SqlConsole:
 
 
 def _interrupt(cursor: DuckDBPyConnection) -> None:
-    with contextlib.suppress(duckdb.ConnectionException):  # it ended, and its thread has closed it
+    with contextlib.suppress(duckdb.ConnectionException):  # the query has ended and its thread has closed it
         cursor.interrupt()
+
+
+def _interrupt_until_done(cursor: DuckDBPyConnection, work: Future[Table]) -> None:
+    """Interrupt a query repeatedly: an interrupt just before it begins has no effect."""
+    if not work.done():
+        _interrupt(cursor)
+        asyncio.get_running_loop().call_later(_INTERRUPT_INTERVAL_S, _interrupt_until_done, cursor, work)
 
 
 def _table(cursor: DuckDBPyConnection, query: str, max_rows: int) -> Table:

@@ -1,4 +1,4 @@
-"""What may be asked in SQL: one SELECT, and for strangers none that looks beyond the journal's tables."""
+"""Check that a query is one SELECT, and for isolated SQL that it reads only the journal's tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ai3ray.sql.values import one_line
 
 _EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?(\([^()]*\)\s*)?", re.IGNORECASE)
 
-# Files, settings, logs and pointers are table functions too, and each version of DuckDB brings new ones.
+# An allow-list: table functions also read files, settings, logs and pointers, and each DuckDB adds new ones.
 _TABLE_FUNCTIONS = frozenset({
     "duckdb_columns", "duckdb_functions", "duckdb_keywords", "duckdb_tables", "duckdb_types", "duckdb_views",
     "generate_series", "icu_calendar_names", "json_each", "json_tree", "pg_timezone_names", "pragma_table_info",
@@ -29,38 +29,37 @@ _SQL = Path(__file__).with_suffix(".sql")
 
 
 def single_select(sql: str) -> str:
-    """The one SELECT, or EXPLAIN of a SELECT, that the text consists of.
+    """Return the text's only statement, a SELECT or an EXPLAIN of a SELECT.
 
-    A SELECT may still hide a write in a WITH clause: that is stopped by running it in a transaction
-    that is read-only.
+    Run it in a read-only transaction: a WITH clause can contain a write.
 
     Raises:
-        RequestError: it is anything else.
+        RequestError: the text is anything else.
     """
     statements = _statements(sql)
     if len(statements) != 1:
-        raise RequestError(f"one SELECT is expected, not {len(statements)} statements", "sql")
+        raise RequestError(f"the query must be a single SELECT statement, not {len(statements)} statements", "sql")
     query = statements[0].query.strip().rstrip(";")
     inner = statements
     if statements[0].type == StatementType.EXPLAIN:
         inner = _statements(_without_explain(query))
     if len(inner) != 1 or inner[0].type != StatementType.SELECT:
-        raise RequestError("only SELECT, or EXPLAIN of a SELECT, is allowed", "sql")
+        raise RequestError("the query must be a SELECT, or an EXPLAIN of a SELECT", "sql")
     return query
 
 
 def refuse_system_access(connection: DuckDBPyConnection, query: str) -> None:
-    """Let nothing through that tells about the machine, reads files, or runs SQL that is not looked at here.
+    """Refuse a query that shows the machine, reads files or runs further SQL.
 
-    DuckDB's own switches close most of this; it promises no boundary inside its process, so this
-    is the second lock of several.
+    DuckDB's settings refuse most of this, but DuckDB guarantees no boundary within its process: this is the second
+    of several layers.
 
     Args:
-        connection: any; it only parses.
-        query: what `single_select` has let through.
+        connection: parses the query.
+        query: a result of `single_select`.
 
     Raises:
-        RequestError: naming the function or view.
+        RequestError: the query uses a function, view or form that is not allowed; the message names it.
     """
     statements = named_statements(_SQL)
     [(error, tables, functions, names)] = connection.execute(
@@ -76,7 +75,7 @@ def refuse_system_access(connection: DuckDBPyConnection, query: str) -> None:
 
 
 def _without_explain(query: str) -> str:
-    """The query without the EXPLAIN before it."""
+    """Return the query without a leading EXPLAIN."""
     return _EXPLAIN.sub("", query, count=1)
 
 

@@ -1,4 +1,4 @@
-"""The views that every journal and every copy of it has."""
+"""The telemetry views of every journal and every copy of it."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from pathlib import Path
 
 
 def views() -> str:
-    """The telemetry views; they hold no data and are created anew whenever they have changed."""
+    """Return the statements that create or replace the views."""
     return Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")

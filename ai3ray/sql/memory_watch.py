@@ -1,8 +1,7 @@
-"""Queries of the home's own user share the journal's process; this keeps them from taking its memory.
+"""Limit the memory of queries that run in the journal's process.
 
-DuckDB has one limit for all of its connections, and the writer would be the one to meet it: so queries
-are stopped well below. And that limit does not count what functions such as `repeat` make: so the
-process itself is bounded while queries run.
+DuckDB's limit covers all its connections, so the writer could hit it: queries are stopped well below. That limit does
+not count what functions like `repeat` allocate, so the process itself is limited while queries run.
 """
 
 from __future__ import annotations
@@ -25,21 +24,16 @@ except ImportError:  # no POSIX system
     resource = None  # type: ignore[assignment]
 
 QUERY_BYTES = 512 << 20
-"""What all queries together may take of DuckDB's memory; the journal's limit is nearly twice as much."""
+"""DuckDB memory for all queries together; its whole limit is nearly twice as much."""
 HEADROOM_BYTES = 1 << 30
-"""Private memory by which the process may grow while queries run."""
+"""Growth of the process's private memory while queries run."""
 
-_CHECK_INTERVAL_S = 0.05  # measured: on two cores two queries take 20 MB in that time, and looking takes 1.3 ms
+_CHECK_INTERVAL_S = 0.05  # measured on two cores: two queries allocate 20 MB in that time, and one check takes 1.3 ms
 _SQL = Path(__file__).with_suffix(".sql")
 
 
 class MemoryWatch:
-    """Looks after the memory that queries take, for as long as some run.
-
-    Args:
-        connection: a connection to the journal.
-        too_much: stops the queries; called from a thread of the watch.
-    """
+    """A thread that checks the memory of running queries and calls `on_excess` when it is too much."""
 
     def __init__(self, connection: CursorSource, on_excess: Callable[[], None]) -> None:
         self._connection = connection
@@ -51,7 +45,7 @@ class MemoryWatch:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """For as long as a query runs; several may at once."""
+        """Watch inside the block; blocks may overlap."""
         with self._lock:
             self._inside += 1
             if self._inside == 1:
@@ -65,11 +59,13 @@ class MemoryWatch:
                 self._inside -= 1
                 if self._inside == 0:
                     self._stopped.set()
-                    self._watcher.join()  # whoever waits for the last query wants its connection closed too
+                    self._watcher.join()  # its connection is closed before the last query ends
 
     def _watch(self, stopped: threading.Event) -> None:
-        # It may be closed meanwhile.
-        with contextlib.suppress(duckdb.Error, JournalError), self._connection.cursor() as cursor:
+        with (
+            contextlib.suppress(duckdb.Error, JournalError),  # the journal may close meanwhile
+            self._connection.cursor() as cursor,
+        ):
             query = named_statements(_SQL)["used_bytes"]
             while not stopped.wait(_CHECK_INTERVAL_S):
                 [(used_bytes,)] = cursor.execute(query).fetchall()
@@ -78,12 +74,9 @@ class MemoryWatch:
 
 
 class MemoryHeadroom:
-    """Bounds the private memory of this process. Shared memory, such as Ray's object store, is not counted.
+    """A limit of this process's private memory while queries run; shared memory (Ray's object store) is not counted.
 
-    Beyond it the huge allocation fails, and with it the query; without it the machine's memory would go.
-
-    Args:
-        grows_by: bytes that all running queries together may add.
+    Beyond the limit an allocation fails, and its query with it.
     """
 
     def __init__(self, growth_bytes: int = HEADROOM_BYTES) -> None:
@@ -94,7 +87,7 @@ class MemoryHeadroom:
 
     @contextlib.contextmanager
     def bounded(self) -> Iterator[None]:
-        """For as long as a query runs; several may at once."""
+        """Apply the limit inside the block; blocks may overlap."""
         with self._lock:
             self._inside += 1
             if self._inside == 1:
@@ -104,8 +97,9 @@ class MemoryHeadroom:
         finally:
             with self._lock:
                 self._inside -= 1
-                if self._inside == 0:
-                    self._restore()
+                if self._inside == 0 and self._before is not None:
+                    resource.setrlimit(resource.RLIMIT_DATA, self._before)
+                    self._before = None
 
     def _lower(self) -> None:
         private = _private_bytes()
@@ -116,18 +110,13 @@ class MemoryHeadroom:
             self._before = soft, hard
             resource.setrlimit(resource.RLIMIT_DATA, (private + self._growth_bytes, hard))
 
-    def _restore(self) -> None:
-        if self._before is not None:
-            resource.setrlimit(resource.RLIMIT_DATA, self._before)
-            self._before = None
-
 
 HEADROOM = MemoryHeadroom()
-"""The one of this process, because the limit is one of the process."""
+"""The only one: the limit belongs to the process."""
 
 
 def _private_bytes() -> int | None:
-    """Bytes of private writable memory of this process, where the system tells."""
+    """Return the bytes of private writable memory of this process; None where the system does not say."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
     except OSError:

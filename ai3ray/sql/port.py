@@ -1,4 +1,4 @@
-"""The port through which SQL reaches the journal's database."""
+"""The port to the journal's database."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from duckdb import DuckDBPyConnection
 
 
 class CursorSource(Protocol):
-    """Whatever gives connections to the journal's database: an open file, or DuckDB's own connection."""
+    """A source of connections: a journal's database, or a connection of DuckDB."""
 
     def cursor(self) -> DuckDBPyConnection:
-        """A connection of its own, to be closed soon."""
+        """Return a new connection; close it soon."""
         ...

@@ -1,4 +1,4 @@
-"""A query's answer row by row: values as JSON knows them, up to a number of rows and bytes."""
+"""Query answers as rows of JSON values, up to a number of rows and bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ROWS_AT_ONCE = 100
 
 
 def json_value(value: Any) -> Any:
-    """The value as JSON knows it: no NaN, no bytes, no time but as text."""
+    """Return the value as JSON: times as ISO 8601, bytes as hex, NaN and infinity as null."""
     match value:
         case None | bool() | int() | str():
             return value
@@ -43,7 +43,7 @@ def json_value(value: Any) -> Any:
 
 
 def json_size(value: Any) -> int:
-    """About how many bytes of JSON this JSON value is."""
+    """Return roughly how many bytes this value takes as JSON."""
     match value:
         case str():
             return len(value) + 2
@@ -55,14 +55,10 @@ def json_size(value: Any) -> int:
 
 
 class QueryAnswer:
-    """The answer of one SELECT, read as it is iterated.
-
-    Args:
-        connection: the one to run it on.
-        query: the SELECT.
+    """The rows of one SELECT, fetched during iteration.
 
     Raises:
-        duckdb.Error: the query is wrong; also while iterating.
+        duckdb.Error: the query fails, when made or during iteration.
     """
 
     def __init__(self, connection: DuckDBPyConnection, query: str) -> None:
@@ -81,14 +77,7 @@ class QueryAnswer:
 
 
 class CappedItems(Generic[T]):
-    """The first items of an answer, as many as fit.
-
-    Args:
-        items: all of them.
-        weigh: bytes of one.
-        max_items: the most that are let through.
-        max_bytes: likewise.
-    """
+    """The first items, up to a number of items and of bytes, which `size_of` counts."""
 
     def __init__(self, items: Iterable[T], size_of: Callable[[T], int], max_items: int, max_bytes: int) -> None:
         self._items = items
@@ -96,7 +85,7 @@ class CappedItems(Generic[T]):
         self._max_items = max_items
         self._max_bytes = max_bytes
         self.truncated = False
-        """True once it is known that something was left out."""
+        """True once an item was left out."""
 
     def __iter__(self) -> Iterator[T]:
         size = 0
@@ -111,7 +100,7 @@ class CappedItems(Generic[T]):
 
 
 def _without_zones(query: str, types: list[str]) -> str:
-    """The same query with plain UTC time stamps: DuckDB's Python client needs another package for zones."""
+    """Return the query with UTC time stamps without zones, for which DuckDB's client would need another package."""
     names = [f"c{n}" for n in range(len(types))]
     casts = [
         f"{name}::TIMESTAMP" if kind == "TIMESTAMP WITH TIME ZONE" else name
@@ -125,7 +114,7 @@ def _json_cell(value: Any, parse: bool) -> Any:
 
 
 def one_line(error: BaseException) -> str:
-    """DuckDB's message without the excerpt of the query that it draws below."""
+    """Return the error's message in one line, without DuckDB's excerpt of the query."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     excerpt = next((n for n, line in enumerate(lines) if line.startswith("LINE ")), len(lines))
     return " ".join(line.strip() for line in lines[:excerpt] if line.strip())

@@ -90,7 +90,7 @@ async def test_over_http_a_new_run_is_refused_and_old_ones_are_shown(core: Core,
                 assert refused.status_code == 503, path
                 error = refused.json()["error"]
                 assert error["type"] == "journal"
-                assert "it goes on by itself" in error["message"]
+                assert "then it resumes" in error["message"]
             (row,) = (await http.get("/runs")).json()["runs"]
             committed_state = await http.get(f"/runs/{row['run_id']}")
             assert (committed_state.status_code, committed_state.json()["status"]) == (200, "succeeded")

@@ -208,11 +208,11 @@ async def test_a_commit_that_fails_is_told_to_all_who_wait_and_ends_the_journal(
     reader = asyncio.create_task(journal.tail("r", 14))
     receipts = [journal.put("r", step.events, step.attempts) for step in list(whole_run("r"))[1:]]
     for receipt in receipts:
-        with pytest.raises(JournalError, match="cannot write"):
+        with pytest.raises(JournalError, match="cannot be written"):
             await receipt.committed()
-    with pytest.raises(JournalError, match="cannot write"):
+    with pytest.raises(JournalError, match="cannot be written"):
         await reader
-    with pytest.raises(JournalError, match="cannot write"):
+    with pytest.raises(JournalError, match="cannot be written"):
         journal.put("s", [started()])
     assert len(await journal.tail("r", 0)) == 1
     await journal.aclose()

@@ -241,9 +241,8 @@ async def test_a_query_that_holds_the_last_memory_gives_way_to_the_writer(
 ) -> None:
     """Should queries ever get that far. Whoever is stopped for that is told so; nothing of the journal is lost."""
     monkeypatch.setattr("ai3ray.sql.memory_watch.QUERY_BYTES", 1 << 40)
-    monkeypatch.setattr(
-        "ai3ray.sql.memory_watch.HEADROOM._growth_bytes", 4 << 30
-    )  # else the process meets its own limit
+    # Else the process meets its own limit.
+    monkeypatch.setattr("ai3ray.sql.memory_watch.HEADROOM._growth_bytes", 4 << 30)
     hungry = """
         SELECT max(text) FROM range(100000000000) AS probe
         JOIN (SELECT range AS k, repeat(md5(range::VARCHAR), 1024) AS text FROM range(15000)) AS held
@@ -267,6 +266,6 @@ async def test_a_query_that_holds_the_last_memory_gives_way_to_the_writer(
             await receipt.committed()
             if asking.done():
                 break
-    with pytest.raises(RequestError, match="stopped: the journal needs its memory"):
+    with pytest.raises(RequestError, match="because the journal needs its memory"):
         await asking
     assert (await disk.query("SELECT count(*) FROM runs WHERE complete")).rows == ((number + 1,),)

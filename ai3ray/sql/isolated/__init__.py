@@ -1,1 +1,1 @@
-"""SQL of a server's callers: each query runs in a process of its own, on a copy of the journal."""
+"""SQL for the callers of a server: each query runs in its own process, on a copy of the journal."""

@@ -1,4 +1,4 @@
-"""Which runs have changed since a copy of the journal was made."""
+"""Track which runs have changed since a copy of the journal was made."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 
 class ChangedRuns:
-    """The journal's commits, counted, and the latest one of each run that they touched.
+    """A count of the journal's commits, with the latest commit of each changed run.
 
-    Nothing is remembered until somebody asks for a mark, and nothing from before the oldest mark in use.
+    A mark is a value of the count. Only changes since the oldest mark in use are kept.
     """
 
     def __init__(self) -> None:
@@ -17,28 +17,28 @@ class ChangedRuns:
         self._latest: dict[str, int] = {}
 
     def note(self, run_ids: Iterable[str]) -> None:
-        """A commit touched these runs. To be called after it is on disk and before anybody is told."""
+        """Record a commit of these runs: after it is on disk and before it is announced."""
         self._commits += 1
         if self._known_from is not None:
             for run_id in run_ids:
-                self._latest.pop(run_id, None)  # so that the newest stand last
+                self._latest.pop(run_id, None)  # reinserted, so that the newest come last
                 self._latest[run_id] = self._commits
 
     def note_deletion(self) -> None:
-        """Runs were deleted: no copy from before is worth bringing up to date."""
+        """Record a deletion of runs: no earlier copy can be brought up to date."""
         self._commits += 1
         self._latest.clear()
         if self._known_from is not None:
             self._known_from = self._commits
 
     def mark(self) -> int:
-        """Where the journal stands. A snapshot taken from now on holds all that `since(mark)` leaves out."""
+        """Return the current mark. A snapshot taken from now on contains all that `since(mark)` leaves out."""
         if self._known_from is None:
             self._known_from = self._commits
         return self._commits
 
     def since(self, mark: int) -> tuple[str, ...] | None:
-        """The runs that were touched after the mark; None when that is not known, so all may have been."""
+        """Return the runs changed after the mark, newest first; None when that is unknown."""
         if self._known_from is None or mark < self._known_from:
             return None
         changed = []
@@ -49,7 +49,7 @@ class ChangedRuns:
         return tuple(changed)
 
     def forget(self, oldest: int | None) -> None:
-        """Drop what is older than the oldest mark in use; None when there is none."""
+        """Drop changes up to the oldest mark in use, or all when it is None."""
         if oldest is None:
             self._known_from = None
             self._latest.clear()

@@ -1,4 +1,4 @@
-"""SQL of strangers: each query in a process of its own, on a copy that holds what its owner may see."""
+"""Answer queries in processes of their own, on copies with the owner's runs."""
 
 from __future__ import annotations
 
@@ -21,14 +21,7 @@ from ai3ray.sql.port import CursorSource
 
 
 class IsolatedSql:
-    """Answers strangers' queries.
-
-    Args:
-        connection: a connection to the journal.
-        journal: its file. The copies are kept in the folder `sql` beside it.
-        clock: gives `as_of`.
-        limits: what queries may take.
-    """
+    """Isolated SQL over one journal, with its copies in the folder `sql` beside the journal's file."""
 
     def __init__(self, connection: CursorSource, journal: Path, clock: Callable[[], str], limits: SqlLimits) -> None:
         self._limits = limits
@@ -45,28 +38,28 @@ class IsolatedSql:
         self._closed = False
 
     async def clear(self) -> None:
-        """Delete the copies that a process before this one has left."""
+        """Delete the copies that an earlier process left."""
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     def committed(self, run_ids: Iterable[str]) -> None:
-        """These runs have changed; to be called once it is on disk, before anybody is told."""
+        """Record a commit of these runs: after it is on disk and before it is announced."""
         self._changes.note(run_ids)
 
     def deleted(self) -> None:
-        """Runs were deleted: they leave the copies too."""
+        """Record a deletion of runs, which the copies then leave out."""
         self._changes.note_deletion()
 
     async def query(self, sql: str, *, max_rows: int = 10_000, owner: str | None = None) -> Table:
-        """Run one SELECT over the runs of one owner, None for everybody's.
+        """Run one SELECT over the runs of one owner, or over all runs when `owner` is None.
 
         Raises:
-            RequestError: it is not one SELECT, it is wrong, or it broke a limit and was stopped.
+            RequestError: the query is not one SELECT, is wrong, or exceeded a limit and was stopped.
             Throttled: too many queries are running, or the copy is still being written.
             EngineError: the copy cannot be written, or the process does not start.
             JournalError: the journal is closed.
         """
         if len(sql) > self._limits.query_chars:
-            raise RequestError(f"a query has at most {self._limits.query_chars:,} characters", "sql")
+            raise RequestError(f"a query can have at most {self._limits.query_chars:,} characters", "sql")
         if self._closed:
             raise JournalError("the journal is closed")
         query_task = asyncio.create_task(self._queued_answer(sql, max_rows, owner), name="journal-sql-query")
@@ -75,16 +68,16 @@ class IsolatedSql:
         try:
             return await query_task
         except asyncio.CancelledError:
-            if self._closed:  # it was cancelled, not whoever asked
+            if self._closed:  # closing cancelled the query, not the caller
                 raise JournalError("the journal is closed") from None
             raise
 
     def interrupt(self) -> None:
-        """Stop writing copies; may be called from any thread."""
+        """Stop the copy that is being written, from any thread."""
         self._writer.interrupt()
 
     async def aclose(self) -> None:
-        """Stop the queries, delete the copies."""
+        """Stop the queries and delete the copies."""
         self._closed = True
         self._writer.stop()
         for query_task in self._queries:
@@ -102,13 +95,13 @@ class IsolatedSql:
         async with self._queue.slot(owner):
             try:
                 return await self._answer(sql, max_rows, owner)
-            except CopyUnreadable:  # a disk that fails, a file that somebody has touched: once more with a new one
+            except CopyUnreadable:  # a failing disk or a changed file: try once more with a new copy
                 with contextlib.suppress(CopyUnreadable):
                     return await self._answer(sql, max_rows, owner)
-                raise EngineError("the copy of the journal that SQL reads cannot be read") from None
+                raise EngineError("the copy of the journal that SQL reads cannot be read; try again") from None
 
     async def _answer(self, sql: str, max_rows: int, owner: str | None) -> Table:
-        # Python and DuckDB start while the copy is written.
+        # The process starts while the copy is written.
         async with start_query_process(self._limits.answer_bytes) as process, self._copy(owner) as (replica, copy):
             try:
                 table = await process.answer(copy.path, sql, max_rows, self._limits)
@@ -126,22 +119,22 @@ class IsolatedSql:
                     copy = await stack.enter_async_context(replica.fresh(self._limits.copy_age_s))
             except TimeoutError:
                 wait_s = self._limits.max_wait_s
-                raise Throttled("the copy of the journal is still being written; ask again soon", wait_s) from None
+                raise Throttled("the copy of the journal is still being written; try again soon", wait_s) from None
             self._forget_old_changes()
             yield replica, copy
 
     def _replica(self, owner: str | None) -> Replica:
-        """The owner's, made when there is none; those that have been idle for the longest time make room."""
+        """Return the owner's replica, and remove the longest idle ones beyond the limit."""
         replica = self._replicas.pop(owner, None) or Replica(self._context, owner)
         idle = [other for other, kept in self._replicas.items() if not kept.busy]
         for other in idle[: max(0, len(self._replicas) + 1 - self._limits.copies)]:
             self._remove(other)
-        self._replicas[owner] = replica  # the latest used stands last
+        self._replicas[owner] = replica  # the latest used comes last
         self._restart_idle_timer(owner)
         return replica
 
     def _restart_idle_timer(self, owner: str | None) -> None:
-        """Look after it again when it may have been idle for long."""
+        """Remove the replica after its idle time, counted from now."""
         if owner in self._idle_timers:
             self._idle_timers[owner].cancel()
         loop = asyncio.get_running_loop()
@@ -161,6 +154,6 @@ class IsolatedSql:
         self._forget_old_changes()
 
     def _forget_old_changes(self) -> None:
-        """Nobody will ask for changes from before the oldest copy."""
+        """Forget the changes from before the oldest copy."""
         marks = [replica.oldest_mark for replica in self._replicas.values()]
         self._changes.forget(min((mark for mark in marks if mark is not None), default=None))

@@ -29,30 +29,25 @@ _OUT_OF_MEMORY_STATUS = 127
 
 
 class SqlLimits(Frozen):
-    """What strangers' queries may take."""
+    """The limits of isolated queries and their copies."""
 
     memory_bytes: int = 1 << 30
-    """Address space of a query's process."""
     cpu_s: int = 10
-    """Processor time of a query, in seconds."""
     wall_s: float = 10.0
-    """Seconds on the clock that a query gets, from the moment it has its copy."""
+    """Counted once the query has its copy."""
     query_chars: int = 100_000
-    """The longest SQL text."""
     answer_bytes: int = 8_000_000
-    """The largest answer, as JSON; further rows are left out."""
+    """As JSON; further rows are left out."""
     max_running: int = 2
-    """Queries that run at a time."""
     max_wait_s: float = 5.0
-    """Seconds that a query waits for its turn."""
+    """The longest wait for other queries."""
     copy_wait_s: float = 30.0
-    """Seconds that a query waits for its copy of the journal."""
     copy_age_s: float = 5.0
-    """How old a copy may be."""
+    """The oldest copy that is still used."""
     copy_idle_s: float = 600.0
-    """Seconds without a query after which an owner's copy is deleted."""
+    """Time without a query after which an owner's copy is deleted."""
     copies: int = 8
-    """Owners whose copies are kept at a time."""
+    """Owners with a copy at a time."""
 
 
 class CopyUnreadable(Exception):
@@ -120,17 +115,13 @@ class QueryProcess:
         if code in (-signal.SIGXCPU, -signal.SIGALRM):
             return RequestError(f"the query took longer than {limits.cpu_s} s and was stopped", "sql")
         if code < 0 or code == _OUT_OF_MEMORY_STATUS:
-            return RequestError("the query broke the limits of its process and was stopped", "sql")
+            return RequestError("the query exceeded the limits of its process and was stopped", "sql")
         return EngineError(f"the process for the query ended with exit status {code}")
 
 
 @asynccontextmanager
 async def start_query_process(answer_bytes: int) -> AsyncIterator[QueryProcess]:
-    """Start a process that waits for its query, and kill it at the end of the block.
-
-    Args:
-        answer_bytes: size of the largest answer.
-    """
+    """Start a process that waits for its query, and kill it at the end of the block."""
     async with child_process(
         _WORKER, variables=_MALLOC, python_path=[_DUCKDB_FOLDER], line_bytes=answer_bytes + _SLACK_BYTES
     ) as child:

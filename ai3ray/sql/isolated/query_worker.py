@@ -1,8 +1,8 @@
-"""The process that runs one stranger's query: shut in, on a copy of the journal, and then gone.
+"""The process that runs one isolated query under limits, on a copy of the journal.
 
-`python -m ai3ray.sql.isolated.query_worker` reads a job as one line of JSON from its standard input and
-writes lines of JSON: the columns, rows in pieces, the end. What goes wrong is a line too; what breaks a
-limit ends the process, and the parent sees that. It imports little: it starts for every query.
+`python -m ai3ray.sql.isolated.query_worker` reads a job as one line of JSON from its standard input and writes lines
+of JSON: the columns, lists of rows, the end, or an error. A broken limit ends the process. It imports little, because
+it starts for every query.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from ai3ray.errors import RequestError
 from ai3ray.sql.guard import refuse_system_access, single_select
 from ai3ray.sql.values import CappedItems, QueryAnswer, one_line
 
-# `memory_limit` leaves room for what DuckDB does not count; at the wall itself a query dies less politely.
+# Below the process's limit: DuckDB does not count all memory, and its own error says more than a failed allocation.
 _SHARE_OF_MEMORY = 0.5
 _CHUNK_BYTES = 64_000
 _MAX_COLUMNS = 1_000
-_OUT_OF_MEMORY = json.dumps({"error": "the query needs more memory than it may have"})
+_OUT_OF_MEMORY = json.dumps({"error": "the query needs more memory than it is allowed"})
 
 
 def main() -> None:
-    """Answer the one job on standard input."""
+    """Answer the job on standard input."""
     exit_with_parent()
     job: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
     limit_resources(ResourceLimits(*job["limits"]))
-    # Python and DuckDB import some of their parts when they first need them.
+    # sys.path stays readable: Python and DuckDB import some modules on first use.
     restrict_filesystem([Path(job["file"]).parent, *map(Path, sys.path), *MACHINE_SIZE_FILES])
     exit_at_end_of_input()
     try:
@@ -48,11 +48,11 @@ def main() -> None:
     except RecursionError:
         _send(json.dumps({"error": "the answer is nested too deeply"}))
     except (duckdb.IOException, duckdb.FatalException, duckdb.SerializationException) as error:
-        # Where DuckDB has no memory left for the text of an error, that is the error which it raises.
+        # Without memory for the text of an error, DuckDB raises one of these instead.
         _send(_OUT_OF_MEMORY if "allocation failed" in str(error) else json.dumps({"copy_error": one_line(error)}))
     except (duckdb.Error, ValueError) as error:
         _send(json.dumps({"error": one_line(error)}))
-    os._exit(0)  # all that would be closed now is only read
+    os._exit(0)  # nothing was written, so nothing needs closing
 
 
 def _answer(job: dict[str, Any]) -> Iterator[str]:
@@ -62,7 +62,7 @@ def _answer(job: dict[str, Any]) -> Iterator[str]:
     connection.execute("BEGIN TRANSACTION READ ONLY")
     answer = QueryAnswer(connection, query)
     if len(answer.columns) > _MAX_COLUMNS:
-        raise RequestError(f"an answer has at most {_MAX_COLUMNS:,} columns", "sql")
+        raise RequestError(f"an answer can have at most {_MAX_COLUMNS:,} columns", "sql")
     yield json.dumps({"columns": answer.columns})
     rows = CappedItems(map(_row_json, answer), len, job["max_rows"], job["max_bytes"])
     yield from _chunks(rows)
@@ -70,7 +70,7 @@ def _answer(job: dict[str, Any]) -> Iterator[str]:
 
 
 def _open(file: str, memory_bytes: int) -> duckdb.DuckDBPyConnection:
-    """The copy, read-only. Whatever keeps it from being opened is the copy's fault, not the query's."""
+    """Open the copy read-only; any failure is an IOException, which blames the copy."""
     try:
         connection = duckdb.connect(
             file,
@@ -100,7 +100,7 @@ def _row_json(row: tuple[Any, ...]) -> bytes:
 
 
 def _chunks(rows: CappedItems[bytes]) -> Iterator[str]:
-    """Lists of rows of some size: the parent reads them one by one, and does other things in between."""
+    """Yield lists of rows of some size: the parent's event loop runs between two of them."""
     chunk: list[bytes] = []
     size = 0
     for row in rows:

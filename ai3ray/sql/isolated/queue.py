@@ -1,4 +1,4 @@
-"""Whose query is next: few run at a time, and nobody's many keep another's one waiting."""
+"""A fair queue for SQL: bounded concurrency, and no owner can starve another."""
 
 from __future__ import annotations
 
@@ -13,12 +13,7 @@ _MAX_WAITING = 32
 
 
 class QueryQueue:
-    """A free turn goes to the owner who has the fewest, among equals to who came first.
-
-    Args:
-        at_a_time: turns there are.
-        patience_s: seconds that one waits for a turn.
-    """
+    """Slots for running queries: a free one goes to the owner with the fewest, then to the first in line."""
 
     def __init__(self, max_running: int, max_wait_s: float) -> None:
         self._free = max_running
@@ -28,10 +23,10 @@ class QueryQueue:
 
     @asynccontextmanager
     async def slot(self, owner: str | None) -> AsyncIterator[None]:
-        """Wait for a turn and have it.
+        """Hold a slot inside the block.
 
         Raises:
-            Throttled: there was none in time, or too many wait already.
+            Throttled: no slot came free in time, or too many queries wait already.
         """
         await self._wait(owner)
         try:
@@ -56,7 +51,7 @@ class QueryQueue:
             raise
 
     def _leave(self, waiter: tuple[str | None, asyncio.Future[None]]) -> None:
-        """Whoever waits no longer may have been called in the same moment."""
+        """Stop waiting; give back a slot that was granted in the same moment."""
         if waiter in self._waiting:
             self._waiting.remove(waiter)
         elif not waiter[1].cancelled():
@@ -71,10 +66,10 @@ class QueryQueue:
         while self._free and self._waiting:
             waiter = min(self._waiting, key=lambda waiter: self._running[waiter[0]])
             self._waiting.remove(waiter)
-            if not waiter[1].done():  # else it has just given up
+            if not waiter[1].done():  # else it has just stopped waiting
                 self._free -= 1
                 self._running[waiter[0]] += 1
                 waiter[1].set_result(None)
 
     def _busy(self) -> Throttled:
-        return Throttled("too many queries at the moment; ask again in a few seconds", self._max_wait_s)
+        return Throttled("too many queries at the moment; try again in a few seconds", self._max_wait_s)

@@ -1,4 +1,4 @@
-"""One owner's copy of the journal: brought up to date when it is wanted, without disturbing who reads it."""
+"""Keep one owner's copy of the journal up to date on demand, without disturbing its readers."""
 
 from __future__ import annotations
 
@@ -27,43 +27,34 @@ _SPARE_BYTES = 64 << 20
 
 @dataclass(eq=False, slots=True)
 class Generation:
-    """One file, and what it holds."""
+    """One file of a copy, with its state."""
 
     path: Path
     mark: int = -1
-    """Where the journal's changes stood."""
+    """The mark of the changes it contains; -1 for a file that must not be used."""
     as_of: str = ""
-    """When that was, UTC ISO 8601."""
     made_at: float = float("-inf")
-    """Likewise, in seconds of the loop's clock."""
+    """In seconds of the loop's clock."""
     readers: int = 0
-    """Queries that read it now."""
 
 
 @dataclass(frozen=True, slots=True)
 class CopyContext:
-    """What all replicas of a journal share."""
+    """State that all replicas of a journal share."""
 
     journal: Path
-    """The journal's file, for its size."""
+    """Its file."""
     folder: Path
-    """Where copies are kept."""
     writer: CopyWriter
-    """Writes copies, one at a time."""
     changes: ChangedRuns
-    """What the journal has committed."""
     clock: Callable[[], str]
-    """The time as events have it."""
     thread: ThreadPoolExecutor
-    """The one thread that writes."""
 
 
 class Replica:
-    """The generations of one owner's copy: the newest, those still read, and a spare one to be updated next.
+    """The files of one owner's copy: the newest, those still read, and a spare to update next.
 
-    Args:
-        shop: what it is made with.
-        owner: whose runs it holds; None for everybody's.
+    An `owner` of None stands for all runs.
     """
 
     def __init__(self, context: CopyContext, owner: str | None) -> None:
@@ -75,20 +66,20 @@ class Replica:
 
     @property
     def busy(self) -> bool:
-        """Whether somebody reads it or writes it."""
+        """True while it is read or written."""
         return self._writing or any(generation.readers for generation in self._all())
 
     @property
     def oldest_mark(self) -> int | None:
-        """From where on it will want to know the journal's changes; None when it has nothing to build on."""
+        """The earliest mark from which it needs changes; None when it has no file to update."""
         return min((generation.mark for generation in self._all() if generation.mark >= 0), default=None)
 
     @asynccontextmanager
     async def fresh(self, max_age_s: float) -> AsyncIterator[Generation]:
-        """The copy as it was at most `max_age_s` seconds ago; it stays as it is inside the block.
+        """Yield a file that is at most `max_age_s` seconds old and does not change inside the block.
 
         Raises:
-            EngineError: it cannot be written.
+            EngineError: the copy cannot be written.
         """
         generation = await self._recent(max_age_s)
         generation.readers += 1
@@ -100,14 +91,14 @@ class Replica:
                 await self._delete_unused()
 
     def discard(self, generation: Generation) -> None:
-        """Never lend this one again: it cannot be read, or is half written."""
+        """Never use this file again: it is unreadable or half written."""
         generation.mark = -1
         if generation is self._newest:
             self._newest = None
             self._older.append(generation)
 
     async def remove(self) -> None:
-        """Delete all its files."""
+        """Delete all files."""
         if self._refreshing is not None:
             await asyncio.wait({self._refreshing})
         gone, self._newest, self._older = self._all(), None, []
@@ -121,7 +112,7 @@ class Replica:
         wanted_from = asyncio.get_running_loop().time() - max_age_s
         while True:
             if self._refreshing is not None and not self._refreshing.done():
-                await asyncio.shield(self._refreshing)  # whoever asked may leave; the others still want it
+                await asyncio.shield(self._refreshing)  # a caller may leave; others still wait for it
             newest = self._newest
             if newest is not None and newest.made_at >= wanted_from and newest.path.exists():
                 return newest
@@ -129,7 +120,7 @@ class Replica:
             self._refreshing.add_done_callback(_retrieve_exception)
 
     async def _refresh(self) -> None:
-        """Make `_newest` hold what is committed now."""
+        """Bring `_newest` up to what is committed now."""
         changes = self._context.changes
         mark, as_of, made_at = changes.mark(), self._context.clock(), asyncio.get_running_loop().time()
         newest = self._newest
@@ -140,17 +131,18 @@ class Replica:
             try:
                 newest = await self._updated(newest) or await self._created()
             except CopyStopped as error:
-                raise EngineError("writing the copy of the journal that SQL reads was stopped; ask again") from error
+                raise EngineError("writing the copy of the journal that SQL reads was stopped; try again") from error
             except (duckdb.Error, OSError) as error:
                 log.warning("the copy of the journal for SQL cannot be written: %s", one_line(error))
-                raise EngineError("the copy of the journal that SQL reads cannot be written at the moment") from error
+                raise EngineError(
+                    "the copy of the journal that SQL reads cannot be written at the moment; try again later"
+                ) from error
         newest.mark, newest.as_of, newest.made_at = mark, as_of, made_at
         self._older = [older for older in self._all() if older is not newest]
         self._newest = newest
         await self._delete_unused()
 
     async def _created(self) -> Generation:
-        """A new file with all rows."""
         made = Generation(self._new_path())
         try:
             await self._in_thread(self._create, made.path)
@@ -160,7 +152,7 @@ class Replica:
         return made
 
     async def _updated(self, newest: Generation | None) -> Generation | None:
-        """A file that has most rows already and that nobody reads, with the rest; None when there is none."""
+        """Add what is missing to an unread file that has most rows; return None when there is none."""
         if newest is None or self._context.changes.since(newest.mark) is None:
             return None
         basis = newest if not newest.readers else next(filter(self._reusable, self._older), None)
@@ -174,7 +166,7 @@ class Replica:
             self.discard(basis)
             raise
         except (duckdb.Error, OSError) as error:
-            log.warning("a copy of the journal for SQL is made anew: %s", one_line(error))
+            log.warning("a copy of the journal for SQL is written anew: %s", one_line(error))
             self.discard(basis)
             return None
         return basis
@@ -200,17 +192,17 @@ class Replica:
         to.chmod(0o600)
 
     def _check_disk_space(self) -> None:
-        """The journal itself must never want for the space that a copy takes, which is up to four times its own.
+        """Keep enough disk space for the journal: a copy takes up to four times its size.
 
         Raises:
             EngineError: there is too little.
         """
         size = self._context.journal.stat().st_size if self._context.journal.exists() else 0
         if shutil.disk_usage(self._context.journal.parent).free < 5 * size + _SPARE_BYTES:
-            raise EngineError("the disk has too little room for the copy of the journal that SQL reads")
+            raise EngineError("the disk has too little free space for the copy of the journal that SQL reads")
 
     async def _delete_unused(self) -> None:
-        """Keep, of what nobody reads, the newest and one spare."""
+        """Delete unread files, except the newest and one spare."""
         idle = [older for older in self._older if not older.readers]
         spares = [older for older in idle if self._reusable(older)]
         gone = [older for older in idle if older not in spares[-1:]]
@@ -228,11 +220,11 @@ class Replica:
         return [*self._older, *([self._newest] if self._newest else [])]
 
     def _new_path(self) -> Path:
-        """The file is named as the journal, so that SQL knows it by the same name."""
+        """Return a path with the journal's file name, which is its name in SQL too."""
         return self._context.folder / secrets.token_hex(8) / _FILE
 
 
 def _retrieve_exception(refresh: asyncio.Task[None]) -> None:
-    """Whoever waited for it may be gone; it is not to complain about that."""
+    """Retrieve the exception, which is not logged when nobody waits for it any more."""
     if not refresh.cancelled():
         refresh.exception()

@@ -213,7 +213,7 @@ async def test_a_child_that_is_killed_costs_its_own_query_only(path: Path) -> No
     journal = await journal_with(path, [])
     asked = asyncio.create_task(journal.query_isolated(ENDLESS))
     (await child_at_work()).kill()
-    with pytest.raises(RequestError, match="broke the limits"):
+    with pytest.raises(RequestError, match="exceeded the limits"):
         await asked
     assert (await journal.query_isolated(COUNT)).rows == ((0,),)
     await journal.aclose()

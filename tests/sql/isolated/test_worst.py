@@ -16,7 +16,7 @@ from tests.journal.histories import whole_run
 
 LIMITS = SqlLimits(wall_s=1.5, cpu_s=1, memory_bytes=400_000_000)
 """Less than in real life, so that the suite does not take its ten seconds."""
-STOPPED = "took longer than|needs more memory|broke the limits"
+STOPPED = "took longer than|needs more memory|exceeded the limits"
 
 HEAVY = {
     "one huge value": "SELECT repeat('x', 1000000000)",
