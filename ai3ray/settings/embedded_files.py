@@ -24,6 +24,10 @@ INSTALL = f"`ai3 local install` ({DOWNLOAD_MB} MB)"
 _VERIFIED = "verified.json"
 
 
+OFF = "off"
+"""The value of AI3_LOCAL_MODEL that disables the embedded model."""
+
+
 @dataclass(frozen=True)
 class EmbeddedModelFiles:
     """The files of the embedded model in a home and in this Python."""
@@ -31,12 +35,12 @@ class EmbeddedModelFiles:
     home: Path
     """AI3_HOME; `ai3 local install` installs into its `models`."""
     given: str | None = None
-    """AI3_LOCAL_MODEL: a GGUF file to use instead, unverified."""
+    """AI3_LOCAL_MODEL: a GGUF file to use instead, unverified; `off` for no embedded model."""
 
     @property
     def model_id(self) -> str:
         """The provider's id of its only model."""
-        return MODEL_ID if self.given is None else Path(self.given).stem
+        return MODEL_ID if self.given in (None, OFF) else Path(self.given).stem
 
     @property
     def folder(self) -> Path:
@@ -48,6 +52,8 @@ class EmbeddedModelFiles:
 
         Reads only the first bytes of the weights.
         """
+        if self.given == OFF:
+            return "unset AI3_LOCAL_MODEL, which switches the embedded model off"
         if self.given is not None and (problem := _not_gguf(Path(self.given))):
             return f"set AI3_LOCAL_MODEL to a GGUF file ({self.given}: {problem})"
         if self.runtime() is None or next(self._candidates(), None) is None:

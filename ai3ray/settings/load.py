@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ai3ray.errors import SettingsError
+from ai3ray.settings.embedded_files import OFF
 from ai3ray.settings.explain import SourcedValue, explain
 from ai3ray.settings.files import merge_tables, read_dotenv, read_toml, table_sources
 from ai3ray.settings.model import Settings
@@ -44,7 +45,7 @@ def load_settings(
     values = _file_values(tables, sources) | _env_values(variables) | _flag_values(flags or {})
     values["home"] = SourcedValue(home, "AI3_HOME", explicit="AI3_HOME" in variables)
     model = values.get("local_model")
-    if model and isinstance(model.value, str):  # absolute, since the head works in another folder
+    if model and isinstance(model.value, str) and model.value != OFF:  # absolute: the head works in another folder
         values["local_model"] = model._replace(value=str(_absolute(model.value, env, cwd)))
     for name in ("models", "router"):
         merged, origins = _merged([folder / f"{name}.toml" for folder in (configs_dir(), home, cwd)])

@@ -9,7 +9,7 @@ import pytest
 
 from ai3ray.errors import SettingsError
 from ai3ray.settings import embedded_files
-from ai3ray.settings.embedded_files import EmbeddedModelFiles
+from ai3ray.settings.embedded_files import OFF, EmbeddedModelFiles
 
 CONTENT = b"GGUF and so on"
 
@@ -92,4 +92,12 @@ def test_a_file_of_ones_own_that_cannot_be_one_is_told_with_the_variable(bare, t
     assert "AI3_LOCAL_MODEL" in model.remedy()
     assert problem in model.remedy()
     with pytest.raises(SettingsError, match="AI3_LOCAL_MODEL"):
+        model.weights()
+
+
+def test_off_is_no_file_and_says_how_to_switch_it_on_again(bare, monkeypatch):
+    model = EmbeddedModelFiles(bare.home, OFF)
+    assert model.model_id == EmbeddedModelFiles(bare.home).model_id
+    assert model.remedy() == "unset AI3_LOCAL_MODEL, which switches the embedded model off"
+    with pytest.raises(SettingsError, match="unset AI3_LOCAL_MODEL"):
         model.weights()

@@ -43,6 +43,7 @@ def test_defaults_are_those_of_the_contract(load):
         ("AI3_HEAD_IDLE_S", "60", "head_idle_s", 60.0),
         ("AI3_SERVER", "http://h:1", "server", "http://h:1"),
         ("AI3_LOCAL_MODEL", "/m.gguf", "local_model", "/m.gguf"),
+        ("AI3_LOCAL_MODEL", "off", "local_model", "off"),
         ("AI3_API_KEYS", "a:b:run", "api_keys", "a:b:run"),
         ("AI3_RUNNERS", "2", "runners", 2),
     ],
