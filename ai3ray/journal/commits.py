@@ -115,7 +115,11 @@ class CommitQueue:
             try:
                 entries = await self._commit(entries, outcome)
             except BaseException as error:  # the writer's edge: every failure must reach those who wait
-                self._fail(outcome, failure_message(error))
+                reason = failure_message(error)
+                self._sequencer.stop(reason)
+                self._queue.clear()
+                outcome.finish(reason)
+                self._outcome.finish(reason)
                 if not isinstance(error, Exception):
                     raise
                 return
@@ -140,7 +144,9 @@ class CommitQueue:
                     raise
                 entries = self._hold_back(retry_message(error, self._database.path), entries, outcome)
             if entries:  # no system announces free disk space
-                await self._pause(pause)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._closing.wait()
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
         self._sequencer.accept_new_runs()
         return entries
@@ -157,22 +163,8 @@ class CommitQueue:
         self._outcome.notify()
         return entries
 
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._closing.wait()
-        except TimeoutError:
-            return
-
     def _write(self, entries: Sequence[Entry]) -> None:
         self._writer.write(batch_of(entries))
-
-    def _fail(self, outcome: BatchOutcome, reason: str) -> None:
-        """Refuse all entries, queued and future: the disk can no longer follow."""
-        self._sequencer.stop(reason)
-        self._queue.clear()
-        outcome.finish(reason)
-        self._outcome.finish(reason)
 
     def _schedule_checkpoint(self) -> None:
         """Start a checkpoint when nothing arrives for a while."""
@@ -201,12 +193,8 @@ class CommitQueue:
             is_fragmented = self._writer.is_fragmented()
         self._writer.close()
         self._database.close()
-        if is_fragmented:
-            self._compact()
-
-    def _compact(self) -> None:
         try:
-            if self._database.free_bytes() > 2 * self._database.path.stat().st_size + _SPARE_BYTES:
+            if is_fragmented and self._database.free_bytes() > 2 * self._database.path.stat().st_size + _SPARE_BYTES:
                 compact(self._database.path)
         except JournalError as error:  # another process may have opened it; the next to close it will compact it
             log.warning("the journal %s was not compacted: %s", self._database.path, error)

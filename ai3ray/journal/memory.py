@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
 
 from ai3ray.domain.call import Attempt
@@ -81,12 +80,12 @@ class MemoryJournal:
 
     async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
         """List runs, newest first, as `Journal.runs`."""
-        runs = sorted(self._sequencer.runs(), key=_age, reverse=True)
-        last = next((_age(run) for run in runs if run.state.run_id == before), None)
+        runs = sorted(self._sequencer.runs(), key=lambda run: run.ordinal, reverse=True)
+        last = next((run.ordinal for run in runs if run.state.run_id == before), None)
         wanted = [
             run
             for run in runs
-            if (before is None or (last is not None and _age(run) < last)) and owner in (None, run.meta.owner)
+            if (before is None or (last is not None and run.ordinal < last)) and owner in (None, run.meta.owner)
         ]
         return list(map(_row, wanted[:limit]))
 
@@ -97,7 +96,11 @@ class MemoryJournal:
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
         """Forget the runs that ended earlier than this, as `Journal.prune`."""
         moment = cutoff(self._clock(), older_than_s)
-        prunable = [_prunable(run) for run in self._sequencer.runs() if _ended_by(run, moment)]
+        prunable = [
+            _prunable(run)
+            for run in self._sequencer.runs()
+            if run.state.complete and run.state.finished_at and cutoff(run.state.finished_at, 0) <= moment
+        ]
         if not dry_run:
             self._sequencer.forget(self._sequencer.reserve_for_deletion(run.run_id for run in prunable))
         return prune_report(prunable, dry_run=dry_run)
@@ -105,15 +108,6 @@ class MemoryJournal:
     async def aclose(self) -> None:
         """Refuse further entries; waiting readers get a JournalError."""
         self._sequencer.stop("the journal is closed")
-
-
-def _age(run: SequencedRun) -> int:
-    return run.ordinal
-
-
-def _ended_by(run: SequencedRun, moment: datetime) -> bool:
-    state = run.state
-    return state.complete and state.finished_at is not None and cutoff(state.finished_at, 0) <= moment
 
 
 def _prunable(run: SequencedRun) -> PrunableRun:

@@ -35,7 +35,7 @@ def migrate(connection: DuckDBPyConnection) -> None:
     steps, statements = migrations(), named_statements(_SQL)
     views_hash = sha256(views().encode()).hexdigest()
     version = _version(connection)
-    if version == len(steps) and _stored_views_hash(connection) == views_hash:
+    if version == len(steps) and connection.execute(statements["views_hash"]).fetchall() == [(views_hash,)]:
         return
     connection.begin()
     connection.execute(statements["create_version_table"])
@@ -58,9 +58,3 @@ def _version(connection: DuckDBPyConnection) -> int:
     if connection.execute(statements["has_version_table"]).fetchall() == [(0,)]:
         return 0
     return int(connection.execute(statements["version"]).fetchall()[0][0])
-
-
-def _stored_views_hash(connection: DuckDBPyConnection) -> str | None:
-    """Return the hash of the file's views, which is the comment of one of them; None when they are missing."""
-    found = connection.execute(named_statements(_SQL)["views_hash"]).fetchall()
-    return found[0][0] if found else None

@@ -62,7 +62,9 @@ def batch_of(entries: Iterable[Entry]) -> Batch:
             state = entry.after.state
             batch.history.extend(map(_history_row, entry.events, entry.lines, [state] * len(entry.lines)))
             if entry.key is not None:
-                batch.versions.append(_row_version("put", entry.key, _put_row(run_id, entry)))
+                first, last = entry.seqs
+                put = {"run_id": run_id, "key": entry.key, "first_seq": first, "last_seq": last}
+                batch.versions.append(_row_version("put", entry.key, put))
         calls = {call.attempt_id: call for entry in run_entries for call in entry.attempts}
         batch.versions.extend(_versions(run_entries[0].before, run_entries[-1].after, list(calls.values())))
     return batch
@@ -105,13 +107,14 @@ def _run_row_source(state: RunState) -> tuple[object, ...]:
 def _run_row(run: Snapshot) -> Row:
     state, meta = run
     request, tally = state.request, state.tally
+    planned_assembly = state.graph.assembly if state.graph else None
     return {
         "run_id": state.run_id,
         "status": state.status,
         "prompt": str(request.get("prompt", "")),
         "owner": meta.owner,
         "class": str(request.get("class") or request.get("run_class") or "interactive"),
-        "assembly": _assembly(state),
+        "assembly": state.assembly or request.get("assembly") or planned_assembly,
         "created_at": _timestamp(state.created_at),
         "finished_at": _timestamp(state.finished_at),
         "seconds": seconds_between(state.created_at, state.finished_at),
@@ -124,12 +127,6 @@ def _run_row(run: Snapshot) -> Row:
         "epoch": meta.epoch,
         "complete": state.complete,
     }
-
-
-def _assembly(state: RunState) -> str | None:
-    """Return how the answer was assembled, or will be."""
-    planned = state.graph.assembly if state.graph else None
-    return state.assembly or state.request.get("assembly") or planned
 
 
 def _task_row(run_id: str, task: TaskState, tally: Tally) -> Row:
@@ -161,10 +158,6 @@ def _attempt_row(call: Attempt) -> Row:
         "output_tokens": _bigint(call.output_tokens),
         "started_at": _timestamp(call.started_at),
     }
-
-
-def _put_row(run_id: str, entry: Entry) -> Row:
-    return {"run_id": run_id, "key": entry.key, "first_seq": entry.seqs.first, "last_seq": entry.seqs.last}
 
 
 def _history_row(event: Event, line: str, state: RunState) -> HistoryRow:

@@ -88,12 +88,16 @@ class Sequencer:
             raise JournalError(self._refusal)
         run = self._find(run_id)
         if run is not None and key is not None and key in run.puts:
-            return _events_of(run, run.puts[key]), run, None
+            first, last = run.puts[key]
+            return tuple(map(parse_event, run.lines[first - 1 : last])), run, None
         if run is None and not (events and events[0].type == "run_start"):
             raise UnknownRun(f"there is no run {run_id!r}")
-        # 2. Refuse what may not begin.
-        self._check_request_key(run_id, meta)
-        self._check_new_runs(run)
+        # 2. Refuse a reused request key. While the disk refuses writes, refuse new runs, and all beyond a size.
+        known = self.find_by_key(meta.request_key) if meta and meta.request_key is not None else None
+        if known is not None and known[0] != run_id:
+            raise KeyReused("this Idempotency-Key already belongs to another run")
+        if self._new_runs_refused and (run is None or self._waiting > WAITING_BYTES):
+            raise JournalError(self._new_runs_refused)
         # 3. Stamp the events and fold them; an illegal one raises.
         run = run or SequencedRun(self._new_clock(), ordinal=self._begun + 1)
         state, stamped = self._fold(run_id, run, events, attempts)
@@ -268,16 +272,6 @@ class Sequencer:
         else:
             self._live[run_id] = run
 
-    def _check_request_key(self, run_id: str, meta: RunMeta | None) -> None:
-        known = self.find_by_key(meta.request_key) if meta and meta.request_key is not None else None
-        if known is not None and known[0] != run_id:
-            raise KeyReused("this Idempotency-Key already belongs to another run")
-
-    def _check_new_runs(self, run: SequencedRun | None) -> None:
-        """Refuse new runs while the disk refuses writes, and all entries beyond `WAITING_BYTES`."""
-        if self._new_runs_refused and (run is None or self._waiting > WAITING_BYTES):
-            raise JournalError(self._new_runs_refused)
-
     def _fold(
         self, run_id: str, run: SequencedRun, drafts: Sequence[Event], attempts: Sequence[Attempt]
     ) -> tuple[RunState, tuple[Event, ...]]:
@@ -316,7 +310,3 @@ class Sequencer:
         self._finished[run_id] = run
         while len(self._finished) > self._finished_kept:
             self._finished.popitem(last=False)
-
-
-def _events_of(run: SequencedRun, seqs: SeqRange) -> tuple[Event, ...]:
-    return tuple(parse_event(line) for line in run.lines[seqs.first - 1 : seqs.last])

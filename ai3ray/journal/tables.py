@@ -51,7 +51,12 @@ class JournalTables:
             return None
         ((owner, request_key, request_hash, epoch),) = self._fetch("run_meta", run_id=run_id)
         events = [parse_event(line) for line in lines]
-        state = fold(events, self._attempts(run_id))
+        attempts = []
+        for row in self._fetch("run_attempts", run_id=run_id):
+            fields = dict(zip(_ATTEMPT_FIELDS, row, strict=True))
+            started_at = fields["started_at"]
+            attempts.append(Attempt(**{**fields, "started_at": iso(started_at) if started_at else ""}))
+        state = fold(events, attempts)
         return SequencedRun(
             clock=self._new_clock(events[-1].ts),
             state=state,
@@ -107,14 +112,6 @@ class JournalTables:
     def request_keys(self) -> dict[str, tuple[str, str | None]]:
         """Return run id and body hash by Idempotency-Key."""
         return {key: (run_id, body_hash) for key, run_id, body_hash in self._fetch("request_keys")}
-
-    def _attempts(self, run_id: str) -> list[Attempt]:
-        attempts = []
-        for row in self._fetch("run_attempts", run_id=run_id):
-            fields = dict(zip(_ATTEMPT_FIELDS, row, strict=True))
-            started_at = fields["started_at"]
-            attempts.append(Attempt(**{**fields, "started_at": iso(started_at) if started_at else ""}))
-        return attempts
 
     def _fetch(self, query: str, **values: str | int | datetime | None) -> list[tuple[Any, ...]]:
         try:

@@ -117,7 +117,10 @@ class SqlConsole:
             if self._paused:
                 raise duckdb.InterruptException
             with HEADROOM.bounded(), self._watch.watching():
-                return _table(cursor, query, max_rows)
+                cursor.execute("BEGIN TRANSACTION READ ONLY")
+                answer = QueryAnswer(cursor, query)
+                rows = CappedItems(answer, json_size, max_rows, MAX_ANSWER_BYTES)
+                return Table(columns=answer.columns, rows=tuple(rows), truncated=rows.truncated)
         finally:
             cursor.close()
             with self._changed:
@@ -135,10 +138,3 @@ def _interrupt_until_done(cursor: DuckDBPyConnection, work: Future[Table]) -> No
     if not work.done():
         _interrupt(cursor)
         asyncio.get_running_loop().call_later(_INTERRUPT_INTERVAL_S, _interrupt_until_done, cursor, work)
-
-
-def _table(cursor: DuckDBPyConnection, query: str, max_rows: int) -> Table:
-    cursor.execute("BEGIN TRANSACTION READ ONLY")
-    answer = QueryAnswer(cursor, query)
-    rows = CappedItems(answer, json_size, max_rows, MAX_ANSWER_BYTES)
-    return Table(columns=answer.columns, rows=tuple(rows), truncated=rows.truncated)

@@ -169,10 +169,11 @@ async def test_a_query_that_takes_too_long_is_stopped_and_the_journal_goes_on(di
     assert (await disk.query("SELECT 1")).rows == ((1,),)
 
 
-async def test_a_query_whose_reader_leaves_is_stopped(disk: DuckDBJournal) -> None:
-    """Both threads of the console are free again, so a third query is answered."""
+@pytest.mark.parametrize("after_s", [0.0, 0.1])
+async def test_a_query_whose_reader_leaves_is_stopped(disk: DuckDBJournal, after_s: float) -> None:
+    """Both threads of the console are free again, so a third query is answered; also when it had hardly begun."""
     readers = [asyncio.create_task(disk.query(ENDLESS, timeout_s=60)) for _ in range(2)]
-    await asyncio.wait(readers, timeout=0.1)
+    await asyncio.wait(readers, timeout=after_s)
     for reader in readers:
         reader.cancel()
     await asyncio.wait(readers)

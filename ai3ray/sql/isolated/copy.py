@@ -85,7 +85,9 @@ class CopyWriter:
             kept = [run_id for (run_id,) in owned]
             delete = self._statements["delete_runs"]
             target.execute(delete.format(table="events"), _run_id_values(set(run_ids).difference(kept)))
-            self._insert_new_events(source, target, kept)
+            last_events = target.execute(self._statements["last_events"], {"run_ids": kept}).fetchall()
+            known = _run_id_values(run_id for run_id, _ in last_events) | {"seqs": [seq for _, seq in last_events]}
+            self._insert_rows(source, target, "events", "new_events", known)
             for table in TABLES:
                 if table != "events":
                     target.execute(delete.format(table=table), values)
@@ -120,14 +122,6 @@ class CopyWriter:
                 raise
             finally:
                 self._running = ()
-
-    def _insert_new_events(
-        self, source: DuckDBPyConnection, target: DuckDBPyConnection, run_ids: Sequence[str]
-    ) -> None:
-        """Add the events of these runs that the copy lacks: a run's events never change."""
-        known = target.execute(self._statements["last_events"], {"run_ids": run_ids}).fetchall()
-        values = _run_id_values(run_id for run_id, _ in known) | {"seqs": [seq for _, seq in known]}
-        self._insert_rows(source, target, "events", "new_events", values)
 
     def _insert_rows(
         self, source: DuckDBPyConnection, target: DuckDBPyConnection, table: str, query: str, values: dict[str, Any]
