@@ -70,13 +70,13 @@ async def until(tcp_listener: TcpListener, *statuses: str) -> None:
             await tcp_listener.changed.wait()
 
 
-async def test_whoever_asks_is_told_each_change_and_the_end(client, tcp_listener, toy):
+async def test_whoever_asks_is_told_each_change_and_the_end(client, tcp_listener, toy, short_path):
     seen = []
     async for serving in client.serve(REQUEST):
         seen.append(serving.status)
         if serving.status == "serving":
             assert serving.url == "http://127.0.0.1:8000"
-            async with Client(socket=client._socket) as other:
+            async with Client(socket=short_path / "s") as other:
                 await other.unserve()
     assert seen[-2:] in (["stopping", "off"], ["serving", "off"])
     assert (seen[0], toy.opened, toy.closed, tcp_listener.busy) == ("starting", 1, 1, False)
