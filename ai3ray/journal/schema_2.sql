@@ -1,5 +1,5 @@
--- Version 2: what repeats itself is kept once, and a commit only appends, to two tables.
--- What is asked for stands in the views; how it is kept is nobody else's business.
+-- Version 2: repeated values are kept once, and a commit only appends, to two tables.
+-- The views in `main` are public, the schema `kept` is internal.
 CREATE SCHEMA kept;
 
 -- The events. `body` is compressed in blocks of many lines, so what several of a run have in common (a
@@ -60,9 +60,9 @@ SELECT run_id, task_id, unnest(from_json(beside, '{
 }'))
 FROM kept.history WHERE type = 'task_verified' AND beside IS NOT NULL;
 
--- A run, a task and a call change several times. Finding a row and changing it costs five times what
--- appending costs, so the new version of a row is news, as JSON. Before a checkpoint the latest news are
--- merged into the rows; until then the views show them in the rows' place.
+-- A run, a task and a call change several times. Finding and changing a row costs five times what appending
+-- costs, so each new version of a row is appended here, as JSON. A checkpoint merges the latest versions into the
+-- rows; until then the views show them in the rows' place.
 CREATE TABLE kept.news (
     kind   VARCHAR NOT NULL,    -- run, task, attempt or put
     run_id VARCHAR NOT NULL,

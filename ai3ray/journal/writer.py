@@ -148,10 +148,10 @@ class Writer:
         try:
             yield
         except Exception as error:
-            told = classify_write_error(error)
-            if told is error:
+            classified = classify_write_error(error)
+            if classified is error:
                 raise
-            raise told from error
+            raise classified from error
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[DuckDBPyConnection]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ai3ray.child.launcher import child_environment
 from ai3ray.errors import SettingsError
 from ai3ray.settings.configured import embedded_model_files
 from ai3ray.settings.embedded_files import RUNTIME
@@ -38,7 +39,7 @@ def check_embedded_model(settings: Settings) -> Finding:
 
 def _import_error(folder: Path) -> str | None:
     """Return why the runtime does not load, tried in a process of its own because it may crash."""
-    search = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(folder))))
+    search = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter
             [sys.executable, "-P", "-c", f"import {RUNTIME}"],
@@ -46,7 +47,7 @@ def _import_error(folder: Path) -> str | None:
             text=True,
             timeout=IMPORT_S,
             check=False,
-            env={**os.environ, "PYTHONPATH": search},
+            env=child_environment(python_path=[*search, folder]),
         )
     except subprocess.TimeoutExpired:
         return f"not within {IMPORT_S:g} s"
