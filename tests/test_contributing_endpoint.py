@@ -1,4 +1,4 @@
-"""CONTRIBUTING, "add an endpoint": one handler and one row, and nothing else."""
+"""CONTRIBUTING, "add an endpoint": one function and one row, and nothing else."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ LOUD = flag("loud", "Ten times as many.")
 
 
 async def count_words(call):
-    """The handler."""
+    """The endpoint's function."""
     engine = await call.engine()
     words = len(call.body.text.split()) * (10 if LOUD.read(call.request) else 1)
     return json_response(Count(words=words, runs=len(await engine.runs(owner=call.caller.owner))))

@@ -48,13 +48,20 @@ class SqlQuery(Frozen):
 
     @model_validator(mode="after")
     def _has_one_text(self) -> Self:
-        if len(self.model_fields_set & {"query", "sql"}) != 1 or not self.text.strip():
-            raise ValueError("'query' must be a single SELECT statement")
+        if {"query", "sql"} <= self.model_fields_set:
+            raise ValueError("query: 'sql' is another name for it; give one of them")
+        if not self.text.strip():
+            raise ValueError(f"{self.text_field!r} must be a single SELECT statement")
         return self
 
     @property
+    def text_field(self) -> str:
+        """The field that holds the query."""
+        return "sql" if "sql" in self.model_fields_set else "query"
+
+    @property
     def text(self) -> str:
-        """The query under whichever name it came."""
+        """The query."""
         return self.query or self.sql
 
 

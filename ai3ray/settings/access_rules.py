@@ -26,7 +26,7 @@ def access_rules(settings: Settings, host: str) -> AccessRules:
         raise SettingsError(f"AI3_API_KEYS: {error}") from error
     if not keys and not is_loopback(host):
         raise SettingsError(
-            f"listening on {host or 'every address'} requires API keys: set AI3_API_KEYS "
+            f"listening on {host or 'every address'} requires API keys; set AI3_API_KEYS "
             "(`ai3 keys new NAME` makes one), or listen on 127.0.0.1"
         )
     return AccessRules(

@@ -116,6 +116,7 @@ async def test_sql_rows_are_objects_with_distinct_names_and_nan_is_null(http, fi
     [
         ({}, "query"),
         ({"query": " "}, "query"),
+        ({"sql": " "}, "sql"),
         ({"query": 5}, "query"),
         ({"query": "select 1", "sql": "select 1"}, "query"),
         ({"query": "select 1", "limit": 0}, "limit"),

@@ -67,8 +67,10 @@ async def test_the_real_engine_shows_each_key_its_own_runs_as_of_a_moment(core):
         told = (await http.post("/sql", json=RUNS, headers=bearer(alice))).json()
         assert told["rows"] == [{"owner": "alice", "runs": 2}]
         assert told["as_of"].endswith("Z")
-        wrong = await http.post("/sql", json={"query": "SELECT * FROM read_text('/etc/passwd')"}, headers=bearer(alice))
-        assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "sql")
+        for field in ("query", "sql"):
+            body = {field: "SELECT * FROM read_text('/etc/passwd')"}
+            wrong = await http.post("/sql", json=body, headers=bearer(alice))
+            assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, field)
     async with client(core, network=False) as http:
         told = (await http.post("/sql", json=RUNS)).json()
         assert [row["owner"] for row in told["rows"]] == ["alice", "bob"]

@@ -18,10 +18,9 @@ from ai3ray.errors import Ai3Error, BudgetSpent, HeadUnavailable, RateLimited, U
 from ai3ray.server.error_replies import error_envelope, json_response
 from ai3ray.server.event_stream import PING, SSE_HEADERS, Feeds, follow
 from ai3ray.server.openai.answer_stream import AnswerStream
-from ai3ray.server.openai.chat_request import DIRECT, PLANS, ChatRequest, run_request
-from ai3ray.server.parameters import IDEMPOTENCY_KEY
+from ai3ray.server.openai.chat_request import DIRECT, PLANS, ChatRequest, chat_field_names, run_request
 from ai3ray.server.routing import ApiCall
-from ai3ray.server.run_handlers import run_header
+from ai3ray.server.run_endpoints import finished_run, run_header, start_run
 
 _DONE = b"data: [DONE]\n\n"
 _STATUS = {BudgetSpent.type: BudgetSpent.http_status, RateLimited.type: 429, "cancelled": 409}
@@ -30,22 +29,16 @@ _STATUS = {BudgetSpent.type: BudgetSpent.http_status, RateLimited.type: 429, "ca
 
 async def complete(call: ApiCall[ChatRequest]) -> Response:
     """Complete a chat by a run, streamed or whole. The run goes on when the client disconnects."""
-    chat, gate = call.body, call.host.gate
-    key = IDEMPOTENCY_KEY.read(call.request)
-    request = run_request(chat)
-    engine = await call.engine()
-    gate.touch()
-    accepted = await engine.submit(request, owner=call.caller.name, key=key, watch=chat.stream)
+    chat, host = call.body, call.host
+    with chat_field_names(chat):
+        request = run_request(chat)
+        engine, accepted = await start_run(call, request, watch=chat.stream)
     headers = run_header(accepted)
     if chat.stream:
-        feeds = follow(engine, accepted.run_id, deltas=True, silence_s=call.host.ping_s, closing=gate.closing)
+        feeds = follow(engine, accepted.run_id, deltas=True, silence_s=host.ping_s, closing=host.gate.closing)
         chunks = _ChunkStream(chat, accepted, AnswerStream(request.assembly)).chunks(feeds)
         return StreamingResponse(chunks, media_type="text/event-stream", headers=SSE_HEADERS | headers)
-    async with aclosing(follow(engine, accepted.run_id, closing=gate.closing)) as feeds:
-        async for feed in feeds:
-            if feed is not None and feed.done:
-                return _completion(chat, await engine.result(accepted.run_id), headers)
-    raise HeadUnavailable(f"the head is stopping; run {accepted.run_id} is kept and can be resumed")
+    return _completion(chat, await finished_run(call, engine, accepted.run_id), headers)
 
 
 async def list_models(call: ApiCall[None]) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
@@ -120,6 +122,11 @@ class ChatRequest(Frozen):
     prompt_cache_key: str | None = None
     """Without effect."""
 
+    @property
+    def options(self) -> dict[str, str]:
+        """The fields of the run request that `metadata` sets, as texts."""
+        return {name: text for name, text in self.metadata.items() if name in _OPTIONS}
+
     @model_validator(mode="after")
     def _can_be_asked(self) -> ChatRequest:
         if self.messages[-1].role != "user":
@@ -140,7 +147,7 @@ def run_request(chat: ChatRequest) -> RunRequest:
     *earlier, last = chat.messages
     conversation = "\n\n".join(f"{message.role}: {message.text}" for message in earlier)
     context = [{"name": "conversation", "text": conversation}] if earlier else []
-    options = {name: _decode(name, text) for name, text in chat.metadata.items() if name in _OPTIONS}
+    options = {name: _decode(name, text) for name, text in chat.options.items()}
     labels = {name: text for name, text in chat.metadata.items() if name not in _OPTIONS}
     fields: dict[str, Any] = {"prompt": last.text, "context": context, "metadata": labels, **options}
     if chat.model != PLANS:
@@ -152,10 +159,16 @@ def run_request(chat: ChatRequest) -> RunRequest:
         fields["plan"] = graph
     if chat.model not in (PLANS, DIRECT):
         fields["models"] = [chat.model]
+    return parse_request(fields)
+
+
+@contextmanager
+def chat_field_names(chat: ChatRequest) -> Iterator[None]:
+    """Let errors about the run request name the fields of the chat request it was made from."""
     try:
-        return parse_request(fields)
+        yield
     except RequestError as error:
-        if error.param in options:
+        if error.param in chat.options:
             raise RequestError(f"metadata.{error}", f"metadata.{error.param}") from error
         field = "messages" if error.param in ("prompt", "context") else error.param
         raise RequestError(str(error), field) from error

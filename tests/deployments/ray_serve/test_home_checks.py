@@ -80,7 +80,7 @@ def test_serve_run_ends_with_one_line_and_an_exit_code(monkeypatch, capsys, shor
         prepare()
     out, err = capsys.readouterr()
     assert (ended.value.code, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith("ai3: listening on 0.0.0.0 requires API keys")
+    assert err.startswith("ai3: listening on 0.0.0.0 requires API keys; set AI3_API_KEYS")
 
 
 def test_a_program_that_asks_for_the_app_gets_the_error(monkeypatch, short_path):

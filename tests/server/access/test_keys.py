@@ -14,7 +14,7 @@ from ai3ray.server.access.keys import Access
 from ai3ray.server.access.open_streams import OpenStreams
 from ai3ray.server.app import build_app
 from ai3ray.server.engine_gate import EngineGate
-from ai3ray.server.run_handlers import MAX_TASKS
+from ai3ray.server.run_endpoints import MAX_TASKS
 
 SECRETS, KEYS = {}, []
 for name, scopes in {
@@ -253,6 +253,15 @@ async def test_a_plan_of_any_size_cannot_be_asked_for_over_the_network(http):
     for path in ("/run", "/plan"):
         response = await http.post(path, json={"prompt": "x", "max_tasks": MAX_TASKS + 1}, headers=by("alice"))
         assert (response.status_code, response.json()["error"]["param"]) == (400, "max_tasks")
+
+
+async def test_a_chat_cannot_ask_for_a_plan_of_any_size_either(http, engine):
+    chat = {"model": "ai3", "messages": [{"role": "user", "content": "x"}]}
+    for stream in (False, True):
+        body = chat | {"stream": stream, "metadata": {"max_tasks": str(MAX_TASKS + 1)}}
+        response = await http.post("/v1/chat/completions", json=body, headers=by("alice"))
+        assert (response.status_code, response.json()["error"]["param"]) == (400, "metadata.max_tasks")
+    assert not engine.all
 
 
 @pytest.mark.parametrize(

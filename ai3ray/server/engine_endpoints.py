@@ -1,4 +1,4 @@
-"""Handlers of the endpoints about the host: models, figures, SQL, health, the API's description."""
+"""Functions of the endpoints about the engine: models, statistics, SQL, health."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from ai3ray.domain.listings import Table
+from ai3ray.errors import RequestError
 from ai3ray.server.bodies import SqlQuery
 from ai3ray.server.error_replies import json_response
 from ai3ray.server.openapi import openapi
@@ -33,7 +34,10 @@ async def sql(call: ApiCall[SqlQuery]) -> Response:
     """
     engine, query = await call.engine(), call.body
     isolated = call.host.access is not None
-    table = await engine.query(query.text, max_rows=query.limit, isolated=isolated, owner=call.caller.owner)
+    try:
+        table = await engine.query(query.text, max_rows=query.limit, isolated=isolated, owner=call.caller.owner)
+    except RequestError as error:
+        raise RequestError(error.message, query.text_field) from error  # the engine has one name for both fields
     return json_response(_row_objects(table))
 
 

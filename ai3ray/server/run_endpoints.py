@@ -1,44 +1,42 @@
-"""Handlers of the endpoints about runs."""
+"""Functions of the endpoints about runs."""
 
 from __future__ import annotations
 
 from contextlib import aclosing
+from typing import Any
 
 from starlette.responses import Response
 
 from ai3ray.domain.listings import Accepted
 from ai3ray.domain.request import RunRequest
+from ai3ray.domain.result import RunResult
 from ai3ray.errors import HeadUnavailable, RequestError
 from ai3ray.executor.port import Engine
 from ai3ray.server.error_replies import json_response
 from ai3ray.server.event_stream import event_stream, follow
 from ai3ray.server.parameters import BEFORE, DELTAS, IDEMPOTENCY_KEY, LIMIT, start_of_stream
-from ai3ray.server.routing import ApiCall
+from ai3ray.server.routing import ApiCall, ApiHost
 
 MAX_TASKS = 1000
 """The most tasks of a plan that is requested over TCP."""
 
 
 async def run(call: ApiCall[RunRequest]) -> Response:
-    """Answer with the finished run. The run goes on when the client disconnects."""
-    engine, accepted = await _submit(call)
-    async with aclosing(follow(engine, accepted.run_id, closing=call.host.gate.closing)) as feeds:
-        async for feed in feeds:
-            if feed is not None and feed.done:
-                return json_response(await engine.result(accepted.run_id), headers=run_header(accepted))
-    raise HeadUnavailable(f"the head is stopping; run {accepted.run_id} is kept and can be resumed")
+    """Run the request and answer with the finished run."""
+    engine, accepted = await start_run(call, call.body)
+    return json_response(await finished_run(call, engine, accepted.run_id), headers=run_header(accepted))
 
 
 async def submit(call: ApiCall[RunRequest]) -> Response:
-    """Accept a run that goes on by itself."""
-    _, accepted = await _submit(call, watch=DELTAS.read(call.request))
+    """Start a run and answer at once with its id."""
+    _, accepted = await start_run(call, call.body, watch=DELTAS.read(call.request))
     location = f"{call.request.scope.get('root_path', '')}/runs/{accepted.run_id}"
     return json_response(accepted, 202, run_header(accepted) | {"location": location})
 
 
 async def stream(call: ApiCall[RunRequest]) -> Response:
-    """Stream a new run's events, deltas among them."""
-    engine, accepted = await _submit(call, watch=True)
+    """Run the request and stream its events, deltas included."""
+    engine, accepted = await start_run(call, call.body, watch=True)
     return _events(call, engine, accepted.run_id, 0, deltas=True, headers=run_header(accepted))
 
 
@@ -60,49 +58,67 @@ async def list_runs(call: ApiCall[None]) -> Response:
 
 
 async def show(call: ApiCall[None]) -> Response:
-    """Answer with the run in its present state."""
+    """Show a run as it stands."""
     return json_response(await (await call.engine()).result(call.request.path_params["run_id"]))
 
 
 async def cancel(call: ApiCall[None]) -> Response:
-    """Cancel the run and answer when it has ended."""
+    """Cancel a run and answer when it has ended."""
     engine = await call.engine()
     return json_response(await engine.cancel(call.request.path_params["run_id"], call.caller.name or "user"))
 
 
 async def resume(call: ApiCall[None]) -> Response:
-    """Make the run go on if it has not ended."""
+    """Resume a run if it has not ended."""
     engine = await call.engine()
     call.host.gate.touch()
     return json_response(await engine.resume(call.request.path_params["run_id"]))
 
 
 async def plan(call: ApiCall[RunRequest]) -> Response:
-    """Answer with the graph and an estimate; no task runs."""
-    request = _checked(call)
-    preview = await (await call.engine()).plan(request, owner=call.caller.name)
+    """Answer with a plan and its estimate; no task runs."""
+    check_size(call.host, call.body)
+    preview = await (await call.engine()).plan(call.body, owner=call.caller.name)
     graph = preview.plan.model_dump(mode="json", exclude_none=True)
     return json_response({"plan": graph, "estimate": preview.estimate, "warnings": preview.warnings})
 
 
-def run_header(accepted: Accepted) -> dict[str, str]:
-    """Return the header that names the run."""
-    return {"x-ai3-run-id": accepted.run_id}
+async def start_run(call: ApiCall[Any], request: RunRequest, *, watch: bool = False) -> tuple[Engine, Accepted]:
+    """Start a run for the caller.
 
+    Args:
+        call: the call that asks for it, with its idempotency key.
+        request: the request for the run.
+        watch: keep the run's deltas from the first on.
 
-async def _submit(call: ApiCall[RunRequest], *, watch: bool = False) -> tuple[Engine, Accepted]:
+    Raises:
+        RequestError: the request is invalid, or too large for a caller over TCP.
+    """
     key = IDEMPOTENCY_KEY.read(call.request)
-    request = _checked(call)
+    check_size(call.host, request)
     engine = await call.engine()
     call.host.gate.touch()
     return engine, await engine.submit(request, owner=call.caller.name, key=key, watch=watch)
 
 
-def _checked(call: ApiCall[RunRequest]) -> RunRequest:
-    """Return the request unless it is too large for a caller over TCP."""
-    if call.host.access is not None and (call.body.max_tasks or 0) > MAX_TASKS:
-        raise RequestError(f"max_tasks: at most {MAX_TASKS} over the network", "max_tasks")
-    return call.body
+async def finished_run(call: ApiCall[Any], engine: Engine, run_id: str) -> RunResult:
+    """Wait for a run's end and return it. Raises HeadUnavailable when the server stops first."""
+    async with aclosing(follow(engine, run_id, closing=call.host.gate.closing)) as feeds:
+        async for feed in feeds:
+            if feed is not None and feed.done:
+                return await engine.result(run_id)
+    raise HeadUnavailable(f"the head is stopping; run {run_id} is kept and can be resumed")
+
+
+def check_size(host: ApiHost, request: RunRequest) -> None:
+    """Raise RequestError if a request over TCP allows too many tasks."""
+    if host.access is not None and (request.max_tasks or 0) > MAX_TASKS:
+        raise RequestError(f"max_tasks: it has to be at most {MAX_TASKS} over the network", "max_tasks")
+
+
+def run_header(accepted: Accepted) -> dict[str, str]:
+    """Return the header that names the run."""
+    return {"x-ai3-run-id": accepted.run_id}
 
 
 def _events(
