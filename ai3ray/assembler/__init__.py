@@ -1,4 +1,4 @@
-"""From the outputs of tasks to one answer.
+"""Strategies that make one answer from the outputs of tasks.
 
-A strategy is one file; it is named in `strategies.STRATEGIES` and in `ai3ray.domain.assembly`.
+Each strategy is one file, named in `strategies.STRATEGIES` and in `ai3ray.domain.assembly`.
 """

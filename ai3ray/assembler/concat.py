@@ -15,8 +15,8 @@ _FENCES = {"code": "", "json": "json"}
 def concat(parts: Parts) -> str:
     """Join the sections with blank lines between them; a missing one is named in its place.
 
-    A single section is the answer as it is. Among several, prose without a heading gets its task's title as one, and
-    code and JSON get a fence.
+    A single section stays as it is. Among several, prose without a heading gets its task's title as one, and code and
+    JSON get a fence.
     """
     sinks = parts.graph.sinks()
     if len(sinks) == 1:
@@ -25,7 +25,7 @@ def concat(parts: Parts) -> str:
 
 
 def section(task: Task, outputs: Mapping[str, str], holes: Mapping[str, str]) -> str:
-    """Return a task's output as it stands among several sections, or a line that names its hole."""
+    """Return a task's output as one of several sections, or the line for its hole."""
     if task.id not in outputs:
         return hole(task, holes)
     text = outputs[task.id].strip("\n")

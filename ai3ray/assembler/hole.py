@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ai3ray.domain.plan import Task
 
 MAX_REASON = 200
-"""Characters of the reason."""
+"""Characters."""
 
 
 def hole(task: Task, holes: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ from ai3ray.assembler.port import Parts, Strategy, in_code
 
 
 def last(parts: Parts) -> str:
-    """Return the output of the last sink of the plan, as it is."""
+    """Return the output of the plan's last sink, unchanged."""
     task = parts.graph.sinks()[-1]
     return parts.outputs[task.id] if task.id in parts.outputs else hole(task, parts.holes)
 

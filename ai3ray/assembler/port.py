@@ -1,4 +1,4 @@
-"""The port of a way to make one answer from many outputs."""
+"""The port of an assembly strategy."""
 
 from __future__ import annotations
 
@@ -10,35 +10,34 @@ from ai3ray.prompts.asking import Asking
 
 
 class Parts(NamedTuple):
-    """What a run has made, to be assembled."""
+    """The plan and outputs of a run, to be assembled."""
 
     graph: TaskGraph
-    """The plan; the outputs of its sinks are the parts of the answer."""
+    """Its sinks' outputs are the parts of the answer."""
     outputs: Mapping[str, str]
-    """Output of each task that has one, by id."""
+    """By task id."""
     holes: Mapping[str, str]
-    """Why there is none, by id of each other task."""
+    """The reason for each missing output, by task id."""
     prompt: str = ""
-    """The prompt of the run."""
+    """The run's."""
     fence: str = ""
-    """A random word that no text can know; it marks data in prompts."""
+    """A random word that marks data in prompts; no text can guess it."""
 
 
 Assemble = Callable[[Parts], Asking[str]]
-"""Makes the answer. Raises AnswerRejected when what its model wrote cannot be the answer."""
+"""Makes the answer. Raises AnswerRejected when the model's text cannot be the answer."""
 
 
 class Strategy(NamedTuple):
     """One way to make the answer."""
 
     assemble: Assemble
-    """Makes the answer."""
     section: Callable[[Task, Mapping[str, str], Mapping[str, str]], str] | None = None
-    """Makes one part as it will stand in the answer, from outputs and holes; None when no part is certain early."""
+    """Makes one part of the final answer, from outputs and holes; None when no part is certain early."""
 
 
 def in_code(join: Callable[[Parts], str]) -> Assemble:
-    """Make a strategy of a function that asks no model."""
+    """Make a strategy of a function that calls no model."""
 
     def assemble(parts: Parts) -> Asking[str]:
         yield from ()

@@ -9,14 +9,14 @@ from ai3ray.domain.assembly import Assembly
 
 
 def salvage(parts: Parts, assembly: Assembly) -> str | None:
-    """Join the outputs that are furthest along, and the holes among what would have been the answer.
+    """Join the outputs that are furthest along, and name the holes of the intended answer.
 
     Args:
-        parts: what the run has made.
-        assembly: the run's strategy; `last` alone needs no more than one task.
+        parts: the run's plan and outputs.
+        assembly: the run's strategy; `last` needs only one task.
 
     Returns:
-        None when there is nothing to show.
+        None when there is no output.
     """
     graph, outputs = parts.graph, parts.outputs
     if not outputs:

@@ -14,7 +14,7 @@ STRATEGIES: Mapping[Assembly, Strategy] = {"concat": CONCAT, "synthesize": SYNTH
 
 
 def assemble_in_code(assembly: Assembly, parts: Parts) -> str | None:
-    """Make the answer without a model; return None when the strategy asks one."""
+    """Make the answer without a model; return None when the strategy needs one."""
     strategy = STRATEGIES[assembly].assemble(parts)
     try:
         next(strategy)

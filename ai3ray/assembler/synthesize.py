@@ -23,7 +23,7 @@ _PAIR = re.compile(r"(?=([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}))")
 
 
 def synthesize(parts: Parts) -> Asking[str]:
-    """Have a model merge the parts; one part alone needs none.
+    """Have a model merge the parts; a single part needs no call.
 
     Raises:
         AnswerRejected: the merged answer lost a part.
@@ -45,7 +45,7 @@ SYNTHESIZE = Strategy(synthesize)
 
 
 def lost_parts(graph: TaskGraph, outputs: Mapping[str, str], answer: str) -> tuple[Task, ...]:
-    """Return the parts of which too little is left in the merged answer, by the words that no other part has.
+    """Return the parts that the merged answer has mostly lost, by the words that no other part has.
 
     A rewording keeps names, figures and terms; an answer without the part keeps none of them.
     """

@@ -1,1 +1,1 @@
-"""The values and rules of ai3ray: plans, calls, leases, runs, events, verdicts. Frozen models, no I/O."""
+"""The values and rules of ai3ray, without I/O."""

@@ -1,4 +1,4 @@
-"""Access over the network: API keys, their scopes and their limits."""
+"""API keys, their scopes and their limits."""
 
 from __future__ import annotations
 
@@ -54,16 +54,16 @@ class CallerLimits(Frozen):
 
 
 class AccessRules(Frozen):
-    """Access to a server that listens on TCP; without keys, for this computer alone."""
+    """Access to a server on TCP; without keys, only from this computer."""
 
     keys: tuple[ApiKey, ...] = ()
-    """The accepted keys; no key is required when empty."""
+    """No key is required when empty."""
     hosts: tuple[str, ...] = ()
-    """Host names it answers to, in lower case and without port; all when empty."""
+    """Allowed host names, in lower case and without port; all when empty."""
     origins: tuple[str, ...] = ()
-    """Web origins that may call it, beside its own."""
+    """Web origins that may call it, besides its own."""
     limits: dict[str, CallerLimits] = {}
-    """Limits of single keys, by name."""
+    """By name of the key."""
     usual: CallerLimits = CallerLimits()
     """Limits of all other keys, and defaults of single ones."""
 
@@ -78,11 +78,10 @@ class AccessRules(Frozen):
 def parse_api_keys(text: str) -> tuple[ApiKey, ...]:
     """Parse `AI3_API_KEYS`: `NAME:SHA256:SCOPES`, separated by commas.
 
-    The scopes of a key are separated by `+`, or by commas: a piece without a colon is one more scope of the key
-    before it.
+    A key's scopes are separated by `+`, or by commas: a piece without a colon is another scope of the key before it.
 
     Raises:
-        ValueError: an entry is invalid; names it by name or number, and never quotes it.
+        ValueError: an entry is invalid; the message names it by name or number, and never quotes it.
     """
     entries: list[list[str]] = []
     for piece in (piece.strip() for piece in text.split(",")):
@@ -112,7 +111,7 @@ def digest(secret: bytes) -> str:
 
 
 def matching_key(secret: bytes, keys: Iterable[ApiKey]) -> ApiKey | None:
-    """Return the key of this secret, comparing every key in constant time; None if none matches."""
+    """Return the key of this secret, or None, comparing every key in constant time."""
     presented, found = digest(secret), None
     for key in keys:
         if hmac.compare_digest(presented, key.sha256):
@@ -128,7 +127,7 @@ def checked_name(name: str) -> str:
 
 
 def checked_scopes(scopes: Iterable[str]) -> frozenset[Scope]:
-    """Return the scopes of a key; raise ValueError for an unknown one, or none at all."""
+    """Return the scopes of a key; raise ValueError for an unknown one, or if there are none."""
     found: set[Scope] = set()
     for word in scopes:
         scope = next((scope for scope in SCOPES if scope == word.strip()), None)

@@ -1,4 +1,4 @@
-"""The names of the ways to make one answer from the outputs of tasks; `ai3ray.assembler` holds their code."""
+"""The names of the assembly strategies in `ai3ray.assembler`."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ from typing import Literal, get_args
 Assembly = Literal["concat", "synthesize", "last"]
 
 ASSEMBLIES: tuple[Assembly, ...] = get_args(Assembly)
-"""All names, in the order in which models and users read them."""
+"""In the order in which models and users read them."""

@@ -19,10 +19,9 @@ class Message(Frozen):
 
 
 class Timeouts(Frozen):
-    """Timeouts of one call, each in seconds."""
+    """Timeouts of one call."""
 
     connect_s: float = 10.0
-    """Until the connection is open."""
     first_token_s: float = 120.0
     """From the request to the first piece of the answer."""
     idle_s: float = 60.0
@@ -42,7 +41,6 @@ class Prompt(Frozen):
     brief: str | None = None
     """A version for models that are too small for system prompt and outline."""
     max_output_tokens: int = 4096
-    """Cap of the answer."""
     temperature: float | None = None
     """Sent only to models that accept it."""
     json_schema: dict[str, Any] | None = None
@@ -51,7 +49,7 @@ class Prompt(Frozen):
 
     @property
     def beginning(self) -> str:
-        """The system prompt and the characters that other calls share; empty without any."""
+        """The system prompt and the characters that other calls share."""
         return f"{self.system}\n\n{self.messages[0].text[: self.shared_chars]}" if self.shared_chars else ""
 
 
@@ -68,13 +66,13 @@ class Usage(Frozen):
     """Tokens of one call."""
 
     input_tokens: int = 0
-    """All input, cached parts included."""
+    """All input, including cached parts."""
     cached_tokens: int = 0
     """Input read from the provider's cache."""
     cache_write_tokens: int = 0
     """Input written to the provider's cache."""
     output_tokens: int = 0
-    """All output, reasoning included."""
+    """All output, including reasoning."""
     estimated: bool = False
     """True when the provider reported none and the figures are our estimate."""
 
@@ -83,7 +81,6 @@ class RateWindow(Frozen):
     """One rate limit, from a reply's headers."""
 
     limit: int | None = None
-    """Amount per window."""
     remaining: int | None = None
     reset_s: float | None = None
     """Seconds until the window is full again."""
@@ -106,16 +103,15 @@ class Reply(Frozen):
     finish: FinishReason
     usage: Usage
     model: str
-    """The model that answered, as the provider names it."""
+    """As the provider names it."""
     request_id: str | None = None
-    """The provider's id of the request."""
+    """The provider's id."""
     first_token_s: float | None = None
     """Seconds from the request to the first piece; None when not streamed."""
     seconds: float = 0.0
     cost_usd: float | None = None
     """The bill, when the provider reports it."""
     rate: RateHeaders | None = None
-    """Rate limits, when the provider reported them."""
 
 
 class ErrorInfo(Frozen):

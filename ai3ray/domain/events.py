@@ -1,4 +1,4 @@
-"""The events of a run: frozen models that together are its whole history."""
+"""The events of a run: together, its whole history."""
 
 from __future__ import annotations
 
@@ -271,12 +271,12 @@ _ADAPTER: TypeAdapter[Event] = TypeAdapter(AnyEvent)
 
 
 def parse_event(line: str | bytes) -> Event:
-    """Parse one line of JSON; raise pydantic.ValidationError if it is no event."""
+    """Parse one line of JSON; raise pydantic.ValidationError if it is not an event."""
     return _ADAPTER.validate_json(line)
 
 
 def event_type(line: str) -> str:
-    """Return the type in an event's line, of which `line()` fixes the order, without parsing the rest."""
+    """Return the type in an event's line, without parsing the rest: `line()` fixes the order."""
     start = line.index('"type":"') + len('"type":"')
     return line[start : line.index('"', start)]
 

@@ -1,4 +1,4 @@
-"""The base of all values: one model configuration."""
+"""The base of all values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Frozen(BaseModel):
 
 
 def writable(value: BaseModel) -> bool:
-    """Return True if the value has a JSON form; a lone surrogate, which Python strings may contain, has none."""
+    """Return True if the value has a JSON form, which lone surrogates in strings have not."""
     try:
         value.model_dump_json()
     except PydanticSerializationError:

@@ -1,4 +1,4 @@
-"""Identifiers that sort by the time they were made."""
+"""Identifiers that sort by their time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def new_id(prefix: str, now_ms: int | None = None) -> str:
     """Return a ULID-like id: `prefix_`, 10 characters of milliseconds, 12 random ones (60 bits).
 
     Args:
-        prefix: what the id is for, such as `run`.
+        prefix: the kind of id, such as `run`.
         now_ms: milliseconds since the epoch; the wall clock when absent.
     """
     stamp = int(time.time() * 1000) if now_ms is None else now_ms
@@ -21,7 +21,7 @@ def new_id(prefix: str, now_ms: int | None = None) -> str:
 
 
 def _base32(value: int, width: int) -> str:
-    """Return an even number of digits, made two at a time because every lease needs an id and every write a key."""
+    """Return an even number of digits, made two at a time for speed."""
     pairs = []
     for _ in range(width // 2):
         pairs.append(_PAIRS[value & 1023])

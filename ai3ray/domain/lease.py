@@ -1,4 +1,4 @@
-"""Lease requests, leases and settlements: what runners and the pool exchange.
+"""Lease requests, leases and settlements.
 
 Plain tuples, because thousands are made per second, and only from data that was validated before.
 """
@@ -22,7 +22,7 @@ class Choice(Protocol):
 
 
 class LeaseRequest(NamedTuple):
-    """A request for a lease, which is the right to make one model call."""
+    """A request for the right to make one model call."""
 
     request_id: str
     """Unique, made by the caller."""
@@ -36,16 +36,14 @@ class LeaseRequest(NamedTuple):
     """Number of the call for this task or role, from 1."""
     kind: Kind = "other"
     tier: Tier = "standard"
-    """Wanted strength."""
     models: tuple[str, ...] = ()
     """The only `provider/model` names to use; all when empty."""
     exclude: tuple[str, ...] = ()
-    """`provider/model` names, and whole providers, not to use again."""
+    """Names of models and of whole providers not to use."""
     input_tokens: int = 0
     """Estimated."""
     max_output_tokens: int = 4096
     structured: bool = False
-    """True to require structured output."""
     plans: bool = False
     """True to require a planner."""
     run_class: RunClass = "interactive"
@@ -54,7 +52,7 @@ class LeaseRequest(NamedTuple):
     """Calls in flight that the run may have."""
     budget_usd: float | None = None
     stretch: bool = True
-    """True if the last of a budget may go to this call, even if it is expected to cost more."""
+    """True if the call may use up the last of a budget, even if it is expected to cost more."""
 
 
 class Lease(NamedTuple):
@@ -63,10 +61,9 @@ class Lease(NamedTuple):
     request_id: str
     run_id: str
     attempt_id: str
-    """Id of the lease and of the attempt."""
+    """Of both lease and attempt."""
     provider: str
     model: str
-    """`provider/model`."""
     token: int
     """Fencing token: a settlement with another one is refused."""
     expires_s: float
@@ -77,7 +74,7 @@ class Lease(NamedTuple):
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
-        """The routing decision, best first. Built on demand, and only in the process that made it."""
+        """The routing decision, best first; empty outside the process that made it."""
         return self.choice.candidates() if self.choice is not None else ()
 
 
@@ -91,7 +88,7 @@ class Refusal(NamedTuple):
     request_id: str
     run_id: str
     error: ErrorInfo
-    """The last failure of a provider if that is why no model is left."""
+    """A provider's last failure, if that is why no model is left."""
 
 
 class Settlement(NamedTuple):
@@ -103,16 +100,15 @@ class Settlement(NamedTuple):
     """Never `started`."""
     error: ErrorInfo | None = None
     retry_after_s: float | None = None
-    """Seconds that the provider asked to wait."""
+    """Requested by the provider."""
     usage: Usage | None = None
     cost_usd: float | None = None
     """None when the cost is unknown or nothing was billed."""
     request_id: str | None = None
-    """The provider's id of the request."""
+    """The provider's id."""
     seconds: float = 0.0
     first_token_s: float | None = None
     rate: RateHeaders | None = None
-    """As the reply reported it."""
     maybe_paid: bool = False
     """True if the provider may have billed the call although no answer was kept."""
 
@@ -124,4 +120,4 @@ class Settled(NamedTuple):
     """False when the token was outdated or the lease unknown."""
     grants: tuple[Lease | Refusal, ...] = ()
     warnings: tuple[Warned, ...] = ()
-    """To be journaled for the call's run."""
+    """For the journal of the call's run."""

@@ -1,4 +1,4 @@
-"""Answers of lists, previews and queries, for the HTTP API, the client and the CLI."""
+"""Answers of lists, previews and queries."""
 
 from __future__ import annotations
 
@@ -101,6 +101,6 @@ class ModelView(Frozen):
     in_flight: int = 0
     """Calls in flight."""
     share: float | None = None
-    """Share of the latest calls of all models (at most 200), 0 to 1; null before the first call."""
+    """Share of the latest 200 calls of all models, 0 to 1; null before the first call."""
     limit: int | None = None
-    """Calls in flight that its provider allows at the moment, over all models; null when unconfigured."""
+    """Calls in flight that its provider allows now, over all models; null when unconfigured."""

@@ -21,11 +21,8 @@ class PersistentMap(Mapping[K, V]):
     """An immutable mapping that is extended without being copied.
 
     A run of thousands of calls has a state per event: the states share one log, of which each version sees a prefix.
-    The newest version looks keys up directly; an earlier one builds its own dictionary when it is first read.
-    One thread adds, any thread may read.
-
-    Args:
-        items: its entries.
+    The newest version looks keys up directly; an earlier one builds its own dictionary when it is first read. One
+    thread adds, any thread may read.
     """
 
     __slots__ = ("_length", "_log", "_view")

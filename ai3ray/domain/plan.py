@@ -1,4 +1,4 @@
-"""The task graph: planners write it, `--plan` reads it, the conductor runs it."""
+"""The task graph: written by planners, read by `--plan`, run by the conductor."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Tier = Literal["small", "standard", "frontier"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 MAX_PROBLEMS = 8
-"""Problems that one error names at most."""
+"""Most problems that one error names."""
 MAX_QUOTED = 80
-"""Characters of a foreign value that an error quotes at most."""
+"""Most characters of a foreign value that an error quotes."""
 
 
 class Checks(Frozen):
@@ -146,7 +146,7 @@ def _parse_tasks(raw_tasks: Sequence[object]) -> tuple[Task, ...]:
 
 
 def _raise_for(problems: Sequence[str]) -> None:
-    """Raise all problems of a kind at once, so that one round of repair can fix them all."""
+    """Raise all problems of a kind at once, so that one repair can fix them all."""
     if problems:
         more = f"; and {len(problems) - MAX_PROBLEMS} more" if len(problems) > MAX_PROBLEMS else ""
         raise PlanError("; ".join(problems[:MAX_PROBLEMS]) + more, "plan")
@@ -226,6 +226,5 @@ def _json_type(value: object) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return the text as Python shows it, short enough for a line."""
     shown = repr(text)
     return shown if len(shown) <= MAX_QUOTED else f"{shown[:MAX_QUOTED]}…"

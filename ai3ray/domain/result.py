@@ -77,7 +77,7 @@ def run_result(state: RunState, now: str | None = None) -> RunResult:
 
 
 def run_stats(state: RunState, now: str | None = None) -> Stats:
-    """Return the run's statistics; sums are over known prices."""
+    """Return the run's statistics, up to `now` if it is unfinished; sums are over known prices."""
     tally = state.tally
     return Stats(
         cost_usd=tally.known_usd,

@@ -1,4 +1,4 @@
-"""Serving on TCP by the local head: the request of `ai3 serve`, and the state it follows."""
+"""Serving on TCP by the local head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running sums over model calls, so that a run of a thousand calls is not summed up for each."""
+"""Running sums over model calls, so that no event sums them all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ai3ray.domain.call import Attempt
 
 _PER_USD = 10**15
 _PLACES = 10
-"""Decimal places of a sum, in US dollars."""
+"""Of a sum in US dollars."""
 
 
 class Tally(NamedTuple):
@@ -45,7 +45,7 @@ class Tally(NamedTuple):
 
     @property
     def known_usd(self) -> float:
-        """US dollars of the calls whose cost is known."""
+        """US dollars of the calls of known cost."""
         return round(self.femtodollars / _PER_USD, _PLACES)
 
     @property

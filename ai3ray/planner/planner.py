@@ -1,4 +1,4 @@
-"""One prompt becomes a task graph: one call, at most one repair, else the fallback plan."""
+"""Plan a prompt: one call, at most one repair, else the fallback plan."""
 
 from __future__ import annotations
 
@@ -25,22 +25,21 @@ class PlannerSettings(NamedTuple):
     """The settings of planner calls."""
 
     max_output_tokens: int
-    """Cap of the plan, in tokens; twice that for the repair of a plan that was cut off."""
+    """In tokens; doubled for the repair of a plan that was cut off."""
     temperature: float
     """Sent only to models that accept one."""
     best: str | None = None
-    """The model asked first when a run names none; any other that can plan is next."""
+    """The first choice when a run names no planner."""
 
 
 class PlanMade(NamedTuple):
     """A task graph that can be run."""
 
     graph: TaskGraph
-    """The plan."""
     source: PlanSource
-    """`model`, or `fallback` when no valid plan was to be had."""
+    """`fallback` when no model gave a valid plan."""
     warnings: tuple[Warned, ...] = ()
-    """Drafts of the events that warn the reader."""
+    """Drafts of the events."""
 
 
 class _Refused(PlanError):
@@ -56,7 +55,7 @@ def make_plan(request: RunRequest, settings: PlannerSettings) -> Asking[PlanMade
 
     Raises:
         ProviderError: the first call failed on every model that could be tried.
-        RunError: no model can be asked.
+        RunError: no model can be called.
     """
     max_tasks = request.max_tasks or 1
     bound = (request.planner_model,) if request.planner_model else request.models

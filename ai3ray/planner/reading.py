@@ -1,4 +1,4 @@
-"""Finds the task graph in a model's reply, whatever surrounds it."""
+"""Finds the task graph in a model's reply."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ai3ray.domain.plan import Kind, OutputFormat, TaskGraph, Tier, parse_graph
 from ai3ray.errors import PlanError
 
 MAX_STARTS = 200
-"""Places in a reply at which JSON is looked for; each failed look costs its length."""
+"""Places in a reply where JSON is looked for; each failed attempt costs its length."""
 
 _OBJECT_OR_LIST = re.compile(r"[{\[]")
 _OBJECT = re.compile(r"{")
@@ -34,7 +34,7 @@ def read_plan(text: str, *, max_tasks: int) -> TaskGraph:
         max_tasks: the most tasks allowed.
 
     Raises:
-        PlanError: there is none; names the problem of the first thing that looks like one.
+        PlanError: there is none; names the problem of the first candidate.
     """
     wrong: PlanError | None = None
     for found in _plans(text):
@@ -52,7 +52,7 @@ def _plans(text: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _json_values(text: str) -> Iterator[Any]:
-    """Yield the outermost objects and lists; after a broken object only objects, for a list may be a part of it."""
+    """Yield the outermost objects and lists; after a broken object only objects, because a list may be a part of it."""
     position = 0
     openings = _OBJECT_OR_LIST
     for _ in range(MAX_STARTS):

@@ -16,7 +16,7 @@ _TASK_FIELDS = ("id", "title", "prompt", "kind", "depends_on", "output", "tier")
 
 
 def plan_schema() -> dict[str, Any]:
-    """Build the schema anew, so that no caller can change another one's."""
+    """Build a new copy of the schema, which the caller may change."""
     graph = TaskGraph.model_fields
     return _object(
         {

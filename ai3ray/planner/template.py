@@ -1,6 +1,6 @@
-"""Plans without a model: a request's counts and names are read by its words, its parts come from templates.
+"""Plans without a model, for models that can write a paragraph but cannot plan.
 
-For models that can write a paragraph and cannot plan. A request that fits no shape below runs as one task.
+A request's counts and names are read by its words; its parts come from templates. Other requests run as one task.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ai3ray.planner.wording import MAX_NAME, NUMBER, capital, names, number, phr
 from ai3ray.settings.packaged import configs_dir
 
 LONGEST = 1500
-"""Characters of a request that is read for a shape; a longer one brings the text that it is about."""
+"""Characters of a request that is read for a shape; a longer one includes the text that it is about."""
 
 
 class PlannedPart(NamedTuple):
@@ -29,14 +29,14 @@ class PlannedPart(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """The form of the answer that a request asks for."""
+    """The form of the answer that a request demands."""
 
     parts: Sequence[PlannedPart]
-    """Its parts, in the reader's order."""
+    """In the reader's order."""
     kind: Kind
-    """The kind of all of them; `other` when each has its own."""
+    """The kind of all parts; `other` when each has its own."""
     chain: bool = False
-    """Whether each part reads the one before it."""
+    """True if each part reads the one before it."""
 
 
 def template_plan(request: RunRequest) -> TaskGraph:
@@ -112,7 +112,7 @@ def _named_sections(prompt: str) -> Shape | None:
 
 
 def _counted_sections(prompt: str) -> Shape | None:
-    """Read `3-section` or `in four parts`. A story has no such aspects."""
+    """Read `3-section` or `in four parts`, except in stories, which have no such aspects."""
     found = _COUNTED.search(prompt)
     topic = subject(prompt)
     if found is None or topic is None or _WORKS_ON_TEXT.match(prompt) or _STORY.search(prompt):
@@ -152,7 +152,7 @@ def _compared(prompt: str) -> Shape | None:
 
 
 def _how_to(prompt: str) -> Shape | None:
-    """Read a guide; a question is none."""
+    """Read a guide, except for questions."""
     found = _HOW_TO.match(prompt)
     deed = phrase(found[1]) if found and not prompt.endswith("?") else None
     return Shape(_filled(_templates()["guide"]["parts"], deed), "writing") if deed else None

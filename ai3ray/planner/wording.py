@@ -9,7 +9,7 @@ NUMBERS = {word: value for value, word in enumerate(_WORDS, 2)}
 NUMBER = rf"(?:\d{{1,3}}|{'|'.join(NUMBERS)})"
 """A count from two on, as figures or as a word."""
 MAX_SUBJECT = 90
-"""Characters of a subject; a longer one is a description."""
+"""Characters; a longer subject is a description."""
 MAX_NAME = 60
 """Characters of one name of a list."""
 
@@ -61,7 +61,7 @@ def capital(text: str) -> str:
 
 
 def plural(topic: str) -> bool:
-    """Tell whether a verb after the topic is in the plural."""
+    """Return True if a verb after the topic is in the plural."""
     head = re.split(r"\s+(?:of|in|for|on|with|at|from|to|as)\s+", topic, maxsplit=1)[0]
     last = head.split()[-1] if head.split() else ""
     if re.search(r"\s(?:and|&)\s", head):
@@ -70,7 +70,7 @@ def plural(topic: str) -> bool:
 
 
 def slug(title: str, taken: set[str]) -> str:
-    """Make a task id of a title, unlike those taken, and take it."""
+    """Make a task id from a title, different from those taken, and add it to them."""
     base = "-".join(re.findall(r"[a-z0-9]+", title.lower()))[:40].strip("-") or "part"
     found, number_of_it = base, 2
     while found in taken:

@@ -1,1 +1,1 @@
-"""The provider pool: limits, leases, breaker, ledger. Pure and synchronous; clock and randomness are injected."""
+"""The provider pool: limits, leases, breaker and ledger, pure and synchronous."""

@@ -1,4 +1,4 @@
-"""The models that may answer a lease request: cards, prices and the state of every account, put together."""
+"""The models that may answer a lease request, from cards, prices and accounts."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from ai3ray.router.rank import Ranking
 from ai3ray.router.router import Router
 
 MAX_CACHED = 512
-"""Cached candidates, one entry per `cache_key` and providers that are out."""
+"""Cached candidates, one entry per `cache_key` and set of providers that are out."""
 
 
 class Candidates(NamedTuple):
-    """The models for one request: all of them, and those that may answer it now or later."""
+    """All models for one request, and those that may answer it now or later."""
 
     models: CandidateSet
     cards: tuple[ModelCard, ...]
-    """Of the models that may answer."""
+    """Only those that may answer."""
     names: frozenset[str]
-    """Of the same models."""
+    """Only those that may answer."""
 
     @classmethod
     def of(cls, models: CandidateSet, cards: Iterable[ModelCard]) -> Candidates:
@@ -47,7 +47,7 @@ class Candidates(NamedTuple):
 class CandidateIndex:
     """The models of the configured providers, with their state at one moment.
 
-    The state is worked out once per moment: every change of an account or pause has to be followed by `invalidate`.
+    The state is cached: every change of an account or pause has to be followed by `invalidate`.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class CandidateIndex:
 
     @property
     def passed_through(self) -> tuple[ModelCard, ...]:
-        """Cards of models that requests named and no registry has."""
+        """Cards of unregistered models that requests named."""
         return tuple(self._passed_through.values())
 
     def candidates(self, request: LeaseRequest, now: float) -> Candidates:
-        """Return the models for a request. Thousands of requests share a few cached answers."""
+        """Return the models for a request, cached for thousands of alike requests."""
         conditions = self._conditions(now)
         key = cache_key(request, conditions.today) + tuple(conditions.out)
         known = self._candidates.get(key)
@@ -107,7 +107,7 @@ class CandidateIndex:
         return self._router.preview(request, self.candidates(request, now).models, conditions).candidates()
 
     def callable(self, now: float) -> frozenset[str]:
-        """Return the models that can be called at this moment."""
+        """Return the names of the models that can be called now."""
         conditions = self._conditions(now)
         if not conditions.paused:
             return self._all
@@ -117,11 +117,11 @@ class CandidateIndex:
         return self._callable
 
     def invalidate(self) -> None:
-        """Forget the state of the moment: something has changed."""
+        """Discard the cached state after a change."""
         self._known = None
 
     def refusal(self, request: LeaseRequest, now: float) -> Refusal:
-        """Refuse with the failure that took the request's providers out, else with every model's reason."""
+        """Return a refusal with the failure that took the providers out, else with every model's reason."""
         conditions = self._conditions(now)
         priced_models = self._priced_models_for(request)
         anyway = replace(conditions, out={})
@@ -138,7 +138,7 @@ class CandidateIndex:
         return Refusal(request_id=request.request_id, run_id=request.run_id, error=error)
 
     def card(self, name: str) -> ModelCard | None:
-        """Return the card of a `provider/model`, passed through or not; None if it is unknown."""
+        """Return the card of a `provider/model`, registered or passed through; None if it is unknown."""
         return self._cards_by_name.get(name) or self._passed_through.get(name)
 
     def _conditions(self, now: float) -> Conditions:
@@ -168,7 +168,7 @@ class CandidateIndex:
 
     @cached_property
     def _priced_models(self) -> tuple[PricedModel, ...]:
-        """All models at their list prices, which are compiled when the first request comes."""
+        """All models at their list prices, compiled at the first request."""
         prices = self._registry.prices
         return tuple(PricedModel.of(card, prices.list_price(card.provider, card.id)) for card in self._cards)
 
@@ -177,14 +177,13 @@ class CandidateIndex:
         return {card.name: card for card in self._cards}
 
     def _priced_models_for(self, request: LeaseRequest) -> tuple[PricedModel, ...]:
-        """Return all models, but embedded ones and unregistered ones only where the request names models."""
+        """Return all models; embedded and unregistered ones only where the request names models."""
         if not request.models:
             return tuple(priced for priced in self._priced_models if priced.name in self._unnamed)
         passed = (self._passed_through_card(name) for name in request.models if name not in self._names)
         return (*self._priced_models, *(PricedModel.of(card) for card in passed if card is not None))
 
     def _passed_through_card(self, name: str) -> ModelCard | None:
-        """Return the blank card of a model that no registry has; None if its provider cannot be called."""
         if name not in self._passed_through and name.partition("/")[0] in self._accounts:
             with suppress(UnknownModel):
                 card = self._registry.card(name)
@@ -194,7 +193,6 @@ class CandidateIndex:
         return self._passed_through.get(name)
 
     def _register(self, card: ModelCard) -> None:
-        """Add a model to its account and to its rate class."""
         self._accounts[card.provider].rate_class(card)
         self._by_account[card.provider] |= {card.name}
         self._all |= {card.name}

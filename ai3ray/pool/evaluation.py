@@ -1,4 +1,4 @@
-"""One lease request evaluated at one moment; granting, waiting and refusing read the same four values."""
+"""One lease request evaluated at one moment."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ai3ray.router.rank import Ranking
 
 
 class Evaluation(NamedTuple):
-    """A lease request with its candidates, those its budgets can pay for, and their ranking."""
+    """A lease request with its candidates, budgets and ranking."""
 
     request: LeaseRequest
     candidates: Candidates
     budget: BudgetCheck | None
-    """None under no budget."""
+    """None when no budget applies."""
     ranking: Ranking | None
     """None when no call may begin now, whichever model is best."""
 
@@ -41,7 +41,7 @@ class Evaluation(NamedTuple):
         return self.ranking is not None and self.ranking.best is not None and self.admitted is None
 
     def waiter(self) -> Waiter:
-        """Return the entry that waits in the queue for this request."""
+        """Return the queue entry for this request."""
         if self.budget is None:
             return Waiter(self.request, self.candidates.names)
         return Waiter(

@@ -31,7 +31,7 @@ class FaultPolicy(NamedTuple):
     freeze: bool
     """Pause the provider until its Retry-After, or for a growing pause."""
     breaker: Breaker
-    """`count`: enough of them in a row open the provider's breaker. `out`: the provider goes out at once."""
+    """`count`: consecutive failures open the provider's breaker. `out`: the provider goes out at once."""
     counts_against_model: bool
 
 

@@ -1,4 +1,4 @@
-"""The provider pool: every model call of every run needs a lease from it."""
+"""The provider pool: every model call of every run needs its lease."""
 
 from __future__ import annotations
 
@@ -35,8 +35,6 @@ LEASE_S = 660.0
 
 
 class _UnsettledLease(NamedTuple):
-    """A lease that has not been settled."""
-
     lease: Lease
     began: float
     probe: bool
@@ -80,7 +78,6 @@ class ProviderPool:
         self._router = Router(settings, clock)
         self._index = CandidateIndex(registry, self._accounts, self._router, self._pauses)
         self.budgets = Budgets(registry, settings.budget_day_usd)
-        """The budgets and spending of the runs."""
         self._leases: dict[str, _UnsettledLease] = {}
         self._tokens = count(1)
         self._queue = LeaseQueue()
@@ -95,7 +92,7 @@ class ProviderPool:
     # ── asking ───────────────────────────────────────────────────────────────────────────────────
 
     def lease(self, request: LeaseRequest) -> Lease | Refusal | None:
-        """Return the right to make one call; None if the request waits, and a later method answers it."""
+        """Return the right to make one call; None if the request waits for a later method to answer it."""
         now = self._clock()
         self._open_run(request.run_id, now)
         # While `next_expiry` is due, the requests that wait go first.
@@ -107,7 +104,7 @@ class ProviderPool:
         return self._index.preview(request, self._clock())
 
     def withdraw(self, request_ids: Iterable[str]) -> tuple[Lease | Refusal, ...]:
-        """Forget waiting requests. Returns what others get instead."""
+        """Remove waiting requests. Returns the answers to others that this allows."""
         for request_id in request_ids:
             self._queue.remove(request_id)
         return self._serve_waiting(self._clock())
@@ -135,7 +132,7 @@ class ProviderPool:
         """Take back the permits of expired leases, and serve waiting requests.
 
         Returns:
-            the attempt ids of those leases, whose late settlements will be refused, and the answers to requests.
+            the attempt ids of the expired leases, and the answers to requests.
         """
         now = self._clock()
         # Leases are in the order of their grants, and all last equally long.
@@ -147,7 +144,7 @@ class ProviderPool:
         return attempt_ids, Settled(accepted=True, grants=self._serve_waiting(now))
 
     def next_expiry(self) -> float | None:
-        """Return the seconds until `expire` has something to do; None when it has nothing to do."""
+        """Return the seconds until `expire` is due, or None."""
         oldest = next(iter(self._leases.values()), None)
         due = [oldest.began + oldest.lease.expires_s] if oldest else []
         if self._queue and self._wake_at is not None:
@@ -157,7 +154,7 @@ class ProviderPool:
     # ── showing and tuning ───────────────────────────────────────────────────────────────────────
 
     def leases(self) -> tuple[Lease, ...]:
-        """Return the leases that are not settled, oldest first."""
+        """Return the unsettled leases, oldest first."""
         return tuple(held.lease for held in self._leases.values())
 
     def views(self) -> list[ModelView]:
@@ -180,13 +177,13 @@ class ProviderPool:
         self._router.load_verdict_stats(kinds, self._index.card)
 
     def record_verdict(self, model: str, kind: Kind, *, passed: bool, score: float) -> None:
-        """Teach the router what a model's answer was worth: its score, 0 to 1, or nothing when it was rejected."""
+        """Record a verdict for the router: its score, 0 to 1, counts only if the answer passed."""
         card = self._index.card(model)
         if card is not None:
             self._router.record_verdict(kind, card, passed=passed, score=score)
 
     def set_limits(self, settings: Settings) -> tuple[Lease | Refusal, ...]:
-        """Apply other limits; calls above a lower one run to their end."""
+        """Apply new limits; calls above a lower limit run to their end."""
         now = self._clock()
         for account in self._accounts.values():
             account.configure(settings, now)
@@ -196,7 +193,7 @@ class ProviderPool:
     # ── one request: evaluate, then grant, wait or refuse ────────────────────────────────────────
 
     def _open_run(self, run_id: str, now: float) -> None:
-        """Let a new run probe every provider that is out: its owner may have fixed it since."""
+        """Let a new run probe every provider that is out, because its owner may have fixed it."""
         if run_id in self._runs:
             return
         self._runs.add(run_id)
@@ -206,7 +203,6 @@ class ProviderPool:
             self._providers_changed, self._wake_at = True, now
 
     def _evaluate(self, request: LeaseRequest, now: float, *, rank: bool = True) -> Evaluation:
-        """Work out a request's candidates, those it can pay for, and their ranking where a call may begin."""
         candidates = self._index.candidates(request, now)
         budget = self.budgets.check(request, candidates.cards)
         ranking = None
@@ -260,7 +256,7 @@ class ProviderPool:
         return self._index.refusal(evaluation.request, now)
 
     def _next_change(self, now: float) -> float | None:
-        """Return when time alone makes another call possible; None if it never does."""
+        """Return when time alone makes another call possible, or None."""
         due = [account.resumes_at(now) for account in self._accounts.values()]
         due += [pause.until for pause in self._pauses.values() if pause.until > now]
         first = min(due, default=inf)
@@ -269,7 +265,6 @@ class ProviderPool:
     # ── the requests that wait ───────────────────────────────────────────────────────────────────
 
     def _serve_waiting(self, now: float) -> tuple[Lease | Refusal, ...]:
-        """Serve waiting requests until none of them can be served."""
         answers: list[Lease | Refusal] = []
         if self._providers_changed or self._settled_runs:
             answers += self._recheck_waiting(now)
@@ -308,7 +303,7 @@ class ProviderPool:
         return refusals
 
     def _still_payable(self, waiter: Waiter, floor: Quote) -> bool:
-        """Update a request by its floor alone; it is evaluated when it is served."""
+        """Update a request by its floor alone; it is fully evaluated when it is served."""
         payable = self.budgets.can_pay(waiter.request.run_id, floor)
         if payable is not None:
             self._queue.update(waiter, replace(waiter, models=waiter.eligible, needs_settlement=not payable))
@@ -317,7 +312,7 @@ class ProviderPool:
     # ── the end of a call ────────────────────────────────────────────────────────────────────────
 
     def _end_call(self, held: _UnsettledLease, settlement: Settlement, now: float) -> Warned | None:
-        """Take everything back, learn, and return a warning when the call's provider went out."""
+        """Settle a call everywhere; return a warning when its provider went out."""
         lease = held.lease
         account = self._accounts[lease.provider]
         before = (account.out, account.failure is None)
@@ -369,7 +364,7 @@ class ProviderPool:
         )
 
     def _warning(self, account: Account, failure: ErrorInfo, run_id: str) -> Warned | None:
-        """Return once per run and provider what took it out, and which variable to check."""
+        """Return, once per run and provider, what took it out and which variable to check."""
         if (account.name, run_id) in self._warned:
             return None
         self._warned.add((account.name, run_id))

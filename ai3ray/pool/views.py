@@ -1,4 +1,4 @@
-"""The pool as listings show it, and the message for a request without a model."""
+"""The pool as listings show it, and messages about missing models."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class ProviderView(Frozen):
 
     provider: str
     state: str
-    """`ready`, or why it is not called at this moment."""
+    """`ready`, or why it is not called now."""
     in_flight: int
     limit: int
-    """Calls in flight allowed at the moment."""
+    """Calls in flight allowed now."""
     ceiling: int
     """The most calls in flight, as configured."""
     waiting: int
@@ -58,7 +58,7 @@ def model_views(
     accounts: Mapping[str, Account],
     live: LiveStats,
 ) -> list[ModelView]:
-    """Return one row per model of the registry, and per model that was passed through."""
+    """Return one row per registered or passed-through model."""
     cards = (*registry.cards(), *passed_through)
     return [_model_view(registry, card, accounts.get(card.provider), live) for card in cards]
 
@@ -115,7 +115,7 @@ def _outage(account: Account) -> str | None:
 
 
 def _class_pauses(account: Account, now: float) -> str | None:
-    """Return why some of its models cannot be called at this moment, by rate class where it has several."""
+    """Return why some models are paused, by rate class where there are several."""
     reasons = {name: rate_class.pause_reason(now) for name, rate_class in account.rate_classes.items()}
     paused = {name: reason for name, reason in reasons.items() if reason is not None}
     return "; ".join(f"{name}: {reason}" if name else reason for name, reason in paused.items()) or None

@@ -1,1 +1,1 @@
-"""The prompts that models are sent, and the texts that they send back."""
+"""The prompts for models, and the texts in their replies."""

@@ -1,8 +1,7 @@
-"""The shape of what may ask a model: planner, judge, repair and assembly decide, `drive` has their calls made.
+"""Strategies that may call models: planner, judge, repair and assembly decide, `drive` makes the calls.
 
-Such a strategy is a generator without I/O. It yields an `Ask`, is sent the `Answered` or has the call's error thrown
-into it, and returns its result.
-
+A strategy is a generator without I/O. It yields an `Ask`, is sent the `Answered` or has the call's error thrown into
+it, and returns its result.
 """
 
 from __future__ import annotations
@@ -20,18 +19,14 @@ ResultT = TypeVar("ResultT")
 
 
 class Ask(NamedTuple):
-    """One model call that a strategy wants made."""
+    """One model call that a strategy requests."""
 
     prompt: Prompt
-    """The prompt of the call."""
     role: Role
-    """The purpose of the call."""
     kind: Kind
-    """The kind of the work, for the router."""
     tier: Tier = "standard"
-    """How strong a model is wanted, for the router."""
     n: int = 1
-    """Which call of this strategy it is, from 1."""
+    """Number of the strategy's call, from 1."""
     models: tuple[str, ...] | None = None
     """The only `provider/model` names allowed; those of the run's request when None."""
     exclude: tuple[str, ...] = ()
@@ -39,35 +34,34 @@ class Ask(NamedTuple):
     first: str | None = None
     """The model to call before any other."""
     plans: bool = False
-    """Whether the model has to be able to plan."""
+    """True to require a model that can plan."""
     structured: bool = False
-    """Whether the model has to support structured output."""
+    """True to require structured output."""
     stretch: bool = True
-    """Whether the last of a budget may go to this call although it is expected to cost more."""
+    """True if the call may use up the last of a budget, even if it is expected to cost more."""
 
 
 class Answered(NamedTuple):
     """The complete reply to an `Ask`."""
 
     reply: Reply
-    """The reply."""
     model: str
-    """Its author, as `provider/model`."""
+    """The author, as `provider/model`."""
 
 
 Asking: TypeAlias = Generator[Ask, Answered, T]
-"""A strategy that may ask models, and what it returns."""
+"""A strategy that returns a T."""
 
 
 async def drive(strategy: Generator[StepT, ResultT, T], act: Callable[[StepT], Awaitable[ResultT]]) -> T:
-    """Do what a strategy yields, one step after the other, and return what it returns.
+    """Carry out the steps that a strategy yields, in turn, and return its result.
 
     Args:
         strategy: the generator.
-        act: does one step; what it returns is sent to the strategy, an Ai3Error that it raises is thrown into it.
+        act: does one step; its result is sent to the strategy, its Ai3Error is thrown into it.
 
     Raises:
-        Ai3Error: a step failed, and the strategy has no answer to that.
+        Ai3Error: a step failed, and the strategy did not catch it.
     """
     try:
         step = next(strategy)

@@ -13,7 +13,6 @@ MAX_ANSWER = 24_000
 MAX_TASK = 6_000
 """Characters of the task that the judge reads."""
 JUDGE_OUTPUT_TOKENS = 600
-"""Cap of a verdict, in tokens."""
 
 VERDICT_SCHEMA: dict[str, Any] = {
     "type": "object",

@@ -1,4 +1,4 @@
-"""Fenced blocks and headings in the Markdown that models write, in time linear in the text."""
+"""Fenced blocks and headings in models' Markdown, in linear time."""
 
 from __future__ import annotations
 
@@ -19,24 +19,23 @@ class FencedBlock(NamedTuple):
     """One fenced block."""
 
     tag: str
-    """The language it names, in lower case; may be empty."""
+    """Its language, in lower case; may be empty."""
     body: str
-    """The text inside, without the line break at its end."""
+    """Without the line break at its end."""
 
 
 class Heading(NamedTuple):
     """One heading."""
 
     line: int
-    """The index of its line."""
+    """Index of the line."""
     level: int
     """From 1 to 6."""
     text: str
-    """Its words."""
 
 
 class _Span(NamedTuple):
-    """The lines of one closed block, fences included."""
+    """The lines of one closed block, including fences."""
 
     first: int
     end: int
@@ -88,9 +87,9 @@ def without_fences(text: str) -> str:
 
 
 def unclosed(text: str) -> bool:
-    """Tell whether a fence is opened and never closed.
+    """Return True if a fence is opened and never closed.
 
-    Models nest fences of the same length, which CommonMark does not know: a text that is balanced when read as nested
+    Models nest fences of the same length, which CommonMark does not allow: a text that is balanced when read as nested
     passes too.
     """
     if not _scan(text).open:
@@ -105,7 +104,7 @@ def unclosed(text: str) -> bool:
 
 
 def unwrapped(text: str, tags: frozenset[str] = frozenset()) -> str:
-    """Return the body of the fence around the whole text, if it names one of the tags, or any without tags."""
+    """Return the body of the fence around the whole text, if it has one of the tags, or any when none are given."""
     lines = text.strip().split("\n")
     fences = list(_fences(lines))
     if len(fences) < 2 or fences[0].line != 0 or fences[-1].line != len(lines) - 1:
@@ -129,7 +128,7 @@ def headings(text: str) -> tuple[Heading, ...]:
 
 
 def begins_with_heading(text: str) -> bool:
-    """Tell whether the text begins with a heading, underlined ones included, or with a line in bold."""
+    """Return True if the text begins with a heading, also an underlined one, or with a line in bold."""
     beginning = "\n".join(text.lstrip().split("\n", 2)[:2])
     tokens = _parser().parse(beginning)
     bold = re.match(r"(\*\*|__).+\1[ \t]*(?:\n|$)", beginning)
@@ -139,12 +138,11 @@ def begins_with_heading(text: str) -> bool:
 class _Scan(NamedTuple):
     spans: tuple[_Span, ...] = ()
     open: bool = False
-    """Whether the last fence is never closed."""
+    """True if the last fence is never closed."""
 
 
 @lru_cache(maxsize=8)
 def _scan(text: str) -> _Scan:
-    """Find the closed blocks."""
     if "```" not in text and "~~~" not in text:
         return _Scan()
     lines = _lines(text)
@@ -160,7 +158,6 @@ def _scan(text: str) -> _Scan:
 
 
 def _closes(fences: list[_Fence], outer: _Fence) -> bool:
-    """Tell whether a fence inside closes the outer one."""
     opened: _Fence | None = None
     for fence in fences:
         if opened is not None:
@@ -186,13 +183,13 @@ def _tag(info: str) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """Split into lines with their ends, where Markdown does."""
+    """Split into lines with their ends, as Markdown does."""
     return _LINE_ENDS.split(text)
 
 
 @cache
 def _parser() -> MarkdownIt:
-    """Build a parser of blocks without containers, tables and inline marks, which no text makes slow."""
+    """Build a parser of blocks without containers, tables and inline marks, so that no text is slow."""
     from markdown_it import MarkdownIt
 
     return MarkdownIt("zero").enable(["code", "fence", "heading", "lheading"]).disable(["inline", "text_join"])

@@ -1,4 +1,4 @@
-"""The prompts that ship with ai3ray, one Markdown file each in `configs/prompts`."""
+"""The prompts that ship with ai3ray, in `configs/prompts`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def packaged_prompt(name: str) -> str:
 def filled_prompt(name: str, **slots: str) -> str:
     """Fill each `{{slot}}` of a packaged prompt.
 
-    One pass: what is filled in is never searched for slots, so no text can put another one in its place.
+    One pass: filled-in text is never searched for slots, so no text can inject another.
 
     Raises:
         KeyError: the prompt has a slot that is not given.

@@ -1,4 +1,4 @@
-"""A user's JSON Schema in the subset that every provider's structured output accepts."""
+"""A user's JSON Schema in the subset that all structured outputs accept."""
 
 from __future__ import annotations
 

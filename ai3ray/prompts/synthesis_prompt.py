@@ -11,9 +11,9 @@ from ai3ray.prompts.packaged_prompts import filled_prompt, packaged_prompt
 from ai3ray.prompts.text import fenced
 
 LEAST_TOKENS = 1024
-"""The cap of a merged answer is never below this."""
+"""Least cap of a merged answer."""
 ROOM = 8 / 3
-"""The cap as a multiple of the parts' estimated tokens: a merged answer must never be cut short by its own cap."""
+"""The cap as a multiple of the parts' estimated tokens, so that it never cuts a merged answer short."""
 
 
 def synthesis_prompt(asked: str, parts: Sequence[tuple[Task, str]], missing: Sequence[Task], *, fence: str) -> Prompt:
@@ -23,7 +23,7 @@ def synthesis_prompt(asked: str, parts: Sequence[tuple[Task, str]], missing: Seq
         asked: the run's prompt.
         parts: tasks with their outputs.
         missing: tasks without an output.
-        fence: a random word that no text can know.
+        fence: a random word that marks data.
     """
     blocks = "\n".join(fenced(fence, "part", task.title, output) for task, output in parts)
     holes = "".join(f"Missing: {' '.join(task.title.split())}.\n" for task in missing)

@@ -1,9 +1,8 @@
 """The prompt of one task's call.
 
-What all calls of the run share comes first, then what is the task's own, and last, verbatim and once, its prompt.
-So the calls of a run begin alike, letter by letter, and a provider reads that beginning once. Texts of models and files
-stand in fenced blocks of the user's turn, never in the system prompt.
-
+What all calls of the run share comes first, then the task's own context, and last, verbatim and once, its prompt. So
+the calls of a run begin with the same characters, and a provider can cache them. Texts of models and files are in
+fenced blocks of the user's turn, never in the system prompt.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ MAX_DEPENDENCY = 48_000
 MAX_DEPENDENCIES = 240_000
 """Characters of all of them together: half of a window of 128,000 tokens."""
 MAX_BRIEF = 6_000
-"""Characters of all data that the short form of a prompt carries."""
+"""Characters of all data in the short form of a prompt."""
 MAX_TITLE = 80
 """Characters of a title in the outline."""
 
@@ -35,9 +34,7 @@ class Repair(Frozen):
     """An answer that goes back to its author."""
 
     answer: str
-    """The answer."""
     defects: tuple[Defect, ...]
-    """The defects to mend."""
 
 
 def build_task_prompt(
@@ -58,8 +55,8 @@ def build_task_prompt(
         titles: title of each task of the plan by id, in plan order.
         deps: id and output of each direct dependency.
         request: the run's request, for its context.
-        max_output_tokens: cap of the answer, in tokens.
-        fence: a random word that no text can know; the same in all calls of the run.
+        max_output_tokens: cap of the answer.
+        fence: a random word that marks data; the same in all calls of the run.
         shared_context: whether other tasks of the run read the same context.
         repair: the rejected answer.
     """
@@ -97,7 +94,7 @@ def _joined(parts: Iterable[str]) -> str:
 
 
 def _brief(task: Task, deps: Sequence[tuple[str, str]], request: RunRequest, fence: str) -> str:
-    """Build the form for very small models, which retell whatever they are given: data and prompt alone."""
+    """Build the form for very small models, which repeat any instructions: data and prompt alone."""
     data = [*((text.name, text.text) for text in context_of(task, request)), *deps]
     room = shares([len(text) for _, text in data], MAX_BRIEF, MAX_BRIEF)
     blocks = [fenced(fence, "text", name, cut(text, limit)) for (name, text), limit in zip(data, room, strict=True)]
@@ -105,7 +102,7 @@ def _brief(task: Task, deps: Sequence[tuple[str, str]], request: RunRequest, fen
 
 
 def context_of(task: Task, request: RunRequest) -> tuple[ContextText, ...]:
-    """Return the texts of the request that a task reads: those that its prompt names.
+    """Return the texts of the request that a task's prompt names.
 
     A task that names none and depends on nothing reads all of them, so that no text stays unread.
     """
@@ -114,7 +111,7 @@ def context_of(task: Task, request: RunRequest) -> tuple[ContextText, ...]:
 
 
 def _names(prompt: str, name: str) -> bool:
-    """Tell whether a prompt names a text; `catalogue` does not name `log`."""
+    """Return True if a prompt names a text; `catalogue` does not name `log`."""
     # ASCII: scripts without spaces write other letters right beside a name.
     return re.search(rf"(?<!\w){re.escape(one_line(name))}(?!\w)", prompt, re.ASCII) is not None
 

@@ -1,4 +1,4 @@
-"""Fits foreign text into places with limited room."""
+"""Fits foreign text into limited space."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def cut(text: str, limit: int) -> str:
 
 
 def shares(lengths: Sequence[int], total: int, each: int) -> tuple[int, ...]:
-    """Divide a common room among several texts (max-min fairness): what short texts leave over goes to long ones.
+    """Divide space among several texts (max-min fairness): what short texts leave over goes to long ones.
 
     Args:
-        lengths: the room that each would take, in characters.
-        total: the room for all of them, in characters.
-        each: the most that one may take, in characters.
+        lengths: characters that each would take.
+        total: characters for all of them.
+        each: the most characters for one.
     """
     granted = [0] * len(lengths)
     left = total
@@ -36,6 +36,6 @@ def shares(lengths: Sequence[int], total: int, each: int) -> tuple[int, ...]:
 
 
 def fenced(fence: str, label: str, name: str, text: str) -> str:
-    """Mark a foreign text as data, without the fence: a model may repeat the one it has seen."""
+    """Mark a foreign text as data, without the fence word, which a model may repeat."""
     shown = one_line(name).replace(fence, "").replace('"', "'")
     return f'<data-{fence} {label}="{shown}">\n{text.replace(fence, "")}\n</data-{fence}>'

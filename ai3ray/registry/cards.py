@@ -22,7 +22,7 @@ class ModelCard(Frozen):
     max_output: int = 8192
     inputs: tuple[Modality, ...] = ("text",)
     quality: dict[Kind, float] = {}
-    """Prior quality per kind of task, 0 to 1."""
+    """Prior, 0 to 1."""
     sampling: bool = False
     """Whether it accepts `temperature`; current Claude and GPT models answer 400."""
     structured: bool = True
@@ -30,21 +30,18 @@ class ModelCard(Frozen):
     plans: bool = True
     """Whether it can write a task graph."""
     retired_on: date | None = None
-    """The first day on which it is not called any more."""
+    """The first day on which it is no longer called."""
     successor: str | None = None
     """The id to use after that day."""
     demo: str | None = None
-    """The display name of a demo model. It is called only if named or if nothing else is configured, and a run reports
-    what it wrote.
-    """
+    """The display name of a demo model, which is called only if named or if nothing else is configured."""
     limit_class: str | None = None
     """Models of one provider with the same class share its limits per minute. When absent, all its models share them;
-    at Anthropic, those of one family.
-    """
+    at Anthropic, those of one family."""
     listed: bool = True
     """False for a passed-through `provider/anything` without a card."""
 
     @property
     def name(self) -> str:
-        """`provider/model`, its name in events, rows and flags."""
+        """`provider/model`."""
         return f"{self.provider}/{self.id}"

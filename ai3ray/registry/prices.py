@@ -23,7 +23,7 @@ class Rates(Frozen):
     """US dollars per million tokens."""
 
     input: float = Field(ge=0, allow_inf_nan=False)
-    """Uncached input."""
+    """Uncached."""
     output: float = Field(ge=0, allow_inf_nan=False)
     cache_read: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """Input read from the provider's cache; `input` when absent."""
@@ -64,7 +64,7 @@ class RateTable:
     def compile(self) -> None:
         """Read genai-prices now instead of at the first price; takes 0.3 to 0.5 s, once.
 
-        Safe to call in a thread; a caller of `cost` meanwhile waits for it.
+        Safe to call in a thread; concurrent callers of `cost` wait for it.
         """
         with self._compiling:
             if self._compiled:

@@ -15,16 +15,16 @@ from ai3ray.settings.model import Settings
 
 
 def utc_today() -> date:
-    """Return today's date in UTC, the calendar of retirements."""
+    """Return today's date in UTC, by which models retire."""
     return datetime.now(UTC).date()
 
 
 class ResolvedModel(Frozen):
-    """The model that a name stands for."""
+    """The model found for a name."""
 
     card: ModelCard
     warnings: tuple[str, ...] = ()
-    """Messages for the user, for example that the name is an old one."""
+    """Messages for the user, such as that the name is an old one."""
 
 
 class Registry:
@@ -43,7 +43,6 @@ class Registry:
         self._providers = tuple(providers)
         self.today = today
         self.prices = RateTable(self._cards, table.prices)
-        """Prices of the models' calls."""
 
     @classmethod
     def load(cls, settings: Settings, today: Callable[[], date] = utc_today) -> Registry:
@@ -65,11 +64,11 @@ class Registry:
         return self._cards.get(name) or self.resolve(name).card
 
     def retired(self, card: ModelCard) -> bool:
-        """Return whether the model is not called any more."""
+        """Return True if the model is no longer called."""
         return card.retired_on is not None and card.retired_on <= self.today()
 
     def resolve(self, name: str) -> ResolvedModel:
-        """Return the model that a name stands for.
+        """Find the model of a name.
 
         Args:
             name: `provider/model`, a bare id that only one provider has, an old id, or `provider/anything`.
@@ -120,7 +119,6 @@ class Registry:
         return same[0] if same else None
 
     def _alias(self, name: str) -> ModelCard | None:
-        """Return the model of an old id, given with or without its provider."""
         provider, slash, bare = name.partition("/")
         target = self._aliases.get(name)
         if target is None and slash and self._aliases.get(bare, "").startswith(f"{provider}/"):
@@ -128,7 +126,6 @@ class Registry:
         return self._cards.get(target) if target else None
 
     def _or_successor(self, card: ModelCard) -> ResolvedModel:
-        """Return the card, or its successor's if it is retired."""
         if card.retired_on is None:
             return ResolvedModel(card=card)
         successor = self._cards.get(f"{card.provider}/{card.successor}")

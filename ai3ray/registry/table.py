@@ -26,11 +26,11 @@ class ModelTable(Frozen):
     """The checked contents of `models.toml`."""
 
     cards: tuple[ModelCard, ...]
-    """The models in the order of the file, then those named only by a provider's `models`."""
+    """In the order of the file, then those named only by a provider's `models`."""
     aliases: dict[str, str]
     """Current `provider/model` by old id."""
     planners: tuple[str, ...]
-    """Default planners, best first, as `provider/model`."""
+    """Best first, as `provider/model`."""
     prices: dict[str, Rates]
     """Prices that override genai-prices, by `provider/model`."""
 
@@ -39,7 +39,7 @@ def read_table(settings: Settings) -> ModelTable:
     """Read the models of these settings, limited and extended by each provider's `models`.
 
     Raises:
-        SettingsError: naming file and table.
+        SettingsError: a table is invalid; names file and table.
     """
     data = settings.models
     for key, value in data.items():
@@ -90,7 +90,7 @@ def _is_local(card: ModelCard, settings: Settings) -> bool:
 
 
 def _as_installed(card: ModelCard, settings: Settings) -> ModelCard:
-    """Return the embedded model's card renamed after the GGUF file that replaces the model, if one is set."""
+    """Return the embedded model's card, renamed after the GGUF file that replaces the model."""
     if settings.local_model is None or not _is_local(card, settings):
         return card
     name = embedded_model_files(settings).model_id

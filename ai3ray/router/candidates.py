@@ -1,4 +1,4 @@
-"""The models of a request as columns for ranking, and the reasons against some of them."""
+"""The models of a request as columns for ranking, and the reasons against some."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CandidateSet:
 
     priced_models: tuple[PricedModel, ...]
     mismatches: Mapping[str, str]
-    """Reasons against models that suit none of these requests, by name."""
+    """By name, why a model suits none of these requests."""
     narrowest: int
     """Smallest context window of the others, in tokens: a call that fits into it fits into all."""
     names: tuple[str, ...]
@@ -49,7 +49,7 @@ class CandidateSet:
 
 
 def cache_key(request: LeaseRequest, today: date) -> tuple[object, ...]:
-    """Return all that `mismatch` reads of a request: requests with the same key have the same candidates."""
+    """Return all that `mismatch` reads of a request."""
     return request.models, request.exclude, request.structured, request.plans, request.budget_usd is None, today
 
 

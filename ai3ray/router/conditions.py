@@ -1,4 +1,4 @@
-"""The router's view of a model and of the moment."""
+"""Priced models, and the conditions of a choice."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ class PricedModel(NamedTuple):
 
     @classmethod
     def of(cls, card: ModelCard, rates: Rates | None = None) -> PricedModel:
-        """Return the model of this card at this list price."""
+        """Return this card at this list price."""
         price = (rates.input, rates.output) if rates is not None else (0.0, 0.0)
         return cls(card, card.name, card.provider, rates is not None, *price)
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """The moment of a choice."""
+    """The conditions of a choice."""
 
     today: date
-    """The UTC day, on which models may be retired."""
+    """In UTC."""
     load: Mapping[str, float] = field(default_factory=dict)
     """Share of its permits that a provider has given out, 0 to 1."""
     in_flight: Mapping[str, int] = field(default_factory=dict)
-    """Calls in flight by `provider/model`; models without any are absent."""
+    """By `provider/model`; models without calls are absent."""
     out: Mapping[str, str] = field(default_factory=dict)
-    """Providers that are not called any more, with the reason."""
+    """Providers not to call again, with the reason."""
     paused: Mapping[str, str] = field(default_factory=dict)
-    """Providers and single models that cannot be called at this moment, with the reason."""
+    """Providers and models that cannot be called now, with the reason."""

@@ -1,4 +1,4 @@
-"""Normal numbers for exploration, cheap enough to draw one per model for every lease."""
+"""Cheap normal random numbers for exploration, one per model and lease."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ _TABLE = 4096
 
 
 class Draws:
-    """Draws many normal numbers around 0 at a time.
+    """Draws many normal numbers around 0 at a time, as a random slice of a fixed table.
 
-    They are a random slice of a fixed table. Twenty numbers take one random number instead of twenty logarithms, which
-    makes a lease and its settlement an eighth faster (`bench_pool`, 21 models). Numbers that return thousands of
-    draws later do not matter to a choice.
+    Twenty numbers take one random number instead of twenty logarithms, which makes a lease and its settlement an eighth
+    faster (`bench_pool`, 21 models). Numbers that return thousands of draws later do not matter to a choice.
 
     Args:
         rng: source of the table and the slices.

@@ -1,4 +1,4 @@
-"""The quality of each model's answers per kind of task, as a posterior whose evidence fades."""
+"""The quality of each model's answers per kind of task, as a fading posterior."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ai3ray.telemetry.decay import ChangeDetector, DecayClock, DecayingSum, Deca
 UNKNOWN_QUALITY = 0.5
 """Prior where a card names no quality."""
 _PRIOR_MARGIN = 0.02
-"""A prior stays this far away from 0 and 1."""
+"""Least distance of a prior from 0 and 1."""
 _KIND_ANSWERS = 2.0
 """Answers of a kind after which half of the kind's surprise counts for every model."""
 _MAX_DEVIATIONS = 2.5
-"""Standard deviations that one answer counts for in detecting a change: two good ones in a hundred are none."""
+"""Most standard deviations that one answer counts for in detecting a change."""
 _WEIGHT_AFTER_CHANGE = 2.0
-"""Answers that evidence still counts for when a change has put it in doubt."""
+"""Answers that evidence still counts for after a change has put it in doubt."""
 
 
 class QualityBelief(NamedTuple):
@@ -49,10 +49,10 @@ def reward(*, passed: bool, score: float) -> float:
 class Posterior:
     """Beta posteriors of the reward per kind and model, discounted by answers of the kind and by time.
 
-    A pair's prior is the quality on the model's card, shifted by the mean surprise of the kind (how hard it has
-    proved) and of the model (what is good at seven kinds is not assumed to be bad at the eighth). Evidence fades
-    slowly, but when a model has clearly changed, its earlier answers are forgotten at once, and most evidence about
-    its rivals with them.
+    A pair's prior is the quality on the model's card, shifted by the mean surprise of the kind (its difficulty) and of
+    the model (a model that is good at seven kinds is not assumed to be bad at the eighth). Evidence fades slowly, but
+    when a model has clearly changed, its earlier answers are forgotten at once, and with them most evidence about its
+    rivals.
     """
 
     def __init__(self, clock: Callable[[], float], evidence: Evidence) -> None:
@@ -95,7 +95,7 @@ class Posterior:
         return True
 
     def belief(self, kind: Kind, card: ModelCard) -> QualityBelief:
-        """Return what the next answer of this kind by this model is expected to be worth."""
+        """Return the expected reward of the model's next answer of this kind."""
         on_card = card.quality.get(kind)
         evidence = self._evidence
         strength = evidence.unknown_answers if on_card is None else evidence.card_answers
@@ -111,7 +111,7 @@ class Posterior:
 
 
 def _offset(surprise: DecayingSum | None, caution: float) -> float:
-    """Return the mean surprise, the nearer to 0 the less evidence there is."""
+    """Return the mean surprise, closer to 0 the less evidence there is."""
     if surprise is None:
         return 0.0
     total, weight = surprise.sums()
@@ -119,6 +119,6 @@ def _offset(surprise: DecayingSum | None, caution: float) -> float:
 
 
 def _variance(total: float, weight: float) -> float:
-    """Return the largest variance of a figure between 0 and 1 around this mean; never 0, however alike all were."""
+    """Return the largest variance of a figure between 0 and 1 with this mean; never 0."""
     mean = (min(max(total, 0.0), weight) + 1.0) / (weight + 2.0)
     return mean * (1.0 - mean)

@@ -1,4 +1,4 @@
-"""From a lease request, its candidates and the conditions of the moment to a ranking."""
+"""From a lease request, its candidates and conditions to a ranking."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from ai3ray.router.score import costs, loads, rounded
 from ai3ray.router.score_cache import ScoreCache, ScoreColumn
 
 _EXCLUDED = -inf
-"""The score of a model that cannot be called."""
 
 
 class ScoredCandidates(NamedTuple):
@@ -45,14 +44,14 @@ class Ranking:
         """None when no model can be called."""
 
     def candidates(self) -> tuple[Candidate, ...]:
-        """Return all models with their terms: admissible ones first, best first, then the others with the reason."""
+        """Return all models with their terms, the best admissible one first and the excluded ones last."""
         scored, excluded, names = self._scored, self._reasons, self._scored.candidates.names
         shown = [scored.expected[n] if n in excluded else score for n, score in enumerate(self._scores)]
         order = sorted(range(len(shown)), key=lambda n: (n in excluded, -shown[n], names[n]))
         return tuple([_candidate(scored, n, shown[n], excluded.get(n)) for n in order])
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickle as an empty ranking: a decision is shown where it was made, and a lease for a runner stays small."""
+        """Pickle as an empty ranking, so that a lease for a runner stays small."""
         return _empty_ranking, ()
 
     def _best(self) -> PricedModel | None:
@@ -77,16 +76,15 @@ def rank(
     """Rank the candidates of a lease request.
 
     A score is the weighted sum of a model's terms plus a draw from its uncertainty, so the better model is taken
-    mostly, and one of which little or nothing recent is known now and then. This is Thompson sampling with normal
-    posteriors, of the sum instead of each term: independent normal deviations add up to one.
+    mostly, and a little-known one now and then. This is Thompson sampling with normal posteriors, of the sum instead of
+    each term: independent normal deviations add up to one.
 
     Args:
         request: the request.
         candidates: its candidates.
         conditions: load, outages and pauses.
-        score_cache: what was learned, and the weights.
-        draw: returns as many normal numbers around 0 as asked for; their spread is the boldness of exploration.
-            Nothing is drawn when absent.
+        score_cache: the learned terms and the weights.
+        draw: returns this many normal numbers around 0, with the spread of exploration; no draws when absent.
     """
     weights = score_cache.weights
     calls, answers = score_cache.calls(candidates), score_cache.answers(request.kind, request.tier, candidates)
@@ -105,7 +103,6 @@ def rank(
 
 
 def _exclusions(request: LeaseRequest, candidates: CandidateSet, conditions: Conditions) -> dict[int, str]:
-    """Return why some models cannot be called, by position."""
     mismatches, unavailable = candidates.mismatches, {**conditions.paused, **conditions.out}
     tight = request.input_tokens + request.max_output_tokens > candidates.narrowest
     if not mismatches and not unavailable and not tight:

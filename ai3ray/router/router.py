@@ -1,4 +1,4 @@
-"""The router of one pool: it ranks models, and learns from calls and verdicts."""
+"""The router of one pool: ranks models, and learns from calls and verdicts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,6 @@ class Router:
         weights, tuning = load_weights(settings), load_tuning(settings)
         evidence = tuning.evidence
         self.live = LiveStats(clock, DecayRate(evidence.calls_kept, evidence.calls_half_life_s))
-        """Statistics of the models' calls."""
         self._posterior = Posterior(clock, evidence)
         self._scores = ScoreCache(weights, self.live, self._posterior)
         rng = rng or Random(tuning.seed)  # noqa: S311 - exploration, not secrecy
@@ -52,7 +51,7 @@ class Router:
         return rank(request, candidates, conditions, self._scores, self._draw)
 
     def preview(self, request: LeaseRequest, candidates: CandidateSet, conditions: Conditions) -> Ranking:
-        """Rank the models by expectation alone, without a draw: the same question has the same answer."""
+        """Rank the models by expectation alone, without a draw, so the result is repeatable."""
         return rank(request, candidates, conditions, self._scores)
 
     # ── learning ─────────────────────────────────────────────────────────────────────────────────
@@ -64,13 +63,13 @@ class Router:
     def call_ended(
         self, model: str, *, success: bool | None, seconds: float, cost_usd: float | None, usage: Usage | None
     ) -> None:
-        """Learn from the end of a call; for the arguments see `ModelStats.end`."""
+        """Learn from the end of a call; the arguments are those of `ModelStats.end`."""
         self.live.call_ended(model, success=success, seconds=seconds, cost_usd=cost_usd, usage=usage)
         if success is not None:
             self._scores.call_ended(model)
 
     def record_verdict(self, kind: Kind, card: ModelCard, *, passed: bool, score: float) -> None:
-        """Learn what a model's answer was worth: its score, 0 to 1, or nothing when it was rejected."""
+        """Learn from a verdict; the score, 0 to 1, counts only if the answer passed."""
         if self._posterior.learn(kind, card, reward(passed=passed, score=score)):
             self._scores.clear()
         else:
@@ -95,7 +94,7 @@ class Router:
         self.live.load_traffic(latest)
 
     def load_verdict_stats(self, rows: Iterable[Mapping[str, Any]], card: Callable[[str], ModelCard | None]) -> None:
-        """Load rows of the view `model_kind_stats`, each with the weight of 2 * WARM_START_CALLS answers at most."""
+        """Load rows of the view `model_kind_stats`, each counting for at most 2 * WARM_START_CALLS answers."""
         for row in rows:
             known = card(row["model"])
             if known is not None and row["verdicts"]:

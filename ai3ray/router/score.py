@@ -1,4 +1,4 @@
-"""The terms of a score that depend on request and moment, 0 to 1; higher is better."""
+"""The terms of a score that depend on request and moment."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _STEPS = 100_000.0
 _HALF_USD_PER_MTOK = 4.0
 """Price at which the cost term is one half."""
 _UNKNOWN_COST = -1.0
-"""The cost term of an unknown price: worse than any known one, so that no draw makes a run's cost unknown."""
+"""Below any known price's term, so that no draw makes a run's cost unknown."""
 _OTHER_CALLS = 4
-"""Calls in flight, beside which a model that has all of them counts as half busy."""
+"""Other calls in flight beside which a model that has all of them counts as half busy."""
 
 
 def rounded(value: float) -> float:
-    """Round to five decimal places, halves upwards. Several times faster than `round`; decisions need hundreds."""
+    """Round to five decimal places, halves upwards, several times faster than `round`."""
     return floor(value * _STEPS + 0.5) / _STEPS
 
 

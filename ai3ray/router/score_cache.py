@@ -1,4 +1,4 @@
-"""The terms of every model's score that are learned, cached as columns until new evidence comes."""
+"""The learned terms of every model's score, cached as columns."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ai3ray.telemetry.live_stats import PRIOR_FAILURES, PRIOR_SUCCESSES, LiveSta
 from ai3ray.telemetry.pace import USUAL_TOKENS, usual_seconds
 
 REFRESH = 64
-"""Calls after which the terms of all models' calls are computed anew, because evidence fades."""
+"""Calls after which call terms are recomputed, because evidence fades."""
 REFRESH_S = 1.0
-"""Seconds after which they are computed anew."""
+"""Seconds after which call terms are recomputed."""
 REFRESH_ANSWERS_S = 10.0
-"""Seconds after which the terms of answers are computed anew: without a verdict they change in hours only."""
+"""Seconds after which answer terms are recomputed: without a verdict they change over hours only."""
 MAX_COLUMNS = 256
 """Cached columns, one per kind and tier of work and order of models."""
 _RANK: dict[Tier, int] = {"small": 0, "standard": 1, "frontier": 2}
 _TIER_FIT = {0: 1.0, 1: 0.6, 2: 0.2, -1: 0.3, -2: 0.0}
-"""By how many tiers the model is above the one wanted: too strong is better than too weak."""
+"""By tiers above the one requested: too strong is better than too weak."""
 _FASTEST_S, _SLOWEST_S = 0.125, 128.0
 """Seconds of a usual answer at which the latency term is 1 and 0; each doubling between costs the same."""
 _DOUBLINGS = math.log2(_SLOWEST_S / _FASTEST_S)
@@ -39,7 +39,7 @@ class ScorePart(NamedTuple):
     terms: Mapping[str, float]
     total: float
     variance: float
-    """Of the total, by what is unknown."""
+    """Of the total."""
 
 
 class ScoreColumn(NamedTuple):
@@ -55,7 +55,7 @@ class ScoreColumn(NamedTuple):
         return cls(parts, [part.total for part in parts], [part.variance for part in parts])
 
     def with_part(self, position: int, part: ScorePart) -> ScoreColumn:
-        """Return a copy with another part; rankings keep the column they were made from."""
+        """Return a copy with another part; rankings keep the original column."""
         parts, totals, variances = list(self.parts), list(self.totals), list(self.variances)
         parts[position] = part
         totals[position] = part.total
@@ -67,8 +67,8 @@ class ScoreCache:
     """The learned terms of all models.
 
     Quality and tier depend on the kind and tier of work, and change with verdicts. Success and latency depend on the
-    model, and change with every call. Measured with `bench_pool` (21 models), computing the columns anew for each
-    lease halves the pairs per second.
+    model, and change with every call. Measured with `bench_pool` (21 models), recomputing the columns for each lease
+    halves the throughput.
     """
 
     def __init__(self, weights: Weights, live: LiveStats, posterior: Posterior) -> None:
@@ -83,7 +83,7 @@ class ScoreCache:
         self._answers_at = 0.0
 
     def answers(self, kind: Kind, tier: Tier, candidates: CandidateSet) -> ScoreColumn:
-        """Return the terms `quality` and `tier` for such work."""
+        """Return the terms `quality` and `tier` for this kind and tier."""
         key = kind, tier, candidates.names
         known = self._answers.get(key)
         if known is None:
@@ -111,12 +111,12 @@ class ScoreCache:
         return known[1]
 
     def answer_judged(self, kind: Kind, model: str) -> None:
-        """Forget what a verdict changes: beliefs about its kind and its model."""
+        """Forget the beliefs that a verdict changes: those of its kind and its model."""
         self._answers.clear()
         self._beliefs = {pair: known for pair, known in self._beliefs.items() if pair[0] != kind and pair[1] != model}
 
     def call_ended(self, model: str) -> None:
-        """Update the terms of a model of which a call has ended."""
+        """Update a model's terms after the end of one of its calls."""
         part: ScorePart | None = None
         for names, (candidates, column) in self._calls.items():
             position = candidates.positions.get(model)

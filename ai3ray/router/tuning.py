@@ -1,4 +1,4 @@
-"""The keys of `router.toml` beside the presets: how the router explores and learns."""
+"""The router's exploration and learning, from `router.toml`."""
 
 from __future__ import annotations
 
@@ -32,10 +32,9 @@ class Tuning(Frozen):
     """Exploration and learning."""
 
     exploration: float = Field(default=0.0, ge=0, le=10)
-    """Spread of the draws, in standard deviations of Thompson sampling: 1 is the textbook's, 0 always takes the best
-    by expectation."""
+    """Spread of the draws, in standard deviations: 1 is textbook Thompson sampling, 0 always takes the best."""
     seed: int | None = None
-    """Makes the draws repeatable; they differ from head to head when absent."""
+    """Makes the draws repeatable; random when absent."""
     evidence: Evidence = Evidence()
 
 

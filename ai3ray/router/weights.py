@@ -13,23 +13,21 @@ from ai3ray.router.tuning import Tuning, source_of
 from ai3ray.settings.model import Settings
 
 TOLERANCE = 1e-6
-"""Tolerated difference of a preset's sum from 1."""
 _KEYS = {"preset", "presets", *Tuning.model_fields}
 
 
 class Weights(Frozen):
-    """The weight of each term. Terms lie between 0 and 1, and so does a score of weights that add up to 1."""
+    """The weight of each term. Terms lie between 0 and 1, and so does a score, as weights add up to 1."""
 
     quality: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Quality of its answers of this kind: the card's prior, corrected by verdicts."""
     tier: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """Nearness of its tier to the one wanted."""
+    """Closeness of its tier to the one requested."""
     success: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Success of its recent calls."""
     latency: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Speed of its recent calls."""
     cost: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """Cheapness."""
     load: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Idleness of model and provider."""
 
@@ -38,8 +36,7 @@ def load_weights(settings: Settings) -> Weights:
     """Return the weights of the preset in force: AI3_ROUTER_PRESET, else the one that `router.toml` names.
 
     Raises:
-        SettingsError: a preset or key is unknown, a weight is invalid, or the weights of a preset do not add up to 1;
-            names file and key.
+        SettingsError: a preset, key or weight is invalid; names file and key.
     """
     data = settings.router
     for key in data:

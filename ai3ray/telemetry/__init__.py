@@ -1,1 +1,1 @@
-"""Live statistics of model calls: outcomes, pace, traffic, and evidence that decays."""
+"""Live statistics of model calls, and decaying evidence."""

@@ -1,4 +1,4 @@
-"""Evidence that loses weight with later events, with time, and at once when a change is detected."""
+"""Evidence that loses weight with events, with time, and at detected changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MIN_WEIGHT = 5.0
 SLACK = 0.35
 """Standard deviations by which observations may differ from the mean without adding up."""
 CHANGE_THRESHOLD = 11.0
-"""Sum, in standard deviations, that is a change: chance reaches it once in some two thousand observations."""
+"""In standard deviations; chance reaches it once in some two thousand observations."""
 
 
 class DecayRate(NamedTuple):
@@ -20,7 +20,7 @@ class DecayRate(NamedTuple):
     keep: float = 0.98
     """Factor by which an event reduces the weight of earlier evidence, above 0 and at most 1."""
     half_life_s: float = 600.0
-    """Seconds in which evidence loses half its weight, whatever happens."""
+    """Seconds in which evidence loses half its weight, even without events."""
 
 
 class DecayClock:
@@ -39,7 +39,7 @@ class DecayClock:
         self.ticks += 1
 
     def left(self, ticks: int, at: float) -> float:
-        """Return what is left of the weight that evidence had at that tick and time, 0 to 1."""
+        """Return what is left of the weight of evidence from that tick and time, 0 to 1."""
         lost = (self.ticks - ticks) * self._per_tick + max(0.0, self.clock() - at) * self._per_s
         return math.exp(-lost)
 
@@ -73,7 +73,7 @@ class DecayingSum:
             self.reset(total * most / weight, most)
 
     def reset(self, total: float, weight: float) -> None:
-        """Replace all evidence so far by this."""
+        """Replace all evidence so far."""
         self._total, self._weight = total, weight
         self._ticks, self._at = self._decay_clock.ticks, self._decay_clock.clock()
 
@@ -82,17 +82,17 @@ class DecayingSum:
 
 
 class ChangeDetector(DecayingSum):
-    """A decaying sum that detects changes of what it observes, and then forgets what was before.
+    """A decaying sum that detects changes in its observations, and then forgets earlier ones.
 
-    It uses Page's cumulative sums, one for rises and one for falls: how far observations lie beyond the mean so far,
-    less SLACK, added up until the sum is back at 0. They detect a large change after a few observations and a small
-    one after some dozens, without a window that would have to fit either.
+    It uses Page's cumulative sums, one for rises and one for falls: the distance of observations beyond the mean so
+    far, less SLACK, added up until the sum is back at 0. They detect a large change after a few observations and a
+    small one after some dozens, without a window that would have to fit either.
 
     Args:
         decay_clock: the events and seconds it fades by.
         variance: returns the variance of one observation, above 0, from sum and weight of the earlier ones.
-        max_deviations: standard deviations that one observation counts for at most; with fewer, rare ones look less
-            like a change.
+        max_deviations: the most standard deviations that one observation counts for; a low value keeps rare outliers
+            from looking like a change.
     """
 
     __slots__ = ("_cumulative_sums", "_max_deviations", "_variance")

@@ -1,4 +1,4 @@
-"""Statistics of the models' recent calls: routing uses them, and `ai3 models` shows them."""
+"""Statistics of the models' recent calls, for routing and `ai3 models`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ai3ray.telemetry.decay import DecayClock, DecayingSum, DecayRate
 from ai3ray.telemetry.pace import USUAL_TOKENS, Drift, ModelPace, PaceBelief
 
 WINDOW = 64
-"""Calls whose seconds are kept for the quantiles."""
+"""Calls kept for the quantiles."""
 TRAFFIC = 200
-"""Latest calls of all models that the shares of the traffic refer to."""
+"""Latest calls of all models that shares of the traffic refer to."""
 WARM_START_CALLS = 4
 """Calls that the journal's figures count for: they are old."""
 PRIOR_SUCCESSES = 4.75
 PRIOR_FAILURES = 0.25
-"""Before its first call a model is expected to succeed in 95 of 100 calls, with the weight of five calls."""
+"""Together, a new model is expected to succeed in 95 of 100 calls, with the weight of five calls."""
 
 
 class ModelStats:
@@ -36,7 +36,7 @@ class ModelStats:
         self.calls = 0
         self.in_flight = 0
         self.cost_usd = 0.0
-        """Sum of the known costs."""
+        """Of the calls of known cost."""
 
     def begin(self) -> None:
         """Count a call as in flight."""
@@ -84,7 +84,13 @@ class ModelStats:
     ) -> None:
         """Load the journal's figures of earlier calls, with the weight of WARM_START_CALLS at most.
 
-        `success` is the share that succeeded, 0 to 1; `p50_s` the median seconds of a call.
+        Args:
+            calls: their number.
+            success: the share that succeeded, 0 to 1.
+            p50_s: the median seconds of a call.
+            cost_usd: their known cost.
+            input_tokens: their input.
+            output_tokens: their output.
         """
         weight = float(min(calls, WARM_START_CALLS))
         self._outcomes.add(success, weight)
@@ -111,7 +117,7 @@ class ModelStats:
 
     @property
     def cost_per_1k_tokens(self) -> float | None:
-        """US dollars per thousand tokens of input and output; None before a call of known cost."""
+        """Over input and output; None before a call of known cost."""
         return 1000.0 * self.cost_usd / self._priced_tokens if self._priced_tokens else None
 
     def quantile(self, q: float) -> float | None:
@@ -129,12 +135,12 @@ class ModelStats:
 
 
 class LiveStats(Mapping[str, ModelStats]):
-    """The live statistics of all models that have been called, by `provider/model`.
+    """The live statistics of all called models, by `provider/model`.
 
     Args:
         clock: monotonic seconds.
-        rate: how fast evidence fades, with time and with each call of known outcome, whichever model made it: a model
-            that is not called any more is forgiven while others work.
+        rate: how fast evidence fades, with time and with each call of any model: a model that is no longer called is
+            forgiven while others work.
     """
 
     def __init__(self, clock: Callable[[], float], rate: DecayRate | None = None) -> None:
@@ -155,20 +161,20 @@ class LiveStats(Mapping[str, ModelStats]):
         return len(self._models)
 
     def of(self, model: str, tier: Tier = "standard") -> ModelStats:
-        """Return a model's statistics, which are blank for a new one of this tier."""
+        """Return a model's statistics, blank for a new one of this tier."""
         stats = self._models.get(model)
         if stats is None:
             stats = self._models[model] = ModelStats(self.decay_clock, ModelPace(self.decay_clock, self._drift, tier))
         return stats
 
     def pace(self, model: str, tier: Tier) -> PaceBelief:
-        """Return the expected pace of a model's next call, whether it was called before or not."""
+        """Return the expected pace of a model's next call, even of its first."""
         stats = self._models.get(model)
         return stats.pace.belief() if stats is not None else self._drift.unseen(tier)
 
     @property
     def in_flight(self) -> Mapping[str, int]:
-        """Calls in flight of each model that has any; a live view."""
+        """A live view of the calls in flight; idle models are absent."""
         return self._in_flight
 
     def call_began(self, model: str, tier: Tier = "standard") -> None:
@@ -181,7 +187,7 @@ class LiveStats(Mapping[str, ModelStats]):
     def call_ended(
         self, model: str, *, success: bool | None, seconds: float, cost_usd: float | None, usage: Usage | None
     ) -> None:
-        """Record the end of a call; for the arguments see `ModelStats.end`."""
+        """Record the end of a call; the arguments are those of `ModelStats.end`."""
         stats = self.of(model)
         stats.end(success=success, seconds=seconds, cost_usd=cost_usd, usage=usage)
         if stats.in_flight > 0:
@@ -201,6 +207,6 @@ class LiveStats(Mapping[str, ModelStats]):
         return self._counts[model] / len(self._latest) if self._latest else None
 
     def load_traffic(self, models: Iterable[str]) -> None:
-        """Count the calls of earlier days, oldest first, in the traffic."""
+        """Count earlier calls, oldest first, in the traffic."""
         for model in models:
             self.count_traffic(model)

@@ -1,4 +1,4 @@
-"""Passes notices of the engine on to every active sink."""
+"""Passes the engine's notices on to every active sink."""
 
 from __future__ import annotations
 
@@ -32,11 +32,7 @@ def active_sinks() -> tuple[Observer, ...]:
 
 
 class Observers:
-    """All sinks as one. A sink that raises is logged and taken out; no run is hurt.
-
-    Args:
-        sinks: the active ones.
-    """
+    """All sinks as one. A sink that raises is logged and removed, and no run fails for it."""
 
     def __init__(self, sinks: Sequence[Observer] = ()) -> None:
         self._sinks = tuple(sinks)

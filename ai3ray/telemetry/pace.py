@@ -1,4 +1,4 @@
-"""The pace of models, on a scale that makes short and long answers, and all tiers, comparable."""
+"""The pace of models, on a scale that makes answers and tiers comparable."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PRIOR_CALLS = 0.5
 _SPREAD = 0.5
 """Standard deviation of one model's calls: 40 % slower or faster."""
 _MAX_DEVIATIONS = 5.0
-"""Standard deviations that one call counts for in detecting a change."""
+"""Most standard deviations that one call counts for in detecting a change."""
 
 
 def usual_seconds(output_tokens: int) -> float:
@@ -36,10 +36,10 @@ class PaceBelief(NamedTuple):
 
 
 class Drift(DecayingSum):
-    """The difference of all models' calls from their expected pace, in doublings: slow days, fast networks."""
+    """The deviation of all models' calls from their expected pace, in doublings: slow days, fast networks."""
 
     def mean(self) -> float:
-        """Return the mean difference, the nearer to 0 the fewer calls there are."""
+        """Return the mean deviation, closer to 0 the fewer calls there are."""
         total, weight = self.sums()
         return total / (weight + _PRIOR_CALLS)
 
@@ -51,8 +51,8 @@ class Drift(DecayingSum):
 class ModelPace:
     """The pace of one model.
 
-    A model without recent calls is expected to be as fast as its tier, and to drift as the others do, so a model that
-    was slow is tried again.
+    Without recent calls, a model is expected to be as fast as its tier and to drift as the others do, so a slow model
+    gets another chance.
     """
 
     __slots__ = ("_drift", "_expected", "_seen")

@@ -1,4 +1,4 @@
-"""The rules in order, and the verdict they add up to."""
+"""The rules in order, and their verdict."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ CONTENT: tuple[Rule, ...] = (
     remark,
     cut_off,
 )
-"""Applied to answers that pass those, unless the request drops the content checks."""
+"""Applied to answers that pass ALWAYS, unless the request drops the content checks."""
 
 MAX_JSON_HERE = 64 * 1024
-"""Bytes of JSON that are parsed beside the model calls."""
+"""Bytes of JSON that are parsed in the process of the model calls."""
 
 
 def check(task: Task, reply: Reply, *, content: bool) -> Verdict:
@@ -87,12 +87,12 @@ def joined(verdict: Verdict, defects: Sequence[Defect]) -> Verdict:
 
 
 def needs_isolation(task: Task, text: str) -> bool:
-    """Tell whether checks of an answer belong into another process: heavy ones and compilers."""
+    """Return True if checks of an answer need another process, because they are heavy or compile code."""
     return is_heavy(task, text) or code_to_compile(task, text) is not None
 
 
 def is_heavy(task: Task, text: str) -> bool:
-    """Tell whether the rules may take long."""
+    """Return True if the rules may take long."""
     if not wants_json(task):
         return False
     schema = task.checks.json_schema if task.checks else None
@@ -103,7 +103,7 @@ def refuse_bad_schemas(graph: TaskGraph) -> None:
     """Check a plan file's schemas before any call is paid.
 
     Raises:
-        PlanError: a task's `checks.json_schema` is no JSON Schema.
+        PlanError: a task's `checks.json_schema` is not a JSON Schema.
     """
     for task in graph.tasks:
         if task.checks is not None and task.checks.json_schema is not None:

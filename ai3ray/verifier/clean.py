@@ -1,4 +1,4 @@
-"""Takes an answer out of the fences and remarks that the task did not ask for."""
+"""Strips the fences and remarks that a task did not ask for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _JSON = frozenset({"", "json", "jsonc", "json5"})
 
 
 def wants_json(task: Task) -> bool:
-    """Tell whether the answer is read as JSON."""
+    """Return True if the answer is read as JSON."""
     return task.output == "json" or (task.checks is not None and task.checks.json_schema is not None)
 
 
@@ -29,7 +29,7 @@ def clean_output(task: Task, text: str) -> str:
 
 
 def _json(text: str) -> str:
-    """Return the only JSON block of the text, unless the text begins as JSON itself."""
+    """Return the only JSON block of the text, unless the text itself begins as JSON."""
     if text.lstrip().startswith(("{", "[", '"')):
         return text
     bodies = [block.body for block in fenced_blocks(text) if block.tag in _JSON]

@@ -22,7 +22,7 @@ def check_code(text: str, language: str = "") -> tuple[Defect, ...]:
 
     Args:
         text: fenced blocks, or code alone.
-        language: the language of code that names none; unknown when empty.
+        language: the language of untagged code; unknown when empty.
     """
     blocks = fenced_blocks(text) or (("", text),)
     defects = []

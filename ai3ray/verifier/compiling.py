@@ -12,7 +12,7 @@ from ai3ray.verifier.code import compiler_of
 from ai3ray.verifier.words import prompt_excerpt
 
 MIN_SNIPPET_LINES = 3
-"""In a text about code a shorter block may be a signature or a fragment; in code it may not."""
+"""In a text about code, a shorter block may be a signature or a fragment."""
 
 _PYTHON = re.compile(r"\bpython\b(?! ?2)|\bpytest\b|\bdjango\b|\bflask\b|\bpandas\b|\bnumpy\b", re.IGNORECASE)
 _OTHERS = re.compile(
@@ -36,15 +36,13 @@ class CodeJob(NamedTuple):
     """The arguments of `check_code`."""
 
     text: str
-    """Fenced blocks, or code alone."""
     language: str
-    """The language of code that names none; may be empty."""
 
 
 def code_to_compile(task: Task, text: str) -> CodeJob | None:
-    """Return the code of an answer that has to compile, or None when none of it is in a language known here.
+    """Return the code of an answer that has to compile, or None when none is in a known language.
 
-    Code as output has to compile as a whole; in a text about code only long blocks that leave nothing out have to.
+    Code as output has to compile as a whole; in a text about code, only long blocks without omissions have to.
     """
     if wants_json(task) or (task.output != "code" and task.kind != "coding"):
         return None

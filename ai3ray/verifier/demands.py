@@ -1,4 +1,4 @@
-"""Reads the plain demands of a prompt on the parts of its answer."""
+"""Reads what a prompt plainly demands of its answer's parts."""
 
 # ruff: noqa: RUF001 - letters of other alphabets are meant
 from __future__ import annotations
@@ -129,7 +129,7 @@ def read_demands(prompt: str) -> Demands:
 
 
 def array_length(prompt: str) -> int:
-    """Return the least number of elements that a prompt demands of an array; 0 when it names none."""
+    """Return the least number of array elements that a prompt demands; 0 when it names none."""
     found = _ARRAY_OF.search(_own(prompt))
     return _value(found["number"]) if found else 0
 

@@ -17,8 +17,7 @@ from ai3ray.verifier.check import CodeJob, check, code_to_compile, is_heavy, joi
 from ai3ray.verifier.sandbox import CheckJob
 
 CHECK_TIMEOUT_S = 60.0
-"""Wall clock of one isolated check. Its limit of CPU ends a check that computes too much; a busy machine must not
-make a defect of a good answer."""
+"""Wall clock of one isolated check, far above its CPU limit: a busy machine must not reject good answers."""
 MAX_CHECKS = max(2, os.cpu_count() or 1)
 """Isolated checks that one runner has in progress at a time."""
 
@@ -56,7 +55,7 @@ async def checked_apart(
     rules: Callable[[Task, Reply], Awaitable[Verdict]],
     compile_code: Callable[[CodeJob], Awaitable[tuple[Defect, ...]]],
 ) -> Verdict:
-    """Apply all rules and compilers, the dangerous ones by the functions given."""
+    """Apply all rules and compilers, the dangerous ones by the given functions."""
     if is_heavy(task, reply.text):
         return await rules(task, reply)
     verdict = check(task, reply, content=True)

@@ -1,4 +1,4 @@
-"""The judge: another model than the author says whether an answer may be committed."""
+"""The judge: another model decides whether an answer may be committed."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def judge(task: Task, answer: str, *, author: str, fence: str) -> Asking[Verdict
 
 
 def read_verdict(reply: Reply, judge: str) -> Verdict:
-    """Read the judge's verdict. One that contradicts itself counts by its defects.
+    """Read the judge's verdict. If it contradicts itself, its defects decide.
 
     Raises:
-        MalformedReply: it is no verdict.
+        MalformedReply: the reply is not a verdict.
     """
     found = _OBJECT.search(reply.text)
     try:

@@ -1,4 +1,4 @@
-"""Detects the language of a text: by its script, and within a script by its most frequent short words.
+"""Detects the language of a text: by its script, then by its most frequent short words.
 
 Source: the small-word technique (Grefenstette, 1995). It needs some twenty words.
 """
@@ -30,24 +30,24 @@ MAIN_SCRIPT = 0.9
 """Share of the letters that makes a script the text's own."""
 _APOSTROPHE = re.compile(r"['\u2019]")  # l'eau, dell'acqua: the article counts
 MIN_DENSITY = 0.15
-"""Share of function words that running text has in its own language; other languages stay well below."""
+"""Share of function words that running text has in its own language, and only there."""
 MIN_HITS = 5
 """Fewer function words may be chance."""
 TRACE = 0.5
-"""A language with this part of the leading one's share is in the text too."""
+"""A language with this part of the leading one's share is also in the text."""
 
 
 class Language(NamedTuple):
-    """A language that the rules know."""
+    """A known language."""
 
     code: str
-    """Its ISO 639-1 code."""
+    """ISO 639-1."""
     name: str
     names: tuple[str, ...]
-    """Its names in prompts, in lower case."""
+    """As prompts write them, in lower case."""
     script: str
     words: frozenset[str]
-    """Its function words; none when its script identifies it."""
+    """Function words; none when its script identifies it."""
 
 
 class DetectedLanguage(NamedTuple):
@@ -55,9 +55,9 @@ class DetectedLanguage(NamedTuple):
 
     words: int
     leading: str | None
-    """Code of the language that the text is in; None when that is not sure."""
+    """Code of the text's main language; None when uncertain."""
     present: frozenset[str]
-    """Codes of all languages that may be in it, close relatives of the leading one included."""
+    """Codes of all languages that may be in it, including close relatives of the leading one."""
     script: str | None = None
     """The script of nearly all of its letters, if there is one."""
 
@@ -102,7 +102,7 @@ def detect_language(text: str) -> DetectedLanguage:
 
 @cache
 def _weights() -> dict[str, float]:
-    """Weigh function words: the more languages have one, the less it counts."""
+    """Weigh function words: the more languages share one, the less it counts."""
     owners = Counter(word for language in languages().values() for word in language.words)
     return {word: 1 / number for word, number in owners.items()}
 

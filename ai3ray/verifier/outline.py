@@ -1,4 +1,4 @@
-"""The visible structure of an answer: headings, labels, list items, rows, paragraphs."""
+"""The visible structure of an answer: headings, labels, items, rows, paragraphs."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _NUMBER = re.compile(r"^\s*\(?(\d{1,3})[.)]")
 _IN_LINE = re.compile(r"(?<![\w.,])\(?(\d{1,2})[.)]\s")
 _RULE = re.compile(r"^\s*\|?[\s|:=-]+\|?\s*$")
 MAX_TITLE_WORDS = 15
-"""A longer line is no title."""
+"""A longer line is not a title."""
 
 
 class Outline(NamedTuple):
     """The visible structure of a text."""
 
     title: str
-    """The first line, when it stands over the text like a title; else empty."""
+    """The first line, if it looks like a title; else empty."""
     sections: int
     """Headings of the most frequent level."""
     headings: tuple[str, ...]
@@ -38,11 +38,11 @@ class Outline(NamedTuple):
     items: int
     """List items, or table rows, at any depth."""
     numbered: bool
-    """Whether the items are numbered from 1 on without a gap."""
+    """True if the items are numbered from 1 without a gap."""
     lines: int
     """Lines with text."""
     paragraphs: int
-    """Blocks between blank lines, headings not counted."""
+    """Blocks between blank lines, without headings."""
 
 
 def read_outline(text: str) -> Outline:
@@ -76,7 +76,7 @@ def _counted_in_line(text: str) -> int:
 
 
 def _unmarked(line: str) -> tuple[int, str] | None:
-    """Return level and text of a bold line or of one such as 'Section 2'; each is a level of its own."""
+    """Return level and text of a bold line or one such as 'Section 2'; each is a level of its own."""
     bold = _BOLD_LINE.match(line)
     if bold:
         return _BOLD_LEVEL, bold[2].strip(" :")

@@ -14,10 +14,5 @@ class Rule(Protocol):
     """One check of one answer; pure."""
 
     def __call__(self, task: Task, reply: Reply) -> Iterable[Defect]:
-        """Yield the defects of the answer; none when the rule does not apply.
-
-        Args:
-            task: the task.
-            reply: the answer, cleaned of a fence around it.
-        """
+        """Yield the defects of the answer; none when the rule does not apply."""
         ...

@@ -21,13 +21,13 @@ class Assessed:
     """An answer and its verdict."""
 
     model: str
-    """Its author, as `provider/model`."""
+    """The author, as `provider/model`."""
     text: str
     verdict: Verdict
     truncated: bool = False
-    """It hit the cap of its length."""
+    """True if it reached the cap of its length."""
     repairable: bool = True
-    """It is neither empty nor a refusal."""
+    """False if it is empty or a refusal."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class RepairAttempt:
 
     role: Literal["task", "repair"] = "task"
     author: str | None = None
-    """The one model to ask; any that is not excluded when None."""
+    """The only model to call; None for any that is not excluded."""
     exclude: frozenset[str] = frozenset()
     """Models that were tried."""
     cap_factor: int = 1
@@ -45,19 +45,19 @@ class RepairAttempt:
     """The answer to repair."""
     defects: tuple[Defect, ...] = ()
     n: int = 0
-    """The number of the repair, from 1."""
+    """Number of the repair, from 1."""
 
 
 TURNS = 2
 """Models that may fail by a defect: the best and the next-best one."""
 MODELS = 4
-"""Models that are called at most; one that refuses or says nothing does not use up a turn."""
+"""Most models called; one that refuses or answers nothing does not use up a turn."""
 
 Policy = Generator[RepairAttempt, Assessed, None]
 
 
 def improve(repair_limit: int) -> Policy:
-    """Yield call after call, and be sent each assessed answer, until one has passed or nothing is left to try.
+    """Yield calls, and receive each assessed answer, until one passes or nothing is left to try.
 
     Args:
         repair_limit: how often the first model's answer goes back to it.

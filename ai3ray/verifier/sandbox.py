@@ -16,20 +16,20 @@ from ai3ray.domain.frozen import Frozen
 from ai3ray.domain.plan import Task
 
 CPU_S = 10
-"""CPU seconds that one check may burn before the kernel ends its process."""
+"""CPU seconds of one check before the kernel ends its process."""
 MEMORY_BYTES = 2 << 30
 """Address space that a checking process may grow by."""
 
 
 class CheckJob(Frozen):
-    """A task and its answer, to be checked."""
+    """A task and its answer."""
 
     task: Task
     reply: Reply
 
 
 def limited() -> AbstractContextManager[None]:
-    """Limit this process while it checks, and restore it: a worker may be used again."""
+    """Limit this process during a check, and restore it for the next."""
     return resources_limited(CPU_S, MEMORY_BYTES)
 
 

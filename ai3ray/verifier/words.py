@@ -1,4 +1,4 @@
-"""Answers as words, sentences and lines, each read in linear time."""
+"""Answers as words, sentences and lines, in linear time."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ ITEM = re.compile(
 
 
 def excerpt(text: str, limit: int = MAX_CHARS) -> str:
-    """Return the text, or both its ends."""
+    """Return the text, or both its ends when it is longer."""
     return text if len(text) <= limit else f"{text[: limit // 2]}\n{text[-(limit // 2) :]}"
 
 
 def prompt_excerpt(task: Task) -> str:
-    """Return the ends of the prompt, where its request stands."""
+    """Return the ends of the prompt, which contain its request."""
     return excerpt(task.prompt, MAX_PROMPT)
 
 
@@ -49,7 +49,7 @@ def words(text: str) -> list[str]:
 
 
 def sentences(text: str) -> list[str]:
-    """Return the sentences; a line break ends one too."""
+    """Return the sentences; a line break also ends one."""
     return [sentence for part in _SENTENCE_END.split(text) if (sentence := part.strip())]
 
 

@@ -1,1 +1,1 @@
-"""One provider account: its limits, its breaker, its rate classes."""
+"""One provider account: its limits, breaker and rate classes."""

@@ -1,4 +1,4 @@
-"""One provider account: its permits, its limits per minute, its breaker."""
+"""One provider account: permits, limits per minute and breaker."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ai3ray.registry.cards import ModelCard
 from ai3ray.settings.model import ProviderSettings, Settings
 
 TRIP_AFTER = 5
-"""Failures in a row that open the breaker."""
+"""Consecutive failures that open the breaker."""
 
 
 class Account:
     """The state of one provider. All times are seconds of the pool's clock.
 
-    TRIP_AFTER failures in a row open the breaker for a while; then one call goes ahead as a probe, and closes it or
-    opens it for longer. A refused key or a spent quota takes the provider out: waiting does not help, but the owner
-    may have fixed it, so each new run probes the provider once.
+    TRIP_AFTER consecutive failures open the breaker for a while; then one call goes ahead as a probe, and closes it or
+    opens it for longer. A refused key or a spent quota takes the provider out: waiting does not help, but the owner may
+    have fixed it, so each new run probes the provider once.
 
-    The models share the permits and the configured limits per minute. The Retry-After clock and the limits that
-    replies report belong to one class of models each (`RateClass`).
+    The models share the permits and the configured limits per minute. Retry-After and the limits that replies report
+    apply to one class of models each (`RateClass`).
     """
 
     def __init__(self, name: str, settings: Settings, now: float, jitter: Callable[[], float]) -> None:
@@ -35,12 +35,12 @@ class Account:
         self.admission = admission_of(name, self.settings)
         self.limiter = Limiter(settings.provider_limit(name), self.settings.start)
         self.rates = RateLimits(self.admission)
-        """The configured limits per minute."""
+        """As configured."""
         self.rates.configure(self.settings, now)
         self.rate_classes: dict[str, RateClass] = {}
         self._by_card: dict[str, RateClass] = {}
         self.failure: ErrorInfo | None = None
-        """The failure that took the provider out; kept until a probe succeeds."""
+        """Set while the provider is out; kept until a probe succeeds."""
         self.failed_at = 0.0
         self._jitter = jitter
         self._outage = Backoff(base_s=5.0, cap_s=60.0)
@@ -51,11 +51,11 @@ class Account:
 
     @property
     def out(self) -> bool:
-        """True when the provider is not called, not even as a probe."""
+        """True when the provider is not even probed."""
         return self.failure is not None and not self._probe_allowed
 
     def configure(self, settings: Settings, now: float) -> None:
-        """Apply other limits."""
+        """Apply the limits of these settings."""
         self.settings = settings.providers.get(self.name, self.settings)
         self.limiter.configure(settings.provider_limit(self.name), self.settings.start)
         self.rates.configure(self.settings, now)
@@ -72,7 +72,7 @@ class Account:
         return known
 
     def pause_reason(self, now: float) -> str | None:
-        """Return why the provider cannot be called now; None if it can."""
+        """Return why the provider cannot be called now, or None."""
         if self._probing:
             return "one call is probing whether it works again"
         if self._open and now < self._outage.until:
@@ -82,7 +82,7 @@ class Account:
         return self.rates.pause_reason(now)
 
     def resumes_at(self, now: float) -> float:
-        """Return when time alone makes another call possible; infinity if it never does."""
+        """Return when time alone makes another call possible, or infinity."""
         if self._open and now < self._outage.until:
             return self._outage.until
         limited = [rate_class for rate_class in self.rate_classes.values() if rate_class.limited]

@@ -6,10 +6,10 @@ from math import inf
 
 
 class Backoff:
-    """A pause during which something is not called.
+    """A pause that doubles with each episode of failures, from `base_s` to `cap_s` seconds.
 
-    Each episode doubles the pause, from `base_s` to `cap_s` seconds. A provider that asks for another pause gets it,
-    `floor_s` at least. Calls that began before a pause and fail during it belong to its episode.
+    A provider that asks for another pause gets it, `floor_s` at least. Calls that began before a pause and fail during
+    it belong to its episode.
     """
 
     def __init__(self, base_s: float, cap_s: float, floor_s: float = 0.0) -> None:
@@ -19,7 +19,7 @@ class Backoff:
         self._since = -inf
         self._streak = 0
         self.until = -inf
-        """End of the pause, on the pool's clock."""
+        """On the pool's clock."""
 
     def extend(self, now: float, began: float, retry_after_s: float | None = None) -> bool:
         """Pause after a call failed that began at `began`. Returns True for a new episode."""
@@ -36,6 +36,6 @@ class Backoff:
         return new
 
     def clear(self, began: float = inf) -> None:
-        """Let the next pause start small again after a success, unless its call began before the last pause."""
+        """Let the next pause start small again, unless the successful call began before the last pause."""
         if began > self._since:
             self._streak = 0

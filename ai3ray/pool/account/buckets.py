@@ -1,4 +1,4 @@
-"""One limit per minute and what is left of it: configured, or as the provider's replies report it."""
+"""Meters for one limit per minute, configured or reported by the provider."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ai3ray.domain.call import RateWindow
 
 MINUTE_S = 60.0
 BURST_S = 0.5
-"""Seconds' worth of a configured rate that may be used at once: vendors may enforce limits by the second."""
+"""Seconds' worth of a configured rate allowed at once: vendors may enforce limits by the second."""
 RESERVE = 0.1
-"""Share of a provider's own bucket that is left unused: reports are a little old, and others use it too."""
+"""Share of a provider's own bucket left unused: reports are slightly old, and other clients use it too."""
 SLACK_S = 0.01
-"""Seconds added to a window where bursts are refused, because calls do not arrive evenly."""
+"""Seconds added to a window where bursts are refused, because calls arrive unevenly."""
 UNEVEN_S = 0.25
-"""Seconds' worth of the rate that is left in a provider's bucket, for the same reason."""
+"""Seconds' worth of the rate left in a provider's bucket, for the same reason."""
 _FADE = 0.98
 _TOLERANCE = 1e-9
 
@@ -27,7 +27,7 @@ class RateMeter(Protocol):
     unit: str
 
     def ready_at(self, now: float) -> float:
-        """Return when the next call may begin, which may be past."""
+        """Return when the next call may begin, possibly in the past."""
         ...
 
     def use(self, amount: float, now: float) -> None:
@@ -35,7 +35,7 @@ class RateMeter(Protocol):
         ...
 
     def observe(self, window: RateWindow, caution: float, now: float) -> None:
-        """Adopt what a reply reports; a higher caution, from 1, leaves more unused."""
+        """Adopt what a reply reports; caution above 1 leaves more unused."""
         ...
 
     def change(self, per_minute: float, now: float) -> None:
@@ -44,10 +44,7 @@ class RateMeter(Protocol):
 
 
 class TokenBucket:
-    """A token bucket that holds `burst_s` seconds' worth of its rate.
-
-    It may go into debt, because the use of a call is known only after it began.
-    """
+    """A token bucket of `burst_s` seconds' worth of its rate; it may go into debt, because usage is known late."""
 
     def __init__(self, per_minute: float, unit: str, burst_s: float = BURST_S) -> None:
         self.unit = unit
@@ -65,7 +62,7 @@ class TokenBucket:
         return now + missing / self._per_s if missing > _TOLERANCE else now
 
     def use(self, amount: float, now: float) -> None:
-        """Take out an amount, or give back."""
+        """Take out an amount, or give it back."""
         self._fill(now)
         self._largest_use = max(amount, self._largest_use * _FADE)
         self._level = min(self._capacity, self._level - amount)
@@ -122,7 +119,7 @@ class RequestPacer:
                 self._used.popleft()
 
     def observe(self, window: RateWindow, caution: float, now: float) -> None:
-        """Adopt the limit of a reply; the rest of the second in which it was written is over."""
+        """Adopt a reply's limit, without the rest of the second in which the reply was written."""
         del now
         if window.limit:
             self._set_rate(window.limit, caution)

@@ -1,4 +1,4 @@
-"""The charge of a call against a provider's limits per minute: estimated at its begin, corrected at its end.
+"""The charge of a call against limits per minute: estimated first, corrected at its end.
 
 Three ways of counting, each from its vendor's page on rate limits:
 
@@ -16,18 +16,17 @@ from ai3ray.domain.lease import LeaseRequest
 from ai3ray.settings.model import Admission, ProviderSettings
 
 USUAL_OUTPUT = 500.0
-"""Tokens of an answer, before one was seen."""
+"""Tokens of an answer before any was seen."""
 
 
 class Charge(NamedTuple):
-    """Tokens that one call takes from the buckets. It always takes one request."""
+    """Tokens that one call takes from the buckets, in addition to one request."""
 
     tokens: int
-    """From the bucket of both directions."""
+    """For limits on input and output together."""
     input: int
-    """From the bucket of input; cached input does not count."""
+    """Uncached input."""
     output: int
-    """From the bucket of output."""
 
 
 def admission_of(name: str, provider: ProviderSettings) -> Admission:
@@ -40,14 +39,14 @@ def admission_of(name: str, provider: ProviderSettings) -> Admission:
 
 
 def initial_charge(admission: Admission, request: LeaseRequest, cap: int, usual_output: float) -> Charge:
-    """Return what a call counts for when it begins; `cap` and `usual_output` are tokens of its answer."""
+    """Return a call's charge when it begins; `cap` and `usual_output` are tokens of its answer."""
     output = min(cap, round(usual_output))
     tokens = max(cap, request.input_tokens) if admission == "reserved" else request.input_tokens + output
     return Charge(tokens, request.input_tokens, output)
 
 
 def final_charge(admission: Admission, charge: Charge, usage: Usage | None) -> Charge:
-    """Return what a call counts for at its end; the initial charge stands when the usage is unknown."""
+    """Return a call's charge at its end; the initial charge stands when the usage is unknown."""
     if usage is None:
         return charge
     fresh = usage.input_tokens - usage.cached_tokens

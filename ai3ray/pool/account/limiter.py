@@ -1,36 +1,36 @@
-"""The calls that one account may have in flight: an adaptive limit below a ceiling."""
+"""An adaptive limit for the calls that one account has in flight."""
 
 from __future__ import annotations
 
 from math import inf
 
 START = 20
-"""Calls in flight to begin with, unless configured."""
+"""Calls in flight at first, unless configured."""
 CUT = 0.8
 """Factor of the limit after a 429."""
 GROWTH = 1.05
 """Factor of the limit after a clean window, once there was a 429."""
 DEBOUNCE_S = 15.0
-"""Seconds after a cut in which nothing is cut again and nothing grows."""
+"""Seconds after a cut without another cut or any growth."""
 PATIENCE = 32
-"""The most clean windows before one permit more than the proven limit is tried."""
+"""The most clean windows before a trial of one more permit than the proven limit."""
 DISTRUST = 2
-"""Episodes without a proven limit after one was refused."""
+"""Episodes without a proven limit after a proven one was refused."""
 
 
 class Limiter:
     """The permits of one account.
 
-    The limit starts at `start` and doubles per window of as many clean replies as it allows calls, until the first
-    429. Each episode of 429 cuts it to four fifths; from then on a clean window adds a twentieth, one permit at least.
-    An episode lasts 15 seconds, or as long as the provider asks to wait. A fault of the provider restarts the window.
-    A window raises the limit only when all permits are out: an unused limit is untested. (The rules of adaptive
+    The limit starts at `start` and doubles after each window of as many clean replies as it allows calls, until the
+    first 429. Each episode of 429 cuts it to four fifths; from then on a clean window adds a twentieth, at least one
+    permit. An episode lasts 15 seconds, or as long as the provider asks to wait. A fault of the provider restarts the
+    window. A window raises the limit only when all permits are out: an unused limit is untested. (The rules of adaptive
     connections in UKGovernmentBEIS/inspect_ai, `util/_concurrency.py`.)
 
     The largest limit with a clean window is proven, and returns at once after an episode. One permit more is tried
-    after 2 clean windows, after 4 when that was refused, up to PATIENCE; a refused trial costs that permit and no cut.
-    So an account of unknown ceiling is fully used and rarely exceeded. When a proven limit is refused, none counts as
-    proven for DISTRUST episodes: the refusals are then probably about rates that no reply reports.
+    after 2 clean windows, after 4 if that was refused, up to PATIENCE; a refused trial costs only that permit. So an
+    account of unknown ceiling is fully used and rarely exceeded. When a proven limit is refused, none counts as proven
+    for DISTRUST episodes, because the refusals are probably about rates that no reply reports.
     """
 
     def __init__(self, ceiling: int, start: int | None = None) -> None:
@@ -39,7 +39,7 @@ class Limiter:
         self._start = start or START
         self._exact = float(self._start)  # the limit with its fraction, before the ceiling
         self.limit = min(ceiling, self._start)
-        """At least 1, at most the ceiling."""
+        """From 1 to the ceiling."""
         self._clean = 0
         self._limited_before = False
         self._hold_until = -inf
@@ -50,12 +50,12 @@ class Limiter:
 
     @property
     def full(self) -> bool:
-        """True without a permit left."""
+        """True when no permit is left."""
         return self.in_flight >= self.limit
 
     @property
     def load(self) -> float:
-        """Share of the permits that is out, 0 to 1."""
+        """Share of the permits in use, 0 to 1."""
         return min(1.0, self.in_flight / self.limit)
 
     def acquire(self) -> None:
@@ -68,7 +68,7 @@ class Limiter:
         self.in_flight -= 1
 
     def succeeded(self, now: float) -> None:
-        """Count a clean reply, before its permit is released."""
+        """Count a clean reply before its permit is released."""
         # 1. A reply during an episode says nothing about the lower limit: its call began before the cut.
         if now < self._hold_until:
             return
@@ -93,7 +93,7 @@ class Limiter:
         self._hold_until = max(self._hold_until, now + (retry_after_s or 0.0))
 
     def configure(self, ceiling: int, start: int | None) -> None:
-        """Apply another ceiling."""
+        """Apply another ceiling and start."""
         untested = self._exact == self._start and not self._limited_before
         self.ceiling, self._start = ceiling, start or START
         self._set(float(self._start) if untested else self._exact)

@@ -1,4 +1,4 @@
-"""One class of models of one account: its Retry-After clock, and the limits that its replies report."""
+"""One class of an account's models: its pause, and the limits that replies report."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from ai3ray.settings.model import Admission, ProviderSettings
 RAMP_S = 2.0
 """Seconds after a pause in which calls begin evenly spread."""
 JITTER = 0.1
-"""Share of a pause by which chance makes it longer, so that clients of an account do not return together."""
+"""Share by which a pause varies at random, so that an account's clients do not return together."""
 _LEAST_JITTER_S, _MOST_JITTER_S = 0.05, 1.0
 _LATEST_WEIGHT = 0.1
-"""Weight of the latest answer in the usual length of answers."""
 
 
 class RateClass:
@@ -28,11 +27,11 @@ class RateClass:
     def __init__(self, admission: Admission, jitter: Callable[[], float]) -> None:
         self.models: set[str] = set()
         self.rates = RateLimits(admission)
-        """As replies reported them."""
+        """As reported by replies."""
         self.usual_output = USUAL_OUTPUT
         """Tokens of recent answers."""
         self.limited = False
-        """True once a reply reported a limit or asked to wait."""
+        """True once a reply has reported a limit or asked to wait."""
         self._backoff = Backoff(base_s=1.0, cap_s=30.0, floor_s=0.1)
         self._jitter = jitter
         self._until = -inf
@@ -40,7 +39,7 @@ class RateClass:
         self._observed_from = -inf
 
     def pause_reason(self, now: float) -> str | None:
-        """Return why its models cannot be called now; None if they can."""
+        """Return why its models cannot be called now, or None."""
         if now < self._until:
             return f"rate limited, paused for {self._until - now:.1f} s"
         if self._ramp is not None and (wait := self._ramp.ready_at(now) - now) > 0:
@@ -65,7 +64,7 @@ class RateClass:
             self._ramp.use(1.0, now)
 
     def pause(self, now: float, began: float, retry_after_s: float | None, permits: int) -> None:
-        """Pause the class as the provider asked, or for a growing pause. Then a ramp spreads the account's permits."""
+        """Pause for as long as the provider asked, else for a growing pause; then spread the account's permits."""
         self.limited = True
         before = self._backoff.until
         if self._backoff.extend(now, began, retry_after_s):
@@ -77,13 +76,13 @@ class RateClass:
         self._ramp = TokenBucket(permits * MINUTE_S / RAMP_S, "calls", burst_s=0.0)
 
     def succeeded(self, usage: Usage | None, began: float) -> None:
-        """Let the next pause start small again, and learn the length of answers."""
+        """Let the next pause start small again, and update the usual length of answers."""
         self._backoff.clear(began)
         if usage is not None:
             self.usual_output += _LATEST_WEIGHT * (usage.output_tokens - self.usual_output)
 
     def observe(self, rate: RateHeaders, now: float, began: float) -> None:
-        """Adopt the limits of a reply, unless a call that began later has reported already."""
+        """Adopt a reply's limits, unless a call that began later has already reported."""
         if began >= self._observed_from:
             self.limited = True
             self._observed_from = began

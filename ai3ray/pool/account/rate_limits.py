@@ -1,4 +1,4 @@
-"""The limits per minute that apply together to a call: of requests, tokens, input and output."""
+"""The limits per minute of one account or class: requests, tokens, input and output."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ai3ray.pool.account.charge import Charge
 from ai3ray.settings.model import Admission, ProviderSettings
 
 LONGEST_RESET_S = 120.0
-"""A limit that takes longer to recover is none per minute, even after debt."""
+"""Seconds; a limit that takes longer to recover is not per minute, even after debt."""
 MOST_CAUTION = 8.0
 _CALM = 0.999
-"""Factor by which a reply reduces the caution that refusals raised."""
+"""Factor by which each reply reduces caution."""
 _UNITS = {"requests": "requests", "tokens": "tokens", "input": "input tokens", "output": "output tokens"}
 
 
 class RateLimits:
-    """The limits that settings or replies name."""
+    """A set of limits from settings or replies."""
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
@@ -38,7 +38,7 @@ class RateLimits:
                 self._meters[name] = self._meter(name, rate, BURST_S)
 
     def observe(self, rate: RateHeaders, now: float) -> None:
-        """Adopt the limits of a reply. A day's limits are left to the provider's refusals."""
+        """Adopt a reply's limits per minute; daily ones are left to the provider's refusals."""
         self._caution = max(1.0, self._caution * _CALM)
         for name, window in _windows(rate):
             if (window.reset_s or 0.0) > LONGEST_RESET_S:
@@ -50,12 +50,12 @@ class RateLimits:
             self._meters[name].observe(window, self._caution, now)
 
     def be_cautious(self) -> None:
-        """Leave more unused after a refusal; replies undo it little by little."""
+        """Leave more unused after a refusal; replies gradually undo it."""
         if self._meters:
             self._caution = min(MOST_CAUTION, self._caution * 2.0)
 
     def pause_reason(self, now: float) -> str | None:
-        """Return which limit is used up; None if a call may begin."""
+        """Return which limit is used up, or None if a call may begin."""
         for meter in self._meters.values():
             wait = meter.ready_at(now) - now
             if wait > 0:
@@ -63,7 +63,7 @@ class RateLimits:
         return None
 
     def resumes_at(self, now: float) -> float:
-        """Return when the first used-up limit lets a call begin again; infinity if none is used up."""
+        """Return when the first used-up limit allows a call again; infinity if none is used up."""
         if not self._meters:
             return inf
         return min([at if (at := meter.ready_at(now)) > now else inf for meter in self._meters.values()])
@@ -74,7 +74,7 @@ class RateLimits:
             self._use(1, charge, now)
 
     def correct(self, charge: Charge, final: Charge, now: float) -> None:
-        """Replace what a call reserved by what it finally counts for."""
+        """Replace a call's reservation with its final charge."""
         if self._meters and final != charge:
             self._use(0, Charge(*(real - taken for real, taken in zip(final, charge, strict=True))), now)
 
@@ -90,7 +90,7 @@ class RateLimits:
 
 
 def _windows(rate: RateHeaders) -> Iterator[tuple[str, RateWindow]]:
-    """Yield the limits of a reply, each once.
+    """Yield the distinct limits of a reply.
 
     Anthropic's `tokens` repeats the tightest limit: it counts only if its limit differs from input and output, or if
     all three are the same.

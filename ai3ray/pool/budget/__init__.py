@@ -1,1 +1,1 @@
-"""Budgets: quotes for calls, and a ledger of what may be spent and what has been."""
+"""Budgets: quotes for calls, and the ledger of spending."""

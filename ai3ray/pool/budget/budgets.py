@@ -1,4 +1,4 @@
-"""Budgets by request and model: what may be called, what a lease reserves, and why money is refused."""
+"""Budgets by request and model: what is affordable, reserved or refused."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ai3ray.registry.registry import Registry
 
 @dataclass(frozen=True)
 class BudgetCheck:
-    """The budgets' answer to one request at one moment."""
+    """The allowance of the budgets for one request at one moment."""
 
     quotes: Mapping[str, Quote | None]
-    """By candidate; None where the price is unknown."""
+    """By model; None where the price is unknown."""
     affordable: Affordable
 
     @property
@@ -51,12 +51,12 @@ class BudgetCheck:
 
 
 class Budgets:
-    """The ledger, by request and model; all runs together may spend `day_cap` US dollars per UTC day."""
+    """The ledger by request and model. All runs together may spend `day_cap` US dollars per UTC day."""
 
     def __init__(self, registry: Registry, day_cap: float | None = None) -> None:
         self._ledger = BudgetLedger(registry.today, day_cap)
         self.by_day = day_cap is not None
-        """True when a settlement of one run may free money for another."""
+        """True when one run's settlement may free money for another."""
         self._quotes = Quotes(registry.prices)
         self._calls: dict[str, tuple[str, Role]] = {}
 
@@ -69,11 +69,11 @@ class Budgets:
         self._ledger.close_run(run_id)
 
     def add_spent(self, owner: str, usd: float) -> None:
-        """Add US dollars that an owner has spent earlier today."""
+        """Add US dollars that an owner has already spent today."""
         self._ledger.add_spent(owner, usd)
 
     def spent_today(self, owner: str) -> float:
-        """Return the US dollars that an owner's runs have spent since 00:00 UTC."""
+        """Return an owner's spending since 00:00 UTC, in US dollars."""
         return self._ledger.spent_today(owner)
 
     def check(self, request: LeaseRequest, cards: Iterable[ModelCard]) -> BudgetCheck | None:
@@ -92,7 +92,7 @@ class Budgets:
         return all(budget.admits(floor) for budget in budgets)
 
     def refusal(self, request: LeaseRequest, budget_check: BudgetCheck) -> Refusal:
-        """Refuse a request because of its budgets."""
+        """Return the refusal of a request that its budgets cannot pay."""
         if any(quote is not None for quote in budget_check.quotes.values()):
             error = ErrorInfo(type=BudgetSpent.type, message=self._spent_message(request))
         else:
@@ -101,7 +101,7 @@ class Budgets:
         return Refusal(request_id=request.request_id, run_id=request.run_id, error=error)
 
     def reserve(self, request: LeaseRequest, attempt_id: str, card: ModelCard) -> float | None:
-        """Hold the most that a call can cost. Returns it in US dollars; None when the price is unknown."""
+        """Hold the most that a call can cost. Returns US dollars; None when the price is unknown."""
         if self._applies_to(request):
             quote = self._quotes.of(request, card)
         else:
@@ -112,7 +112,7 @@ class Budgets:
         return quote.most if quote is not None else None
 
     def settle(self, settlement: Settlement) -> bool:
-        """Replace what a call held by its cost. Returns True if requests that wait for money may try again."""
+        """Replace a call's reservation with its cost. Returns True if waiting requests may now be payable."""
         model, role = self._calls.pop(settlement.attempt_id)
         if settlement.status == "succeeded" and settlement.usage is not None:
             self._quotes.learn(model, role, settlement.usage)
@@ -120,13 +120,12 @@ class Budgets:
         return self._ledger.settle(settlement.attempt_id, settlement.cost_usd, maybe_paid=maybe_paid)
 
     def _applies_to(self, request: LeaseRequest) -> bool:
-        """Return True if the request is under a budget. Opens a run that nothing has opened yet."""
+        """Return True if the request is under a budget. Opens a run that is not open yet."""
         if not self._ledger.knows(request.run_id):
             self._ledger.open_run(request.run_id, request.budget_usd)
         return bool(self._ledger.budgets(request.run_id))
 
     def _spent_message(self, request: LeaseRequest) -> str:
-        """Return which budget is spent, and what its owner can do."""
         budget = min(self._ledger.budgets(request.run_id), key=lambda one: one.left)
         further = "cannot pay for another call" if budget.spent else "cannot pay for any call"
         state = further if request.stretch else "leaves too little for this call"

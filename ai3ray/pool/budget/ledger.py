@@ -1,4 +1,4 @@
-"""The ledger: a budget per run, one per UTC day, and each owner's spending of the day.
+"""The ledger: a budget per run and per UTC day, and each owner's daily spending.
 
 A `Quote` names three costs of a call: least, expected and most. A call in flight holds its most from lease to
 settlement; then its real cost replaces it. The rules, for each budget of a call:
@@ -8,7 +8,7 @@ settlement; then its real cost replaces it. The rules, for each budget of a call
 2. A call begins when its expected cost fits beside all that is spent and held. If not, it waits for a settlement,
    because more is held than will be spent.
 3. When no model suits and nothing is in flight, the cheapest model is called whose least could still fit: the
-   expectation may be too high. Calls that can be left out, a judge's or a merge, do not stretch a budget like this.
+   expectation may be too high. Optional calls, of a judge or a merge, do not stretch a budget like this.
 4. When not even the least of any model fits into what is not spent, the call is over budget for good.
 
 So a call is refused only if it costs more than is left, and `spent + held <= cap + max(most)`, whatever is in flight.
@@ -24,7 +24,7 @@ from datetime import date
 from typing import NamedTuple
 
 TOLERANCE_USD = 1e-9
-"""Amounts that differ by less are equal: sums of floats err."""
+"""Amounts that differ by less are equal, because sums of floats err."""
 
 
 class Quote(NamedTuple):
@@ -45,12 +45,12 @@ _UNKNOWN = Quote(0.0, 0.0, 0.0)
 
 
 class Affordable(NamedTuple):
-    """The models that a request may go to."""
+    """The models that a request may use."""
 
     allowed: frozenset[str]
     """Now or after a settlement; empty when the request is over budget."""
     ready: frozenset[str]
-    """Those whose call may begin now."""
+    """Now."""
 
 
 class Budget:
@@ -59,9 +59,9 @@ class Budget:
     def __init__(self, cap: float, spent: float = 0.0) -> None:
         self.cap = cap
         self.spent = spent
-        """Settled costs; unknown ones count with their most."""
+        """Settled costs; an unknown cost counts as its most."""
         self.held = 0.0
-        """The most that the calls in flight can take."""
+        """The most that the calls in flight can cost."""
         self._expected = 0.0
         self._calls = 0
 
@@ -72,7 +72,7 @@ class Budget:
 
     @property
     def left(self) -> float:
-        """Negative when the last call took more than was left."""
+        """Negative when the last call cost more than was left."""
         return self.cap - self.spent
 
     def affords(self, quote: Quote) -> bool:
@@ -95,7 +95,7 @@ class Budget:
         self._expected += quote.expected
 
     def release(self, quote: Quote, paid: float) -> None:
-        """Replace what a call held by what it cost."""
+        """Replace a call's held amount with what it cost."""
         self._calls -= 1
         self.held = self.held - quote.most if self._calls else 0.0
         self._expected = self._expected - quote.expected if self._calls else 0.0
@@ -103,8 +103,6 @@ class Budget:
 
 
 class _Reservation(NamedTuple):
-    """A call in flight."""
-
     quote: Quote
     budgets: tuple[Budget, ...]
     owner: str
@@ -112,7 +110,7 @@ class _Reservation(NamedTuple):
 
 
 class BudgetLedger:
-    """The budgets of all runs and of the day. A call's cost belongs to the UTC day on which it began."""
+    """All budgets. A call's cost belongs to the UTC day on which it began."""
 
     def __init__(self, today: Callable[[], date], day_cap: float | None = None) -> None:
         self._today = today
@@ -143,7 +141,7 @@ class BudgetLedger:
             self._day_budget.spent += usd
 
     def spent_today(self, owner: str) -> float:
-        """Return the US dollars that an owner has spent since 00:00 UTC, without calls in flight."""
+        """Return an owner's settled spending since 00:00 UTC, in US dollars."""
         self._roll_over_day()
         return self._by_owner.get(owner, 0.0)
 
@@ -164,10 +162,7 @@ class BudgetLedger:
         return budget is self._day_budget
 
     def affordable(self, run_id: str, quotes: Mapping[str, Quote], *, stretch: bool = True) -> Affordable:
-        """Return the models that the budgets of a run allow, of those with a quote.
-
-        Without `stretch`, rule 3 does not apply.
-        """
+        """Return the quoted models that a run's budgets allow; without `stretch`, rule 3 does not apply."""
         budgets = self.budgets(run_id)
         payable = {name: quote for name, quote in quotes.items() if all(budget.affords(quote) for budget in budgets)}
         ready = {name for name, quote in payable.items() if all(budget.admits(quote) for budget in budgets)}
@@ -193,9 +188,9 @@ class BudgetLedger:
         self._reserved[attempt_id] = _Reservation(held, budgets, self._owners.get(run_id, ""), self._day)
 
     def settle(self, attempt_id: str, cost: float | None, *, maybe_paid: bool) -> bool:
-        """Replace what a call held by its bill in US dollars.
+        """Replace a call's held amount with its bill in US dollars.
 
-        An unknown bill counts with the call's most if it may have been paid, else with 0. Returns True if the call was
+        An unknown bill counts as the call's most if it may have been paid, else as 0. Returns True if the call was
         under a budget, so that requests that wait for money may try again.
         """
         reserved = self._reserved.pop(attempt_id)
@@ -211,7 +206,6 @@ class BudgetLedger:
         return bool(reserved.budgets)
 
     def _roll_over_day(self) -> None:
-        """Begin a new day at midnight UTC, with nothing spent."""
         if (today := self._today()) != self._day:
             self._day = today
             self._by_owner.clear()

@@ -1,4 +1,4 @@
-"""Quotes from list prices, the prompt's estimated length, and the length of recent answers."""
+"""Quotes from list prices, estimated prompts and the length of recent answers."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import RateTable
 
 USUAL_TOKENS: Mapping[Role, int] = {"plan": 800, "task": 600, "repair": 600, "judge": 80}
-"""Output of a call before one of its kind was seen. A merged answer is about as long as what it merges."""
+"""Output of a call before any of its kind was seen. A merged answer is about as long as its parts."""
 KEEP = 0.8
 """Factor by which an answer reduces the weight of earlier ones: about the last five count."""
 LEAST_INPUT, MOST_INPUT = 0.5, 2.0
-"""Factors by which the estimate of a prompt, four characters to the token, may be off: English prose has fewer tokens,
-other scripts have more, and wire formats and schemas add some."""
+"""Factors of possible error in a prompt's estimate of four characters per token, from other scripts and formats."""
 
 
 class Quotes:
-    """Quotes for calls, which learn from those that ended."""
+    """Quotes for calls, adjusted by the calls that ended."""
 
     def __init__(self, prices: RateTable) -> None:
         self._prices = prices
         self._lengths: dict[tuple[str, Role], float] = {}
 
     def of(self, request: LeaseRequest, card: ModelCard) -> Quote | None:
-        """Return what this call of this model may cost; None if its price is unknown."""
+        """Return the possible costs of one call; None if the price is unknown."""
         cap = min(request.max_output_tokens, card.max_output)
         read = request.input_tokens
         usual = self._lengths.get((card.name, request.role), USUAL_TOKENS.get(request.role, read))
@@ -39,12 +38,12 @@ class Quotes:
         return Quote(least, expected, max(expected, most))
 
     def most(self, request: LeaseRequest, card: ModelCard) -> float | None:
-        """Return the most that the call can cost; None if its price is unknown."""
+        """Return the most that the call can cost, in US dollars; None if the price is unknown."""
         cap = min(request.max_output_tokens, card.max_output)
         return self._cost(card, round(request.input_tokens * MOST_INPUT), cap)
 
     def learn(self, model: str, role: Role, usage: Usage) -> None:
-        """Adjust the expected length of such answers by one more."""
+        """Adjust the expected length of such answers."""
         if role not in USUAL_TOKENS:
             return
         seen = self._lengths.get((model, role))

@@ -1,1 +1,1 @@
-"""Lease requests that wait, served fairly across runs."""
+"""Waiting lease requests, served fairly across runs."""

@@ -1,4 +1,4 @@
-"""A fair queue: runs are served in turn, and the cost of finding the next item does not grow with their number."""
+"""A fair queue: runs take turns, and finding the next item stays cheap."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 ModelNames = frozenset[str]
-"""The models that may answer an item, as `provider/model`."""
+"""As `provider/model`."""
 _EXTRA_ENTRIES = 64
 
 
@@ -30,20 +30,18 @@ class _Group(Generic[T]):
 
 @dataclass
 class _Run(Generic[T]):
-    """One run in the queue."""
-
     turn: int
     """The run with the lowest turn is served next."""
     groups: dict[ModelNames, _Group[T]] = field(default_factory=dict)
     entries: dict[ModelNames, int] = field(default_factory=dict)
-    """Numbers of the valid heap entries; none where the item was not ready."""
+    """Turns of the valid heap entries; none where the item was not ready."""
 
 
 class FairQueue(Generic[T]):
-    """A queue of runs, with one heap of runs per set of models that some item waits for.
+    """A queue of runs, with one heap of runs per set of models that an item waits for.
 
-    A run whose next item was not ready leaves its heap until `recheck`, so a thousand runs at their limits are
-    not asked each time. Outdated entries stay in a heap until they come up.
+    A run leaves a heap when its next item is not ready, and returns with `recheck`, so a thousand runs at their limits
+    are not examined each time. Outdated entries stay in a heap until they reach its top.
     """
 
     def __init__(self) -> None:
@@ -55,10 +53,7 @@ class FairQueue(Generic[T]):
         return bool(self._runs)
 
     def add(self, run_id: str, key: str, models: ModelNames, item: T, *, first: bool) -> None:
-        """Add an item under a unique key; a new run joins the end of the queue.
-
-        `first` items go before the others of their run.
-        """
+        """Add an item under a unique key, before its run's other items if `first`; a new run joins the end."""
         run = self._runs.get(run_id)
         if run is None:
             run = self._runs[run_id] = _Run(next(self._numbers))
@@ -85,7 +80,7 @@ class FairQueue(Generic[T]):
         return [item for group in groups for _, item in (*group.first.values(), *group.others.values())]
 
     def move(self, run_id: str, key: str, models: ModelNames, others: ModelNames, *, first: bool) -> None:
-        """Let other models answer an item, which keeps its place."""
+        """Change the models that may answer an item, which keeps its place."""
         run = self._runs[run_id]
         # 1. Take the item out of its group, with its number of arrival.
         number, item = run.groups[models].part(first=first).pop(key)
@@ -103,7 +98,7 @@ class FairQueue(Generic[T]):
         self._drop_empty(run_id, run, models)
 
     def recheck(self, run_id: str | None = None) -> None:
-        """Consider items of one run, or of all, that were not ready."""
+        """Consider again the unready items of one run, or of all."""
         for name in (run_id,) if run_id is not None else tuple(self._runs):
             run = self._runs.get(name)
             if run is not None and len(run.entries) < len(run.groups):
@@ -113,7 +108,7 @@ class FairQueue(Generic[T]):
     def next(self, models: Set[str], ready: Callable[[T], bool]) -> T | None:
         """Remove and return the next item for one of these models. Its run goes to the end of the queue.
 
-        Only the next item of each run is asked whether it is `ready`.
+        Only the next item of each run is checked with `ready`.
         """
         # 1. Find the run whose turn it is, among those with an item for one of these models.
         while (found := self._next_run(models)) is not None:
@@ -150,7 +145,6 @@ class FairQueue(Generic[T]):
         return (best[2], chosen) if best is not None else None
 
     def _is_current(self, entry: tuple[int, int, str], models: ModelNames) -> bool:
-        """Return True if an entry of a heap still stands for its run."""
         run = self._runs.get(entry[2])
         return run is not None and run.entries.get(models) == entry[1]
 

@@ -1,4 +1,4 @@
-"""Lease requests that wait, in the order in which they are served."""
+"""Waiting lease requests, in the order in which they are served."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Waiter:
     request: LeaseRequest
     models: frozenset[str]
     eligible: frozenset[str] = frozenset()
-    """The models that could answer with enough money; only under a budget."""
+    """The models that could answer with enough money; empty without a budget."""
     floor: Quote | None = None
-    """The least that such a call costs; None under no budget."""
+    """The least that such a call costs; None without a budget."""
     needs_settlement: bool = False
     """True while calls in flight hold the money for it."""
 
@@ -76,7 +76,7 @@ class LeaseQueue:
                 del self._waiting[request_id]
 
     def recheck(self, run_id: str | None = None) -> None:
-        """Consider requests of one run, or of all, that were not ready."""
+        """Consider again the unready requests of one run, or of all."""
         for fair_queue in self._queues.values():
             fair_queue.recheck(run_id)
 
@@ -85,7 +85,7 @@ class LeaseQueue:
         return [waiter for fair_queue in self._queues.values() for waiter in fair_queue.of_run(run_id)]
 
     def update(self, waiter: Waiter, now: Waiter) -> None:
-        """Replace a request by its new evaluation. It keeps its place."""
+        """Replace a request by its new evaluation, in its place."""
         request = waiter.request
         if now.models != waiter.models:
             fair_queue = self._queues[request.run_class]

@@ -1,4 +1,4 @@
-"""The answer has come to its own end."""
+"""The answer is complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answer has an end."""
+"""The answer does not stop inside a sentence or a block."""
 
 # ruff: noqa: RUF001 - letters of other alphabets are meant
 from __future__ import annotations
@@ -14,13 +14,13 @@ from ai3ray.verifier.clean import wants_json
 from ai3ray.verifier.words import ITEM, excerpt, prompt_excerpt, words
 
 MIN_WORDS = 40
-"""A shorter text may end as it likes."""
+"""A shorter text may end anyhow."""
 MIN_LINE_WORDS = 12
-"""A last line this long is a sentence, no signature and no title."""
+"""A last line this long is a sentence, not a signature or a title."""
 MIN_HANGING_WORDS = 5
-"""The same for a line whose last word needs another one."""
+"""The same for a line with a last word that needs another one."""
 MIN_ENDED = 3
-"""Fewer other ends in order mean that the author uses no full stops."""
+"""With fewer proper ends of lines, the author uses no full stops."""
 
 _ENDS = re.compile(r"[.!?…。！？;:：；)\]}）】」』»\"'\u201d\u2019\u201c*_`~>|=†‡♪♥\d%€$£#/\\-]$|[^\w\s,，、]$")
 _COMMA = re.compile(r"[,，、]$")

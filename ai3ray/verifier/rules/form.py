@@ -31,7 +31,7 @@ _MARKUP = re.compile(r"^#{1,6} \S|^\|.*\|\s*$|\*\*[^*\n]+\*\*|^```", re.MULTILIN
 MIN_SENTENCE_WORDS = 5
 """A shorter line may be anything."""
 MIN_MARKUP = 2
-"""So many marks are Markdown; one may be chance."""
+"""This many marks are Markdown; one may be chance."""
 
 
 def form(task: Task, reply: Reply) -> Iterator[Defect]:

@@ -1,8 +1,7 @@
 """The answer satisfies the plan's JSON Schema, at a bounded cost.
 
 Neither is trusted: references are never fetched, and steps are counted. A regular expression cannot be counted, so
-`needs_isolation` keeps it away from here.
-
+`needs_isolation` moves it to another process.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from ai3ray.domain.plan import Task
 from ai3ray.domain.verdict import Defect
 
 MAX_DEFECTS = 5
-"""The most violations that are reported."""
 MIN_STEPS = 20_000
 """Keywords that may be applied to any answer, however short; about 0.15 s."""
 STEPS_PER_CHAR = 10
@@ -52,7 +50,7 @@ def json_schema(task: Task, reply: Reply) -> Iterator[Defect]:
 
 
 def check_json(text: str, schema: dict[str, Any] | None) -> tuple[Defect, ...]:
-    """Find the defects of JSON, of any JSON without a schema. Pure and picklable."""
+    """Find the defects of JSON; without a schema, any JSON passes. Pure and picklable."""
     value, problem = parse_json(text)
     if problem is not None:
         return (Defect(part="answer", problem=problem),)
@@ -70,7 +68,7 @@ def parse_json(text: str) -> tuple[Any, str | None]:
 
 
 def risky(schema: Any) -> bool:
-    """Tell whether checking the schema may take a time that no count of steps bounds."""
+    """Return True if no count of steps bounds the time of checking the schema."""
     if isinstance(schema, Mapping):
         return not _REGEX_KEYWORDS.isdisjoint(schema) or any(risky(part) for part in schema.values())
     return isinstance(schema, list | tuple) and any(risky(part) for part in schema)
@@ -127,7 +125,7 @@ def _counted(steps: _Steps, name: str, rule: Any, validator: Any, wanted: Any, v
 
 
 def _comparisons(items: list[Any]) -> int:
-    """Return the steps of finding duplicates: unsortable items are compared all with all, about eight pairs a step."""
+    """Return the steps of finding duplicates: unsortable items are compared in pairs, about eight a step."""
     sortable = all(isinstance(item, str) for item in items) or all(isinstance(item, int | float) for item in items)
     return len(items) if sortable else 1 + len(items) ** 2 // 16
 

@@ -1,4 +1,4 @@
-"""The answer is in the language that the task asks for, else in the task's own."""
+"""The answer is in the language that the task requests, else in the task's."""
 
 # ruff: noqa: RUF001 - letters of other alphabets are meant
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ai3ray.verifier.languages import DetectedLanguage, detect_language, languag
 from ai3ray.verifier.words import prompt_excerpt, prose
 
 MIN_WORDS = 12
-"""An answer shorter than this may be a name, a quotation, a loan word."""
+"""A shorter answer may be a name, a quotation, a loan word."""
 MIN_WORDS_UNASKED = 40
 """The same where no language is named, so that the task's own is only likely."""
 MIN_PROMPT_WORDS = 12
@@ -74,7 +74,7 @@ def language(task: Task, reply: Reply) -> Iterator[Defect]:
 
 
 def _found(said: DetectedLanguage, wanted: frozenset[str]) -> str | None:
-    """Name the text's language when it is not a wanted one; None when it is, or when that is not sure."""
+    """Return the text's language when it is certainly not a wanted one, else None."""
     if wanted & said.present:
         return None
     if said.leading:
@@ -84,7 +84,7 @@ def _found(said: DetectedLanguage, wanted: frozenset[str]) -> str | None:
 
 
 def asked_languages(task: Task) -> frozenset[str]:
-    """Return the codes of the languages that the prompt demands; none when it names none or leaves room."""
+    """Return the codes of the languages that the prompt demands; none when it leaves the choice."""
     prompt = prompt_excerpt(task)
     if _ABOUT_LANGUAGE.search(prompt):
         return frozenset()
@@ -115,7 +115,7 @@ def _codes() -> dict[str, str]:
 
 @cache
 def _names() -> re.Pattern[str]:
-    """Match any language's name, longest first; in scripts without spaces it may stand inside a word."""
+    """Match any language's name, longest first; in scripts without spaces, also inside a word."""
     longest = sorted(_codes(), key=len, reverse=True)
     spaced = "|".join(map(re.escape, (name for name in longest if name[0].isalpha() and ord(name[0]) < 0x0900)))
     joined = "|".join(map(re.escape, (name for name in longest if ord(name[0]) >= 0x0900)))

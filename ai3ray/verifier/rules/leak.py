@@ -1,4 +1,4 @@
-"""The answer repeats no marks of the prompt's data, no chat template, no instructions."""
+"""The answer repeats no data marks, chat template or instructions of its prompt."""
 
 # ruff: noqa: RUF001 - letters of other alphabets are meant
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ai3ray.prompts.packaged_prompts import packaged_prompt
 from ai3ray.verifier.words import excerpt, prompt_excerpt, shortened, words
 
 RUN = 9
-"""So many words of the instructions in a row are no chance."""
+"""Consecutive words of the instructions that cannot be a coincidence."""
 
 _FENCE = re.compile(r"</?data-[0-9a-f]{8,}\b[^>\n]{0,120}>?|\bdata-[0-9a-f]{16}\b")
 _CHAT = re.compile(

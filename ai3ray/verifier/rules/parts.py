@@ -1,7 +1,6 @@
-"""The answer has the parts that the task asks for by number or by name.
+"""The answer has the parts that the task demands by number or by name.
 
 Only visible structure is measured: two headings of three mean a forgotten one, none may mean running text.
-
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _CLOSING = re.compile(
     re.IGNORECASE,
 )
 _OPEN_PARTS = frozenset({"body", "main part", "main section"})
-"""Parts that carry no name in the answer."""
+"""Parts without a heading of their name in the answer."""
 
 
 def parts(task: Task, reply: Reply) -> Iterator[Defect]:
@@ -76,13 +75,13 @@ def _counted(count: Count, outline: Outline, text: str) -> Iterator[Defect]:
 
 
 def _in_line(text: str) -> int:
-    """Count the pieces between commas, when all of them are short: a list within a line."""
+    """Count the pieces between commas when all are short: a list within a line."""
     pieces = [piece.split() for piece in re.split(r"[,;\n]|\band\b", text) if piece.strip()]
     return len(pieces) if pieces and sum(map(len, pieces)) <= 4 * len(pieces) else 0
 
 
 def _named(names: tuple[str, ...], outline: Outline, text: str) -> Iterator[Defect]:
-    """Report named parts that are no heading, when other parts are."""
+    """Report named parts that are not headings, when other parts are."""
     visible = [_stems(heading) for heading in (*outline.headings, *outline.labels)]
     wanted = [name for name in names if name not in _OPEN_PARTS and not _is_title(name)]
     there = [name for name in wanted if _among(name, visible)]
@@ -124,6 +123,6 @@ def _stem_groups() -> tuple[frozenset[str], ...]:
 
 
 def _stems(text: str) -> frozenset[str]:
-    """Return words without their endings; short ones only when there are no others."""
+    """Return words without their endings; short words only when all are short."""
     found = words(text)
     return frozenset(word[:6] for word in found if len(word) > 3) or frozenset(found)

@@ -2,7 +2,6 @@
 
 Providers end most refusals with a finish reason. This rule finds other plain ones: short, beginning with the refusal,
 and not about refusing.
-
 """
 
 # ruff: noqa: RUF001 - letters of other alphabets are meant
@@ -18,7 +17,7 @@ from ai3ray.verifier.clean import wants_json
 from ai3ray.verifier.words import prompt_excerpt
 
 MAX_CHARS = 600
-"""A longer text has content. It bounds the expressions below too."""
+"""A longer text has content. Also bounds the expressions below."""
 
 _OPENING = re.compile(
     r"""^[\W_]*
@@ -83,7 +82,7 @@ _ABOUT_REFUSING = re.compile(
     re.IGNORECASE,
 )
 _SOURCE = re.compile(r"[:\"\u201c\u201e\u00ab\n]")
-"""A prompt to translate that brings its text along: then the text may be what refuses."""
+"""A prompt with the text to translate: that text may be what refuses."""
 
 
 def refusal(task: Task, reply: Reply) -> Iterator[Defect]:

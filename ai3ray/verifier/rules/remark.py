@@ -1,4 +1,4 @@
-"""Code begins with code, not with a remark that cleaning left in place."""
+"""Code does not begin with a remark that cleaning left in place."""
 
 from __future__ import annotations
 

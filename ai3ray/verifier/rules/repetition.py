@@ -21,13 +21,13 @@ from ai3ray.verifier.words import ITEM, excerpt, prompt_excerpt, prose, sentence
 GRAM = 8
 """Words by which a loop is found."""
 MIN_ROUNDS = 4
-"""Equal rounds in a row that are a loop."""
+"""Equal rounds in a row that make a loop."""
 MIN_LOOP_WORDS = 24
-"""Words of all rounds together; shorter ones may be meant: no, no, no."""
+"""Words of all rounds together; fewer may be meant: no, no, no."""
 MIN_SENTENCE_WORDS = 5
 """A shorter sentence may well occur twice."""
 MAX_REPEATED = 0.4
-"""Share of the words that may stand in repeated sentences."""
+"""Share of the words that may be in repeated sentences."""
 NEAR = 8
 """The most sentences between a sentence and its repetition in a loop; a refrain has more."""
 MIN_SHARE = 0.15
@@ -35,9 +35,9 @@ MIN_SHARE = 0.15
 MIN_PARAGRAPH_WORDS = 40
 """A paragraph of this length occurs once."""
 MIN_EQUAL_LINES = 20
-"""Equal lines in a row that no table, drawing or program needs."""
+"""More equal lines in a row than any table, drawing or program needs."""
 VERSE = 3
-"""Verse may repeat itself so many times more."""
+"""Factor of allowed repetition in verse."""
 
 _ASKED = re.compile(
     r"\b(?:repeat|repetit|\w+ times\b|copies|wiederhol|mal hintereinander|répét|répèt|fois\b|repit|veces\b|ripet"
@@ -77,7 +77,7 @@ def _in_prose(text: str, patience: int, *, verbatim: bool) -> tuple[str, int] | 
 
 
 def _loop(found: list[str], patience: int) -> tuple[str, int] | None:
-    """Return the longest run of equal rounds, looked for at the most frequent words."""
+    """Return the longest run of equal rounds, found by the most frequent words."""
     grams = list(zip(*(found[shift:] for shift in range(GRAM)), strict=False))
     for gram, count in Counter(grams).most_common(2):
         if count < MIN_ROUNDS - 1:
