@@ -39,10 +39,10 @@ class CommitQueue:
     batches. A batch that the disk refuses is tried again until it succeeds.
 
     Args:
-        database: the journal's database.
-        sequencer: learns what is on disk, and when the disk refuses writes.
-        on_commit: called with the changed runs after a commit, before it is announced.
-        pause_queries: a context in which no query runs.
+        database: receives the entries.
+        sequencer: learns what is on disk.
+        on_commit: called with the changed runs before the commit is announced.
+        pause_queries: a context without queries.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class CommitQueue:
         self._schedule_checkpoint()
 
     async def _commit(self, entries: list[Entry], outcome: BatchOutcome) -> list[Entry]:
-        """Write the entries, repeatedly while the disk refuses them; return those that were not refused themselves."""
+        """Write the entries, repeatedly while the disk refuses them; return those that were written."""
         loop, pause = asyncio.get_running_loop(), _FIRST_PAUSE_S
         while entries:
             try:

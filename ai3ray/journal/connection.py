@@ -62,13 +62,7 @@ async def connect(path: Path, *, read_only: bool, wait_s: float) -> DuckDBPyConn
 
 
 def open_database(path: Path, *, read_only: bool = False, is_new: bool = True) -> DuckDBPyConnection:
-    """Open the file with one attempt, as `connect` does.
-
-    Args:
-        path: the file.
-        read_only: whether it is read only.
-        is_new: whether this process opens it for the first time; else its schema is known to be up to date.
-    """
+    """Open the file as `connect` does, with one attempt. Unless `is_new`, its schema is known to be up to date."""
     try:
         if read_only and not path.exists():
             return _set_up(duckdb.connect(config=_CONFIG), migrates=True)

@@ -43,7 +43,7 @@ class JournalDatabase:
         """Close the database and open it again.
 
         Raises:
-            JournalLocked: a cursor is still in use, or another process took the file in between.
+            JournalLocked: a cursor is in use, or another process has the file.
             JournalError: it cannot be opened.
         """
         with self._lock:

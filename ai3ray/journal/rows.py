@@ -188,7 +188,7 @@ def _beside(event: Event, state: RunState) -> Row | None:
 
 
 def _timestamp(stamp: str | None) -> datetime | None:
-    """Return the moment as UTC without a zone; None for a malformed one, which must not lose the run."""
+    """Return the moment as UTC without a zone; None for a malformed one."""
     if not stamp:
         return None
     try:

@@ -40,9 +40,9 @@ class Sequencer:
         store: runs that are not in memory.
         new_clock: makes a run's clock.
         open_runs: ids of incomplete stored runs, oldest first.
-        request_keys: run id and body hash of stored runs by Idempotency-Key.
-        newest: the highest id of a stored run. Ids grow with time, so a higher one is not looked up.
-        finished_kept: number of finished runs that stay in memory.
+        request_keys: run id and body hash by Idempotency-Key.
+        newest: the highest stored id. Ids grow with time, so a higher one is not looked up.
+        finished_kept: finished runs that stay in memory.
     """
 
     def __init__(

@@ -32,12 +32,7 @@ _OF_A_RUN = ("kept.history", "kept.news", *(f"kept.{kind}_rows" for kind in _KEY
 
 
 class Writer:
-    """The only writing connection, for one thread.
-
-    Args:
-        database: the journal's database.
-        pause_queries: a context without queries, which hold memory and the database open.
-    """
+    """The only writing connection, for one thread; `pause_queries` frees the memory and cursors of queries."""
 
     def __init__(self, database: JournalDatabase, pause_queries: PauseQueries) -> None:
         self._database = database

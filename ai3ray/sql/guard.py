@@ -54,10 +54,6 @@ def refuse_system_access(connection: DuckDBPyConnection, query: str) -> None:
     DuckDB's settings refuse most of this, but DuckDB guarantees no boundary within its process: this is the second
     of several layers.
 
-    Args:
-        connection: parses the query.
-        query: a result of `single_select`.
-
     Raises:
         RequestError: the query uses a function, view or form that is not allowed; the message names it.
     """

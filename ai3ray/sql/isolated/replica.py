@@ -192,11 +192,7 @@ class Replica:
         to.chmod(0o600)
 
     def _check_disk_space(self) -> None:
-        """Keep enough disk space for the journal: a copy takes up to four times its size.
-
-        Raises:
-            EngineError: there is too little.
-        """
+        """Keep enough disk space for the journal: a copy takes up to four times its size."""
         size = self._context.journal.stat().st_size if self._context.journal.exists() else 0
         if shutil.disk_usage(self._context.journal.parent).free < 5 * size + _SPARE_BYTES:
             raise EngineError("the disk has too little free space for the copy of the journal that SQL reads")
