@@ -9,7 +9,7 @@ from pydantic import Field
 from ai3ray.domain.call import Attempt, ErrorInfo
 from ai3ray.domain.events import Stats
 from ai3ray.domain.frozen import Frozen
-from ai3ray.domain.run import RunState, TaskState, seconds_between
+from ai3ray.domain.run import RunState, seconds_between
 from ai3ray.domain.tally import Tally
 from ai3ray.domain.verdict import Verdict
 
@@ -69,7 +69,24 @@ def run_result(state: RunState, now: str | None = None) -> RunResult:
         status=state.status,
         prompt=str(state.request.get("prompt", "")),
         output=state.output,
-        tasks=tuple(_task_result(task, state) for task in state.tasks.values()),
+        tasks=tuple(
+            TaskResult(
+                id=task.id,
+                title=task.title,
+                kind=task.kind,
+                status=task.status,
+                provider=task.provider,
+                model=task.model,
+                attempts=task.attempts,
+                depends_on=task.depends_on,
+                output=task.output,
+                cost_usd=state.tallies[task.id].usd if task.id in state.tallies else 0.0,
+                seconds=task.seconds,
+                verdict=task.verdict,
+                error=task.error,
+            )
+            for task in state.tasks.values()
+        ),
         stats=run_stats(state, now),
         warnings=state.warnings,
         error=state.error,
@@ -109,21 +126,3 @@ def critical_path(state: RunState) -> float:
         done = state.tasks[task.id]
         finish[task.id] = (done.seconds or 0.0) + max((finish[dep] for dep in task.depends_on), default=0.0)
     return max(finish.values(), default=0.0)
-
-
-def _task_result(task: TaskState, state: RunState) -> TaskResult:
-    return TaskResult(
-        id=task.id,
-        title=task.title,
-        kind=task.kind,
-        status=task.status,
-        provider=task.provider,
-        model=task.model,
-        attempts=task.attempts,
-        depends_on=task.depends_on,
-        output=task.output,
-        cost_usd=state.tallies[task.id].usd if task.id in state.tallies else 0.0,
-        seconds=task.seconds,
-        verdict=task.verdict,
-        error=task.error,
-    )

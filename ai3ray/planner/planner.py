@@ -83,8 +83,17 @@ def make_plan(request: RunRequest, settings: PlannerSettings) -> Asking[PlanMade
         return _fallback(request, str(refused))
     except PlanError as error:
         wrong = error
+    shown = cut(first.text, MAX_SHOWN_REPLY) or "(nothing)"
+    doubled = 2 if first.finish == "length" else 1
+    # One message, because providers refuse a conversation with an empty turn.
+    repair = prompt.model_copy(
+        update={
+            "messages": (_user("planner_repair", request, max_tasks, problems=str(wrong), reply=shown),),
+            "max_output_tokens": doubled * prompt.max_output_tokens,
+        }
+    )
     try:
-        second = (yield ask._replace(n=2, prompt=_repair(prompt, first, wrong, request, max_tasks))).reply
+        second = (yield ask._replace(n=2, prompt=repair)).reply
         return _made(_read(second, max_tasks), request)
     except (PlanError, ProviderError, RunError) as error:
         return _fallback(request, f"{wrong}; after one repair: {error}")
@@ -99,19 +108,6 @@ def _read(reply: Reply, max_tasks: int) -> TaskGraph:
         if reply.finish == "length":
             raise PlanError("the reply was cut off at the output limit: write fewer tasks, shorter prompts") from error
         raise
-
-
-def _repair(prompt: Prompt, reply: Reply, wrong: PlanError, request: RunRequest, max_tasks: int) -> Prompt:
-    """Build the prompt of the repair: one message, because providers refuse a conversation with an empty turn."""
-    message = _user(
-        "planner_repair",
-        request,
-        max_tasks,
-        problems=str(wrong),
-        reply=cut(reply.text, MAX_SHOWN_REPLY) or "(nothing)",
-    )
-    doubled = 2 if reply.finish == "length" else 1
-    return prompt.model_copy(update={"messages": (message,), "max_output_tokens": doubled * prompt.max_output_tokens})
 
 
 def _user(name: str, request: RunRequest, max_tasks: int, **slots: str) -> Message:

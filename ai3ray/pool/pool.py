@@ -216,7 +216,11 @@ class ProviderPool:
             return self._grant(evaluation, best, now)
         if evaluation.refused:
             return self._refuse(evaluation, now)
-        self._wait(evaluation, now)
+        if evaluation.needs_settlement:
+            self._unfunded_runs.add(evaluation.request.run_id)
+        self._queue.add(evaluation.waiter())
+        times = [at for at in (self._wake_at, self._next_change(now)) if at is not None]
+        self._wake_at = min(times, default=None)
         return None
 
     def _grant(self, evaluation: Evaluation, best: PricedModel, now: float) -> Lease:
@@ -242,13 +246,6 @@ class ProviderPool:
         self._router.call_began(best)
         self._index.invalidate()
         return lease
-
-    def _wait(self, evaluation: Evaluation, now: float) -> None:
-        if evaluation.needs_settlement:
-            self._unfunded_runs.add(evaluation.request.run_id)
-        self._queue.add(evaluation.waiter())
-        times = [at for at in (self._wake_at, self._next_change(now)) if at is not None]
-        self._wake_at = min(times, default=None)
 
     def _refuse(self, evaluation: Evaluation, now: float) -> Refusal:
         if evaluation.candidates.cards and evaluation.budget is not None:

@@ -106,14 +106,13 @@ def context_of(task: Task, request: RunRequest) -> tuple[ContextText, ...]:
 
     A task that names none and depends on nothing reads all of them, so that no text stays unread.
     """
-    named = tuple(text for text in request.context if _names(task.prompt, text.name))
+    # `catalogue` does not name `log`. ASCII: scripts without spaces write other letters right beside a name.
+    named = tuple(
+        text
+        for text in request.context
+        if re.search(rf"(?<!\w){re.escape(one_line(text.name))}(?!\w)", task.prompt, re.ASCII)
+    )
     return named or (() if task.depends_on else request.context)
-
-
-def _names(prompt: str, name: str) -> bool:
-    """Return True if a prompt names a text; `catalogue` does not name `log`."""
-    # ASCII: scripts without spaces write other letters right beside a name.
-    return re.search(rf"(?<!\w){re.escape(one_line(name))}(?!\w)", prompt, re.ASCII) is not None
 
 
 def _outline(task: Task, titles: Mapping[str, str]) -> str:

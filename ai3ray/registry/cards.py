@@ -30,7 +30,7 @@ class ModelCard(Frozen):
     plans: bool = True
     """Whether it can write a task graph."""
     retired_on: date | None = None
-    """The first day on which it is no longer called."""
+    """The first day on which calls stop."""
     successor: str | None = None
     """The id to use after that day."""
     demo: str | None = None

@@ -146,18 +146,12 @@ def _steps(prices: Any) -> tuple[PriceStep, ...] | None:
     if given[0] is None or given[1] is None:
         return None
     thresholds = {tier.start for price in given for tier in getattr(price, "tiers", ())}
-    return tuple(_step(above, given) for above in sorted({-1} | thresholds))
-
-
-def _step(above: int, given: tuple[Any, Any, Any, Any]) -> PriceStep:
-    read, write = (_price_above(price, above) for price in given[2:])
-    rates = Rates(
-        input=_price_above(given[0], above) or 0.0,
-        output=_price_above(given[1], above) or 0.0,
-        cache_read=read,
-        cache_write=write,
-    )
-    return PriceStep(above, rates)
+    steps = []
+    for above in sorted({-1} | thresholds):
+        uncached, output, read, write = (_price_above(price, above) for price in given)
+        rates = Rates(input=uncached or 0.0, output=output or 0.0, cache_read=read, cache_write=write)
+        steps.append(PriceStep(above, rates))
+    return tuple(steps)
 
 
 def _price_above(price: Any, above: int) -> float | None:

@@ -79,14 +79,21 @@ class Registry:
         listed = self._listed(name)
         if listed is not None:
             return self._or_successor(listed)
-        target = self._alias(name)
+        provider, slash, model = name.partition("/")
+        current = self._aliases.get(name)
+        if current is None and slash and self._aliases.get(model, "").startswith(f"{provider}/"):
+            current = self._aliases[model]
+        target = self._cards.get(current) if current else None
         if target is not None:
             return ResolvedModel(card=target, warnings=(f"{name} is an old id: {target.name} is used instead",))
-        provider, slash, model = name.partition("/")
         if slash and model and provider in self._providers:
             warning = f"{name} is not in the registry; passed through unchanged, price unknown"
             return ResolvedModel(card=ModelCard(provider=provider, id=model, listed=False), warnings=(warning,))
-        raise UnknownModel(self._nearest(name))
+        known = [*self._cards, *(card.id for card in self._cards.values()), *self._aliases]
+        near = get_close_matches(name, known, n=3, cutoff=0.6)
+        if near:
+            raise UnknownModel(f"there is no model {name!r}; did you mean {' or '.join(near)}?")
+        raise UnknownModel(f"there is no model {name!r}; `ai3 models` lists them, and provider/model names any other")
 
     def planner(self, settings: Settings, configured: Collection[str]) -> ModelCard:
         """Return the model that plans: the configured one, else the best available.
@@ -118,13 +125,6 @@ class Registry:
             raise UnknownModel(f"{name!r} is served by more than one provider; use {names}")
         return same[0] if same else None
 
-    def _alias(self, name: str) -> ModelCard | None:
-        provider, slash, bare = name.partition("/")
-        target = self._aliases.get(name)
-        if target is None and slash and self._aliases.get(bare, "").startswith(f"{provider}/"):
-            target = self._aliases[bare]
-        return self._cards.get(target) if target else None
-
     def _or_successor(self, card: ModelCard) -> ResolvedModel:
         if card.retired_on is None:
             return ResolvedModel(card=card)
@@ -137,13 +137,6 @@ class Registry:
         verb = "was retired" if self.retired(card) else "is retired"
         hint = f"; its successor is {card.successor}" if card.successor else ""
         return ResolvedModel(card=card, warnings=(f"{card.name} {verb} on {card.retired_on}{hint}",))
-
-    def _nearest(self, name: str) -> str:
-        known = [*self._cards, *(card.id for card in self._cards.values()), *self._aliases]
-        near = get_close_matches(name, known, n=3, cutoff=0.6)
-        if near:
-            return f"there is no model {name!r}; did you mean {' or '.join(near)}?"
-        return f"there is no model {name!r}; `ai3 models` lists them, and provider/model names any other"
 
 
 def _remedy(settings: Settings, *providers: str) -> str:

@@ -22,15 +22,10 @@ def clean_output(task: Task, text: str) -> str:
     when nothing else is left. Markdown loses a fence that calls the whole answer Markdown. All else stays as it is.
     """
     if wants_json(task):
-        return _json(text)
+        if text.lstrip().startswith(("{", "[", '"')):
+            return text
+        bodies = [block.body for block in fenced_blocks(text) if block.tag in _JSON]
+        return bodies[0].strip() if len(bodies) == 1 else text
     if task.output == "code":
         return unwrapped(without_chatter(text))
     return unwrapped(text, _MARKDOWN) if task.output == "markdown" else text
-
-
-def _json(text: str) -> str:
-    """Return the only JSON block of the text, unless the text itself begins as JSON."""
-    if text.lstrip().startswith(("{", "[", '"')):
-        return text
-    bodies = [block.body for block in fenced_blocks(text) if block.tag in _JSON]
-    return bodies[0].strip() if len(bodies) == 1 else text

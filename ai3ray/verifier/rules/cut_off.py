@@ -78,10 +78,8 @@ def _stops_short(last: str, text: str) -> bool:
     size = len(words(last))
     if ITEM.match(last) or _LABEL.match(last):
         return hanging and size >= MIN_HANGING_WORDS and bool(_HANGING.search(last))
-    return size >= (MIN_HANGING_WORDS if hanging else MIN_LINE_WORDS) and _others_end(others)
-
-
-def _others_end(text: str) -> bool:
-    lines = [line.strip() for line in excerpt(text, 8_000).splitlines()]
+    if size < (MIN_HANGING_WORDS if hanging else MIN_LINE_WORDS):
+        return False
+    lines = [line.strip() for line in excerpt(others, 8_000).splitlines()]
     long = [line for line in lines if len(words(line)) >= MIN_LINE_WORDS]
     return sum(bool(_ENDS.search(line)) for line in long) >= 0.9 * len(long)

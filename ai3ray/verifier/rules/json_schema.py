@@ -120,14 +120,13 @@ def _validator(schema: dict[str, Any], steps: _Steps) -> Any:
 
 
 def _counted(steps: _Steps, name: str, rule: Any, validator: Any, wanted: Any, value: Any, schema: Any) -> Any:
-    steps.spend(_comparisons(value) if name == "uniqueItems" and isinstance(value, list) else 1)
+    cost = 1
+    if name == "uniqueItems" and isinstance(value, list):
+        # Unsortable items are compared in pairs, about eight a step.
+        sortable = all(isinstance(item, str) for item in value) or all(isinstance(item, int | float) for item in value)
+        cost = len(value) if sortable else 1 + len(value) ** 2 // 16
+    steps.spend(cost)
     return rule(validator, wanted, value, schema)
-
-
-def _comparisons(items: list[Any]) -> int:
-    """Return the steps of finding duplicates: unsortable items are compared in pairs, about eight a step."""
-    sortable = all(isinstance(item, str) for item in items) or all(isinstance(item, int | float) for item in items)
-    return len(items) if sortable else 1 + len(items) ** 2 // 16
 
 
 def _line(error: object, limit: int = 300) -> str:

@@ -68,16 +68,12 @@ def _counted(count: Count, outline: Outline, text: str) -> Iterator[Defect]:
         found = outline.items
         loose = outline.lines - bool(outline.title) if found == 1 else 0
         blocks = 0 if outline.numbered else outline.paragraphs
-        most = max(found, len(outline.headings), len(outline.labels), loose, blocks, _in_line(text))
+        pieces = [piece.split() for piece in re.split(r"[,;\n]|\band\b", text) if piece.strip()]
+        in_line = len(pieces) if sum(map(len, pieces)) <= 4 * len(pieces) else 0  # short pieces: a list within a line
+        most = max(found, len(outline.headings), len(outline.labels), loose, blocks, in_line)
     if not found or most >= count.number:
         return
     yield Defect(part="answer", problem=f"it has {found} of the {count.number} {count.noun} asked for; add the others")
-
-
-def _in_line(text: str) -> int:
-    """Count the pieces between commas when all are short: a list within a line."""
-    pieces = [piece.split() for piece in re.split(r"[,;\n]|\band\b", text) if piece.strip()]
-    return len(pieces) if pieces and sum(map(len, pieces)) <= 4 * len(pieces) else 0
 
 
 def _named(names: tuple[str, ...], outline: Outline, text: str) -> Iterator[Defect]:

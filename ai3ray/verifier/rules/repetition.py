@@ -1,7 +1,6 @@
 """The answer does not repeat itself.
 
 A model in a loop repeats itself word for word, so only exact repeats count.
-
 """
 
 # ruff: noqa: RUF001 - letters of other alphabets are meant
@@ -60,20 +59,16 @@ def repetition(task: Task, reply: Reply) -> Iterator[Defect]:
     text = excerpt(reply.text)
     found = _equal_lines(text)
     if not found and task.output != "code":
-        patience = VERSE if _VERSE.search(prompt_excerpt(task)) else 1
-        found = _in_prose(prose(text), patience, verbatim=task.kind in {"extraction", "translation"})
+        running = prose(text)
+        verse = _VERSE.search(prompt_excerpt(task))
+        found = _loop(words(running), VERSE if verse else 1)
+        if not found and not verse:
+            verbatim = task.kind in {"extraction", "translation"}
+            found = _said_again(running) or (None if verbatim else _paragraph_twice(running))
     if found:
         said, times = found
         problem = f"it repeats itself: {shortened(said)!r} comes {times} times; say it once, go on, and end when done"
         yield Defect(part="answer", problem=problem)
-
-
-def _in_prose(text: str, patience: int, *, verbatim: bool) -> tuple[str, int] | None:
-    """Return what is repeated, and how often; `patience` is more than 1 where repeating is an art."""
-    found = _loop(words(text), patience)
-    if found or patience > 1:
-        return found
-    return _said_again(text) or (None if verbatim else _paragraph_twice(text))
 
 
 def _loop(found: list[str], patience: int) -> tuple[str, int] | None:
