@@ -21,7 +21,7 @@ class Parts(NamedTuple):
     prompt: str = ""
     """The run's."""
     fence: str = ""
-    """A random word that marks data in prompts; no text can guess it."""
+    """A random word that marks data in prompts."""
 
 
 Assemble = Callable[[Parts], Asking[str]]
@@ -33,7 +33,7 @@ class Strategy(NamedTuple):
 
     assemble: Assemble
     section: Callable[[Task, Mapping[str, str], Mapping[str, str]], str] | None = None
-    """Makes one part of the final answer, from outputs and holes; None when no part is certain early."""
+    """Makes one part of the final answer early, from outputs and holes."""
 
 
 def in_code(join: Callable[[Parts], str]) -> Assemble:

@@ -14,7 +14,7 @@ from pydantic import Field
 from ai3ray.domain.frozen import Frozen
 
 Scope = Literal["run", "read", "sql", "admin"]
-"""`run` starts and stops runs, `read` shows them, `sql` queries the journal, `admin` allows everything on all runs."""
+"""`run` starts and stops runs, `read` shows them, `sql` queries the journal, `admin` allows all on all runs."""
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 SECRET_PREFIX = "ai3_"  # noqa: S105 - a marker of secrets, not a secret
@@ -50,7 +50,7 @@ class CallerLimits(Frozen):
     rpm: int | None = Field(default=None, ge=1)
     """Requests per minute; no limit when absent."""
     usd_per_day: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """US dollars per UTC day after which no new run is accepted; no limit when absent."""
+    """US dollars per UTC day after which new runs are refused; no limit when absent."""
 
 
 class AccessRules(Frozen):
@@ -106,7 +106,7 @@ def new_api_key(name: str, scopes: Iterable[str]) -> tuple[str, ApiKey]:
 
 
 def digest(secret: bytes) -> str:
-    """Return the SHA-256 in hex. A secret of 256 random bits needs neither salt nor a slow hash."""
+    """Return the SHA-256 in hex; 256 random bits need neither salt nor a slow hash."""
     return hashlib.sha256(secret).hexdigest()
 
 
@@ -127,7 +127,7 @@ def checked_name(name: str) -> str:
 
 
 def checked_scopes(scopes: Iterable[str]) -> frozenset[Scope]:
-    """Return the scopes of a key; raise ValueError for an unknown one, or if there are none."""
+    """Return the scopes of a key; raise ValueError for none, or an unknown one."""
     found: set[Scope] = set()
     for word in scopes:
         scope = next((scope for scope in SCOPES if scope == word.strip()), None)
@@ -140,7 +140,7 @@ def checked_scopes(scopes: Iterable[str]) -> frozenset[Scope]:
 
 
 def _key(number: int, fields: list[str]) -> ApiKey:
-    """Parse one entry. Errors quote nothing of it: a wrong part might be the secret."""
+    """Parse one entry. Errors do not quote it: a wrong part might be the secret."""
     if len(fields) != 3:
         raise ValueError(f"key {number} is not of the form NAME:SHA256:SCOPES; `ai3 keys new NAME` makes one")
     name, sha256, scopes = (field.strip() for field in fields)

@@ -37,7 +37,7 @@ class Prompt(Frozen):
     messages: tuple[Message, ...]
     """The user's turn is last."""
     shared_chars: int = 0
-    """Characters at the beginning of the first message that other calls share, for providers with a prompt cache."""
+    """Characters at the beginning of the first message that other calls share, for prompt caches."""
     brief: str | None = None
     """A version for models that are too small for system prompt and outline."""
     max_output_tokens: int = 4096

@@ -1,6 +1,6 @@
 """Convert exceptions to values.
 
-A module of its own: errors carry the usage of `domain.call`, which must therefore not import them.
+Separate from `domain.call`, which errors import.
 """
 
 from __future__ import annotations

@@ -282,5 +282,5 @@ def event_type(line: str) -> str:
 
 
 def utc_now() -> str:
-    """Return the wall clock as UTC ISO 8601 with milliseconds. A label, not for measuring."""
+    """Return the wall clock as UTC ISO 8601 with milliseconds; not for measuring."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

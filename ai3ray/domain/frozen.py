@@ -13,7 +13,7 @@ class Frozen(BaseModel):
 
 
 def writable(value: BaseModel) -> bool:
-    """Return True if the value has a JSON form, which lone surrogates in strings have not."""
+    """Return True if the value has a JSON form; lone surrogates have none."""
     try:
         value.model_dump_json()
     except PydanticSerializationError:

@@ -12,9 +12,7 @@ _PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 def new_id(prefix: str, now_ms: int | None = None) -> str:
     """Return a ULID-like id: `prefix_`, 10 characters of milliseconds, 12 random ones (60 bits).
 
-    Args:
-        prefix: the kind of id, such as `run`.
-        now_ms: milliseconds since the epoch; the wall clock when absent.
+    `now_ms` counts from the epoch; the wall clock when absent.
     """
     stamp = int(time.time() * 1000) if now_ms is None else now_ms
     return f"{prefix}_{_base32(stamp, 10)}{_base32(secrets.randbits(60), 12)}"

@@ -1,6 +1,6 @@
 """Lease requests, leases and settlements.
 
-Plain tuples, because thousands are made per second, and only from data that was validated before.
+Plain tuples of validated data, because thousands are made per second.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class LeaseRequest(NamedTuple):
     """Calls in flight that the run may have."""
     budget_usd: float | None = None
     stretch: bool = True
-    """True if the call may use up the last of a budget, even if it is expected to cost more."""
+    """True if the last of a budget may go to this call, even if it may cost more."""
 
 
 class Lease(NamedTuple):
@@ -79,7 +79,7 @@ class Lease(NamedTuple):
 
 
 RUN_STOPPED = "run_stopped"
-"""Error type of refusals for a run that is being stopped: the caller stops as well."""
+"""Error type of refusals for a run that is being stopped."""
 
 
 class Refusal(NamedTuple):

@@ -13,10 +13,7 @@ def dollars(usd: float) -> str:
 
 
 def spent(state: RunState) -> float:
-    """Return the US dollars that count as spent: a call of unknown bill counts with its reservation.
-
-    This may exceed the run's cost, which sums known bills.
-    """
+    """Return the US dollars that count as spent; calls of unknown bill count with their reservation."""
     return sum(
         (state.reserved.get(call.attempt_id, 0.0) if call.maybe_paid or call.status == "started" else 0.0)
         if call.cost_usd is None

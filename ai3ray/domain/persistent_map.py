@@ -20,9 +20,8 @@ class _Log(Generic[K, V]):
 class PersistentMap(Mapping[K, V]):
     """An immutable mapping that is extended without being copied.
 
-    A run of thousands of calls has a state per event: the states share one log, of which each version sees a prefix.
-    The newest version looks keys up directly; an earlier one builds its own dictionary when it is first read. One
-    thread adds, any thread may read.
+    The states of a run share one log, of which each version sees a prefix. The newest version looks keys up directly;
+    an earlier one builds its own dictionary when it is first read. One thread adds, any thread may read.
     """
 
     __slots__ = ("_length", "_log", "_view")
@@ -33,7 +32,7 @@ class PersistentMap(Mapping[K, V]):
         self._view: Mapping[K, V] | None = None
 
     def plus(self, key: K, value: V) -> PersistentMap[K, V]:
-        """Return the mapping with this entry, which replaces an earlier one of the same key."""
+        """Return the mapping with this entry added or replaced."""
         log = self._log if self._newest() else _Log(self._seen())
         log.entries.append((key, value))
         log.latest[key] = value

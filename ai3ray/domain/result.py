@@ -58,12 +58,7 @@ class RunResult(Frozen):
 
 
 def run_result(state: RunState, now: str | None = None) -> RunResult:
-    """Return the JSON view of a run.
-
-    Args:
-        state: the folded run.
-        now: time stamp up to which an unfinished run is measured.
-    """
+    """Return the JSON view of a run, measured up to `now` if it is unfinished."""
     return RunResult(
         run_id=state.run_id,
         status=state.status,
@@ -94,7 +89,7 @@ def run_result(state: RunState, now: str | None = None) -> RunResult:
 
 
 def run_stats(state: RunState, now: str | None = None) -> Stats:
-    """Return the run's statistics, up to `now` if it is unfinished; sums are over known prices."""
+    """Return the run's statistics, measured up to `now` if it is unfinished."""
     tally = state.tally
     return Stats(
         cost_usd=tally.known_usd,

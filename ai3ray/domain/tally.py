@@ -32,7 +32,7 @@ class Tally(NamedTuple):
         return tally
 
     def with_call(self, call: Attempt, before: Attempt | None = None) -> Tally:
-        """Return the sums with one more call, or with a call in place of its earlier version."""
+        """Return the sums with one more call, or with a call instead of its earlier version."""
         cost, unpriced = _cost(call)
         reads, writes = call.input_tokens, call.output_tokens
         if before is not None:
@@ -58,7 +58,7 @@ NO_CALLS = Tally()
 
 
 def _cost(call: Attempt) -> tuple[int, int]:
-    """Return the cost in femtodollars, and 1 if it is unknown although the call used tokens."""
+    """Return the cost in femtodollars, and 1 if it is unknown though tokens were used."""
     cost = call.cost_usd
     if cost is not None and math.isfinite(cost):
         return round(cost * _PER_USD), 0

@@ -111,7 +111,7 @@ def _read(reply: Reply, max_tasks: int) -> TaskGraph:
 
 
 def _user(name: str, request: RunRequest, max_tasks: int, **slots: str) -> Message:
-    """Build the user's turn. Context is named, not shown, so that its content cannot steer the plan."""
+    """Build the user's turn; context is named, not shown, so that it cannot steer the plan."""
     names = ", ".join(f'"{one_line(text.name)}" ({len(text.text):,} characters)' for text in request.context) or "none"
     text = filled_prompt(name, prompt=request.prompt, max_tasks=str(max_tasks), context=names, **slots)
     return Message(role="user", text=text)

@@ -52,7 +52,7 @@ def _plans(text: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _json_values(text: str) -> Iterator[Any]:
-    """Yield the outermost objects and lists; after a broken object only objects, because a list may be a part of it."""
+    """Yield the outermost objects and lists; after a broken object only objects: lists may be parts of it."""
     position = 0
     openings = _OBJECT_OR_LIST
     for _ in range(MAX_STARTS):

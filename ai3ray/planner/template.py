@@ -18,7 +18,7 @@ from ai3ray.planner.wording import MAX_NAME, NUMBER, capital, names, number, phr
 from ai3ray.settings.packaged import configs_dir
 
 LONGEST = 1500
-"""Characters of a request that is read for a shape; a longer one includes the text that it is about."""
+"""Characters; a longer request includes the text that it is about."""
 
 
 class PlannedPart(NamedTuple):
@@ -40,11 +40,7 @@ class Shape(NamedTuple):
 
 
 def template_plan(request: RunRequest) -> TaskGraph:
-    """Plan a request. Pure: the same request has the same plan.
-
-    Args:
-        request: the request; `max_tasks` bounds the plan, `assembly` overrides the template's.
-    """
+    """Plan a request within its `max_tasks`. Pure: the same request has the same plan."""
     prompt = request.prompt.strip()
     limit = request.max_tasks or len(prompt)
     shape: Shape | None = None

@@ -32,13 +32,13 @@ def number(text: str) -> int:
 
 
 def subject(text: str) -> str | None:
-    """Return the subject of a text in the request's own words; None when there is no short one."""
+    """Return the subject of a text in its own words; None when there is no short one."""
     found = _ABOUT.search(text)
     return phrase(text[found.end() :]) if found else None
 
 
 def phrase(text: str) -> str | None:
-    """Return the words before a remark on the text's form; None when none or too many are left."""
+    """Return the words before a remark on form; None when none or too many are left."""
     end = _END.search(text)
     kept = (text[: end.start()] if end else text).strip(" \t\"“”'‘’.,:;!?*_`")
     return kept if 1 < len(kept) <= MAX_SUBJECT else None

@@ -25,7 +25,7 @@ from ai3ray.router.rank import Ranking
 from ai3ray.router.router import Router
 
 MAX_CACHED = 512
-"""Cached candidates, one entry per `cache_key` and set of providers that are out."""
+"""Cached candidates, by `cache_key` and providers that are out."""
 
 
 class Candidates(NamedTuple):
@@ -45,9 +45,9 @@ class Candidates(NamedTuple):
 
 
 class CandidateIndex:
-    """The models of the configured providers, with their state at one moment.
+    """The models of the configured providers, with their cached state.
 
-    The state is cached: every change of an account or pause has to be followed by `invalidate`.
+    Every change of an account or pause has to be followed by `invalidate`.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class CandidateIndex:
         return tuple(self._passed_through.values())
 
     def candidates(self, request: LeaseRequest, now: float) -> Candidates:
-        """Return the models for a request, cached for thousands of alike requests."""
+        """Return the models for a request, cached across similar requests."""
         conditions = self._conditions(now)
         key = cache_key(request, conditions.today) + tuple(conditions.out)
         known = self._candidates.get(key)
@@ -121,7 +121,7 @@ class CandidateIndex:
         self._known = None
 
     def refusal(self, request: LeaseRequest, now: float) -> Refusal:
-        """Return a refusal with the failure that took the providers out, else with every model's reason."""
+        """Return a refusal with the providers' failure, else with every model's reason."""
         conditions = self._conditions(now)
         priced_models = self._priced_models_for(request)
         anyway = replace(conditions, out={})
@@ -138,7 +138,7 @@ class CandidateIndex:
         return Refusal(request_id=request.request_id, run_id=request.run_id, error=error)
 
     def card(self, name: str) -> ModelCard | None:
-        """Return the card of a `provider/model`, registered or passed through; None if it is unknown."""
+        """Return the card of a `provider/model`; None if it is unknown."""
         return self._cards_by_name.get(name) or self._passed_through.get(name)
 
     def _conditions(self, now: float) -> Conditions:

@@ -32,12 +32,12 @@ class Evaluation(NamedTuple):
 
     @property
     def refused(self) -> bool:
-        """True when no model will ever answer: none is left, or none can be paid."""
+        """True when no model is left, or none can be paid."""
         return not self.candidates.cards or (self.budget is not None and self.budget.exceeded)
 
     @property
     def needs_settlement(self) -> bool:
-        """True when the best model is free, but calls in flight hold the money for it."""
+        """True when calls in flight hold the money for the best model."""
         return self.ranking is not None and self.ranking.best is not None and self.admitted is None
 
     def waiter(self) -> Waiter:

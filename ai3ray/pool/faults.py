@@ -62,5 +62,5 @@ FAULTS: Mapping[str, FaultPolicy] = {
 
 
 def fault_policy(error_type: str) -> FaultPolicy:
-    """Return the consequences of a failure of this type; an unknown type counts against neither provider nor model."""
+    """Return the consequences of this type; an unknown type counts against neither provider nor model."""
     return FAULTS.get(error_type, _ELSEWHERE)

@@ -31,7 +31,7 @@ from ai3ray.router.router import Router
 from ai3ray.settings.model import Settings
 
 LEASE_S = 660.0
-"""Seconds after which a permit is taken back: one minute more than the longest call."""
+"""Seconds until a permit is taken back: one minute more than the longest call."""
 
 
 class _UnsettledLease(NamedTuple):
@@ -54,7 +54,7 @@ class ProviderPool:
         configured: names of the providers that can be called.
         clock: monotonic seconds.
         new_id: makes attempt ids.
-        jitter: returns numbers from 0 to 1, by which pauses vary; random in production.
+        jitter: returns numbers from 0 to 1 that vary pauses.
 
     Raises:
         SettingsError: `router.toml` is invalid.
@@ -92,7 +92,7 @@ class ProviderPool:
     # ── asking ───────────────────────────────────────────────────────────────────────────────────
 
     def lease(self, request: LeaseRequest) -> Lease | Refusal | None:
-        """Return the right to make one call; None if the request waits for a later method to answer it."""
+        """Return the right to make one call; None if the request waits."""
         now = self._clock()
         self._open_run(request.run_id, now)
         # While `next_expiry` is due, the requests that wait go first.
@@ -172,12 +172,12 @@ class ProviderPool:
         kinds: Iterable[Mapping[str, Any]] = (),
         latest: Iterable[str] = (),
     ) -> None:
-        """Load rows of the views `model_stats` and `model_kind_stats`, and the models of the latest calls in order."""
+        """Load rows of `model_stats` and `model_kind_stats`, and the models of the latest calls in order."""
         self._router.load_call_stats(rows, self._index.card, latest)
         self._router.load_verdict_stats(kinds, self._index.card)
 
     def record_verdict(self, model: str, kind: Kind, *, passed: bool, score: float) -> None:
-        """Record a verdict for the router: its score, 0 to 1, counts only if the answer passed."""
+        """Record a verdict; its score, 0 to 1, counts only if the answer passed."""
         card = self._index.card(model)
         if card is not None:
             self._router.record_verdict(kind, card, passed=passed, score=score)
@@ -193,7 +193,7 @@ class ProviderPool:
     # ── one request: evaluate, then grant, wait or refuse ────────────────────────────────────────
 
     def _open_run(self, run_id: str, now: float) -> None:
-        """Let a new run probe every provider that is out, because its owner may have fixed it."""
+        """Let a new run probe the providers that are out: their owner may have fixed them."""
         if run_id in self._runs:
             return
         self._runs.add(run_id)
@@ -300,7 +300,7 @@ class ProviderPool:
         return refusals
 
     def _still_payable(self, waiter: Waiter, floor: Quote) -> bool:
-        """Update a request by its floor alone; it is fully evaluated when it is served."""
+        """Update a request by its floor alone."""
         payable = self.budgets.can_pay(waiter.request.run_id, floor)
         if payable is not None:
             self._queue.update(waiter, replace(waiter, models=waiter.eligible, needs_settlement=not payable))
@@ -361,7 +361,7 @@ class ProviderPool:
         )
 
     def _warning(self, account: Account, failure: ErrorInfo, run_id: str) -> Warned | None:
-        """Return, once per run and provider, what took it out and which variable to check."""
+        """Return once per run and provider what took it out."""
         if (account.name, run_id) in self._warned:
             return None
         self._warned.add((account.name, run_id))

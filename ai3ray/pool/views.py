@@ -64,7 +64,7 @@ def model_views(
 
 
 def no_model_message(request: LeaseRequest, priced_models: Sequence[PricedModel], conditions: Conditions) -> str:
-    """Return why no model is left for a request, in one line: each reason with its models."""
+    """Return in one line why no model is left: each reason with its models."""
     reasons: dict[str, list[str]] = {}
     for priced in priced_models:
         if not request.models or priced.name in request.models:

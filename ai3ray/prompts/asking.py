@@ -38,7 +38,7 @@ class Ask(NamedTuple):
     structured: bool = False
     """True to require structured output."""
     stretch: bool = True
-    """True if the call may use up the last of a budget, even if it is expected to cost more."""
+    """True if the last of a budget may go to this call, even if it may cost more."""
 
 
 class Answered(NamedTuple):

@@ -9,7 +9,7 @@ from ai3ray.domain.plan import Task
 from ai3ray.prompts.packaged_prompts import filled_prompt, packaged_prompt
 
 MAX_ANSWER = 24_000
-"""Characters of an answer that the judge reads: its beginning and its end when it is longer."""
+"""Characters of an answer that the judge reads, from both ends."""
 MAX_TASK = 6_000
 """Characters of the task that the judge reads."""
 JUDGE_OUTPUT_TOKENS = 600
@@ -57,7 +57,7 @@ def judge_prompt(task: Task, answer: str, *, fence: str) -> Prompt:
 
 
 def _both_ends(text: str, limit: int) -> str:
-    """Cut a text in the middle: a judge has to see how it begins and ends."""
+    """Cut a text in the middle, so that the judge sees both ends."""
     if len(text) <= limit:
         return text
     half = limit // 2

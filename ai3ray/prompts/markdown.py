@@ -69,7 +69,7 @@ def outside(text: str, instead: str = "") -> str:
 
 
 def around(text: str) -> tuple[str, str, str] | None:
-    """Return the text before the first closed block, all blocks, and the text after the last; None without a block."""
+    """Return the text before the first block, all blocks, and the text after the last; None without a block."""
     spans = _scan(text).spans
     if not spans:
         return None
@@ -89,8 +89,7 @@ def without_fences(text: str) -> str:
 def unclosed(text: str) -> bool:
     """Return True if a fence is opened and never closed.
 
-    Models nest fences of the same length, which CommonMark does not allow: a text that is balanced when read as nested
-    passes too.
+    Models nest fences of the same length against CommonMark: a text that is balanced when nested passes too.
     """
     if not _scan(text).open:
         return False
@@ -104,7 +103,7 @@ def unclosed(text: str) -> bool:
 
 
 def unwrapped(text: str, tags: frozenset[str] = frozenset()) -> str:
-    """Return the body of the fence around the whole text, if it has one of the tags, or any when none are given."""
+    """Return the body of the fence around the whole text, if it has one of the tags (or any)."""
     lines = text.strip().split("\n")
     fences = list(_fences(lines))
     if len(fences) < 2 or fences[0].line != 0 or fences[-1].line != len(lines) - 1:
@@ -128,7 +127,7 @@ def headings(text: str) -> tuple[Heading, ...]:
 
 
 def begins_with_heading(text: str) -> bool:
-    """Return True if the text begins with a heading, also an underlined one, or with a line in bold."""
+    """Return True if the text begins with a heading or a line in bold."""
     beginning = "\n".join(text.lstrip().split("\n", 2)[:2])
     tokens = _parser().parse(beginning)
     bold = re.match(r"(\*\*|__).+\1[ \t]*(?:\n|$)", beginning)
@@ -189,7 +188,7 @@ def _lines(text: str) -> list[str]:
 
 @cache
 def _parser() -> MarkdownIt:
-    """Build a parser of blocks without containers, tables and inline marks, so that no text is slow."""
+    """Build a parser of blocks without containers, tables and inline marks, which is always fast."""
     from markdown_it import MarkdownIt
 
     return MarkdownIt("zero").enable(["code", "fence", "heading", "lheading"]).disable(["inline", "text_join"])

@@ -13,7 +13,7 @@ from ai3ray.prompts.text import fenced
 LEAST_TOKENS = 1024
 """Least cap of a merged answer."""
 ROOM = 8 / 3
-"""The cap as a multiple of the parts' estimated tokens, so that it never cuts a merged answer short."""
+"""The cap as a multiple of the parts' estimated tokens, never to cut an answer short."""
 
 
 def synthesis_prompt(asked: str, parts: Sequence[tuple[Task, str]], missing: Sequence[Task], *, fence: str) -> Prompt:

@@ -74,7 +74,7 @@ class RateTable:
             self._compiled = True
 
     def cost(self, provider: str, model: str, usage: Usage, at: datetime | None = None) -> float | None:
-        """Return the US dollars of a call made at `at` (None: now); None when the price is unknown."""
+        """Return the US dollars of a call made at `at` (None: now); None if unknown."""
         period = self._period(f"{provider}/{model}", at)
         if period is None:
             return None
@@ -90,7 +90,7 @@ class RateTable:
         return round(dollars / _MTOK, 12)
 
     def uncached_cost(self, provider: str, model: str, input_tokens: int, output_tokens: int) -> float | None:
-        """Return the cost of a call made now without caching, in US dollars; None when the price is unknown."""
+        """Return the US dollars of a call made now without caching; None if unknown."""
         period = self._period(f"{provider}/{model}", None)
         if period is None:
             return None
@@ -155,7 +155,7 @@ def _steps(prices: Any) -> tuple[PriceStep, ...] | None:
 
 
 def _price_above(price: Any, above: int) -> float | None:
-    """Return the price of a request with more than `above` input tokens: that of the highest tier reached."""
+    """Return the price of a request with more than `above` input tokens."""
     reached = [tier.price for tier in getattr(price, "tiers", ()) if tier.start <= above]
     flat = reached[-1] if reached else getattr(price, "base", price)
     return None if flat is None else float(flat)

@@ -133,7 +133,7 @@ def _known(settings: Settings, names: set[str], key: str, target: object) -> str
 
 
 def _provider_models(known: tuple[ModelCard, ...], settings: Settings) -> Iterator[ModelCard]:
-    """Yield cards of ids that only a provider's `models` names, with the abilities of the same id elsewhere."""
+    """Yield cards of ids that only a provider's `models` names, with abilities from the same id elsewhere."""
     names = {card.name for card in known}
     for provider, table in settings.providers.items():
         for model in table.models:

@@ -22,7 +22,7 @@ class CandidateSet:
     mismatches: Mapping[str, str]
     """By name, why a model suits none of these requests."""
     narrowest: int
-    """Smallest context window of the others, in tokens: a call that fits into it fits into all."""
+    """Smallest context window of the others, in tokens."""
     names: tuple[str, ...]
     providers: tuple[str, ...]
     prices: tuple[tuple[float, float], ...]

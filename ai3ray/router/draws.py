@@ -11,8 +11,8 @@ _TABLE = 4096
 class Draws:
     """Draws many normal numbers around 0 at a time, as a random slice of a fixed table.
 
-    Twenty numbers take one random number instead of twenty logarithms, which makes a lease and its settlement an eighth
-    faster (`bench_pool`, 21 models). Numbers that return thousands of draws later do not matter to a choice.
+    One random number replaces twenty logarithms, which makes a lease and its settlement an eighth faster (`bench_pool`,
+    21 models). Numbers that return thousands of draws later do not matter to a choice.
 
     Args:
         rng: source of the table and the slices.

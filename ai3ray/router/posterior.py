@@ -50,9 +50,8 @@ class Posterior:
     """Beta posteriors of the reward per kind and model, discounted by answers of the kind and by time.
 
     A pair's prior is the quality on the model's card, shifted by the mean surprise of the kind (its difficulty) and of
-    the model (a model that is good at seven kinds is not assumed to be bad at the eighth). Evidence fades slowly, but
-    when a model has clearly changed, its earlier answers are forgotten at once, and with them most evidence about its
-    rivals.
+    the model. Evidence fades slowly, but when a model has clearly changed, its earlier answers are forgotten at once,
+    and with them most evidence about its rivals.
     """
 
     def __init__(self, clock: Callable[[], float], evidence: Evidence) -> None:
@@ -69,7 +68,7 @@ class Posterior:
         """Learn from an answer's reward, 0 to 1, that counts for `weight` answers.
 
         Returns:
-            True if the model has clearly changed, so that beliefs about other models have changed as well.
+            True if the model has clearly changed, and with it beliefs about others.
         """
         if kind not in self._decay_clocks:
             self._decay_clocks[kind] = DecayClock(self._clock, self._decay_rate)

@@ -44,7 +44,7 @@ class Ranking:
         """None when no model can be called."""
 
     def candidates(self) -> tuple[Candidate, ...]:
-        """Return all models with their terms, the best admissible one first and the excluded ones last."""
+        """Return all models with their terms, best first, excluded ones last."""
         scored, excluded, names = self._scored, self._reasons, self._scored.candidates.names
         shown = [scored.expected[n] if n in excluded else score for n, score in enumerate(self._scores)]
         order = sorted(range(len(shown)), key=lambda n: (n in excluded, -shown[n], names[n]))
@@ -75,16 +75,15 @@ def rank(
 ) -> Ranking:
     """Rank the candidates of a lease request.
 
-    A score is the weighted sum of a model's terms plus a draw from its uncertainty, so the better model is taken
-    mostly, and a little-known one now and then. This is Thompson sampling with normal posteriors, of the sum instead of
-    each term: independent normal deviations add up to one.
+    A score is the weighted sum of a model's terms plus a draw from its uncertainty. This is Thompson sampling with
+    normal posteriors, of the sum instead of each term: independent normal deviations add up to one.
 
     Args:
         request: the request.
         candidates: its candidates.
         conditions: load, outages and pauses.
         score_cache: the learned terms and the weights.
-        draw: returns this many normal numbers around 0, with the spread of exploration; no draws when absent.
+        draw: returns this many normal numbers around 0; no exploration when absent.
     """
     weights = score_cache.weights
     calls, answers = score_cache.calls(candidates), score_cache.answers(request.kind, request.tier, candidates)

@@ -32,7 +32,7 @@ class Tuning(Frozen):
     """Exploration and learning."""
 
     exploration: float = Field(default=0.0, ge=0, le=10)
-    """Spread of the draws, in standard deviations: 1 is textbook Thompson sampling, 0 always takes the best."""
+    """Spread of the draws in standard deviations: 1 is textbook Thompson sampling, 0 takes the best."""
     seed: int | None = None
     """Makes the draws repeatable; random when absent."""
     evidence: Evidence = Evidence()

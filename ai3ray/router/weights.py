@@ -17,7 +17,7 @@ _KEYS = {"preset", "presets", *Tuning.model_fields}
 
 
 class Weights(Frozen):
-    """The weight of each term. Terms lie between 0 and 1, and so does a score, as weights add up to 1."""
+    """The weight of each term. Weights add up to 1; terms and scores lie between 0 and 1."""
 
     quality: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Quality of its answers of this kind: the card's prior, corrected by verdicts."""

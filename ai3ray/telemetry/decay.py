@@ -18,13 +18,13 @@ class DecayRate(NamedTuple):
     """The speed at which evidence fades."""
 
     keep: float = 0.98
-    """Factor by which an event reduces the weight of earlier evidence, above 0 and at most 1."""
+    """Factor by which an event reduces the weight of earlier evidence, above 0, at most 1."""
     half_life_s: float = 600.0
     """Seconds in which evidence loses half its weight, even without events."""
 
 
 class DecayClock:
-    """A count of events and a clock of monotonic seconds, by both of which evidence fades."""
+    """A count of events and a monotonic clock, by both of which evidence fades."""
 
     __slots__ = ("_per_s", "_per_tick", "clock", "ticks")
 
@@ -39,7 +39,7 @@ class DecayClock:
         self.ticks += 1
 
     def left(self, ticks: int, at: float) -> float:
-        """Return what is left of the weight of evidence from that tick and time, 0 to 1."""
+        """Return what is left of the weight of earlier evidence, 0 to 1."""
         lost = (self.ticks - ticks) * self._per_tick + max(0.0, self.clock() - at) * self._per_s
         return math.exp(-lost)
 
@@ -86,13 +86,12 @@ class ChangeDetector(DecayingSum):
 
     It uses Page's cumulative sums, one for rises and one for falls: the distance of observations beyond the mean so
     far, less SLACK, added up until the sum is back at 0. They detect a large change after a few observations and a
-    small one after some dozens, without a window that would have to fit either.
+    small one after some dozens.
 
     Args:
         decay_clock: the events and seconds it fades by.
         variance: returns the variance of one observation, above 0, from sum and weight of the earlier ones.
-        max_deviations: the most standard deviations that one observation counts for; a low value keeps rare outliers
-            from looking like a change.
+        max_deviations: the most standard deviations that one observation counts for.
     """
 
     __slots__ = ("_cumulative_sums", "_max_deviations", "_variance")
@@ -106,7 +105,7 @@ class ChangeDetector(DecayingSum):
         self._cumulative_sums = (_CumulativeSum(1.0), _CumulativeSum(-1.0))
 
     def observe(self, value: float, weight: float = 1.0) -> bool:
-        """Add an observation. Returns True for a change; then only observations since it began still count."""
+        """Add an observation. Returns True for a change, which discards all observations before it."""
         total, before = self.sums()
         self.reset(total + value * weight, before + weight)
         if before < MIN_WEIGHT:
@@ -122,7 +121,7 @@ class ChangeDetector(DecayingSum):
 
 
 class _CumulativeSum:
-    """Deviations on one side of the mean, and the observations since they began to add up."""
+    """Deviations on one side of the mean, and their observations."""
 
     __slots__ = ("_beyond", "_sign", "count", "total")
 

@@ -18,7 +18,7 @@ WARM_START_CALLS = 4
 """Calls that the journal's figures count for: they are old."""
 PRIOR_SUCCESSES = 4.75
 PRIOR_FAILURES = 0.25
-"""Together, a new model is expected to succeed in 95 of 100 calls, with the weight of five calls."""
+"""With PRIOR_SUCCESSES: 95 of 100 calls succeed, with the weight of five calls."""
 
 
 class ModelStats:
@@ -84,13 +84,7 @@ class ModelStats:
     ) -> None:
         """Load the journal's figures of earlier calls, with the weight of WARM_START_CALLS at most.
 
-        Args:
-            calls: their number.
-            success: the share that succeeded, 0 to 1.
-            p50_s: the median seconds of a call.
-            cost_usd: their known cost.
-            input_tokens: their input.
-            output_tokens: their output.
+        `success` is the share that succeeded, 0 to 1; `p50_s` the median seconds of a call.
         """
         weight = float(min(calls, WARM_START_CALLS))
         self._outcomes.add(success, weight)
@@ -101,7 +95,7 @@ class ModelStats:
 
     @property
     def success(self) -> float:
-        """Discounted probability of success, 0 to 1: the mean of a Beta posterior whose evidence fades."""
+        """Discounted probability of success, 0 to 1: the mean of a Beta posterior."""
         good, bad = self.outcomes()
         return good / (good + bad)
 
@@ -121,7 +115,7 @@ class ModelStats:
         return 1000.0 * self.cost_usd / self._priced_tokens if self._priced_tokens else None
 
     def quantile(self, q: float) -> float | None:
-        """Return a quantile (nearest rank) of the seconds of recent successful calls; None before the first."""
+        """Return a quantile (nearest rank) of successful calls' seconds; None before the first."""
         if self._sorted is None:
             self._sorted = sorted(self._seconds)
         if not self._sorted:
@@ -139,8 +133,7 @@ class LiveStats(Mapping[str, ModelStats]):
 
     Args:
         clock: monotonic seconds.
-        rate: how fast evidence fades, with time and with each call of any model: a model that is no longer called is
-            forgiven while others work.
+        rate: how fast evidence fades with time and with every model's calls, so that an idle model is forgiven.
     """
 
     def __init__(self, clock: Callable[[], float], rate: DecayRate | None = None) -> None:
@@ -203,7 +196,7 @@ class LiveStats(Mapping[str, ModelStats]):
         self._counts[model] += 1
 
     def traffic(self, model: str) -> float | None:
-        """Return the model's share of the latest TRAFFIC calls, 0 to 1; None before the first call of any model."""
+        """Return the model's share of the latest TRAFFIC calls, 0 to 1; None before any."""
         return self._counts[model] / len(self._latest) if self._latest else None
 
     def load_traffic(self, models: Iterable[str]) -> None:

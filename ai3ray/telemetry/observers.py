@@ -32,7 +32,7 @@ def active_sinks() -> tuple[Observer, ...]:
 
 
 class Observers:
-    """All sinks as one. A sink that raises is logged and removed, and no run fails for it."""
+    """All sinks as one; a sink that raises is logged and removed."""
 
     def __init__(self, sinks: Sequence[Observer] = ()) -> None:
         self._sinks = tuple(sinks)

@@ -36,7 +36,7 @@ class PaceBelief(NamedTuple):
 
 
 class Drift(DecayingSum):
-    """The deviation of all models' calls from their expected pace, in doublings: slow days, fast networks."""
+    """The deviation of all models' calls from their expected pace, in doublings."""
 
     def mean(self) -> float:
         """Return the mean deviation, closer to 0 the fewer calls there are."""

@@ -87,7 +87,7 @@ def joined(verdict: Verdict, defects: Sequence[Defect]) -> Verdict:
 
 
 def needs_isolation(task: Task, text: str) -> bool:
-    """Return True if checks of an answer need another process, because they are heavy or compile code."""
+    """Return True if checks of an answer need another process."""
     return is_heavy(task, text) or code_to_compile(task, text) is not None
 
 

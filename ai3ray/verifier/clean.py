@@ -18,8 +18,8 @@ def wants_json(task: Task) -> bool:
 def clean_output(task: Task, text: str) -> str:
     """Return the answer as it is committed.
 
-    JSON is taken out of its fence, even when a remark surrounds it. Code loses the remarks around it, and its fence
-    when nothing else is left. Markdown loses a fence that calls the whole answer Markdown. All else stays as it is.
+    JSON is taken out of its fence, even within remarks. Code loses the remarks around it, and its fence when nothing
+    else is left. Markdown loses a fence around the whole answer. All else stays as it is.
     """
     if wants_json(task):
         if text.lstrip().startswith(("{", "[", '"')):

@@ -40,9 +40,9 @@ class CodeJob(NamedTuple):
 
 
 def code_to_compile(task: Task, text: str) -> CodeJob | None:
-    """Return the code of an answer that has to compile, or None when none is in a known language.
+    """Return the code of an answer that has to compile; None when none is in a known language.
 
-    Code as output has to compile as a whole; in a text about code, only long blocks without omissions have to.
+    Code as output has to compile as a whole; in a text about code, only long blocks without omissions.
     """
     if wants_json(task) or (task.output != "code" and task.kind != "coding"):
         return None

@@ -129,7 +129,7 @@ def read_demands(prompt: str) -> Demands:
 
 
 def array_length(prompt: str) -> int:
-    """Return the least number of array elements that a prompt demands; 0 when it names none."""
+    """Return the least number of array elements that a prompt demands, or 0."""
     found = _ARRAY_OF.search(_own(prompt))
     return _value(found["number"]) if found else 0
 

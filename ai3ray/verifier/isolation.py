@@ -26,7 +26,7 @@ class Isolation(Protocol):
     """Runs the rule checks elsewhere."""
 
     async def check(self, task: Task, reply: Reply) -> Verdict:
-        """Apply all rules; a check that does not end in time is a defect, never an exception."""
+        """Apply all rules; a check that takes too long is a defect, never an exception."""
         ...
 
 

@@ -76,7 +76,7 @@ def _counted_in_line(text: str) -> int:
 
 
 def _unmarked(line: str) -> tuple[int, str] | None:
-    """Return level and text of a bold line or one such as 'Section 2'; each is a level of its own."""
+    """Return level and text of a bold line or one such as 'Section 2'."""
     bold = _BOLD_LINE.match(line)
     if bold:
         return _BOLD_LEVEL, bold[2].strip(" :")

@@ -51,7 +51,7 @@ class RepairAttempt:
 TURNS = 2
 """Models that may fail by a defect: the best and the next-best one."""
 MODELS = 4
-"""Most models called; one that refuses or answers nothing does not use up a turn."""
+"""Most models called; a refusal or an empty answer does not use up a turn."""
 
 Policy = Generator[RepairAttempt, Assessed, None]
 

@@ -1,4 +1,4 @@
-"""One provider account: permits, limits per minute and breaker."""
+"""One provider account."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ class Account:
 
     TRIP_AFTER consecutive failures open the breaker for a while; then one call goes ahead as a probe, and closes it or
     opens it for longer. A refused key or a spent quota takes the provider out: waiting does not help, but the owner may
-    have fixed it, so each new run probes the provider once.
+    have fixed it, so each new run probes it once.
 
-    The models share the permits and the configured limits per minute. Retry-After and the limits that replies report
-    apply to one class of models each (`RateClass`).
+    The models share permits and configured limits per minute; each `RateClass` has its own pauses and reported limits.
     """
 
     def __init__(self, name: str, settings: Settings, now: float, jitter: Callable[[], float]) -> None:
@@ -51,7 +50,7 @@ class Account:
 
     @property
     def out(self) -> bool:
-        """True when the provider is not even probed."""
+        """True when the provider gets no call, not even a probe."""
         return self.failure is not None and not self._probe_allowed
 
     def configure(self, settings: Settings, now: float) -> None:

@@ -8,8 +8,8 @@ from math import inf
 class Backoff:
     """A pause that doubles with each episode of failures, from `base_s` to `cap_s` seconds.
 
-    A provider that asks for another pause gets it, `floor_s` at least. Calls that began before a pause and fail during
-    it belong to its episode.
+    A pause that the provider requests replaces it, but lasts `floor_s` at least. Calls that began before a pause and
+    fail during it belong to its episode.
     """
 
     def __init__(self, base_s: float, cap_s: float, floor_s: float = 0.0) -> None:
@@ -36,6 +36,6 @@ class Backoff:
         return new
 
     def clear(self, began: float = inf) -> None:
-        """Let the next pause start small again, unless the successful call began before the last pause."""
+        """Reset the length of the next pause, unless the call began before the last pause."""
         if began > self._since:
             self._streak = 0

@@ -10,9 +10,9 @@ from ai3ray.domain.call import RateWindow
 
 MINUTE_S = 60.0
 BURST_S = 0.5
-"""Seconds' worth of a configured rate allowed at once: vendors may enforce limits by the second."""
+"""Seconds' worth of a configured rate allowed at once; vendors may enforce limits by the second."""
 RESERVE = 0.1
-"""Share of a provider's own bucket left unused: reports are slightly old, and other clients use it too."""
+"""Share of a provider's bucket left unused: reports are slightly old, and other clients use it too."""
 SLACK_S = 0.01
 """Seconds added to a window where bursts are refused, because calls arrive unevenly."""
 UNEVEN_S = 0.25
@@ -44,7 +44,7 @@ class RateMeter(Protocol):
 
 
 class TokenBucket:
-    """A token bucket of `burst_s` seconds' worth of its rate; it may go into debt, because usage is known late."""
+    """A token bucket of `burst_s` seconds' worth of its rate, which may go into debt."""
 
     def __init__(self, per_minute: float, unit: str, burst_s: float = BURST_S) -> None:
         self.unit = unit
@@ -68,7 +68,7 @@ class TokenBucket:
         self._level = min(self._capacity, self._level - amount)
 
     def observe(self, window: RateWindow, caution: float, now: float) -> None:
-        """Adopt the provider's bucket, less a reserve and one more call as large as those before."""
+        """Adopt the provider's bucket, less a reserve and one large call."""
         self._fill(now)
         if window.limit:
             # 1. What the provider's bucket holds when full: less than the limit where bursts are refused.
@@ -119,7 +119,7 @@ class RequestPacer:
                 self._used.popleft()
 
     def observe(self, window: RateWindow, caution: float, now: float) -> None:
-        """Adopt a reply's limit, without the rest of the second in which the reply was written."""
+        """Adopt a reply's limit; its remaining count is already outdated."""
         del now
         if window.limit:
             self._set_rate(window.limit, caution)

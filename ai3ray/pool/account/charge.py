@@ -39,14 +39,14 @@ def admission_of(name: str, provider: ProviderSettings) -> Admission:
 
 
 def initial_charge(admission: Admission, request: LeaseRequest, cap: int, usual_output: float) -> Charge:
-    """Return a call's charge when it begins; `cap` and `usual_output` are tokens of its answer."""
+    """Return a call's charge when it begins; `cap` and `usual_output` are output tokens."""
     output = min(cap, round(usual_output))
     tokens = max(cap, request.input_tokens) if admission == "reserved" else request.input_tokens + output
     return Charge(tokens, request.input_tokens, output)
 
 
 def final_charge(admission: Admission, charge: Charge, usage: Usage | None) -> Charge:
-    """Return a call's charge at its end; the initial charge stands when the usage is unknown."""
+    """Return a call's charge at its end; unchanged when the usage is unknown."""
     if usage is None:
         return charge
     fresh = usage.input_tokens - usage.cached_tokens

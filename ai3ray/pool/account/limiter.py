@@ -13,7 +13,7 @@ GROWTH = 1.05
 DEBOUNCE_S = 15.0
 """Seconds after a cut without another cut or any growth."""
 PATIENCE = 32
-"""The most clean windows before a trial of one more permit than the proven limit."""
+"""Most clean windows before a trial above the proven limit."""
 DISTRUST = 2
 """Episodes without a proven limit after a proven one was refused."""
 

@@ -16,7 +16,7 @@ from ai3ray.settings.model import Admission, ProviderSettings
 RAMP_S = 2.0
 """Seconds after a pause in which calls begin evenly spread."""
 JITTER = 0.1
-"""Share by which a pause varies at random, so that an account's clients do not return together."""
+"""Share by which chance lengthens a pause, so that clients do not return together."""
 _LEAST_JITTER_S, _MOST_JITTER_S = 0.05, 1.0
 _LATEST_WEIGHT = 0.1
 
@@ -47,7 +47,7 @@ class RateClass:
         return self.rates.pause_reason(now)
 
     def resumes_at(self, now: float) -> float:
-        """Return when time alone lets the next call begin; infinity if nothing is paused."""
+        """Return when time alone lets the next call begin, or infinity."""
         if now < self._until:
             return self._until
         at = self._ramp.ready_at(now) if self._ramp is not None else now
@@ -64,7 +64,7 @@ class RateClass:
             self._ramp.use(1.0, now)
 
     def pause(self, now: float, began: float, retry_after_s: float | None, permits: int) -> None:
-        """Pause for as long as the provider asked, else for a growing pause; then spread the account's permits."""
+        """Pause as the provider asked, else for a growing time; then spread the account's permits."""
         self.limited = True
         before = self._backoff.until
         if self._backoff.extend(now, began, retry_after_s):
@@ -76,7 +76,7 @@ class RateClass:
         self._ramp = TokenBucket(permits * MINUTE_S / RAMP_S, "calls", burst_s=0.0)
 
     def succeeded(self, usage: Usage | None, began: float) -> None:
-        """Let the next pause start small again, and update the usual length of answers."""
+        """Reset the length of the next pause, and update the usual length of answers."""
         self._backoff.clear(began)
         if usage is not None:
             self.usual_output += _LATEST_WEIGHT * (usage.output_tokens - self.usual_output)
@@ -90,7 +90,7 @@ class RateClass:
 
 
 def rate_class_of(card: ModelCard, provider: ProviderSettings) -> str:
-    """Return the name of a model's rate class; empty when all models of the account share one."""
+    """Return the name of a model's rate class; empty for the account's only one."""
     if card.limit_class is not None:
         return card.limit_class
     if provider.wire != "anthropic":

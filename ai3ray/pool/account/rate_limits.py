@@ -11,7 +11,7 @@ from ai3ray.pool.account.charge import Charge
 from ai3ray.settings.model import Admission, ProviderSettings
 
 LONGEST_RESET_S = 120.0
-"""Seconds; a limit that takes longer to recover is not per minute, even after debt."""
+"""Seconds to recover, above which a limit does not count as per minute."""
 MOST_CAUTION = 8.0
 _CALM = 0.999
 """Factor by which each reply reduces caution."""
@@ -63,7 +63,7 @@ class RateLimits:
         return None
 
     def resumes_at(self, now: float) -> float:
-        """Return when the first used-up limit allows a call again; infinity if none is used up."""
+        """Return when the first used-up limit allows a call again, or infinity."""
         if not self._meters:
             return inf
         return min([at if (at := meter.ready_at(now)) > now else inf for meter in self._meters.values()])

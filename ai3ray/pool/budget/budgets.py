@@ -45,13 +45,13 @@ class BudgetCheck:
 
     @property
     def floor(self) -> Quote:
-        """The lowest figure of each kind among the models: if this does not fit, nothing does."""
+        """The lowest figure of each kind among the models."""
         known = [quote for quote in self.quotes.values() if quote is not None]
         return Quote(*(min(figures) for figures in zip(*known, strict=True)))
 
 
 class Budgets:
-    """The ledger by request and model. All runs together may spend `day_cap` US dollars per UTC day."""
+    """The ledger by request and model; `day_cap` is in US dollars."""
 
     def __init__(self, registry: Registry, day_cap: float | None = None) -> None:
         self._ledger = BudgetLedger(registry.today, day_cap)
@@ -61,7 +61,7 @@ class Budgets:
         self._calls: dict[str, tuple[str, Role]] = {}
 
     def open_run(self, run_id: str, cap: float | None, *, owner: str = "", spent: float = 0.0) -> None:
-        """Open a run with its budget in US dollars, and what it spent before it was resumed."""
+        """Open a run with its budget and its earlier spending, in US dollars."""
         self._ledger.open_run(run_id, cap, owner=owner, spent=spent)
 
     def close_run(self, run_id: str) -> None:
@@ -77,7 +77,7 @@ class Budgets:
         return self._ledger.spent_today(owner)
 
     def check(self, request: LeaseRequest, cards: Iterable[ModelCard]) -> BudgetCheck | None:
-        """Return what the budgets allow a request to these models; None if it is under no budget."""
+        """Return what the budgets allow for these models; None without a budget."""
         if not self._applies_to(request):
             return None
         quotes = {card.name: self._quotes.of(request, card) for card in cards}
@@ -85,7 +85,7 @@ class Budgets:
         return BudgetCheck(quotes, self._ledger.affordable(request.run_id, known, stretch=request.stretch))
 
     def can_pay(self, run_id: str, floor: Quote) -> bool | None:
-        """Return True if a call with this floor may begin, False if it has to wait, None if it never fits."""
+        """Return whether a call with this floor may begin now; None if it never fits."""
         budgets = self._ledger.budgets(run_id)
         if not all(budget.affords(floor) for budget in budgets):
             return None
@@ -101,7 +101,7 @@ class Budgets:
         return Refusal(request_id=request.request_id, run_id=request.run_id, error=error)
 
     def reserve(self, request: LeaseRequest, attempt_id: str, card: ModelCard) -> float | None:
-        """Hold the most that a call can cost. Returns US dollars; None when the price is unknown."""
+        """Hold the most that a call can cost. Returns US dollars; None if unknown."""
         if self._applies_to(request):
             quote = self._quotes.of(request, card)
         else:
@@ -120,7 +120,7 @@ class Budgets:
         return self._ledger.settle(settlement.attempt_id, settlement.cost_usd, maybe_paid=maybe_paid)
 
     def _applies_to(self, request: LeaseRequest) -> bool:
-        """Return True if the request is under a budget. Opens a run that is not open yet."""
+        """Return True if the request is under a budget; opens its run if needed."""
         if not self._ledger.knows(request.run_id):
             self._ledger.open_run(request.run_id, request.budget_usd)
         return bool(self._ledger.budgets(request.run_id))

@@ -76,7 +76,7 @@ class Budget:
         return self.cap - self.spent
 
     def affords(self, quote: Quote) -> bool:
-        """Return True if the call could fit if those in flight cost nothing; False is final."""
+        """Return True if the call could fit if those in flight cost nothing."""
         return quote.free or quote.least <= self.left + TOLERANCE_USD
 
     def suits(self, quote: Quote) -> bool:
@@ -123,7 +123,7 @@ class BudgetLedger:
         self._by_owner: dict[str, float] = defaultdict(float)
 
     def open_run(self, run_id: str, cap: float | None, *, owner: str = "", spent: float = 0.0) -> None:
-        """Open a run with its budget in US dollars, and what it spent before it was resumed."""
+        """Open a run with its budget and its earlier spending, in US dollars."""
         self._owners[run_id] = owner
         if cap is not None:
             self._runs[run_id] = Budget(cap, spent)
@@ -191,7 +191,7 @@ class BudgetLedger:
         """Replace a call's held amount with its bill in US dollars.
 
         An unknown bill counts as the call's most if it may have been paid, else as 0. Returns True if the call was
-        under a budget, so that requests that wait for money may try again.
+        under a budget.
         """
         reserved = self._reserved.pop(attempt_id)
         unknown = reserved.quote.most if maybe_paid else 0.0

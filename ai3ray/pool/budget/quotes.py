@@ -11,11 +11,11 @@ from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import RateTable
 
 USUAL_TOKENS: Mapping[Role, int] = {"plan": 800, "task": 600, "repair": 600, "judge": 80}
-"""Output of a call before any of its kind was seen. A merged answer is about as long as its parts."""
+"""Output of a call before any of its kind was seen."""
 KEEP = 0.8
-"""Factor by which an answer reduces the weight of earlier ones: about the last five count."""
+"""Factor by which an answer reduces the weight of earlier ones."""
 LEAST_INPUT, MOST_INPUT = 0.5, 2.0
-"""Factors of possible error in a prompt's estimate of four characters per token, from other scripts and formats."""
+"""Factors of possible error in a prompt's estimate of four characters per token."""
 
 
 class Quotes:
@@ -38,7 +38,7 @@ class Quotes:
         return Quote(least, expected, max(expected, most))
 
     def most(self, request: LeaseRequest, card: ModelCard) -> float | None:
-        """Return the most that the call can cost, in US dollars; None if the price is unknown."""
+        """Return the most that the call can cost, in US dollars; None if unknown."""
         cap = min(request.max_output_tokens, card.max_output)
         return self._cost(card, round(request.input_tokens * MOST_INPUT), cap)
 

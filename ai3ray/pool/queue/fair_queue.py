@@ -53,7 +53,7 @@ class FairQueue(Generic[T]):
         return bool(self._runs)
 
     def add(self, run_id: str, key: str, models: ModelNames, item: T, *, first: bool) -> None:
-        """Add an item under a unique key, before its run's other items if `first`; a new run joins the end."""
+        """Add an item, before its run's others if `first`; a new run joins the end."""
         run = self._runs.get(run_id)
         if run is None:
             run = self._runs[run_id] = _Run(next(self._numbers))
@@ -98,7 +98,7 @@ class FairQueue(Generic[T]):
         self._drop_empty(run_id, run, models)
 
     def recheck(self, run_id: str | None = None) -> None:
-        """Consider again the unready items of one run, or of all."""
+        """Reconsider the unready items of one run, or of all."""
         for name in (run_id,) if run_id is not None else tuple(self._runs):
             run = self._runs.get(name)
             if run is not None and len(run.entries) < len(run.groups):
@@ -106,7 +106,7 @@ class FairQueue(Generic[T]):
                     self._enter(name, run, models)
 
     def next(self, models: Set[str], ready: Callable[[T], bool]) -> T | None:
-        """Remove and return the next item for one of these models. Its run goes to the end of the queue.
+        """Remove and return the next item for one of these models; its run goes to the end.
 
         Only the next item of each run is checked with `ready`.
         """
@@ -130,7 +130,7 @@ class FairQueue(Generic[T]):
         return None
 
     def _next_run(self, models: Set[str]) -> tuple[str, ModelNames] | None:
-        """Return the run with the lowest turn, and the heap in which it was found."""
+        """Return the run with the lowest turn, and its heap."""
         best: tuple[int, int, str] | None = None
         for names in tuple(self._heaps):
             if names.isdisjoint(models):
@@ -164,7 +164,7 @@ class FairQueue(Generic[T]):
         return chosen, not best[0], name
 
     def _enter(self, run_id: str, run: _Run[T], models: ModelNames) -> None:
-        """Enter a run into the heap of these models, and clean a heap that is mostly outdated."""
+        """Enter a run into the heap of these models; clean a mostly outdated heap."""
         heap = self._heaps.setdefault(models, [])
         if len(heap) > _EXTRA_ENTRIES + 2 * len(self._runs):
             heap[:] = [entry for entry in heap if self._is_current(entry, models)]

@@ -76,7 +76,7 @@ class LeaseQueue:
                 del self._waiting[request_id]
 
     def recheck(self, run_id: str | None = None) -> None:
-        """Consider again the unready requests of one run, or of all."""
+        """Reconsider the unready requests of one run, or of all."""
         for fair_queue in self._queues.values():
             fair_queue.recheck(run_id)
 
@@ -94,7 +94,7 @@ class LeaseQueue:
         waiter.needs_settlement = now.needs_settlement
 
     def next(self, models: Set[str], ready: Callable[[Waiter], bool]) -> Waiter | None:
-        """Remove and return the next request for one of these models. Its run goes to the end of the queue.
+        """Remove and return the next request for one of these models; its run goes to the end.
 
         A request that is not `ready` is skipped until `recheck`.
         """

@@ -14,7 +14,7 @@ from ai3ray.verifier.clean import wants_json
 from ai3ray.verifier.words import ITEM, excerpt, prompt_excerpt, words
 
 MIN_WORDS = 40
-"""A shorter text may end anyhow."""
+"""A shorter text may end in any way."""
 MIN_LINE_WORDS = 12
 """A last line this long is a sentence, not a signature or a title."""
 MIN_HANGING_WORDS = 5

@@ -17,7 +17,7 @@ from ai3ray.verifier.words import prompt_excerpt, prose
 MIN_WORDS = 12
 """A shorter answer may be a name, a quotation, a loan word."""
 MIN_WORDS_UNASKED = 40
-"""The same where no language is named, so that the task's own is only likely."""
+"""The same where the prompt names no language."""
 MIN_PROMPT_WORDS = 12
 """A shorter prompt does not reveal its language."""
 
