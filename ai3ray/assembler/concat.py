@@ -31,7 +31,7 @@ def section(task: Task, outputs: Mapping[str, str], holes: Mapping[str, str]) ->
     text = outputs[task.id].strip("\n")
     if task.output in _FENCES:
         return text if "```" in text else f"```{_FENCES[task.output]}\n{text}\n```"
-    # A title equal to the id is a default, so it is no heading for readers.
+    # A title equal to the id is a default, not a heading for readers.
     if task.title in {"", task.id} or begins_with_heading(text):
         return text
     return f"## {' '.join(task.title.split())}\n\n{text}"

@@ -38,7 +38,7 @@ class Checks(Frozen):
     """JSON Schema of the answer, which is then parsed as JSON."""
 
 
-# The fields' descriptions are sent to planners (`planner.schema`): other words make providers compile the schema anew.
+# Planners see the fields' descriptions (`planner.schema`); a change makes providers compile the schema anew.
 class Task(Frozen):
     """One piece of work for one model."""
 

@@ -15,14 +15,14 @@ MAX_STARTS = 200
 
 _OBJECT_OR_LIST = re.compile(r"[{\[]")
 _OBJECT = re.compile(r"{")
-# A string without end matches too: else each quotation mark in it would be tried, at the cost of the rest.
+# Unclosed strings match too, so that the search does not read the rest again from each quotation mark.
 _STRING_OR_COMMA = re.compile(r'"(?:\\.|[^"\\])*"?|,(?=\s*[}\]])', re.DOTALL)
 _CHOICES: dict[str, tuple[str, ...]] = {
     "kind": get_args(Kind),
     "output": get_args(OutputFormat),
     "tier": get_args(Tier),
 }
-# Line breaks inside strings are taken; NaN and Infinity, which JSON does not have, read as null.
+# Line breaks inside strings are accepted; NaN and Infinity, which JSON does not have, read as null.
 _DECODER = json.JSONDecoder(strict=False, parse_constant=lambda _: None)
 
 

@@ -48,7 +48,7 @@ def template_plan(request: RunRequest) -> TaskGraph:
         bare = _POLITE.sub("", prompt)
         shape = next((shape for read in _READERS if (shape := read(bare))), None)
     if shape is None or len(shape.parts) < 2 or (shape.chain and len(shape.parts) > limit):
-        shape = Shape([PlannedPart("answer", request.prompt)], "other")  # a title that is the id is no heading
+        shape = Shape([PlannedPart("answer", request.prompt)], "other")  # a title equal to the id gives no heading
     tasks: list[Task] = []
     taken: set[str] = set()
     for part in shape.parts[:limit]:

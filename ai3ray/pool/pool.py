@@ -95,7 +95,7 @@ class ProviderPool:
         """Return the right to make one call; None if the request waits."""
         now = self._clock()
         self._open_run(request.run_id, now)
-        # While `next_expiry` is due, the requests that wait go first.
+        # Once `next_expiry` is due, waiting requests go first.
         overdue = bool(self._queue) and self._wake_at is not None and now >= self._wake_at
         return self._answer(self._evaluate(request, now, rank=not overdue), now)
 

@@ -16,7 +16,7 @@ from ai3ray.domain.call import Usage
 from ai3ray.domain.frozen import Frozen
 
 _MTOK = 1e6
-_VENDORS = {"xai": "x-ai"}  # our name, and genai-prices'
+_VENDORS = {"xai": "x-ai"}  # from our name to that of genai-prices
 
 
 class Rates(Frozen):
@@ -112,7 +112,7 @@ class RateTable:
             return periods[0] if periods else None
         moment = datetime.now(UTC) if at is None else at
         day = (moment.astimezone(UTC) if moment.tzinfo else moment).date()
-        # The latest period that has begun holds; before all of them, the first.
+        # The latest period that has begun applies; before all of them, the first.
         return next((period for period in reversed(periods) if period.start <= day), periods[0])
 
 

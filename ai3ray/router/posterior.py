@@ -85,7 +85,7 @@ class Posterior:
         self._kind_surprise[kind].add(surprise, weight)
         if not record.observe(value, weight):
             return False
-        # The model has changed at a kind of work: it may have at others, and its rivals may be the better ones now.
+        # The model may have changed at other kinds too, and its rivals may now be better.
         of_model.limit(_WEIGHT_AFTER_CHANGE)
         self._kind_surprise[kind].limit(_WEIGHT_AFTER_CHANGE)
         for (other_kind, other), other_record in self._records.items():

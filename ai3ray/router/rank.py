@@ -48,7 +48,17 @@ class Ranking:
         scored, excluded, names = self._scored, self._reasons, self._scored.candidates.names
         shown = [scored.expected[n] if n in excluded else score for n, score in enumerate(self._scores)]
         order = sorted(range(len(shown)), key=lambda n: (n in excluded, -shown[n], names[n]))
-        return tuple([_candidate(scored, n, shown[n], excluded.get(n)) for n in order])
+        found = []
+        for n in order:
+            terms = {
+                **scored.answers.parts[n].terms,
+                **scored.calls.parts[n].terms,
+                "cost": scored.costs[n],
+                "load": scored.loads[n],
+                "sampled": rounded(shown[n] - scored.expected[n]),
+            }
+            found.append(Candidate(names[n], rounded(shown[n]), terms, excluded.get(n)))
+        return tuple(found)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle as an empty ranking, so that a lease for a runner stays small."""
@@ -61,7 +71,7 @@ class Ranking:
         models = self._scored.candidates.priced_models
         if self._scores.count(top) == 1:
             return models[self._scores.index(top)]
-        # By name, so that the same question has the same answer.
+        # By name, so that equal scores always give the same choice.
         equals = (model for model, score in zip(models, self._scores, strict=True) if score == top)
         return min(equals, key=lambda model: model.name)
 
@@ -114,17 +124,6 @@ def _exclusions(request: LeaseRequest, candidates: CandidateSet, conditions: Con
         for priced in candidates.priced_models
     )
     return {position: reason for position, reason in enumerate(reasons) if reason}
-
-
-def _candidate(scored: ScoredCandidates, position: int, total: float, excluded: str | None) -> Candidate:
-    terms = {
-        **scored.answers.parts[position].terms,
-        **scored.calls.parts[position].terms,
-        "cost": scored.costs[position],
-        "load": scored.loads[position],
-        "sampled": rounded(total - scored.expected[position]),
-    }
-    return Candidate(scored.candidates.names[position], rounded(total), terms, excluded)
 
 
 _NO_COLUMN = ScoreColumn((), (), ())

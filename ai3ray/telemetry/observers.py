@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
 
 from ai3ray.domain.call import Attempt
 from ai3ray.domain.events import Event
@@ -39,8 +38,18 @@ class Observers:
 
     def entries(self, run_id: str, events: Sequence[Event], attempts: Sequence[Attempt]) -> None:
         """Report the tasks and attempts that these entries of a run change."""
-        if self._sinks:
-            self._each(partial(_report_entries, run_id, events, attempts))
+        if not self._sinks:
+            return
+
+        def report(sink: Observer) -> None:
+            for attempt in attempts:
+                sink.attempt_changed(attempt)
+            for event in events:
+                status = _TASK_STATUS.get(event.type)
+                if status is not None and event.task_id is not None:
+                    sink.task_changed(run_id, event.task_id, status)
+
+        self._each(report)
 
     def lease_answered(self, request: LeaseRequest, answer: Lease | Refusal) -> None:
         """Report a lease request's answer."""
@@ -59,12 +68,3 @@ class Observers:
             except Exception:
                 log.exception("%s is switched off: it raised", type(sink).__name__)
                 self._sinks = tuple(other for other in self._sinks if other is not sink)
-
-
-def _report_entries(run_id: str, events: Sequence[Event], attempts: Sequence[Attempt], sink: Observer) -> None:
-    for attempt in attempts:
-        sink.attempt_changed(attempt)
-    for event in events:
-        status = _TASK_STATUS.get(event.type)
-        if status is not None and event.task_id is not None:
-            sink.task_changed(run_id, event.task_id, status)

@@ -43,11 +43,11 @@ def compiler_of(tag: str, language: str = "") -> Callable[[str], str | None] | N
 
 def _python(source: str) -> str | None:
     source = textwrap.dedent(source)
-    if source.lstrip().startswith((">>>", "%", "!")):  # a session or a notebook, no module
+    if source.lstrip().startswith((">>>", "%", "!")):  # a session or a notebook, not a module
         return None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # doubtful escapes are no errors
+            warnings.simplefilter("ignore")  # doubtful escapes are not errors
             compile(source, "<answer>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except SyntaxError as error:
         return f"the Python code does not compile: line {error.lineno}: {error.msg}"

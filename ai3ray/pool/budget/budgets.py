@@ -93,11 +93,19 @@ class Budgets:
 
     def refusal(self, request: LeaseRequest, budget_check: BudgetCheck) -> Refusal:
         """Return the refusal of a request that its budgets cannot pay."""
-        if any(quote is not None for quote in budget_check.quotes.values()):
-            error = ErrorInfo(type=BudgetSpent.type, message=self._spent_message(request))
-        else:
+        if all(quote is None for quote in budget_check.quotes.values()):
             reason = f"unknown price under a budget: {', '.join(budget_check.quotes)}"
             error = ErrorInfo(type=NoModelLeft.type, message=f"no model is left: {reason}")
+        else:
+            budget = min(self._ledger.budgets(request.run_id), key=lambda one: one.left)
+            further = "cannot pay for another call" if budget.spent else "cannot pay for any call"
+            state = further if request.stretch else "leaves too little for this call"
+            used = f"of {dollars(budget.cap)} {state}: {dollars(budget.spent)} is spent"
+            if self._ledger.is_day(budget):
+                message = f"the day's budget {used} (AI3_BUDGET_DAY_USD); a new day begins at 00:00 UTC"
+            else:
+                message = f"the budget {used}; start a new run with a larger one"
+            error = ErrorInfo(type=BudgetSpent.type, message=message)
         return Refusal(request_id=request.request_id, run_id=request.run_id, error=error)
 
     def reserve(self, request: LeaseRequest, attempt_id: str, card: ModelCard) -> float | None:
@@ -124,12 +132,3 @@ class Budgets:
         if not self._ledger.knows(request.run_id):
             self._ledger.open_run(request.run_id, request.budget_usd)
         return bool(self._ledger.budgets(request.run_id))
-
-    def _spent_message(self, request: LeaseRequest) -> str:
-        budget = min(self._ledger.budgets(request.run_id), key=lambda one: one.left)
-        further = "cannot pay for another call" if budget.spent else "cannot pay for any call"
-        state = further if request.stretch else "leaves too little for this call"
-        used = f"of {dollars(budget.cap)} {state}: {dollars(budget.spent)} is spent"
-        if self._ledger.is_day(budget):
-            return f"the day's budget {used} (AI3_BUDGET_DAY_USD); a new day begins at 00:00 UTC"
-        return f"the budget {used}; start a new run with a larger one"
