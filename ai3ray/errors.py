@@ -63,11 +63,11 @@ class Ai3Error(Exception):
     http_status: ClassVar[int] = 500
     exit_code: int = 1
     rebuilt_by_client: ClassVar[bool] = False
-    """True when the client raises this class again for an envelope of this type; else it raises ServerRefused."""
+    """True if the client raises this class for an envelope of this type; otherwise it raises ServerRefused."""
 
     @property
     def message(self) -> str:
-        """One line that says what is wrong and, where known, what to do."""
+        """The problem and, where known, its remedy, in one line."""
         return str(self)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -85,7 +85,7 @@ def _unpickle(kind: type[Ai3Error], args: tuple[object, ...], fields: dict[str, 
 
 
 class UsageError(Ai3Error):
-    """The caller's input is wrong; nothing was paid. `param` names the field at fault, if one is."""
+    """The caller's input is wrong, and nothing was paid; `param` names the wrong field, if there is one."""
 
     type = "usage"
     http_status = 400
@@ -128,7 +128,7 @@ class MissingKey(UsageError):
 
 
 class NotBuilt(UsageError):
-    """The contract promises it and this version does not have it yet: refused, never ignored."""
+    """A feature of the contract that this version does not have yet."""
 
     type = "not_built"
 
@@ -141,12 +141,12 @@ class ProviderError(Ai3Error):
 
     Args:
         message: the provider's own message where it sent one, never a key.
-        provider: the provider's name in the configuration.
-        model: the id of the called model.
-        status: HTTP status of the reply, if there was one. A failure inside a stream has status 200.
+        provider: its name in the configuration.
+        model: its id.
+        status: HTTP status of the reply, if there was one; 200 for a failure inside a stream.
         code: the provider's error type or code, verbatim.
-        request_id: the provider's id of the request, for its support.
-        retry_after_s: seconds to wait, as the provider demands.
+        request_id: the provider's id of the request, for its support team.
+        retry_after_s: the wait that the provider demands.
         maybe_paid: true when the provider may have billed output before the failure.
         rate: the rate limits in the reply's headers.
         usage: tokens used before the failure, when an answer had begun.
@@ -194,7 +194,7 @@ class CallTimeout(ProviderError):
 
 
 class StreamCut(ProviderError):
-    """The answer ended before its terminal event: partial text is never an answer."""
+    """The answer ended before its terminal event."""
 
     type = "stream_cut"
 
@@ -224,7 +224,7 @@ class ServerFault(ProviderError):
 
 
 class QuotaSpent(ProviderError):
-    """Money or quota is out; only the account's owner can change that."""
+    """The account has run out of money or quota; only its owner can change that."""
 
     type = "quota_spent"
 
@@ -257,14 +257,14 @@ class CallRefused(ProviderError):
 
 
 class RunError(Ai3Error):
-    """A run cannot go on."""
+    """A run cannot continue."""
 
     type = "run"
     http_status = 409
 
 
 class NoModelLeft(RunError):
-    """Every candidate is excluded, out or spent."""
+    """No candidate model is left for a call."""
 
     type = "no_model_left"
     http_status = 503
@@ -321,7 +321,7 @@ class JournalLocked(JournalError):
 
 
 class KeyReused(JournalError):
-    """An idempotency key came again with another body."""
+    """An idempotency key was used again with another body."""
 
     type = "key_reused"
     http_status = 409
@@ -345,13 +345,13 @@ class EngineError(Ai3Error):
 
 
 class RunnerLost(EngineError):
-    """A runner process died with the call in it."""
+    """A runner process died during a call."""
 
     type = "runner_lost"
 
 
 class HeadUnavailable(EngineError):
-    """No head answers and none could be started."""
+    """No head answers, and none could be started."""
 
     type = "head_unavailable"
     rebuilt_by_client = True
@@ -364,7 +364,7 @@ class ServerRefused(EngineError):
         message: the server's message.
         status: HTTP status of the reply; a 4xx is the caller's mistake and ends a command with exit code 2.
         kind: the wire name in the reply.
-        param: the field at fault, if the reply names one.
+        param: the wrong field, if the reply names one.
     """
 
     type = "server_refused"
@@ -390,7 +390,7 @@ class AccessError(Ai3Error):
 
 
 class Unauthenticated(AccessError):
-    """The request brings no key, or an unknown one."""
+    """The request has no key, or an unknown one."""
 
     type = "unauthenticated"
     http_status = 401
@@ -405,7 +405,7 @@ class Forbidden(AccessError):
 
 
 class Throttled(AccessError):
-    """A rate, the number of open streams or a daily budget is used up. `retry_after_s` is in seconds."""
+    """A rate limit, the number of open requests or a daily budget is used up."""
 
     type = "too_many_requests"
     http_status = 429
@@ -462,15 +462,14 @@ class FieldProblem(NamedTuple):
     path: tuple[str, ...]
     """The keys and positions that lead to the field; empty for the whole value."""
     demand: str
-    """What the field must be: `it has to be at least 1`, or the message of a validator of ours."""
+    """The requirement, such as `it has to be at least 1`, or the message of one of our validators."""
     unknown: bool
     """True when the model has no such field."""
     value: Any
-    """The field's value."""
 
     @property
     def field(self) -> str:
-        """The path with dots."""
+        """The path, joined by dots."""
         return ".".join(self.path)
 
     @property
@@ -480,11 +479,11 @@ class FieldProblem(NamedTuple):
 
 
 def first_problem(error: ValidationError, nouns: Mapping[str, str] = _JSON_NOUNS) -> FieldProblem:
-    """Put a ValidationError into words: the one place where that is done.
+    """Describe the first problem of a ValidationError in words.
 
     Args:
-        error: of a pydantic model or type adapter.
-        nouns: what each kind of value is called, by the first word of pydantic's error type.
+        error: from a pydantic model or type adapter.
+        nouns: the noun for each kind of value, by the first word of pydantic's error type.
     """
     first = error.errors(include_url=False)[0]
     kind, context = first["type"], first.get("ctx", {})

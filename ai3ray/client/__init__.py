@@ -1,1 +1,1 @@
-"""The HTTP client of a server or the local head, and the reader of a home's journal."""
+"""The clients of a server, the local head, or a home's journal."""

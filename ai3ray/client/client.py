@@ -1,4 +1,4 @@
-"""The client of a server or the local head, for the CLI and for programs."""
+"""The HTTP client of a server or the local head."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Client:
         server: base URL of a server.
         socket: Unix socket of a head, instead of a server.
         key: sent as the bearer token.
-        restart_head: starts a head when the socket does not answer, and returns its socket.
+        restart_head: called when the socket does not answer; returns the new head's socket.
 
     Raises:
         UsageError: neither server nor socket is given, or the server is not an http URL.
@@ -46,11 +46,11 @@ class Client:
         restart_head: RestartHead | None = None,
     ) -> None:
         if server is None and socket is None:
-            raise UsageError("name a server; ai3ray.connect finds the local head", "server")
+            raise UsageError("give the URL of a server; ai3ray.connect finds the local head", "server")
         if server is not None and not server.startswith(("http://", "https://")):
             raise UsageError(f"the server must be a URL such as http://127.0.0.1:8000, not {server!r}", "server")
         self.remote = server is not None
-        """True for a server, which applies defaults of its own."""
+        """True for a server, which has its own defaults; False for a head."""
         self._server = ServerConnection(server, socket, key, restart_head)
 
     @property
@@ -71,25 +71,25 @@ class Client:
     # ── runs ─────────────────────────────────────────────────────────────────────────────────────
 
     async def run(self, request: RunRequest, *, key: str | None = None) -> RunResult:
-        """Run a request and wait for its end.
+        """Run a request and return the finished run.
 
         Args:
-            request: the request.
-            key: an idempotency key; the same key and request again give the same run.
+            request: what to run.
+            key: an idempotency key; repeating a request with its key returns the same run.
 
         Raises:
             UsageError: the request is wrong.
-            HeadUnavailable: the server does not answer; an accepted run goes on.
+            HeadUnavailable: the server does not answer; an accepted run continues.
         """
         return await self.wait((await self.submit(request, key=key)).run_id)
 
     async def submit(self, request: RunRequest, *, key: str | None = None, deltas: bool = False) -> Accepted:
-        """Start a run that is durable and goes on by itself.
+        """Start a run, which continues without this client, and return its id and status.
 
         Args:
-            request: the request.
+            request: what to run.
             key: as in `run`; a random one when None.
-            deltas: keep pieces of answers from the first on, for a later `events(deltas=True)`.
+            deltas: keep the pieces of answers for a later `events(deltas=True)`.
 
         Raises:
             UsageError: the request is wrong.
@@ -109,18 +109,18 @@ class Client:
         return await self.result(run_id)
 
     async def stream(self, request: RunRequest, *, key: str | None = None) -> AsyncGenerator[Event, None]:
-        """Run a request and yield its events, pieces of answers among them; the last is `stats`."""
+        """Run a request and yield its events and pieces of its answers; the last event is `stats`."""
         accepted = await self.submit(request, key=key, deltas=True)
         async with aclosing(self.events(accepted.run_id, deltas=True)) as events:
             async for event in events:
                 yield event
 
     async def events(self, run_id: str, after: int = 0, *, deltas: bool = False) -> AsyncGenerator[Event, None]:
-        """Yield a run's events until its end; a broken stream is continued where it broke.
+        """Yield a run's events until its end; resume a broken stream where it broke.
 
         Args:
-            run_id: the run.
-            after: the `seq` to go on after.
+            run_id: the run's id.
+            after: the `seq` to continue after.
             deltas: include pieces of answers.
 
         Raises:
@@ -132,7 +132,7 @@ class Client:
                 yield event
 
     async def result(self, run_id: str) -> RunResult:
-        """Return the run in its present state. Raises UnknownRun."""
+        """Return the run's current state. Raises UnknownRun."""
         return RunResult.model_validate(await self._server.json("GET", run_path(run_id)))
 
     async def runs(self, limit: int = 50, before: str | None = None) -> list[RunRow]:
@@ -146,22 +146,23 @@ class Client:
         return RunResult.model_validate(await self._server.json("POST", f"{run_path(run_id)}/cancel"))
 
     async def resume(self, run_id: str) -> RunResult:
-        """Make the run go on if it has not ended, and return its present state. Raises UnknownRun."""
+        """Resume the run if it has not ended, and return its current state. Raises UnknownRun."""
         return RunResult.model_validate(await self._server.json("POST", f"{run_path(run_id)}/resume"))
 
     async def plan(self, request: RunRequest) -> PlanPreview:
-        """Plan without running. One attempt only: a second one could pay for a second plan."""
+        """Plan a request and estimate its cost, without running it."""
+        # One attempt only, since a second one could pay for a second plan.
         reply = await self._server.json("POST", "/plan", body=request, timeout_s=PLAN_S, tries=1)
         return PlanPreview.model_validate(reply)
 
     # ── the server ───────────────────────────────────────────────────────────────────────────────
 
     async def models(self) -> list[ModelView]:
-        """Return the registry with live telemetry."""
+        """Return all models with live telemetry."""
         return [ModelView.model_validate(view) for view in (await self._server.json("GET", "/models"))["models"]]
 
     async def stats(self) -> Stats:
-        """Sum up all runs in figures."""
+        """Return statistics over all runs."""
         return Stats.model_validate(await self._server.json("GET", "/stats"))
 
     async def sql(self, query: str, max_rows: int = 10_000) -> Table:
@@ -172,7 +173,7 @@ class Client:
         return Table(columns=columns, rows=rows, truncated=truncated, as_of=reply.get("as_of"))
 
     async def health(self) -> dict[str, Any]:
-        """Return `{status, version, pid, runs_active}`, also while the engine boots."""
+        """Return `{status, version, pid, runs_active}`, even while the engine boots."""
         return dict(await self._server.json("GET", "/healthz", tries=1))
 
     async def stop_head(self, *, idle: bool = False) -> None:
@@ -187,14 +188,14 @@ class Client:
         await self._server.json("POST", "/head/stop", params={"idle": "true"} if idle else {}, tries=1)
 
     async def keep_head(self) -> None:
-        """Keep the local head up without runs."""
+        """Keep the local head running when it is idle."""
         await self._server.json("POST", "/head/keep")
 
     async def serve(self, request: ServeRequest) -> AsyncGenerator[ServeState, None]:
-        """Make the local head serve on TCP while this is read, and yield each change of its state.
+        """Run the local head's TCP server while this is iterated, and yield each change of its state.
 
         Raises:
-            ServerRefused: status 409, it serves already.
+            ServerRefused: status 409, it already serves.
             HeadUnavailable: the head has stopped.
         """
         async with aclosing(self._server.lines("/head/serve", request)) as lines:
@@ -203,23 +204,23 @@ class Client:
                     yield ServeState.model_validate_json(line)
 
     async def unserve(self) -> None:
-        """Make the local head stop serving on TCP, and return when the port is free."""
+        """Stop the local head's TCP server, and return when the port is free."""
         await self._server.json("POST", "/head/unserve", tries=1)
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
-        """Delete the local head's runs that ended more than so many seconds ago, or only count them."""
+        """Delete the local head's runs that ended at least `older_than_s` ago, or only count them."""
         body = {"older_than_s": older_than_s, "dry_run": dry_run}
         reply = await self._server.json("POST", "/head/prune", body=body, timeout_s=PRUNE_S, tries=1)
         return PruneReport.model_validate(reply)
 
 
 def fill_request(request: RunRequest, settings: Settings, *, remote: bool) -> RunRequest:
-    """Return the request with its open fields filled from the settings.
+    """Return the request with its unset fields filled from the caller's settings.
 
     Args:
-        request: the request.
-        settings: the caller's settings.
-        remote: true for a server with defaults of its own: only explicit settings are sent.
+        request: not changed.
+        settings: only the explicit ones are used when `remote`.
+        remote: true for a server, which has its own defaults.
     """
     names = {"planner_model", "max_concurrency", "max_tasks", "budget_usd", "verify", "repair_limit"}
     if remote:

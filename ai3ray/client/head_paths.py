@@ -1,4 +1,4 @@
-"""The paths of a home's head; a home with a long path gets a short private folder in addition."""
+"""The paths of a home's head, short enough for Unix sockets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class HeadPaths:
 
 
 def head_paths(home: Path) -> HeadPaths:
-    """Return the paths for this home, each short enough for its sockets.
+    """Return the paths of this home's head, in a short folder where the home's own path is too long.
 
     Raises:
         SettingsError: the short folder is needed and belongs to another user.
@@ -36,14 +36,14 @@ def head_paths(home: Path) -> HeadPaths:
     socket, ray_dir = home / "head.sock", home / "ray"
     if len(os.fsencode(socket)) + len(".4194304") > SOCKET_BYTES:
         socket = private_folder(home) / "head.sock"
-    # Ray fails on a session folder with other characters than ASCII.
+    # Ray fails on a session folder whose path is not ASCII.
     if len(os.fsencode(ray_dir)) > RAY_BYTES or not str(ray_dir).isascii():
         ray_dir = private_folder(home) / "ray"
     return HeadPaths(home, socket, ray_dir)
 
 
 def private_folder(home: Path) -> Path:
-    """Return a short folder that only this user can enter, always the same one for a home.
+    """Create the home's short folder in /tmp, private to this user, and return it.
 
     Raises:
         SettingsError: it belongs to another user.

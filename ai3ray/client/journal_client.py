@@ -1,4 +1,4 @@
-"""Access to a home's journal while its head is not up: read-only for queries, writable for pruning."""
+"""Read or prune a home's journal while no head is running."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class JournalClient:
         return await self._reader.runs(limit, before)
 
     async def result(self, run_id: str) -> RunResult:
-        """Return the run in its recorded state. Raises UnknownRun."""
+        """Return the run's recorded state. Raises UnknownRun."""
         return await self._reader.result(run_id)
 
     async def lines(self, run_id: str, after: int = 0) -> Sequence[str]:
@@ -50,11 +50,11 @@ class JournalClient:
         return await self._reader.query(query, max_rows=max_rows)
 
     async def stats(self) -> Stats:
-        """Sum up all runs in figures."""
+        """Return statistics over all runs."""
         return await self._reader.stats()
 
     async def models(self) -> Sequence[ModelView]:
-        """Return the registry with each model's telemetry from the journal."""
+        """Return all models with their telemetry from the journal."""
         registry = Registry.load(self._settings)
         configured = configured_providers(self._settings, self._env)
         table = await self._reader.query(named_statements(_SQL)["model_stats"])
@@ -89,7 +89,7 @@ class JournalClient:
 
 @asynccontextmanager
 async def open_journal_client(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[JournalClient]:
-    """Open the home's journal read-only. Raises JournalLocked while another process has it open."""
+    """Open the home's journal read-only. Raises JournalLocked while another process holds it."""
     reader = await JournalReader.open(settings.journal_path)
     try:
         yield JournalClient(reader, settings, env)

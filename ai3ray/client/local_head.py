@@ -48,18 +48,18 @@ class HeadAddress(Frozen):
     model_config = ConfigDict(extra="ignore")
 
     pid: int
-    """Its process id, for messages; not a proof that it is up."""
+    """For messages; not a proof that the head is running."""
     address: str
     socket: Path
     version: str
     started: str
-    """The time of its start, UTC ISO 8601."""
+    """UTC, ISO 8601."""
     config: dict[str, Any]
-    """The salted fingerprint of its keys, providers and limits."""
+    """A salted fingerprint of its keys, providers and limits."""
     salt: str
 
     def differs(self, settings: Settings, env: Mapping[str, str]) -> str | None:
-        """Return how it differs from the head that these settings would start; None when it does not."""
+        """Return how it differs from a head with these settings; None when it does not."""
         if self.version != __version__:
             return f"is version {self.version}, this is {__version__}"
         options = settings_fingerprint(settings, dict(env), bytes.fromhex(self.salt))
@@ -75,7 +75,6 @@ class HeadStatus(Frozen):
     status: str
     """`starting`, `ok`, `failed` or `stopping`."""
     runs_active: int
-    """The number of runs that have not ended."""
 
 
 def read_head_file(home: Path) -> HeadAddress | None:
@@ -87,7 +86,8 @@ def read_head_file(home: Path) -> HeadAddress | None:
 
 
 def is_listening(path: Path) -> bool:
-    """Return True if a process listens on this Unix socket: the only proof of life, as a pid may be a zombie's."""
+    """Return True if a process listens on this Unix socket."""
+    # This is the only proof of life: a pid may be a zombie's, or another process's by now.
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         try:
@@ -98,7 +98,7 @@ def is_listening(path: Path) -> bool:
 
 
 def find_head(settings: Settings) -> HeadAddress | None:
-    """Return this home's head if it is up; start none."""
+    """Return this home's head if one is running."""
     head = read_head_file(settings.home)
     return head if head is not None and is_listening(head.socket) else None
 
@@ -110,16 +110,16 @@ async def ensure_head(
     notify: Notify,
     command: Sequence[str] | None = None,
 ) -> HeadAddress:
-    """Return this home's head: start it if it is not up, replace an idle one that was started otherwise.
+    """Return this home's head; start it if none is running, and replace an idle one that has other settings.
 
     Args:
         settings: the settings of a head to start.
         env: its environment, with the keys from `.env`.
-        notify: called with one line for the user before a wait, or about a difference.
-        command: the command that starts a head; that of `deployments.head` when None.
+        notify: receives one line for the user before a wait, or about a difference.
+        command: starts a head; `python -m deployments.head` when None.
 
     Raises:
-        HeadUnavailable: it did not start; the message quotes the last line of its log.
+        HeadUnavailable: the head did not start; the message quotes the last line of its log.
     """
     for _ in range(_REPLACEMENTS):
         head = find_head(settings)
@@ -141,10 +141,10 @@ async def ensure_head(
 
 
 async def stop_head(settings: Settings) -> HeadAddress | None:
-    """Stop this home's head, wait until it has ended, and return it; None when there was none.
+    """Stop this home's head and return it when it has ended; return None when none was running.
 
     Raises:
-        HeadUnavailable: it does not stop within 15 s.
+        HeadUnavailable: the head has not stopped within 15 s.
     """
     head = find_head(settings)
     if head is None:
@@ -154,12 +154,12 @@ async def stop_head(settings: Settings) -> HeadAddress | None:
     await _wait_until_gone(settings, head)
     deadline = time.monotonic() + STOP_S
     while not _lock_is_free(settings.home):
-        await _pause(deadline, f"the local head (pid {head.pid}) has not stopped within {STOP_S:.0f} s")
+        await _pause(deadline, _still_running(head))
     return head
 
 
 async def head_status(settings: Settings) -> HeadStatus | None:
-    """Return this home's head and its health; None when none is up."""
+    """Return this home's head and its health; None when none is running."""
     head = find_head(settings)
     if head is None:
         return None
@@ -169,7 +169,7 @@ async def head_status(settings: Settings) -> HeadStatus | None:
 
 
 async def _stop_if_idle(head: HeadAddress) -> bool:
-    """Stop it if no run is active; return False when one is."""
+    """Return False, and leave the head alone, if a run is active."""
     async with Client(socket=head.socket) as client:
         try:
             await client.stop_head(idle=True)
@@ -183,10 +183,13 @@ async def _stop_if_idle(head: HeadAddress) -> bool:
 
 
 async def _wait_until_gone(settings: Settings, head: HeadAddress) -> None:
-    """Wait until this head has stopped serving."""
     deadline = time.monotonic() + STOP_S
     while (current := find_head(settings)) is not None and current.started == head.started:
-        await _pause(deadline, f"the local head (pid {head.pid}) does not stop")
+        await _pause(deadline, _still_running(head))
+
+
+def _still_running(head: HeadAddress) -> str:
+    return f"the local head (pid {head.pid}) has not stopped within {STOP_S:.0f} s; end it with 'kill {head.pid}'"
 
 
 async def _start(settings: Settings, env: Mapping[str, str], notify: Notify, command: Sequence[str]) -> HeadAddress:
@@ -212,14 +215,14 @@ async def _start(settings: Settings, env: Mapping[str, str], notify: Notify, com
 
 
 async def _pause(deadline: float, message: str) -> None:
-    # No event announces that a socket begins or ceases to answer: this is the one place that polls.
+    # No event announces that a socket begins or ceases to answer, so this is the one place that polls.
     if time.monotonic() > deadline:
         raise HeadUnavailable(message)
     await asyncio.sleep(_POLL_S)
 
 
 def _launch(settings: Settings, env: Mapping[str, str], command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Start the head in a session of its own, without our pipes, terminal and Ctrl-C."""
+    """Start the head in its own session, so that our terminal and its Ctrl-C do not reach it."""
     with log.open("ab") as stream:
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             list(command),
@@ -230,7 +233,7 @@ def _launch(settings: Settings, env: Mapping[str, str], command: Sequence[str], 
             cwd=settings.home,
             env=_head_environment(settings, env),
         )
-    # The thread collects its exit status, however long the head outlives this function.
+    # The thread collects the head's exit status, however long the head runs.
     threading.Thread(target=child.wait, name="ai3-head-wait", daemon=True).start()
     return child
 
@@ -255,7 +258,7 @@ def _head_environment(settings: Settings, env: Mapping[str, str]) -> dict[str, s
 
 
 def _open_log(home: Path) -> Path:
-    """Return the log file, private to the user; a long one is moved aside first."""
+    """Create the private log file, moving a long one aside, and return its path."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = home / LOG
     if log.exists() and log.stat().st_size > _LOG_BYTES:
@@ -265,7 +268,7 @@ def _open_log(home: Path) -> Path:
 
 
 def _lock_is_free(home: Path) -> bool:
-    """Return True if no head holds the lock; the kernel frees it on any death."""
+    # The kernel frees the lock of a head that has died, however it died.
     with (home / LOCK).open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

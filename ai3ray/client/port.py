@@ -11,14 +11,14 @@ from ai3ray.domain.result import RunResult
 
 
 class RunReader(Protocol):
-    """Reads a home or a server, whether or not a head is up."""
+    """Reads the runs of a home or a server; a home needs no running head."""
 
     async def runs(self, limit: int = 50, before: str | None = None) -> Sequence[RunRow]:
         """List runs, newest first."""
         ...
 
     async def result(self, run_id: str) -> RunResult:
-        """Return the run in its present state. Raises UnknownRun."""
+        """Return the run's current state. Raises UnknownRun."""
         ...
 
     async def sql(self, query: str, max_rows: int = 10_000) -> Table:
@@ -26,9 +26,9 @@ class RunReader(Protocol):
         ...
 
     async def models(self) -> Sequence[ModelView]:
-        """Return the registry with each model's telemetry."""
+        """Return all models with their telemetry."""
         ...
 
     async def stats(self) -> Stats:
-        """Sum up all runs in figures."""
+        """Return statistics over all runs."""
         ...

@@ -1,4 +1,4 @@
-"""HTTP and SSE exchanges with a server or the local head: retries, reconnection, and replies as errors of our tree."""
+"""HTTP and SSE requests with retries, reconnection and typed errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import httpx
 
 ANSWER_S = 120.0
-"""Seconds for an answer; a booting head answers once it has booted."""
+"""Seconds until an answer; a booting head answers only once it has booted."""
 SILENCE_S = 60.0
 """Seconds without a byte until a stream counts as broken; the server pings every 15."""
 MAX_RETRY_AFTER_S = 60.0
@@ -38,7 +38,7 @@ PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds between attempts; after the last attempt the server counts as unavailable."""
 
 _TLS_ERRORS = {
-    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted; set SSL_CERT_FILE to a file of trusted ones",
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted; set SSL_CERT_FILE to its issuer's certificate",
     "WRONG_VERSION_NUMBER": "it does not speak TLS: try http://",
     "RECORD_LAYER_FAILURE": "it does not speak TLS: try http://",
 }
@@ -54,7 +54,7 @@ class ServerConnection:
         server: base URL of the server; None for a socket.
         socket: Unix socket of a head.
         key: sent as the bearer token.
-        restart_head: called when the socket does not answer.
+        restart_head: called when the socket does not answer; returns the new head's socket.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class ServerConnection:
         timeout_s: float = ANSWER_S,
         tries: int = len(PAUSES_S),
     ) -> Any:
-        """Send a request and return the decoded answer; repeat it, up to `tries` attempts, without an answer.
+        """Send a request, up to `tries` times until the server answers, and return the decoded answer.
 
         Raises:
             HeadUnavailable: the server does not answer.
@@ -103,7 +103,7 @@ class ServerConnection:
                 await _wait_to_retry(error)
             except HeadUnavailable as error:
                 if isinstance(error.__cause__, TimeoutError):
-                    raise  # the server is up and slow: a repetition would not help
+                    raise  # the server is running but slow, so another attempt would not help
                 await asyncio.sleep(pause)
                 if self._restart_head is not None:  # the head may have stopped in the middle of the request
                     self._socket = await self._restart_head()
@@ -111,7 +111,7 @@ class ServerConnection:
         return await self._exchange(method, path, options)
 
     async def lines(self, path: str, body: BaseModel) -> AsyncGenerator[str, None]:
-        """Post a body and yield the lines of the answer as they come; empty lines are signs of life."""
+        """Post a body and yield the lines of the answer as they come; empty lines keep the connection alive."""
         import httpx
 
         timeout, content = httpx.Timeout(ANSWER_S, read=SILENCE_S), body.model_dump_json()
@@ -125,7 +125,7 @@ class ServerConnection:
             raise self._unavailable(error) from error
 
     async def events(self, run_id: str, after: int, *, deltas: bool) -> AsyncGenerator[Event, None]:
-        """Yield a run's events until its end; continue a broken stream where it broke.
+        """Yield a run's events until its end; resume a broken stream where it broke.
 
         Raises:
             UnknownRun: there is no such run.
@@ -151,10 +151,9 @@ class ServerConnection:
             except HeadUnavailable as broken:
                 error = broken
             failures += 1
-        raise HeadUnavailable(f"{error.message}; run {run_id} is kept there: ai3 runs watch {run_id}") from error
+        raise HeadUnavailable(f"{error.message}; follow the run later with 'ai3 runs watch {run_id}'") from error
 
     async def _one_stream(self, run_id: str, after: int, deltas: bool) -> AsyncGenerator[Event, None]:
-        """Yield the events of one connection."""
         import httpx
         from httpx_sse import SSEError, aconnect_sse
 
@@ -217,7 +216,7 @@ class ServerConnection:
         """Return the error of a response; one about the key names AI3_SERVER_KEY."""
         error = error_from_reply(response.status_code, body, path)
         if response.status_code == 401:
-            problem = "does not know the key in AI3_SERVER_KEY" if self._key else "requires a key; set AI3_SERVER_KEY"
+            problem = "does not accept the key in AI3_SERVER_KEY" if self._key else "requires a key; set AI3_SERVER_KEY"
             return Unauthenticated(f"{self.name} {problem}")
         if isinstance(error, Throttled):
             after = response.headers.get("retry-after", "")
@@ -241,12 +240,12 @@ def error_from_reply(status: int, body: bytes, path: str = "") -> Ai3Error:
 
 
 def run_path(run_id: str) -> str:
-    """Return the path of a run, whatever the user typed as its id."""
+    """Return the path of a run; any text is safe as its id."""
     return f"/runs/{quote(run_id, safe='') or '-'}"
 
 
 async def _wait_to_retry(error: Throttled) -> None:
-    """Wait as long as the server demands, or raise the error if that is too long."""
+    """Wait as long as the server demands; raise the error if that is too long."""
     if error.retry_after_s > MAX_RETRY_AFTER_S:
         raise error
     await asyncio.sleep(error.retry_after_s)

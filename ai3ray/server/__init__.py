@@ -1,1 +1,1 @@
-"""The HTTP API: one Starlette app, whatever hosts it."""
+"""The HTTP API, one Starlette app for every host."""

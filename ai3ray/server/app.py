@@ -1,4 +1,4 @@
-"""The HTTP API of ai3ray: one Starlette app, hosted by the local head, by Ray Serve, or in-process."""
+"""Build the Starlette app of the HTTP API."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def build_app(
     """Build the app over one engine.
 
     Args:
-        gate: the engine, booted or booting; requests wait for it.
-        access: keys and limits, for hosts that listen on TCP; None where only the user gets in.
-        endpoints: the API.
-        controls: undocumented endpoints under `/head`, for hosts where only the user gets in.
-        ping_s: seconds of silence after which a stream carries a comment.
+        gate: leads to the engine; requests wait while it boots.
+        access: keys and limits of a host on TCP; None on a private socket.
+        endpoints: the documented API.
+        controls: undocumented endpoints under `/head`, for private sockets only.
+        ping_s: seconds of silence after which a stream sends a comment.
     """
     host = ApiHost(gate, access, ping_s, tuple(endpoints))
     app = Starlette(

@@ -37,7 +37,7 @@ class ModelList(Frozen):
 
 
 class SqlQuery(Frozen):
-    """One read-only query over the journal: either `query` or `sql` is given."""
+    """One read-only query of the journal, given as `query` or as `sql`."""
 
     query: str = ""
     """One SELECT, or EXPLAIN of one."""
@@ -72,9 +72,9 @@ class SqlAnswer(Frozen):
     """Column names; a repeated one gets a number."""
     rows: tuple[dict[str, Any], ...]
     truncated: bool
-    """True when there were more rows, or more bytes, than an answer holds."""
+    """True when the query has more rows, or more bytes, than an answer holds."""
     as_of: str | None = None
-    """When the queried copy was brought up to date, UTC; null when the journal itself was queried."""
+    """UTC time of the queried copy; null when the journal itself was queried."""
 
 
 class Health(Frozen):

@@ -13,7 +13,7 @@ from ai3ray.errors import RequestError
 
 MAX_BODY = 8 * 1024 * 1024
 BODY_S = 30.0
-"""Seconds that a body may take to arrive."""
+"""Seconds for a body to arrive."""
 _MAX_DISCARDED = 4 * MAX_BODY
 
 
@@ -21,8 +21,8 @@ async def read_json(request: Request) -> Any:
     """Return the decoded body.
 
     Raises:
-        RequestError: it is not strict JSON (UTF-8, no NaN, no unpaired surrogates).
-        HTTPException: 413, it is larger than 8 MB; 408, it did not arrive in time.
+        RequestError: the body is not strict JSON (UTF-8, no NaN, no unpaired surrogates).
+        HTTPException: 413, the body is larger than 8 MB; 408, it did not arrive in time.
     """
     # The rest of a body that is too large is read and discarded, up to a limit: a client that is cut off while
     # it writes sees a broken pipe instead of the answer.
@@ -43,7 +43,7 @@ async def read_json(request: Request) -> Any:
 
 
 def decode_json(raw: bytes) -> Any:
-    """Decode strict JSON. Raises RequestError with line and column, or the byte."""
+    """Decode strict JSON. Raises RequestError naming the position."""
     try:
         value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
         if b"\\ud" in raw.lower():

@@ -18,12 +18,12 @@ from ai3ray.version import __version__
 
 
 async def models(call: ApiCall[None]) -> Response:
-    """Answer with the registry and its live telemetry."""
+    """List all models with live telemetry."""
     return json_response({"models": await (await call.engine()).models()})
 
 
 async def stats(call: ApiCall[None]) -> Response:
-    """Sum up the runs that the caller may see."""
+    """Return statistics over the runs that the caller may see."""
     return json_response(await (await call.engine()).stats(owner=call.caller.owner))
 
 
@@ -42,7 +42,7 @@ async def sql(call: ApiCall[SqlQuery]) -> Response:
 
 
 async def healthz(call: ApiCall[None]) -> Response:
-    """Answer at once, also while the engine boots. Callers without a key learn status and version only."""
+    """Answer at once, even while the engine boots; a server with keys shows status and version only."""
     engine, status = call.host.gate.ready, call.host.gate.status
     health: dict[str, Any] = {"status": status, "version": __version__}
     if call.host.access is None or not call.host.access.rules.keys:
@@ -51,12 +51,12 @@ async def healthz(call: ApiCall[None]) -> Response:
 
 
 async def openapi_document(call: ApiCall[None]) -> Response:
-    """Answer with the OpenAPI document of this API."""
+    """Return the OpenAPI document of this API."""
     return json_response(openapi(call.host.endpoints))
 
 
 def _row_objects(table: Table) -> dict[str, Any]:
-    """Return the table with rows as objects; a repeated column name gets a number."""
+    """Return the table with its rows as objects; number repeated column names."""
     columns: dict[str, None] = {}
     numbers: Counter[str] = Counter()
     for name in table.columns:

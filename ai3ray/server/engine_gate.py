@@ -1,4 +1,4 @@
-"""The engine as requests see it: they wait while it boots, and are refused while it stops."""
+"""A gate in front of the engine while it boots and stops."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ GateStatus = Literal["starting", "ok", "failed", "stopping"]
 
 
 class EngineGate:
-    """Access to one engine from boot to stop.
+    """Holds requests while the engine boots, and refuses them while it stops.
 
     Args:
-        engine: an engine that is up already; without one, `open` or `fail` decides later.
+        engine: a running engine; without one, call `open` or `fail` later.
     """
 
     def __init__(self, engine: Engine | None = None) -> None:
@@ -38,39 +38,39 @@ class EngineGate:
 
     @property
     def opened(self) -> bool:
-        """True once the engine has been up, also while it stops."""
+        """True once the engine has been running, even while it stops."""
         return self._engine is not None
 
     @property
     def ready(self) -> Engine | None:
-        """The engine while it is up."""
+        """The engine while it is running."""
         return self._engine if self.status == "ok" else None
 
     def open(self, engine: Engine) -> None:
-        """Hand over the booted engine."""
+        """Let requests through to the booted engine."""
         self._engine = engine
         self._decided.set()
 
     def fail(self, error: Exception) -> None:
-        """Report that the engine could not boot."""
+        """Refuse requests with the error of the boot."""
         self._error = error
         self._decided.set()
 
     def close(self) -> None:
-        """Refuse new work and end the streams: the engine is about to stop."""
+        """Refuse new requests and end the streams before the engine stops."""
         self.closing.set()
         self._decided.set()
 
     def touch(self) -> None:
-        """Restart the idle clock: a run was requested."""
+        """Restart the idle clock when a run is requested."""
         self.used_at = asyncio.get_running_loop().time()
 
     async def engine(self) -> Engine:
         """Wait for the engine and return it.
 
         Raises:
-            HeadUnavailable: it is stopping.
-            Ai3Error: it could not boot.
+            HeadUnavailable: the engine is stopping.
+            Ai3Error: the engine could not boot.
         """
         await self._decided.wait()
         if isinstance(self._error, Ai3Error):
@@ -78,5 +78,5 @@ class EngineGate:
         if self._error is not None:
             raise EngineError(f"the engine did not start: {self._error}") from self._error
         if self.closing.is_set() or self._engine is None:
-            raise HeadUnavailable("the head is stopping")
+            raise HeadUnavailable("the head is stopping; try again in a few seconds")
         return self._engine

@@ -1,4 +1,4 @@
-"""JSON responses, and errors as HTTP responses of one shape."""
+"""JSON responses, and HTTP responses for errors."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _TYPES = {404: "not_found", 405: "method_not_allowed", 408: "too_slow", 409: "bu
 
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """Return a JSON response: models by their aliases, NaN and infinity as null."""
+    """Return a JSON response, with model fields by alias and NaN or infinity as null."""
     body = to_json(value, by_alias=True, inf_nan_mode="null")
     return Response(body, status, headers, media_type="application/json")
 
 
 def error_envelope(status: int, kind: str, message: str, param: str | None = None, **headers: str) -> Response:
-    """Return the response that every error has."""
+    """Return the response of an error."""
     error = {"type": kind, "message": message}
     return json_response({"error": error | ({"param": param} if param else {})}, status, headers)
 
 
 def error_response(error: Ai3Error) -> Response:
-    """Return the response of an error of our tree."""
+    """Return the response of one of our errors."""
     message, headers = error.message, {}
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = 'Bearer realm="ai3ray"'
@@ -43,7 +43,7 @@ def error_response(error: Ai3Error) -> Response:
 
 
 async def on_ai3_error(_request: Request, error: Exception) -> Response:
-    """Answer an error of our tree."""
+    """Answer one of our errors."""
     assert isinstance(error, Ai3Error)
     return error_response(error)
 
@@ -61,12 +61,12 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 
 async def on_disconnect(_request: Request, _error: Exception) -> Response:
-    """Answer a client that disconnected while it sent its request; nothing will be read."""
+    """Answer a client that disconnected while it sent its request; it will not read this."""
     return Response(status_code=400)
 
 
 async def on_crash(request: Request, error: Exception) -> Response:
-    """Answer a bug of ours: details go to the log, not to the client."""
+    """Answer an unexpected error; its details go to the log only."""
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    # Starlette sends it outside of all middleware, so the headers are set here.
+    # Starlette sends this response outside of all middleware, so it needs the headers here.
     return error_envelope(500, "internal", "internal error; see the server's log", None, **SECURITY_HEADERS)

@@ -1,4 +1,4 @@
-"""A run's events over HTTP: follow the engine's feed, and frame it as server-sent events.
+"""A run's events as server-sent events.
 
 The frame is `id: <seq>`, `event: <type>`, `data: <one line of JSON>` and an empty line (WHATWG HTML,
 "Server-sent events"). Deltas carry no id, so a reader that reconnects continues after the last journaled event.
@@ -41,14 +41,14 @@ async def follow(
 ) -> Feeds:
     """Yield a run's feeds until the run or the server ends.
 
-    The next feed is requested when the last one has been consumed, so a slow reader loses deltas and never an event.
+    Each feed is requested when the one before it is consumed, so a slow reader loses deltas but never an event.
 
     Args:
-        engine: the engine.
-        run_id: the run.
-        after: the `seq` to go on after.
+        engine: holds the run.
+        run_id: the run's id.
+        after: the `seq` to continue after.
         deltas: include pieces of answers.
-        silence_s: yield None whenever so many seconds pass without an event.
+        silence_s: seconds without an event after which None is yielded.
         closing: set when the server is about to stop.
     """
     cursor = 0
@@ -77,7 +77,7 @@ async def follow(
 
 
 async def frames(feeds: Feeds) -> AsyncGenerator[bytes, None]:
-    """Yield the body of an SSE response; a silence becomes a comment."""
+    """Yield the body of an SSE response, with a comment for each silence."""
     async with aclosing(feeds):
         try:
             async for feed in feeds:
@@ -85,7 +85,7 @@ async def frames(feeds: Feeds) -> AsyncGenerator[bytes, None]:
                 if chunk:
                     yield chunk
         except Ai3Error as error:
-            # The status is sent already; a stream that ends before `stats` makes the reader reconnect.
+            # The status is already sent; a stream that ends before `stats` makes the reader reconnect.
             _log.warning("an event stream ended early: %s", error)
 
 

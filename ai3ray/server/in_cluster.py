@@ -1,4 +1,4 @@
-"""The app in a process of a Ray cluster, for `ai3` inside a Ray job. It starts no head."""
+"""The app in this process over a Ray cluster, for Ray jobs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ai3ray.settings.model import Settings
 
 @asynccontextmanager
 async def cluster_server(settings: Settings, env: Mapping[str, str], address: str) -> AsyncIterator[Path]:
-    """Serve the cluster's core on a private Unix socket; yield the socket's path.
+    """Serve the cluster's core on a private Unix socket and yield its path.
 
     Args:
-        settings: for the core, if it has to be created.
+        settings: used if the core has to be created.
         env: this process's environment.
         address: the address of the Ray cluster.
 
@@ -30,7 +30,7 @@ async def cluster_server(settings: Settings, env: Mapping[str, str], address: st
         SettingsError: the job's runtime environment holds a provider key.
     """
     _refuse_keys(settings, env)
-    with _own_signals():  # in the main thread, the only one that may set signal handlers
+    with _own_signals():  # stays in the main thread, since no other may set signal handlers
         engine = join(settings, address)
     try:
         async with serve_engine(engine) as path:
@@ -40,7 +40,7 @@ async def cluster_server(settings: Settings, env: Mapping[str, str], address: st
 
 
 def _refuse_keys(settings: Settings, env: Mapping[str, str]) -> None:
-    """Refuse keys in the job's runtime environment, which Ray's APIs show and its logs keep."""
+    """Raise SettingsError for keys in the runtime environment, which Ray shows in its API and logs."""
     try:
         runtime_env = json.loads(env.get("RAY_JOB_CONFIG_JSON_ENV_VAR") or "{}").get("runtime_env") or {}
     except ValueError:
@@ -55,7 +55,7 @@ def _refuse_keys(settings: Settings, env: Mapping[str, str]) -> None:
 
 @contextmanager
 def _own_signals() -> Iterator[None]:
-    """Restore our signal handlers, which `ray.init` replaces; without them Ctrl-C would cancel no run."""
+    """Restore our signal handlers, which `ray.init` replaces, so that Ctrl-C still cancels the run."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield

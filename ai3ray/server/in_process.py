@@ -19,14 +19,14 @@ from ai3ray.settings.model import Settings
 
 @asynccontextmanager
 async def inline_host(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[HostedEngine]:
-    """Open the inline engine as a host."""
+    """Host the inline engine."""
     async with open_inline(settings, env) as engine:
         yield HostedEngine(engine)
 
 
 @asynccontextmanager
 async def inline_server(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Path]:
-    """Serve the inline engine on a private Unix socket; yield the socket's path.
+    """Serve the inline engine on a private Unix socket and yield its path.
 
     Raises:
         JournalLocked: another process owns this home's journal.
@@ -37,7 +37,7 @@ async def inline_server(settings: Settings, env: Mapping[str, str]) -> AsyncIter
 
 @asynccontextmanager
 async def serve_engine(engine: Engine) -> AsyncIterator[Path]:
-    """Serve an engine on a private Unix socket in this process; yield the socket's path."""
+    """Serve an engine on a private Unix socket and yield its path."""
     gate = EngineGate(engine)
     server = socket_server(build_app(gate))
     with tempfile.TemporaryDirectory(prefix="ai3-", dir="/tmp") as folder:

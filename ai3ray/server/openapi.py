@@ -19,15 +19,15 @@ Schemas = dict[tuple[type[BaseModel], JsonSchemaMode], dict[str, Any]]
 
 _REASONS = {
     400: "The request is wrong; `param` names the field.",
-    401: "No key, or an unknown one.",
+    401: "The key is missing or unknown.",
     402: "The run's budget is spent.",
     403: "The key lacks the scope, or the host or origin is not allowed.",
     404: "There is no such run, path or model.",
     408: "The body took too long to arrive.",
-    409: "The Idempotency-Key came before with another body, or the run's state does not allow it.",
+    409: "The Idempotency-Key was used with another body, or the run's state does not allow it.",
     413: "The body is larger than 8 MB.",
     429: "A limit is used up; `Retry-After` gives the seconds to wait.",
-    502: "The models failed.",
+    502: "The model calls failed.",
     503: "The engine is starting, stopping, or cannot write; try again.",
 }
 _ALWAYS = (400, 401, 403, 429, 503)
@@ -43,7 +43,7 @@ _PATH_PARAMETERS = {"run_id": "A run's id.", "model": "A model's id."}
 
 @cache
 def openapi(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
-    """Return the document of these endpoints; made once."""
+    """Return the OpenAPI document of these endpoints."""
     paths: dict[str, dict[str, Any]] = {}
     schemas, components = _schemas(endpoints)
     for endpoint in endpoints:
@@ -65,7 +65,7 @@ def openapi(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
 
 
 def _schemas(endpoints: Iterable[Endpoint]) -> tuple[Schemas, dict[str, Any]]:
-    """Return a reference for every model as it is sent or answered, and the schemas that the references name."""
+    """Return a reference for each body and answer, and the schemas behind the references."""
     models: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(Envelope, "serialization"): None}
     for endpoint in endpoints:
         if endpoint.body is not None:

@@ -1,4 +1,4 @@
-"""Headers and query parameters: read and documented from one description."""
+"""Headers and query parameters, parsed and documented from one description."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Parameter(Generic[T]):
     location: Location
     description: str
     schema: Mapping[str, Any]
-    """JSON Schema of its value."""
+    """JSON Schema of the value."""
     default: T
     parse: Callable[[str], T]
-    """Makes the value from text. Raises RequestError."""
+    """Raises RequestError."""
 
     def read(self, request: Request) -> T:
-        """Return its value in a request. Raises RequestError naming it."""
+        """Return the parameter's value in a request, or its default. Raises RequestError naming it."""
         values = request.headers if self.location == "header" else request.query_params
         text = values.get(self.name)
         return self.default if text is None else self.parse(text)
@@ -72,14 +72,14 @@ def _parse_idempotency_key(text: str) -> str:
 IDEMPOTENCY_KEY: Parameter[str | None] = Parameter(
     "Idempotency-Key",
     "header",
-    "The same key and body again give the same run.",
+    "Repeating a request with its key returns the same run.",
     {"type": "string", "minLength": 1, "maxLength": _MAX_KEY, "pattern": r"^[!-~]+$"},
     None,
     _parse_idempotency_key,
 )
-LAST_EVENT_ID = whole_number("Last-Event-ID", "header", "The event to go on after.", 0, 0, _MAX_SEQ)
-AFTER = whole_number("after", "query", "The same, for clients that cannot set headers.", 0, 0, _MAX_SEQ)
-DELTAS = flag("deltas", "Send pieces of answers too. On `POST /runs`: they will be read with the run's events.")
+LAST_EVENT_ID = whole_number("Last-Event-ID", "header", "The id of the event to continue after.", 0, 0, _MAX_SEQ)
+AFTER = whole_number("after", "query", "`Last-Event-ID`, for clients that cannot set headers.", 0, 0, _MAX_SEQ)
+DELTAS = flag("deltas", "Include pieces of answers; on `POST /runs`, keep them for the run's event stream.")
 LIMIT = whole_number("limit", "query", "Runs per page.", 50, 1, 1000)
 BEFORE: Parameter[str | None] = Parameter(
     "before", "query", "The run id that the page starts after.", {"type": "string"}, None, str
@@ -87,5 +87,5 @@ BEFORE: Parameter[str | None] = Parameter(
 
 
 def start_of_stream(request: Request) -> int:
-    """Return the `seq` to go on after: `Last-Event-ID`, else `after`. Raises RequestError."""
+    """Return the `seq` to continue after, from `Last-Event-ID` or `after`. Raises RequestError."""
     return (LAST_EVENT_ID if LAST_EVENT_ID.name in request.headers else AFTER).read(request)

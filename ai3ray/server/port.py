@@ -1,4 +1,4 @@
-"""Ports between the hosts of the app and the makers of engines."""
+"""Ports between the app's hosts and their engines."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class LocalRay(Protocol):
 
     @property
     def engine(self) -> ClosableEngine:
-        """Its methods may be awaited in any event loop of this process."""
+        """The engine, with methods for any event loop of this process."""
         ...
 
     @property
     def processes(self) -> Sequence[int]:
-        """The pids of gcs and raylet; Ray ends with either."""
+        """The pids of gcs and raylet; Ray ends when either ends."""
         ...
 
     def shutdown(self) -> None:
-        """End Ray, in the thread that booted it, after the engine is closed."""
+        """End Ray after the engine is closed; call it in the thread that booted Ray."""
         ...
 
 
@@ -44,11 +44,11 @@ class TcpServer(Protocol):
     """Serves the app on TCP, over the engine in this process's Ray."""
 
     def open(self, request: ServeRequest) -> str:
-        """Block until it serves; return its URL."""
+        """Block until the server accepts requests, and return its URL."""
         ...
 
     def close(self) -> None:
-        """Block until it has stopped; do nothing if it is not open."""
+        """Block until the server has stopped; do nothing if it is not open."""
         ...
 
 
@@ -56,23 +56,23 @@ class RayBoot(Protocol):
     """Boots a local Ray."""
 
     def __call__(self, settings: Settings, *, temp_dir: Path) -> LocalRay:
-        """Block until Ray and the engine are up. Ray's session folder is `temp_dir`."""
+        """Block until Ray, with its sessions in `temp_dir`, and the engine are running."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class HostedEngine:
-    """An engine while its host is up."""
+    """A running engine and what its host offers with it."""
 
     engine: Engine
     processes: Sequence[int] = ()
-    """Pids; the engine ends with any of them."""
+    """Pids; the engine ends when any of them ends."""
     tcp: TcpServer | None = None
-    """Serves on TCP beside the socket, if the host can."""
+    """Serves on TCP as well as on the socket; None if the host cannot."""
 
 
 Host = AbstractAsyncContextManager[HostedEngine]
 """Boots an engine on entry and ends it on exit."""
 
 HostMaker = Callable[[HeadPaths], Host]
-"""Makes the host of a home; called when the home's lock is held."""
+"""Makes the host of a home; called while the home's lock is held."""

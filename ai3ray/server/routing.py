@@ -1,4 +1,4 @@
-"""Endpoints, and the routes made of them: access control first, then parsing, then the handler."""
+"""Make routes from endpoints: access control, then parsing, then the handler."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class ApiHost:
 
     gate: EngineGate
     access: Access | None
-    """None where only the user gets in, such as on a Unix socket."""
+    """None on a private socket, which only the user can reach."""
     ping_s: float
-    """Seconds of silence after which a stream carries a comment."""
+    """Seconds of silence after which a stream sends a comment."""
     endpoints: tuple[Endpoint, ...]
 
 
@@ -48,42 +48,39 @@ class ApiCall(Generic[Body]):
     """An instance of the endpoint's body model, or None."""
 
     async def engine(self) -> Engine:
-        """Wait for the engine. Raises HeadUnavailable or the error of its boot."""
+        """Wait for the engine and return it. Raises HeadUnavailable or the error of its boot."""
         return await self.host.gate.engine()
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One method of one path. Routes, access control, parsing and OpenAPI are made from it.
-
-    To add one, write a handler and a row in `ai3ray.server.endpoints`.
-    """
+    """One method of one path, the source of its route, access control, parsing and OpenAPI."""
 
     method: Method
     path: str
-    """Starlette's pattern. A `{run_id}` in it is checked: another owner's run is 404."""
+    """A Starlette pattern; a `{run_id}` in it that belongs to another owner is answered with 404."""
     scope: Scope | None
-    """The scope that a key needs; None lets every caller in, without a key."""
+    """The scope that a key needs; None for an endpoint without access control."""
     handler: Callable[[ApiCall[Any]], Awaitable[Response]]
     summary: str
     body: type[BaseModel] | None = None
     answer: type[BaseModel] | None = None
-    """The JSON of a success; any object when None."""
+    """The model of a successful answer; None for any JSON object."""
     status: int = 200
     streams: bool = False
-    """True when the answer is an event stream, or may be one where `answer` is given, too."""
+    """True when the answer is an event stream, or may be one if `answer` is given."""
     errors: tuple[int, ...] = ()
-    """HTTP statuses beyond those that every endpoint may answer with."""
+    """HTTP statuses in addition to those of every endpoint."""
     parameters: tuple[Parameter[Any], ...] = ()
     """Headers and query parameters that the handler reads."""
     spends: bool = False
-    """True when it may call models: refused for a key that has spent its daily budget."""
+    """True when it may call models; keys that have spent their daily budget are refused."""
     long_lived: bool = False
-    """True when it stays open: counted by `OpenStreams`."""
+    """True when requests stay open and are counted by `OpenStreams`."""
 
 
 def make_routes(endpoints: Iterable[Endpoint], host: ApiHost) -> list[Route]:
-    """Return one route per path, so that a wrong method is answered with every method that the path has."""
+    """Return one route per path, so that a 405 lists all methods of the path."""
     methods: dict[str, dict[str, Endpoint]] = {}
     for endpoint in endpoints:
         methods.setdefault(endpoint.path, {})[endpoint.method] = endpoint

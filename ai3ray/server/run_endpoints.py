@@ -107,7 +107,12 @@ async def finished_run(call: ApiCall[Any], engine: Engine, run_id: str) -> RunRe
         async for feed in feeds:
             if feed is not None and feed.done:
                 return await engine.result(run_id)
-    raise HeadUnavailable(f"the head is stopping; run {run_id} is kept and can be resumed")
+    raise HeadUnavailable(stopping_message(run_id))
+
+
+def stopping_message(run_id: str) -> str:
+    """Return the message for a client that waits for a run while the server stops."""
+    return f"the head is stopping; run {run_id} is kept: resume it with POST /runs/{run_id}/resume"
 
 
 def check_size(host: ApiHost, request: RunRequest) -> None:

@@ -16,7 +16,7 @@ GRACE_S = 3
 class SocketServer(uvicorn.Server):
     """Uvicorn without signal handlers.
 
-    Uvicorn's own ones raise the signal again after its shutdown, as a KeyboardInterrupt in the host's clean-up.
+    Its own handlers repeat the signal after shutdown, as a KeyboardInterrupt in the host's clean-up.
     """
 
     @contextmanager
@@ -26,7 +26,7 @@ class SocketServer(uvicorn.Server):
 
 
 def socket_server(app: Starlette) -> SocketServer:
-    """Return a server for `await server.serve(sockets=[…])`; set `should_exit` to end it."""
+    """Return a server; await `serve(sockets=[…])` to run it, and set `should_exit` to end it."""
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -41,10 +41,8 @@ def socket_server(app: Starlette) -> SocketServer:
 
 
 def listen(path: Path) -> socket.socket:
-    """Return a listening Unix socket that only this user can connect to.
-
-    The file gets its mode before `listen`: until then the kernel refuses every connection.
-    """
+    """Return a listening Unix socket that only this user can connect to."""
+    # The file gets its mode before `listen`: until then the kernel refuses every connection.
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))
     path.chmod(0o600)

@@ -96,7 +96,7 @@ def test_every_command_works_with_a_server_and_a_key(name, server, monkeypatch, 
     ("name", "key", "says"),
     [
         *((name, None, "set AI3_SERVER_KEY") for name in COMMANDS),
-        *((name, "ai3_wrong", "does not know the key in AI3_SERVER_KEY") for name in ("run", "runs watch", "doctor")),
+        *((name, "ai3_wrong", "does not accept the key in AI3_SERVER_KEY") for name in ("run", "runs watch", "doctor")),
     ],
 )
 def test_without_the_right_key_one_line_names_the_variable(name, server, key, says, monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""Headers of every response over TCP."""
+"""Security headers of every response over TCP."""
 
 from __future__ import annotations
 

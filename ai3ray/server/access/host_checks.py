@@ -1,4 +1,4 @@
-"""Checks of every request over TCP before routing: its Host and Origin headers."""
+"""Checks of the Host and Origin headers of requests over TCP."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _PREFLIGHT_HEADERS = {
     "access-control-max-age": "600",
 }
 _EXPOSED_HEADERS = "x-ai3-run-id, retry-after, location"
-# This header makes Ray Serve ignore a client's disconnect: the stream would go on, unread, until the run ends.
+# This header makes Ray Serve ignore a disconnect, so a stream would continue, unread, until the run ends.
 _IGNORES_DISCONNECT = "x-request-disconnect-disabled"
 
 
 class HostChecks:
-    """ASGI middleware: checks Host and Origin against DNS rebinding and foreign pages, and sets response headers.
+    """ASGI middleware against DNS rebinding and foreign pages; it also sets security headers.
 
     Args:
         app: the protected app.
@@ -60,7 +60,7 @@ class HostChecks:
         await self._app(scope, receive, send)
 
     def _check_host(self, headers: Headers) -> None:
-        # Several Host headers are as bad as a wrong one: proxies differ in which of them they route by.
+        # Several Host headers are refused like a wrong one, since proxies differ in which one they route by.
         hosts = {host_name(value) for value in headers.getlist("host")}
         if self._rules.hosts and (len(hosts) != 1 or not hosts <= set(self._rules.hosts)):
             raise Forbidden("host name not allowed; add it to AI3_ALLOWED_HOSTS")

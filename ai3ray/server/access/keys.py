@@ -1,4 +1,4 @@
-"""Authentication and authorisation of a request by its key. Nothing here touches the journal."""
+"""Authentication and authorisation of requests by API key."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class ApiCaller:
     """The caller of an endpoint."""
 
     name: str = ""
-    """Name of the key: the owner of the runs it starts; empty where no key is required."""
+    """Name of the key, and owner of the runs it starts; empty without keys."""
     owner: str | None = None
-    """The owner of the runs it may see; None for all runs."""
+    """The owner of the runs that the caller may see; None for all runs."""
     limits: CallerLimits = UNLIMITED
 
 
 class Access:
-    """Decides by key and scope.
+    """Access by key and scope.
 
     Args:
-        rules: the keys; without any, every caller may do everything.
+        rules: the keys and their limits; without keys, every caller may do everything.
         streams: counts the open streams.
     """
 

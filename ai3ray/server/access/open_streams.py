@@ -1,4 +1,4 @@
-"""Limits on open requests: per caller, and per replica."""
+"""Limits on open requests per caller and per replica."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ai3ray.errors import Throttled
 PER_CALLER = 64
 """Long-lived requests that one key may have open."""
 PER_REPLICA = 800
-"""Long-lived requests of all keys: below Serve's limit for a replica, so that short requests still get in."""
+"""Long-lived requests of all keys, fewer than Serve allows a replica, so that short requests get through."""
 RETRY_AFTER_S = 5.0
 
 
@@ -30,7 +30,7 @@ class OpenStreams:
         self._open: Counter[str] = Counter()
 
     def take(self, caller: str) -> Callable[[], None]:
-        """Count one more; return the function that releases it, to be called once.
+        """Count one more request and return the function that releases it, to be called once.
 
         Args:
             caller: the key's name; callers without a key share only the total limit.
@@ -39,24 +39,25 @@ class OpenStreams:
             Throttled: a limit is reached.
         """
         if caller and self._open[caller] >= self._per_caller:
-            raise Throttled(f"{caller} already has {self._per_caller} open requests", RETRY_AFTER_S)
+            raise Throttled(f"API key {caller!r} already has {self._per_caller} open requests", RETRY_AFTER_S)
         if self._open.total() >= self._in_all:
-            raise Throttled(f"{self._in_all} requests are open already", RETRY_AFTER_S)
+            raise Throttled(f"the server already has {self._in_all} open requests", RETRY_AFTER_S)
         self._open[caller] += 1
-        return lambda: self._release(caller)
 
-    def _release(self, caller: str) -> None:
-        self._open[caller] -= 1
-        if not self._open[caller]:
-            del self._open[caller]
+        def release() -> None:
+            self._open[caller] -= 1
+            if not self._open[caller]:
+                del self._open[caller]
+
+        return release
 
 
 class CountedResponse(Response):
-    """A response that counts as open until it is sent or aborted.
+    """A response that releases its request at its end.
 
     Args:
-        response: the response.
-        release: called at the end.
+        response: sent unchanged.
+        release: called when the response is sent or aborted.
     """
 
     def __init__(self, response: Response, release: Callable[[], None]) -> None:
@@ -64,7 +65,7 @@ class CountedResponse(Response):
         self._response, self._release = response, release
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send the response."""
         try:
             await self._response(scope, receive, send)
         finally:

@@ -1,4 +1,4 @@
-"""Turn a run's events into one growing answer for an OpenAI client."""
+"""Turn a run's events into a streamed answer for OpenAI clients."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from ai3ray.domain.events import (
 from ai3ray.domain.plan import TaskGraph, parse_graph
 
 WITHDRAWN = "\n\n---\nThe text above did not pass its checks. The checked answer:\n\n"
-"""Sent before the answer when earlier text turns out not to be part of it: sent text cannot be taken back."""
+"""Sent before the final answer when the text sent so far is not part of it."""
 
 
 class AnswerStream:
     """Turns events into pieces of the answer.
 
-    The answer of one author, and one merged by a model, is sent while it is written. The sections of a concatenated
-    answer are sent whole, in order, each once it has passed its checks. The rest is sent at the run's `final`.
+    An answer of one task, or one merged by a model, is sent while it is written. The sections of a concatenated
+    answer are sent in order, each when it has passed its checks. The rest is sent at the run's `final`.
 
     Args:
-        assembly: the assembly of the request; the plan's own when None.
+        assembly: that of the request; the plan's when None.
     """
 
     def __init__(self, assembly: Assembly | None = None) -> None:
@@ -46,7 +46,7 @@ class AnswerStream:
         self._withdrawn = False
 
     def feed(self, event: Event) -> Iterator[str]:
-        """Yield the pieces that this event adds to the answer, often none."""
+        """Yield the pieces that an event adds to the answer."""
         match event:
             case PlanProgress(phase="completed"):
                 plan = event.plan or {}
@@ -75,7 +75,7 @@ class AnswerStream:
         return (delta.task_id or "") == self._live and (delta.type == "assemble_delta") == (self._live == "")
 
     def _sections(self) -> Iterator[str]:
-        """Yield the sections of a concatenated answer, up to the first without a result."""
+        """Yield the finished sections of a concatenated answer, up to the first unfinished one."""
         graph = self._graph
         if graph is None or self._live is not None:
             return
@@ -87,7 +87,7 @@ class AnswerStream:
         yield from self._send(text[len(self._sent + self._held) :])
 
     def _send(self, text: str) -> Iterator[str]:
-        """Yield text, but hold back white space at its end: the final answer is stripped."""
+        """Yield text, but hold back trailing white space, since the final answer is stripped."""
         text = self._held + text
         self._held = text[len(text.rstrip()) :]
         piece = text[: len(text) - len(self._held)]
@@ -104,5 +104,5 @@ class AnswerStream:
             if rest:
                 yield rest
         elif self._withdrawn or output.strip() not in self._sent:
-            # Text around the answer, such as a greeting, does not make it another answer.
+            # Text around the answer, such as a greeting, does not make it a different answer.
             yield WITHDRAWN + output

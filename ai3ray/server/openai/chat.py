@@ -1,4 +1,4 @@
-"""Handlers of `/v1`: ai3ray as a model, for OpenAI clients."""
+"""Functions of the endpoints under `/v1`, for OpenAI clients."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from ai3ray.server.event_stream import PING, SSE_HEADERS, Feeds, follow
 from ai3ray.server.openai.answer_stream import AnswerStream
 from ai3ray.server.openai.chat_request import DIRECT, PLANS, ChatRequest, chat_field_names, run_request
 from ai3ray.server.routing import ApiCall
-from ai3ray.server.run_endpoints import finished_run, run_header, start_run
+from ai3ray.server.run_endpoints import finished_run, run_header, start_run, stopping_message
 
 _DONE = b"data: [DONE]\n\n"
 _STATUS = {BudgetSpent.type: BudgetSpent.http_status, RateLimited.type: 429, "cancelled": 409}
-"""HTTP status of a failed run by its error's type; 502 for all others."""
+"""HTTP statuses of failed runs, by the error's type; 502 for all others."""
 
 
 async def complete(call: ApiCall[ChatRequest]) -> Response:
-    """Complete a chat by a run, streamed or whole. The run goes on when the client disconnects."""
+    """Complete a chat by a run, streamed or whole."""
     chat, host = call.body, call.host
     with chat_field_names(chat):
         request = run_request(chat)
@@ -42,7 +42,7 @@ async def complete(call: ApiCall[ChatRequest]) -> Response:
 
 
 async def list_models(call: ApiCall[None]) -> Response:
-    """List `ai3`, `ai3/direct`, and the models that can be called."""
+    """List `ai3`, `ai3/direct` and the configured models."""
     views = _callable(await (await call.engine()).models())
     return json_response({"object": "list", "data": [_model(PLANS), _model(DIRECT), *map(_known, views)]})
 
@@ -59,16 +59,11 @@ async def show_model(call: ApiCall[None]) -> Response:
 
 
 class _ChunkStream:
-    """The chunks of one streamed completion.
-
-    Args:
-        chat: the request.
-        accepted: its run.
-        answer: turns the run's events into pieces of the answer.
-    """
+    """The chunks of one streamed completion."""
 
     def __init__(self, chat: ChatRequest, accepted: Accepted, answer: AnswerStream) -> None:
         self._answer = answer
+        self._run_id = accepted.run_id
         self._with_usage = bool(chat.stream_options and chat.stream_options.include_usage)
         self._frame = {
             "id": f"chatcmpl-{accepted.run_id}",
@@ -78,7 +73,7 @@ class _ChunkStream:
         }
 
     async def chunks(self, feeds: Feeds) -> AsyncGenerator[bytes, None]:
-        """Yield the body: role, pieces, finish reason, `[DONE]`; an error in their place when the run failed."""
+        """Yield the role, the pieces, the finish reason and `[DONE]`, or an error when the run failed."""
         yield self._chunk({"role": "assistant", "content": ""})
         async with aclosing(feeds):
             try:
@@ -92,7 +87,7 @@ class _ChunkStream:
             except Ai3Error as error:
                 yield _error(error.type, error.message)
                 return
-        yield _error(HeadUnavailable.type, "the server is stopping; the run is kept and can be resumed")
+        yield _error(HeadUnavailable.type, stopping_message(self._run_id))
 
     def _chunks(self, event: Event) -> list[bytes]:
         pieces = [self._chunk({"content": piece}) for piece in self._answer.feed(event)]

@@ -16,7 +16,7 @@ from ai3ray.errors import RequestError
 PLANS = "ai3"
 """The model id of a planned run."""
 DIRECT = "ai3/direct"
-"""The model id of a run of one routed, checked task."""
+"""The model id of a run with one routed, checked task."""
 
 _OPTIONS = frozenset(RunRequest.model_fields) - {"prompt", "context", "plan", "metadata", "run_class"} | {"class"}
 
@@ -40,7 +40,7 @@ class ChatMessage(Frozen):
 
     @property
     def text(self) -> str:
-        """The content as one text."""
+        """All parts in one text."""
         return self.content if isinstance(self.content, str) else "\n".join(part.text for part in self.content)
 
 
@@ -74,25 +74,25 @@ class StreamOptions(Frozen):
     include_usage: bool = False
     """Send a last chunk with the run's tokens."""
     include_obfuscation: bool = False
-    """Without effect: there is no padding."""
+    """Without effect; there is no padding."""
 
 
 class ChatRequest(Frozen):
     """The body of `POST /v1/chat/completions`."""
 
     model: str = Field(min_length=1)
-    """`ai3` plans, `ai3/direct` does not; a registry id is routed to that model alone."""
+    """`ai3` plans, `ai3/direct` does not; a model's id is routed to that model alone."""
     messages: tuple[ChatMessage, ...] = Field(min_length=1)
-    """The conversation; the last turn is the user's and is the prompt, the others are context."""
+    """The conversation; the last turn, the user's, is the prompt, and the others are context."""
     stream: bool = False
-    """True for the answer in pieces."""
+    """True to receive the answer in pieces."""
     stream_options: StreamOptions | None = None
     response_format: ResponseFormat | None = None
-    """The form of the answer; not with `ai3`, since its answer has several authors."""
+    """The form of the answer; not with `ai3`, since several tasks write its answer."""
     metadata: dict[str, str] = Field(default_factory=dict)
-    """Options by their names in a run request (`budget_usd`, `deadline_s`, `verify` …); other keys are labels."""
+    """Fields of a run request (`budget_usd`, `deadline_s`, `verify` …) as texts; other keys are labels."""
     n: Literal[1] = 1
-    # Accepted because clients send them, and ignored: sampling and length are decided per call.
+    # Clients send these fields, so they are accepted; sampling and length are decided per call.
     temperature: float | None = None
     """Without effect."""
     top_p: float | None = None
@@ -104,7 +104,7 @@ class ChatRequest(Frozen):
     seed: int | None = None
     """Without effect."""
     max_tokens: int | None = Field(default=None, ge=1)
-    """Without effect: answers are never cut."""
+    """Without effect; answers are never cut."""
     max_completion_tokens: int | None = Field(default=None, ge=1)
     """Without effect."""
     reasoning_effort: str | None = None
@@ -114,7 +114,7 @@ class ChatRequest(Frozen):
     service_tier: str | None = None
     """Without effect."""
     store: bool | None = None
-    """Without effect: every run is journaled."""
+    """Without effect; every run is journaled."""
     user: str | None = None
     """Without effect."""
     safety_identifier: str | None = None
@@ -175,7 +175,7 @@ def chat_field_names(chat: ChatRequest) -> Iterator[None]:
 
 
 def _decode(name: str, text: str) -> Any:
-    """Decode an option: metadata values are strings."""
+    """Return the value that a text in `metadata` stands for."""
     if name == "models":
         return [model.strip() for model in text.split(",") if model.strip()]
     if name == "verify" and text.lower() in ("true", "false"):
