@@ -1,7 +1,7 @@
-"""A simulator of LLM providers: wire formats, latencies, limits, faults, and a ledger of what it billed.
+"""A simulator of LLM providers, with wire formats, latencies, limits, faults and a billing ledger.
 
-`ai3 simulate` runs it, and tests and benches measure ai3ray against it. Importing this package is cheap: `app`,
-`run`, `running` and `running_in_thread` load the HTTP server on first use.
+`ai3 simulate` runs it; tests and benches measure ai3ray against it. `app`, `run`, `running` and `running_in_thread`
+load the HTTP server on first use.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Send the answer to an admitted request: timed, piece by piece, broken by injected faults."""
+"""Send the answer to an admitted request."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _OK = 200
 
 
 class AnswerSender:
-    """Send the answer to one admitted request."""
+    """The sender of one answer."""
 
     def __init__(self, reply: WireReply, call: BilledCall, request: ParsedRequest, admitted: AdmittedRequest) -> None:
         self._reply = reply
@@ -48,7 +48,7 @@ class AnswerSender:
         call.fault = self._fault_name
 
     async def run(self) -> None:
-        """Answer until done or until the client disconnects, whichever is first."""
+        """Answer until done or until the client disconnects."""
         connection = self._reply.connection
         connection.watch()
         try:
@@ -118,7 +118,7 @@ class AnswerSender:
         await self._reply.body(data)
 
     async def _break_whole(self, data: bytes) -> bool:
-        """Inject the fault into an answer that is not streamed. Return whether that ended the reply."""
+        """Inject the fault into an answer that is not streamed; return whether that ended the reply."""
         half = data[: len(data) // 2]
         match self._fault_name:
             case "stall":
@@ -140,7 +140,7 @@ class AnswerSender:
         return True
 
     async def _send_invalid(self, media_type: str, data: bytes) -> None:
-        """Send with status 200 a body that is not an answer."""
+        """Send a body that is no answer, with status 200."""
         self._call.status = _OK
         self._settle(complete=False)
         await self._reply.start(_OK, media_type, length=len(data))
@@ -166,7 +166,7 @@ class AnswerSender:
         await self._reply.body(data, more=more)
 
     async def _send_pieces(self, began: float) -> bool:
-        """Send the text piece by piece. Return False when a fault has ended the stream."""
+        """Send the text in pieces; return False when a fault has ended the stream."""
         size = self._simulation.pace.piece_tokens
         text, of = self._written.text, tokens(self._written.text)
         count = -(-of // size)
@@ -190,7 +190,6 @@ class AnswerSender:
             sent = end
 
     async def _send_text(self, text: str, start: int, end: int) -> None:
-        """Send the pieces from `start` to before `end`."""
         width = CHARS_PER_TOKEN * self._simulation.pace.piece_tokens
         before, after = self._frame
         pieces = (text[at : at + width] for at in range(start * width, end * width, width))
@@ -200,7 +199,7 @@ class AnswerSender:
         self._sent_chars = sent_chars
 
     async def _break_stream(self) -> bool:
-        """Inject the fault into the stream. Return whether the stream goes on."""
+        """Inject the fault into the stream; return whether the stream goes on."""
         if self._unsent:
             await self._send(b"")
         match self._fault_name:
@@ -224,10 +223,7 @@ class AnswerSender:
         self._simulation.answer_began(self._admitted)
 
     def _settle(self, *, complete: bool) -> None:
-        """Write the bill and release the limits, once, before the last byte: a client that has the answer finds both.
-
-        An incomplete answer is billed for what was sent of it.
-        """
+        """Write the bill and release the limits, once, before the last byte: a client with the answer finds both."""
         if self._call.ended is not None:
             return
         self._call.complete = complete
@@ -241,7 +237,7 @@ class AnswerSender:
 
 
 async def _until(moment: float) -> float:
-    """Wait for a moment of the loop's clock, so that late wake-ups do not add up; return the time."""
+    """Sleep until a moment of the loop's clock, so that late wake-ups do not add up, and return the time."""
     loop = asyncio.get_running_loop()
     wait_s = moment - loop.time()
     if wait_s > 0:

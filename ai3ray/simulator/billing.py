@@ -1,4 +1,4 @@
-"""The ledger of requests and bills: the ground truth of tests about cost and concurrency."""
+"""The ledger of requests and bills that tests of cost and concurrency compare with."""
 
 from __future__ import annotations
 
@@ -17,34 +17,33 @@ _OK = 200
 
 @dataclass(slots=True)
 class BilledCall:
-    """One request as it was served. Times are seconds since the epoch."""
+    """One served request. Times are seconds since the epoch."""
 
     n: int
     request_id: str
     provider: str
     model: str
     role: str
-    """Its probable purpose: plan, judge or task."""
+    """The probable purpose: plan, judge or task."""
     stream: bool
     prompt_chars: int
     started: float
     account: str = ""
     """The vendor and a few digits of the key's hash."""
     status: int = 0
-    """HTTP status of the reply; 0 when there was none."""
+    """The HTTP status; 0 without a reply."""
     fault: str | None = None
     input_tokens: int = 0
-    """Billed input, cached parts included; 0 when refused."""
+    """Billed input, cached tokens included."""
     cached_tokens: int = 0
     cache_write_tokens: int = 0
     output_tokens: int = 0
-    """Billed output, reasoning included; of an interrupted reply, what was sent."""
+    """Billed output, reasoning included; for an interrupted reply, the tokens sent."""
     cost_usd: float | None = 0.0
-    """The bill in US dollars; None when the model has no price."""
+    """None when the model has no price."""
     first_token: float | None = None
-    """When the first piece of a stream was sent."""
     ended: float | None = None
-    """When the request ended; None while it is open."""
+    """None while the request is open."""
     complete: bool = False
     cancelled: bool = False
     system: str = field(default="", repr=False)
@@ -72,13 +71,13 @@ class CallSums:
     max_in_flight: int = 0
 
     def begin(self) -> None:
-        """Count a call that starts."""
+        """Count a starting call."""
         self.calls += 1
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
 
     def end(self, call: BilledCall, ticks: int) -> None:
-        """Add a call that has ended."""
+        """Add an ended call."""
         self.in_flight -= 1
         self.completed += call.complete
         self.refused += call.status not in (0, _OK)
@@ -90,14 +89,14 @@ class CallSums:
         self.ticks += ticks
 
     def to_json(self) -> dict[str, Any]:
-        """Return the sums by name, the bill in US dollars."""
+        """Return the sums by name, with the bill in US dollars."""
         sums = {name: getattr(self, name) for name in self.__slots__ if name != "ticks"}
         return {**sums, "cost_usd": self.ticks / TICKS_PER_USD}
 
 
 @dataclass
 class BillingTotals:
-    """Sums over all calls, by model and by account, updated by each call. Money is counted in ticks."""
+    """Running sums over all calls, by model and by account. Money is in ticks."""
 
     everything: CallSums = field(default_factory=CallSums)
     by_model: dict[str, CallSums] = field(default_factory=dict)
@@ -107,12 +106,12 @@ class BillingTotals:
     unpriced: int = 0
 
     def begin(self, call: BilledCall) -> None:
-        """Count a call that starts."""
+        """Count a starting call."""
         for sums in self._sums(call):
             sums.begin()
 
     def end(self, call: BilledCall, ticks: int | None) -> None:
-        """Add a call that has ended; `ticks` is None when the model has no price."""
+        """Add an ended call; `ticks` is None when the model has no price."""
         for sums in self._sums(call):
             sums.end(call, ticks or 0)
         self.by_status[call.status] += 1
@@ -154,7 +153,7 @@ class BillingLedger:
 
     @property
     def in_flight(self) -> int:
-        """Number of open requests."""
+        """The number of open requests."""
         return len(self._open)
 
     async def arrived(self, count: int) -> None:
@@ -163,7 +162,7 @@ class BillingLedger:
             await self._arrival.wait()
 
     def begin(self, request: ParsedRequest, request_id: str, account: str) -> BilledCall:
-        """Enter a request."""
+        """Record a request that has arrived."""
         call = BilledCall(
             n=len(self.calls) + 1,
             request_id=request_id,
@@ -187,12 +186,12 @@ class BillingLedger:
         return call
 
     def ticks(self, model: str, used: UsedTokens) -> int | None:
-        """Return the price of tokens in ticks; None when the model has no price."""
+        """Return the price in ticks; None when the model has no price."""
         price = self._prices.get(model)
         return price.ticks(used) if price else None
 
     def end(self, call: BilledCall, used: UsedTokens | None) -> int | None:
-        """Close a request, its status set, and return its bill in ticks; without `used` nothing is billed."""
+        """Close a request and return its bill in ticks; without `used` nothing is billed."""
         call.ended = time.time()
         ticks: int | None = 0
         if used is not None:
@@ -213,7 +212,7 @@ class BillingLedger:
         self.max_in_flight = len(self._open)
 
     def to_json(self, *, prompts: bool = False, summary: bool = False) -> dict[str, Any]:
-        """Return the answer of `GET /_sim/ledger`; a summary leaves the entries out and is cheap."""
+        """Return the body of `GET /_sim/ledger`; a summary omits the calls and is cheap."""
         names = _SHOWN + _PROMPTS if prompts else _SHOWN
         entries = {} if summary else {"calls": [{name: getattr(call, name) for name in names} for call in self.calls]}
         return {

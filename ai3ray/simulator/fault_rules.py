@@ -1,4 +1,4 @@
-"""Rules that make calls fail, and how."""
+"""Rules for injected faults."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ _LONGEST_OUTAGE_S = 60.0
 
 
 class FaultTrigger(Frozen):
-    """Select among the calls that a rule applies to, counted from 1; all given conditions must hold."""
+    """A choice among the calls that a rule applies to, counted from 1; all given conditions must hold."""
 
     n: tuple[int, ...] = ()
-    """The calls with these numbers."""
+    """Calls with these numbers."""
     first: int | None = Field(default=None, ge=0)
     """The first N calls."""
     every: int | None = Field(default=None, ge=1)
@@ -70,13 +70,13 @@ class FaultTrigger(Frozen):
     start: int | None = Field(default=None, alias="from", ge=1)
     """Calls from this number on."""
     to: int | None = Field(default=None, ge=1)
-    """Calls up to this number, included."""
+    """Calls up to and including this number."""
     after_s: float | None = Field(default=None, ge=0)
     """Calls from this many seconds after the rules were set."""
     until_s: float | None = Field(default=None, ge=0)
     """Calls until this many seconds after the rules were set."""
     probability: float | None = Field(default=None, ge=0.0, le=1.0)
-    """Each call with this probability, drawn from the simulator's seed."""
+    """Each call with this probability."""
 
     @model_validator(mode="after")
     def _says_something(self) -> FaultTrigger:
@@ -86,7 +86,7 @@ class FaultTrigger(Frozen):
         return self
 
     def holds_for(self, count: int, drawn: float, age_s: float = 0.0) -> bool:
-        """Return whether the fault occurs in call number `count`, `age_s` seconds after the rules were set."""
+        """Return whether call number `count` fails, `age_s` seconds after the rules were set."""
         return (
             (not self.n or count in self.n)
             and (self.first is None or count <= self.first)
@@ -110,13 +110,13 @@ class InjectedFault(Frozen):
     contains: str | None = None
     """Only calls with this text in the prompt."""
     when: FaultTrigger | None = None
-    """Which of these calls; all when absent."""
+    """Which of these calls fail; all when absent."""
     status: int | None = Field(default=None, ge=400, le=599)
-    """HTTP status instead of the fault's usual one."""
+    """The HTTP status instead of the fault's usual one."""
     code: str | None = None
-    """Error code instead of the vendor's usual one, for example `contract_spend_limit_reached`."""
+    """The error code instead of the vendor's usual one, for example `contract_spend_limit_reached`."""
     retry_after: float | None = Field(default=None, ge=0)
-    """Seconds to wait that a refusal announces; 1 for rate_limit and ramp_limit when absent."""
+    """Seconds to wait that a refusal announces; when absent, 1 for rate_limit and ramp_limit."""
     seconds: float = Field(default=3600.0, ge=0)
     """Length of a stall or an outage."""
     after: int = Field(default=2, ge=0)
@@ -124,7 +124,7 @@ class InjectedFault(Frozen):
 
     @property
     def outage_s(self) -> float:
-        """Length of an outage, at most 60 seconds."""
+        """The length of an outage, at most 60 seconds."""
         return min(self.seconds, _LONGEST_OUTAGE_S)
 
     def applies_to(self, request: ParsedRequest) -> bool:
@@ -138,7 +138,7 @@ class InjectedFault(Frozen):
 
 
 class FaultInjector:
-    """Apply the fault rules in force and count the calls of each."""
+    """The fault rules in force, with a count of calls for each."""
 
     def __init__(self, seed: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._seed = seed
@@ -148,13 +148,13 @@ class FaultInjector:
         self._counts: list[int] = []
 
     def set(self, rules: Sequence[InjectedFault]) -> None:
-        """Replace all rules and restart their counts."""
+        """Replace all rules and reset their counts."""
         self.rules = tuple(rules)
         self._counts = [0] * len(self.rules)
         self._since = self._clock()
 
     def select(self, request: ParsedRequest) -> InjectedFault | None:
-        """Return the fault of this call, if any, and count the call for every rule that applies to it."""
+        """Return the fault for this call, and count the call for every rule that applies to it."""
         if not self.rules:
             return None
         found: InjectedFault | None = None
@@ -172,10 +172,7 @@ class FaultInjector:
 
 
 def rules_from_rates(rates: Mapping[FaultName, float]) -> tuple[InjectedFault, ...]:
-    """Return rules that together inject each fault into its share of all calls.
-
-    Args:
-        rates: share of the calls by fault, 0 to 1.
+    """Return rules that inject each fault into its share of all calls, from 0 to 1.
 
     Raises:
         ValueError: a share is out of range, or their sum exceeds 1.
@@ -196,7 +193,7 @@ def read_faults(data: object) -> tuple[InjectedFault, ...]:
     """Read rules from decoded JSON: a list, one rule, or `{"rules": [...], "rates": {...}}`.
 
     Raises:
-        RequestError: the data is none of these; the message names the field.
+        RequestError: the data has none of these forms.
     """
     if isinstance(data, Mapping) and data.keys() <= {"rules", "rates"} and data:
         rules = _rules(data.get("rules", []))

@@ -1,4 +1,4 @@
-"""The vendors' prices, in whole ticks, so that sums are exact."""
+"""The vendors' prices in whole ticks, so that sums are exact."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from pydantic import Field
 from ai3ray.domain.frozen import Frozen
 
 TICKS_PER_USD = 10**10
-"""xAI's billing unit, 1e-10 US dollars; the ledger counts in it."""
+"""xAI's billing unit is 1e-10 US dollars; the ledger counts in it."""
 _TICKS_PER_TOKEN = TICKS_PER_USD / 1e6
-"""At one US dollar per million tokens."""
+"""The price of a token at one US dollar per million."""
 _READ, _WRITE, _WRITE_1H = 0.1, 1.25, 2.0
-"""Prices of reading and writing a cache as multiples of the input price (Anthropic's price page)."""
+"""Multiples of the input price for reading and writing a cache (Anthropic's price page)."""
 
 
 class UsedTokens(NamedTuple):
     """The tokens of one call."""
 
     input_tokens: int
-    """The whole prompt."""
     cache_read: int = 0
     cache_write: int = 0
     cache_write_1h: int = 0
@@ -30,21 +29,21 @@ class UsedTokens(NamedTuple):
 
     @property
     def fresh(self) -> int:
-        """Input neither read from nor written to a cache."""
+        """Input that the cache neither gave nor took."""
         return self.input_tokens - self.cache_read - self.cache_write - self.cache_write_1h
 
 
 class Price(Frozen):
-    """The price of a model, in US dollars per million tokens."""
+    """A model's price, in US dollars per million tokens."""
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
     cache_read: float | None = Field(default=None, ge=0)
-    """Input read from the cache; a tenth of `input` when absent."""
+    """A tenth of `input` when absent."""
     cache_write: float | None = Field(default=None, ge=0)
-    """Input written to the cache. When absent, Anthropic bills 1.25 times `input`, the others `input`."""
+    """When absent, Anthropic bills 1.25 times `input`, the others `input`."""
     long_from: int | None = None
-    """Input tokens from which the long prices apply to the whole request."""
+    """The input tokens from which the long prices apply to the whole request."""
     long_input: float = 0.0
     """Input of a long request; cache prices grow in proportion."""
     long_output: float = 0.0
@@ -61,5 +60,5 @@ class Price(Frozen):
         return round((of_input * grown + of_output) * _TICKS_PER_TOKEN)
 
     def cost(self, input_tokens: int, output_tokens: int) -> float:
-        """Return the bill of a call without caching in US dollars."""
+        """Return the bill in US dollars of a call without caching."""
         return self.ticks(UsedTokens(input_tokens, output_tokens=output_tokens)) / TICKS_PER_USD

@@ -1,4 +1,4 @@
-"""Response times of the simulated vendors: drawn from a distribution or from measured calls."""
+"""Response times of the simulated vendors, drawn from a distribution or from measured calls."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ SPEC_FORMS = "S, constant:S, lognormal:S,SIGMA, ttft:S,TOKENS_PER_S, or a JSON f
 
 
 class Pace(Frozen):
-    """The pace of answers: log-normal around the medians, drawn from the seed and the prompt."""
+    """The pace of answers, log-normal around the medians."""
 
     first_token_s: float = Field(default=0.05, ge=0)
-    """Median time to the first token, in seconds."""
+    """Median seconds to the first token."""
     first_token_sigma: float = Field(default=0.3, ge=0)
-    """Standard deviation of its logarithm."""
+    """Standard deviation of the logarithm."""
     tokens_per_s: float = Field(default=400.0, gt=0)
-    """Median output speed, in tokens per second."""
+    """Median output speed."""
     tokens_sigma: float = Field(default=0.2, ge=0)
-    """Spread of that speed from answer to answer."""
+    """Standard deviation of the logarithm."""
     piece_tokens: int = Field(default=8, ge=1)
     total_s: float | None = Field(default=None, ge=0)
-    """Median time of a whole answer of any length; replaces the output speed."""
+    """Median seconds of an answer of any length; replaces the output speed."""
     total_sigma: float = Field(default=0.0, ge=0)
     data: Path | None = None
-    """A JSON file of measured calls, `[{ttft_s, total_s, error, provider?}]`: each answer takes the time of one."""
+    """A JSON file of measured calls, `[{ttft_s, total_s, error, provider?}]`; each answer takes the time of one."""
     data_provider: str | None = None
     data_errors: bool = False
-    """Whether calls fail as often as the measured ones: 429 as rate limits, all others as server errors."""
+    """Whether calls fail as often as the measured ones, with 429 as a rate limit and all else as a server error."""
 
 
 class AnswerSpeed(NamedTuple):
@@ -45,7 +45,7 @@ class AnswerSpeed(NamedTuple):
     first_token_s: float
     tokens_per_s: float
     total_s: float | None = None
-    """Seconds of the whole answer, if independent of its length."""
+    """The seconds of the whole answer, if independent of its length."""
 
     def after(self, written: int, of: int) -> float:
         """Return the seconds from the request until `written` of `of` tokens are written."""
@@ -61,7 +61,7 @@ class MeasuredCall(Frozen):
     ttft_s: float | None = Field(default=None, ge=0)
     total_s: float | None = Field(default=None, ge=0)
     error: int | None = None
-    """HTTP status of a failure, any other number for a failure without one, None for an answer."""
+    """The HTTP status of a failure, any other number for a failure without one, None for an answer."""
 
 
 class ResponseTimes:
@@ -81,7 +81,7 @@ class ResponseTimes:
             raise SettingsError(f"{pace.data}: every measured call failed")
 
     def draw(self, *about: str) -> AnswerSpeed:
-        """Draw the speed of an answer; equal questions and seeds give equal speeds."""
+        """Draw the speed of an answer, repeatable for a seed and `about`."""
         rng = random.Random(f"{self._seed}:pace:{':'.join(about)}")  # noqa: S311
         pace = self.pace
         if self._answered:
@@ -98,7 +98,7 @@ class ResponseTimes:
         return AnswerSpeed(min(first_s, total_s), speed, total_s)
 
     def error(self, n: int) -> int | None:
-        """Return the measured failure of the n-th call, if any."""
+        """Return the measured failure of the n-th call."""
         if not self.pace.data_errors or not self._errors:
             return None
         drawn = chance(self._seed, "measured", n) * (len(self._answered) + len(self._errors))
@@ -109,7 +109,7 @@ def read_latency(spec: str) -> dict[str, Any]:
     """Return the fields of a pace for a `--latency` option.
 
     Raises:
-        SettingsError: the spec has none of these forms.
+        SettingsError: the spec has none of the known forms.
     """
     form, colon, rest = spec.partition(":")
     try:

@@ -1,4 +1,4 @@
-"""The state of the simulated vendors, and the admission of requests."""
+"""The simulated vendors' state, and the admission of requests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _RATE_LIMITED = 429
 
 @dataclass(frozen=True, eq=False, slots=True)
 class AdmittedRequest:
-    """An admitted request with everything to settle when it ends."""
+    """An admitted request with all that is settled at its end."""
 
     account: VendorAccount
     call: AdmittedCall
@@ -70,7 +70,7 @@ class Simulation:
         return self._response_times.pace
 
     def set_pace(self, data: object) -> Pace:
-        """Change the pace at run time and return it.
+        """Change the pace and return it.
 
         Args:
             data: decoded JSON: the changed fields of a Pace, or `{"spec": ...}` as on the command line.
@@ -102,7 +102,7 @@ class Simulation:
         """Admit a request; the caller must call `finish` for it.
 
         Raises:
-            RequestRefused: because of the key, the model, the size, a fault or a limit.
+            RequestRefused: the key, the model, the size, a fault or a limit forbids it.
         """
         try:
             fault = self._check(request, key)
@@ -119,7 +119,7 @@ class Simulation:
         return AdmittedRequest(account, call, cache_read, fault, account.limits.headers(now))
 
     def answer_began(self, admitted: AdmittedRequest) -> None:
-        """Make the prompt of an answer that has begun readable from the cache."""
+        """Make a prompt readable from the cache, because its answer has begun."""
         if admitted.cache_read.entries:
             admitted.account.cache.mark_readable(self.clock(), admitted.cache_read)
 
@@ -128,7 +128,7 @@ class Simulation:
         admitted.account.limits.record_output(self.clock(), admitted.call, tokens)
 
     def finish(self, admitted: AdmittedRequest, used: UsedTokens | None, ticks: int | None) -> None:
-        """Settle an admitted request that has ended; without `used` nothing was answered."""
+        """Settle an ended request; without `used` nothing was answered."""
         spent = None
         if used is not None:
             cost_usd = (ticks or 0) / TICKS_PER_USD
@@ -136,19 +136,19 @@ class Simulation:
         admitted.account.limits.finish(self.clock(), admitted.call, spent)
 
     def answer_speed(self, request: ParsedRequest) -> AnswerSpeed:
-        """Return the speed of an answer; equal requests and seeds give equal speeds."""
+        """Return an answer's speed; equal requests and seeds give equal speeds."""
         return self._response_times.draw(request.model, request.stable_prompt)
 
     def price(self, model: str) -> Price | None:
-        """Return the price of a model; None when unknown."""
+        """Return a model's price; None when unknown."""
         return self.settings.prices.get(model)
 
     def models(self, vendor: VendorName) -> list[str]:
-        """Return the ids with a price that the vendor serves."""
+        """Return the priced models of a vendor."""
         return [model for model in self.settings.prices if model.startswith(FAMILIES[vendor])]
 
     def _check(self, request: ParsedRequest, key: str) -> InjectedFault | None:
-        """Return the fault to inject into the answer; raise RequestRefused for any reason but a limit."""
+        """Return the fault to inject; raise RequestRefused for any reason but a limit."""
         settings = self.settings
         if "bad" in key:
             raise RequestRefused("auth", f"Incorrect API key provided: {key}.")
@@ -176,7 +176,7 @@ class Simulation:
 
 
 def _refusal(rejection: Rejection) -> RequestRefused:
-    """Return the refusal for a limit's rejection; vendors announce the wait in whole seconds."""
+    """Return the refusal for a rejection; vendors announce whole seconds."""
     wait_s = rejection.retry_after
     return RequestRefused(
         "quota" if rejection.bound == "spend" else "ramp" if rejection.bound == "ramp" else "rate_limit",

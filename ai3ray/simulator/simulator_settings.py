@@ -1,4 +1,4 @@
-"""The settings of the simulator: `configs/simulator.toml`, changed by a file and by fields."""
+"""The simulator's settings, from `configs/simulator.toml`, a file and fields."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ __all__ = ["Answers", "Caching", "Limits", "Pace", "Price", "Ramp", "SimulatorSe
 
 
 class Answers(Frozen):
-    """Answers to requests without a JSON Schema: prose about the subject unless one of these is set."""
+    """Answers to requests without a JSON Schema; prose about the subject when neither is set."""
 
     text: str | None = None
-    """This text, always."""
+    """Always this text."""
     tokens: int | None = Field(default=None, ge=1)
-    """The same prose of exactly this many tokens; cheaper than prose about the subject."""
+    """Prose of exactly this many tokens; cheaper to write."""
 
 
 class Caching(Frozen):
-    """The vendors' prompt caches: Anthropic's at the breakpoints of a request, the others' automatic."""
+    """The vendors' prompt caches: Anthropic's at a request's breakpoints, the others' automatic."""
 
     enabled: bool = True
     ttl_s: float = Field(default=300.0, gt=0)
@@ -48,20 +48,20 @@ class SimulatorSettings(Frozen):
     pace: Pace = Pace()
     answers: Answers = Answers()
     context_tokens: int = Field(default=1_000_000, ge=1)
-    """Context window of every model; longer prompts are refused."""
+    """The context window of every model; longer prompts are refused."""
     body_bytes: int = Field(default=32_000_000, ge=1)
-    """The largest request in bytes; larger ones are refused with 413."""
+    """The largest request; larger ones are refused with 413."""
     limits: dict[VendorName, Limits] = {}
-    """Rate limits of each account by vendor; generous defaults."""
+    """Rate limits of each account, by vendor."""
     caching: Caching = Caching()
     prices: dict[str, Price] = {}
-    """Prices by model id; other models are served at an unknown price."""
+    """Prices by model id; other models have no price."""
     retired: tuple[str, ...] = ()
-    """Model ids answered with 404."""
+    """Model ids that answer 404."""
     faults: tuple[InjectedFault, ...] = ()
-    """Fault rules from the start and after a reset."""
+    """Fault rules at the start and after a reset."""
     rates: dict[FaultName, float] = {}
-    """Share of the calls by fault, from 0 to 1, after the rules."""
+    """Share of calls by fault, from 0 to 1; applied after the rules."""
 
     @field_validator("limits")
     @classmethod
@@ -79,7 +79,7 @@ class SimulatorSettings(Frozen):
 
     @classmethod
     def load(cls, path: Path | None = None, **overrides: Any) -> Self:
-        """Load the packaged settings, changed by a file and then by fields.
+        """Load the packaged settings, then a file's, then the overrides.
 
         Args:
             path: a TOML file of the values that differ from `configs/simulator.toml`.
@@ -95,7 +95,7 @@ class SimulatorSettings(Frozen):
         return cls._checked(_merged(tables, overrides), "simulator settings")
 
     def limits_of(self, vendor: VendorName) -> Limits:
-        """Return the limits of each account of a vendor."""
+        """Return the limits of each account at a vendor."""
         return self.limits.get(vendor) or Limits()
 
     @classmethod
@@ -109,7 +109,7 @@ class SimulatorSettings(Frozen):
 
 
 def _tables(path: Path) -> dict[str, Any]:
-    """Read a TOML file; `pace.data` in it is relative to the file."""
+    """Read a TOML file; its `pace.data` is relative to it."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

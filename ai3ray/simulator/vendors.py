@@ -1,4 +1,4 @@
-"""The three simulated vendors and their models."""
+"""The simulated vendors and their models."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Literal
 
 VendorName = Literal["anthropic", "openai", "xai"]
-"""A vendor; each key is an account with limits of its own."""
 
 VENDORS: tuple[VendorName, ...] = ("anthropic", "openai", "xai")
 
@@ -21,10 +20,10 @@ _ANY_FAMILY = tuple(start for family in FAMILIES.values() for start in family)
 
 
 def vendor_of(model: object) -> VendorName:
-    """Return the vendor of a model, for paths that name none."""
+    """Return a model's vendor, for paths that name none."""
     return "xai" if str(model).startswith(FAMILIES["xai"]) else "openai"
 
 
 def is_served(model: str, vendor: VendorName, prices: Mapping[str, object]) -> bool:
-    """Return whether a vendor serves the model: one of its family, or one of no family with a price."""
+    """Return whether a vendor serves the model: one of its family, or a priced one of no family."""
     return model.startswith(FAMILIES[vendor]) or (model in prices and not model.startswith(_ANY_FAMILY))

@@ -17,7 +17,7 @@ from ai3ray.simulator.wires.parsed_request import CHARS_PER_TOKEN, ParsedRequest
 
 REFUSAL = "I can't help with that."
 MARK = "DEFECT"
-"""A word in a text that makes the simulated judge fail it."""
+"""Make the simulated judge fail any text with this word."""
 _USAGE_VARIANTS: dict[FaultName | None, UsageVariant] = {
     "no_usage": "missing",
     "zero_usage": "zero",
@@ -50,7 +50,7 @@ def write(request: ParsedRequest, seed: int, fault: FaultName | None, answers: A
 
 
 def _fixed(request: ParsedRequest, answers: Answers) -> str | None:
-    """Return the configured answer that does not depend on the request, if there is one."""
+    """Return the configured answer that does not depend on the request."""
     if request.schema is not None:
         return None
     if answers.text is not None:

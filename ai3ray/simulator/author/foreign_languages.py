@@ -1,4 +1,4 @@
-"""Answer in other languages than English."""
+"""Answer in languages other than English."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNSUPPORTED = re.compile(
     re.IGNORECASE,
 )
 UNSUPPORTED_ANSWER = "OK"
-"""The answer in languages without sentences here: a word common to all of them."""
+"""The answer in a language without sentences here; the word is common to all of them."""
 SENTENCES = {
     "fr": (
         "Le premier pas est de choisir une question simple et de la poser clairement.",
@@ -87,17 +87,17 @@ SENTENCES = {
 
 
 def requested_language(goal_text: str) -> str | None:
-    """Return the code of the last language the text asks for; None without one that has sentences here."""
+    """Return the code of the last supported language that the text asks for."""
     found = [match["name"].lower() for match in _REQUESTED.finditer(goal_text)]
     return _CODES[found[-1]] if found else None
 
 
 def asks_for_unsupported_language(goal_text: str) -> bool:
-    """Return whether the text asks only for a language without sentences here."""
+    """Return whether the text asks only for languages without sentences here."""
     return requested_language(goal_text) is None and _UNSUPPORTED.search(goal_text) is not None
 
 
 def paragraphs_in(language: str, rng: random.Random) -> str:
-    """Write two paragraphs in the language."""
+    """Write two paragraphs."""
     sentences = rng.sample(SENTENCES[language], 10)
     return "\n\n".join((" ".join(sentences[:5]), " ".join(sentences[5:])))

@@ -1,4 +1,4 @@
-"""Guess the goal of a prompt by plain rules, so that simulated plans fit it."""
+"""Read the goal of a prompt by plain rules, so that simulated plans fit it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _WORDS = re.compile(r"\b(at most |under |up to )?(\d{2,5})[- ]words?\b", re.IGNO
 _QUESTION = re.compile(r"^(who|what|when|where|which|why|how|is|are|was|were|does|do|did|can)\b", re.IGNORECASE)
 _TOPIC = re.compile(r"\b(?:about|on|of|for|regarding|explain|describe|compare)\s+([^.?!\n]{2,80})", re.IGNORECASE)
 _LABELS = ("the request:", "your task:")
-"""Paragraphs that precede the request itself in ai3ray's prompts."""
+"""The paragraphs before the request in ai3ray's prompts."""
 _CODE = re.compile(
     r"\b(python|javascript|typescript|rust|java|sql|bash)\b[^.]*\b(function|script|code|class|program|query)\b"
     r"|\b(function|script) that\b|\bcode (that|to)\b",
     re.IGNORECASE,
 )
 CONTEXT_LABEL = "It belongs to this work:"
-"""Precedes the whole request in the prompts of simulated tasks."""
+"""The paragraph before the whole request in the prompts of simulated tasks."""
 _SHORT_QUESTION = 20
 MOST_PARTS = 20
 
@@ -33,17 +33,17 @@ class Goal(NamedTuple):
     """The goal of a prompt."""
 
     text: str
-    """The request itself, without a planner's instructions."""
+    """The request, without a planner's instructions."""
     topic: str
     parts: int
-    """Number of parallel parts; 1 for a short question."""
+    """The number of parallel parts; 1 for a short question."""
     numbered: bool
     diamond: bool
-    """Whether the request asks for a diamond: a, then b and c, then d."""
+    """Whether the request asks for a, then b and c, then d."""
 
 
 def read_goal(text: str) -> Goal:
-    """Read the goal of a user's turn from the text after a label, or from all of it."""
+    """Read the goal from the text after a label; without one, from all of it."""
     goal_text, cap = _request_text(text), _AT_MOST.search(text)
     most = min(MOST_PARTS, int(cap[1])) if cap else MOST_PARTS
     words = [match[1].lower() for match in _PARTS.finditer(_AT_MOST.sub("", goal_text))]
@@ -56,7 +56,7 @@ def read_goal(text: str) -> Goal:
 
 
 def topic_of(text: str) -> str:
-    """Return the subject of a text in at most six words; of a simulated task, the subject of the whole request."""
+    """Return the subject of a text in at most six words; for a simulated task, that of the whole request."""
     whole = text.partition(CONTEXT_LABEL)[2] or text
     found = _TOPIC.search(whole)
     words = re.findall(r"[\w'-]+", found[1] if found else whole)
@@ -69,7 +69,7 @@ def asks_for_code(text: str) -> bool:
 
 
 def word_range(text: str) -> tuple[int, int]:
-    """Return the shortest and longest answer a prompt asks for, in words, without the closing sentence."""
+    """Return the fewest and the most words a prompt asks for, without the closing sentence."""
     low, high = 110, 165
     for bound, figure in _WORDS.findall(text):
         words = min(int(figure), 5000)

@@ -23,7 +23,7 @@ _ASPECTS = (
 
 
 def write_plan(user_text: str) -> dict[str, Any]:
-    """Return a valid task graph for the user's turn, in the planner's schema."""
+    """Return a valid plan for the user's turn, in the planner's schema."""
     goal = read_goal(user_text)
     if goal.diamond:
         return _diamond(goal)
@@ -46,7 +46,7 @@ def write_plan(user_text: str) -> dict[str, Any]:
 
 
 def broken_plan(user_text: str) -> dict[str, Any]:
-    """Return a plan of the right schema that cannot run: one task depends on a missing one."""
+    """Return a plan that fits the schema but depends on a missing task."""
     plan = write_plan(user_text)
     plan["tasks"][0]["depends_on"] = ["DEFECT-no-such-task"]
     return plan

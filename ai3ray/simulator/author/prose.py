@@ -57,7 +57,7 @@ DEFECT = "DEFECT: this passage was left unfinished and names no source."
 
 
 def write_text(prompt: str, rng: random.Random, *, defective: bool = False) -> str:
-    """Answer a prompt without a schema with JSON, code or prose; `defective` writes what a judge must refuse."""
+    """Answer a prompt without a schema with JSON, code or prose; a judge must refuse a `defective` text."""
     goal_text = read_goal(prompt).text
     topic = topic_of(goal_text)
     if "one JSON value" in prompt or _ASKS_FOR_JSON.search(goal_text):
@@ -75,7 +75,7 @@ def write_text(prompt: str, rng: random.Random, *, defective: bool = False) -> s
 
 @lru_cache(maxsize=64)
 def filler_text(size: int) -> str:
-    """Return prose of exactly `size` tokens that ends with a full stop."""
+    """Return prose of exactly `size` tokens, full stop included."""
     chars = size * CHARS_PER_TOKEN
     text = "\n\n".join(_paragraphs("the subject", chars // 4, random.Random(size)))  # noqa: S311 - seeded on purpose
     return f"{text[: chars - 1].rstrip().ljust(chars - 1, '.')}."
@@ -95,7 +95,7 @@ def _prose(prompt: str, goal_text: str, rng: random.Random, *, defective: bool) 
 
 
 def _paragraphs(topic: str, words: int, rng: random.Random) -> list[str]:
-    """Return sentences of at least `words` words and a closing one, five to a paragraph."""
+    """Write at least `words` words and a closing sentence, five sentences to a paragraph."""
     sentences = [_fill(rng.choice(_OPENINGS), topic, rng)]
     said = len(sentences[0].split())
     pool: list[str] = []

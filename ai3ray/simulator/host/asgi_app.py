@@ -22,11 +22,11 @@ _CREATED = "2026-01-01T00:00:00Z"
 
 
 def app(settings: SimulatorSettings | None = None, simulation: Simulation | None = None) -> ASGIApp:
-    """Build the application: both wire formats and the `/_sim` routes.
+    """Build the application with both wire formats and the `/_sim` routes.
 
     Args:
-        settings: the simulator's settings; the packaged ones when absent.
-        simulation: the state to serve, for a host that shares it.
+        settings: the packaged ones when absent.
+        simulation: the state to serve, if the host shares it.
     """
     simulation = simulation or Simulation(settings or SimulatorSettings.load())
     chats: dict[str, ChatEndpoint] = {}
@@ -40,7 +40,7 @@ def app(settings: SimulatorSettings | None = None, simulation: Simulation | None
 
 
 class ChatRouter:
-    """Dispatch chat calls by one dictionary lookup: Starlette tries its routes in turn."""
+    """A dictionary of the chat paths, because Starlette tries its routes in turn."""
 
     def __init__(self, chats: Mapping[str, ChatEndpoint], others: ASGIApp) -> None:
         self._chats = chats
@@ -70,7 +70,7 @@ def _others(simulation: Simulation, base: str, vendor: VendorName | None) -> lis
 
 
 class ModelListRoute:
-    """A route that lists the models of a vendor; without one, the request's headers decide."""
+    """A route that lists a vendor's models; without a vendor, the request's headers decide."""
 
     def __init__(self, simulation: Simulation, vendor: VendorName | None) -> None:
         self._simulation = simulation

@@ -32,27 +32,27 @@ class ReceivedCall(NamedTuple):
 
     vendor: VendorName
     body: Mapping[str, Any]
-    """The decoded body; empty unless a JSON object."""
+    """The decoded body; empty unless it is a JSON object."""
     size: int
     headers: Mapping[str, str]
     connection: ClientConnection
 
     @property
     def key(self) -> str:
-        """The API key from either header; empty without one."""
+        """The API key from either header, or an empty string."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         return self.headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
 
 
 class ChatEndpoint:
-    """A route that answers chat calls to a vendor; without one, the model decides."""
+    """A route for chat calls to a vendor; without a vendor, the model decides."""
 
     def __init__(self, simulation: Simulation, vendor: VendorName | None) -> None:
         self._simulation = simulation
         self._vendor = vendor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, refuse it or inject a fault; stop when the client disconnects."""
+        """Answer, refuse or break one request; stop when the client disconnects."""
         raw = await read_body(receive)
         if raw is None:
             return
@@ -80,7 +80,6 @@ class ChatEndpoint:
         await AnswerSender(reply, call, request, admitted).run()
 
     def _understood(self, received: ReceivedCall) -> ParsedRequest:
-        """Parse a request; raise RequestRefused."""
         if received.headers.get("authorization") and not received.key:
             raise RequestRefused("auth", "You did not provide an API key.")
         if received.size > self._simulation.settings.body_bytes:
@@ -89,7 +88,7 @@ class ChatEndpoint:
 
 
 async def read_body(receive: Receive) -> bytes | None:
-    """Return the body of a request; None when the client disconnected before its end."""
+    """Return a request's body; None when the client disconnects first."""
     parts: list[bytes] = []
     while (message := await receive())["type"] == "http.request":
         parts.append(message.get("body", b""))
@@ -99,7 +98,7 @@ async def read_body(receive: Receive) -> bytes | None:
 
 
 def decoded(raw: bytes) -> Any:
-    """Return the JSON of a body; None if invalid. Half a surrogate pair is invalid, as with the vendors."""
+    """Return the JSON of a body; None if it is invalid, as half a surrogate pair is for the vendors."""
     try:
         data = json.loads(raw)
         if b"\\ud" in raw.lower():

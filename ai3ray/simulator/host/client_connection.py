@@ -1,4 +1,4 @@
-"""The client's connection, as seen by its requests."""
+"""The connection of a client."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class ConnectionAborted(Exception):
 
 
 class ClientConnection:
-    """A connection that requests can abort, and that cancels a request's task when the client disconnects.
+    """A connection that requests can abort, and that cancels its request's task when the client disconnects.
 
     Args:
-        transport: the connection; None on a host that does not expose it.
+        transport: None on a host that does not expose it.
         outage: makes the whole server unreachable for some seconds.
     """
 
@@ -35,7 +35,7 @@ class ClientConnection:
 
     @property
     def lost(self) -> bool:
-        """Whether the client has disconnected."""
+        """True once the client has disconnected."""
         return self._closed.is_set()
 
     def watch(self) -> None:
@@ -47,7 +47,7 @@ class ClientConnection:
         self._serving = None
 
     def closed(self) -> None:
-        """Note that the connection is closed; called by the host."""
+        """Cancel the watching task; the host calls this."""
         self._closed.set()
         if self._serving is not None:
             self._serving.cancel()

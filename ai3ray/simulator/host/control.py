@@ -41,8 +41,8 @@ class ControlApi:
     async def ledger(self, request: Request) -> Response:
         """Show requests and bills.
 
-        `?wait_calls=N` waits for N requests, `?wait_idle=true` until none is open, both at most `?seconds=S` (10);
-        `?prompts=true` includes the prompts, `?summary=1` shows only the sums.
+        `?wait_calls=N` waits for N requests and `?wait_idle=true` until none is open, for at most `?seconds=S` (10);
+        `?prompts=true` includes the prompts; `?summary=1` shows only the sums.
         """
         query, ledger = request.query_params, self._simulation.ledger
         with contextlib.suppress(TimeoutError):  # the reply shows how far it got
@@ -67,11 +67,11 @@ class ControlApi:
         return JSONResponse([])
 
     async def limits(self, _request: Request) -> Response:
-        """Show the limits in force and the state of each account."""
+        """Show the limits in force and each account's state."""
         return JSONResponse(self._simulation.accounts.state())
 
     async def set_limits(self, request: Request) -> Response:
-        """Change limits at run time."""
+        """Change limits."""
         return await _changed(request, self._set_limits)
 
     async def restore_limits(self, _request: Request) -> Response:
@@ -80,7 +80,7 @@ class ControlApi:
         return JSONResponse(self._simulation.accounts.state())
 
     async def latency(self, _request: Request) -> Response:
-        """Show the current pace."""
+        """Show the pace."""
         return JSONResponse(self._simulation.pace.model_dump(mode="json"))
 
     async def set_latency(self, request: Request) -> Response:
@@ -103,7 +103,7 @@ class ControlApi:
 
 
 async def _changed(request: Request, change: Callable[[object], Any]) -> Response:
-    """Apply a body, or answer 400 with the mistake in it."""
+    """Apply a body; answer 400 if it is invalid."""
     try:
         return JSONResponse(change(decoded(await request.body())))
     except RequestError as error:

@@ -1,4 +1,4 @@
-"""Host the simulator: for a command, in an event loop, or in a thread beside synchronous code."""
+"""Host the simulator for a command, in an event loop or in a thread."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from ai3ray.simulator.simulator_settings import SimulatorSettings
 
 LOOPBACK = "127.0.0.1"
 _KEEP_ALIVE_S = 120
-"""Longer than clients keep idle connections: else one could be closed just as a client sends on it."""
+"""Longer than clients keep idle connections, so that none closes just as a client sends."""
 
 
 class Simulator:
-    """A running simulator, as seen by the code that started it."""
+    """A running simulator."""
 
     def __init__(self, base_url: str, simulation: Simulation) -> None:
         self.base_url = base_url
@@ -34,7 +34,7 @@ class Simulator:
 
     @property
     def ledger(self) -> BillingLedger:
-        """Requests and bills."""
+        """The requests and bills."""
         return self.simulation.ledger
 
     def set_faults(self, *rules: dict[str, Any]) -> None:
@@ -54,7 +54,7 @@ class Simulator:
         self.simulation.reset()
 
     def env(self) -> dict[str, str]:
-        """Return variables that direct every provider's calls to this simulator, with a key each."""
+        """Return environment variables that direct every provider's calls here, each with a key."""
         return {
             "ANTHROPIC_BASE_URL": f"{self.base_url}/anthropic",
             "ANTHROPIC_API_KEY": "sk-ant-simulated",
@@ -75,8 +75,8 @@ def run(
 
     Args:
         settings: the simulator's settings.
-        host: address to listen on.
-        port: port to listen on; 0 for a free one.
+        host: the address to listen on.
+        port: 0 for a free one.
         ready: called once the simulator listens.
 
     Raises:
@@ -94,7 +94,7 @@ def run(
 async def running(
     settings: SimulatorSettings | None = None, *, host: str = LOOPBACK, port: int = 0
 ) -> AsyncIterator[Simulator]:
-    """Run a simulator in this event loop until the block ends, whatever is still open."""
+    """Run a simulator in this event loop until the block ends, even with requests open."""
     simulation = Simulation(settings or SimulatorSettings.load())
     listener = _listen(host, port)
     simulator = Simulator(_url(listener), simulation)
@@ -113,7 +113,7 @@ async def running(
 
 @contextlib.contextmanager
 def running_in_thread(settings: SimulatorSettings | None = None) -> Iterator[Simulator]:
-    """Run a simulator in a thread of its own, for synchronous code and for tests that share one."""
+    """Run a simulator in a thread, for synchronous code or to share it between tests."""
     started: Future[tuple[Simulator, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
@@ -141,7 +141,7 @@ def running_in_thread(settings: SimulatorSettings | None = None) -> Iterator[Sim
 
 
 class _Server(uvicorn.Server):
-    """A Uvicorn server that can leave signals alone, stop at once and be unreachable for a while."""
+    """A Uvicorn server that can ignore signals, stop at once and be unreachable for a while."""
 
     def __init__(self, config: uvicorn.Config, up: Callable[[], None], *, signals: bool) -> None:
         super().__init__(config)
@@ -165,12 +165,12 @@ class _Server(uvicorn.Server):
             yield
 
     def stop_at_once(self) -> None:
-        """Stop, and close every connection, even during an answer."""
+        """Stop and close every connection, even during an answer."""
         self.should_exit = True
         self._drop_all()
 
     def outage(self, seconds: float) -> None:
-        """Drop all connections and refuse new ones for some seconds; a running outage is not extended."""
+        """Drop all connections and refuse new ones for some seconds; an outage is never extended."""
         if self._outage is None or self._outage.done():
             self._outage = asyncio.ensure_future(self._unreachable(seconds))
 

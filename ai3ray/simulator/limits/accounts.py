@@ -1,4 +1,4 @@
-"""The accounts of the simulated vendors: one per key, and one for calls without a key."""
+"""The accounts of the simulated vendors: one per key, and one without a key."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ai3ray.simulator.vendors import VENDORS, VendorName
 
 
 class VendorAccount:
-    """The limits and the cache of one key."""
+    """The limits and the prompt cache of one key."""
 
     def __init__(self, vendor: VendorName, key: str, limits: VendorLimits, cache: PromptCache) -> None:
         self.vendor: VendorName = vendor
         self.label = f"{vendor}/{sha256(key.encode()).hexdigest()[:8] if key else 'none'}"
-        """The vendor and a few digits of the key's hash; names the account in ledger and limits."""
+        """The vendor and a few digits of the key's hash."""
         self.limits = limits
         self.cache = cache
 
@@ -56,11 +56,11 @@ class Accounts:
         return account
 
     def change(self, data: object) -> None:
-        """Change limits at run time.
+        """Change limits.
 
         Args:
-            data: decoded JSON: by vendor the fields that differ from the settings, or `factor` to multiply them.
-                A `factor` beside the vendors applies to the others. After `seconds` the settings apply again.
+            data: decoded JSON: by vendor the changed fields, or `factor` to multiply the settings. A `factor` beside
+                the vendors applies to the others. After `seconds` the settings apply again.
 
         Raises:
             RequestError: the data is invalid; nothing was changed.
@@ -79,18 +79,18 @@ class Accounts:
         self._apply(now)
 
     def restore(self) -> None:
-        """Restore the configured limits; what was used stays used."""
+        """Restore the configured limits; past use still counts."""
         self._limits = {vendor: self._settings.limits_of(vendor) for vendor in VENDORS}
         self._until = None
         self._apply(self._clock())
 
     def reset(self) -> None:
-        """Forget all accounts with their use and caches."""
+        """Forget all accounts."""
         self._accounts = {}
         self.restore()
 
     def state(self) -> dict[str, Any]:
-        """Return the answer of `GET /_sim/limits`: limits by vendor and the state of each account."""
+        """Return the body of `GET /_sim/limits`: limits by vendor, and each account's state."""
         self._restore_when_due()
         now = self._clock()
         return {

@@ -1,4 +1,4 @@
-"""Meters of an allowance per minute: a refilling bucket, spacing by the second, and a limit on growth."""
+"""Meters of an allowance per minute: a refilling bucket, request spacing, and a limit on growth."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Protocol
 
 MINUTE_S = 60.0
 _ROUNDING = 1e-6
-"""Amounts below this are rounding errors, not a shortage."""
+"""Smaller amounts are rounding errors, not a shortage."""
 
 
 class LimitMeter(Protocol):
-    """Count the use of an allowance. Times are monotonic seconds."""
+    """A meter of an allowance. Times are monotonic seconds."""
 
     per_minute: float
 
     def wait_s(self, now: float, amount: float) -> float:
-        """Return the seconds until the amount may be used; 0 when it may be used now."""
+        """Return the seconds until the amount may be used."""
         ...
 
     def take(self, now: float, amount: float) -> None:
-        """Use the amount; give it back when negative. The meter may go into debt."""
+        """Use the amount, or give it back when negative. The meter may go into debt."""
         ...
 
     def left(self, now: float) -> float:
-        """Return the amount that may be used now; never negative."""
+        """Return the amount that may be used now, never below 0."""
         ...
 
     def reset_s(self, now: float) -> float:
@@ -32,7 +32,7 @@ class LimitMeter(Protocol):
         ...
 
     def change(self, now: float, per_minute: float) -> None:
-        """Replace the allowance; what was used stays used."""
+        """Replace the allowance; past use still counts."""
         ...
 
 
@@ -42,7 +42,7 @@ class RefillingBucket:
     Args:
         per_minute: the refill.
         now: the clock.
-        burst_s: seconds of refill that the bucket holds.
+        burst_s: the seconds of refill that the bucket holds.
     """
 
     __slots__ = ("_at", "_burst_s", "_capacity", "_level", "per_minute")
@@ -55,13 +55,13 @@ class RefillingBucket:
         self._at = now
 
     def wait_s(self, now: float, amount: float) -> float:
-        """Return the seconds until the amount is there; a larger amount than the bucket waits until it is full."""
+        """Return the seconds until the bucket has the amount; a larger amount waits until it is full."""
         self._fill(now)
         missing = min(amount, self._capacity) - self._level
         return missing * MINUTE_S / self.per_minute if missing > _ROUNDING else 0.0
 
     def take(self, now: float, amount: float) -> None:
-        """Use the amount, or give it back when negative."""
+        """Use the amount, or give it back."""
         self._fill(now)
         self._level = min(self._capacity, self._level - amount)
 
@@ -89,10 +89,10 @@ class RefillingBucket:
 
 
 class RequestSpacing:
-    """A sliding window of about a second: xAI allows no bursts within a minute.
+    """A sliding window of about a second, because xAI allows no bursts within a minute.
 
     Args:
-        per_minute: requests per minute; 90 allow one in every two thirds of a second.
+        per_minute: 90 requests per minute allow one in every two thirds of a second.
     """
 
     __slots__ = ("_length_s", "_most", "_used", "per_minute")
@@ -140,15 +140,15 @@ class RequestSpacing:
 
 
 class GrowthLimit:
-    """Limit growth: a minute may use at most 1 + `growth` times the busiest minute of the window before.
+    """A limit on growth: a minute may use at most 1 + `growth` times the busiest minute of the window before.
 
     The vendors publish only a rule of thumb (OpenAI: above a million input tokens per minute, at most +50 % in
     15 minutes); this is the simplest rule of that form.
 
     Args:
         floor: the use per minute that is always allowed.
-        growth: growth of a window over the one before; 0.5 is half as much again.
-        window_s: length of a window in seconds.
+        growth: 0.5 allows half as much again.
+        window_s: the length of a window.
         now: the clock.
     """
 
@@ -163,11 +163,11 @@ class GrowthLimit:
 
     @property
     def allowed(self) -> float:
-        """The use per minute allowed in the present window."""
+        """The use per minute that the present window allows."""
         return self._bucket.per_minute
 
     def wait_s(self, now: float, amount: float) -> float:
-        """Return the seconds until the amount may be used; 0 when it may be used now."""
+        """Return the seconds until the amount may be used."""
         self._roll(now)
         return self._bucket.wait_s(now, amount)
 

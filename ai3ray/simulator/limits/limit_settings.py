@@ -8,19 +8,19 @@ from ai3ray.domain.frozen import Frozen
 
 
 class Ramp(Frozen):
-    """How fast an account's use may grow before it gets `ramp_limit_exceeded` or `slow_down`."""
+    """Growth of an account's use before `ramp_limit_exceeded` or `slow_down`."""
 
     tokens: int | None = Field(default=None, ge=1)
-    """Input tokens per minute that are always allowed; unlimited growth when absent."""
+    """Input tokens per minute that are always allowed; unlimited when absent."""
     requests: int | None = Field(default=None, ge=1)
-    """Requests per minute that are always allowed; unlimited growth when absent."""
+    """Requests per minute that are always allowed; unlimited when absent."""
     growth: float = Field(default=0.5, ge=0)
-    """Growth of a window over the busiest minute of the one before: 0.5 is half as much again."""
+    """Growth over the busiest minute of the window before; 0.5 is half as much again."""
     window_s: float = Field(default=900.0, gt=0)
 
 
 class Limits(Frozen):
-    """What one account may use before it gets 429."""
+    """The use of one account before it gets 429."""
 
     concurrency: int = Field(default=1000, ge=1)
     rpm: int = Field(default=20_000, ge=1)
@@ -32,14 +32,14 @@ class Limits(Frozen):
     otpm: int | None = Field(default=None, ge=1)
     """Output tokens per minute as they are written, Anthropic only; unlimited when absent."""
     burst_s: float = Field(default=60.0, gt=0, le=60)
-    """Seconds' worth of a minute's allowance that may be used at once."""
+    """Seconds of the allowance that may be used at once."""
     spend_usd: float | None = Field(default=None, ge=0)
-    """US dollars after which every call is refused without a time to wait; unlimited when absent."""
+    """US dollars after which every call is refused, with no time to wait; unlimited when absent."""
     ramp: Ramp | None = None
     """How fast use may grow; unlimited when absent."""
 
     def scaled(self, factor: float) -> Limits:
-        """Return these limits with concurrency and all allowances per minute multiplied, each at least 1."""
+        """Return these limits with concurrency and allowances per minute multiplied, each at least 1."""
         names = ("concurrency", "rpm", "tpm", "itpm", "otpm")
         now = {name: getattr(self, name) for name in names}
         return self.model_copy(

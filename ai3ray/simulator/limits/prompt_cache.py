@@ -1,4 +1,4 @@
-"""The prompt cache of one account. Pure: the clock is passed in."""
+"""The prompt cache of one account, with the clock passed in."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ai3ray.simulator.simulator_settings import Caching
 from ai3ray.simulator.wires.parsed_request import CHARS_PER_TOKEN, ContentBlock, ParsedRequest
 
 LOOKBACK = 20
-"""Blocks before a breakpoint in which Anthropic looks for a cached prefix."""
+"""How many blocks before a breakpoint Anthropic looks for a cached prefix."""
 STEP_TOKENS = 128
-"""Granularity of cached prefixes at OpenAI."""
+"""OpenAI caches prefixes in steps of this size."""
 _HOUR_S = 3600.0
 _MOST_ENTRIES = 50_000
 
@@ -23,12 +23,11 @@ class CacheRead:
     """The effect of the cache on one call."""
 
     read: int = 0
-    """Tokens read from the cache."""
     write: int = 0
-    """Tokens written to it for the usual time."""
+    """Tokens written for the usual lifetime."""
     write_1h: int = 0
     entries: list[tuple[bytes, float]] = field(default_factory=list)
-    """Prefixes to keep once the answer begins: digest, and lifetime in seconds."""
+    """Prefixes to keep once the answer begins, as digest and lifetime in seconds."""
 
     def used(self, input_tokens: int, output_tokens: int) -> UsedTokens:
         """Return the tokens of the call."""
@@ -36,14 +35,14 @@ class CacheRead:
 
 
 class PromptCache:
-    """Prompt prefixes by model. A prefix is readable once the first answer to it has begun."""
+    """Prompt prefixes by model. A prefix becomes readable when the first answer to it begins."""
 
     def __init__(self, caching: Caching) -> None:
         self._caching = caching
         self._until: dict[bytes, float] = {}
 
     def read(self, now: float, request: ParsedRequest, *, counts_writes: bool) -> CacheRead:
-        """Look a request's prompt up; reading an entry extends its life.
+        """Look up a request's prompt; reading an entry extends its life.
 
         Args:
             now: the clock, in seconds.
@@ -58,7 +57,7 @@ class PromptCache:
         return self._automatic(now, request, least, counts_writes=counts_writes)
 
     def mark_readable(self, now: float, cache_read: CacheRead) -> None:
-        """Keep the prefixes of a call whose answer has begun."""
+        """Keep the prefixes of an answer that has begun."""
         if len(self._until) > _MOST_ENTRIES:
             self._until = {digest: until for digest, until in self._until.items() if until > now}
         for digest, ttl_s in cache_read.entries:
@@ -66,7 +65,7 @@ class PromptCache:
         cache_read.entries = []
 
     def _marked(self, now: float, request: ParsedRequest, least: int) -> CacheRead:
-        """Read and write as Anthropic does: up to breakpoints, looking back LOOKBACK blocks."""
+        """Read and write up to breakpoints, looking back LOOKBACK blocks, as Anthropic does."""
         places = list(_places(request))
         marked = [index for index, (_, ahead, block) in enumerate(places) if block.ttl and ahead >= least]
         # 1. The longest cached prefix is read.
@@ -88,14 +87,14 @@ class PromptCache:
         return found
 
     def _longest_prefix(self, now: float, places: list[tuple[bytes, int, ContentBlock]], at: int) -> int:
-        """Return the tokens of the longest cached prefix that ends at a breakpoint or shortly before; 0 without one."""
+        """Return the tokens of the longest cached prefix that ends at a breakpoint or shortly before."""
         for digest, ahead, block in reversed(places[max(0, at - LOOKBACK) : at + 1]):
             if self._alive(now, digest, _HOUR_S if block.ttl == "1h" else self._caching.ttl_s):
                 return ahead
         return 0
 
     def _automatic(self, now: float, request: ParsedRequest, least: int, *, counts_writes: bool) -> CacheRead:
-        """Read and write as OpenAI and xAI do: whole steps from the start of the prompt."""
+        """Read and write whole steps from the start of the prompt, as OpenAI and xAI do."""
         found = CacheRead()
         size = request.input_tokens // STEP_TOKENS * STEP_TOKENS
         for digest, ahead in _steps(request, size):
@@ -129,7 +128,7 @@ def _places(request: ParsedRequest) -> Iterator[tuple[bytes, int, ContentBlock]]
 
 
 def _steps(request: ParsedRequest, size: int) -> Iterator[tuple[bytes, int]]:
-    """Yield for each step of a prompt the digest and the tokens of the prompt up to its end."""
+    """Yield for each step the digest and the tokens of the prompt up to its end."""
     whole = blake2b(request.model.encode(), digest_size=16)
     width = STEP_TOKENS * CHARS_PER_TOKEN
     for ahead in range(STEP_TOKENS, size + 1, STEP_TOKENS):

@@ -1,6 +1,6 @@
-"""The rate limits of one account, counted as its vendor counts. Pure: the clock is passed in.
+"""The rate limits of one account, counted as its vendor counts, with the clock passed in.
 
-The HTTP simulator and the benches in virtual time use the same class:
+The HTTP simulator and the benches in virtual time share this class:
 
     limits = VendorLimits("anthropic", Limits(rpm=60, itpm=30_000), now=0.0)
     call = AdmittedCall(input_tokens=900, max_tokens=1024)
@@ -42,17 +42,17 @@ _USUAL_CODE: dict[VendorName, str | None] = {
     "xai": "Some resource has been exhausted",
 }
 _BUSY_WAIT_S = 1.0
-"""Wait announced when too many calls are open: a vendor cannot predict when one ends."""
+"""Announced when too many calls are open; a vendor cannot predict when one ends."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class AdmittedCall:
-    """One request as its limits count it. Pass the same object to `admit`, `record_output` and `finish`."""
+    """One request as its limits count it. Pass the same object to every method."""
 
     input_tokens: int
-    """The whole prompt as estimated at the start, in tokens."""
+    """The whole prompt, estimated at the start."""
     max_tokens: int | None = None
-    """The cap of the answer, if the request has one."""
+    """The cap of the answer; None without one."""
     cached_tokens: int = 0
     """Input to be read from the vendor's cache."""
 
@@ -65,17 +65,17 @@ class TokensSpent:
     """The whole prompt."""
     cached_tokens: int = 0
     output_tokens: int = 0
-    """All output, reasoning included, and what `record_output` has counted."""
+    """All output, reasoning and recorded tokens included."""
     cost_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """The reason for answering 429."""
+    """A reason for answering 429."""
 
     bound: Bound
     code: str | None
-    """The vendor's error code; None for Anthropic's buckets, which have none."""
+    """The vendor's error code; None for Anthropic's buckets."""
     retry_after: float | None
     """Exact seconds to wait; None for a spend limit, where waiting does not help."""
     message: str
@@ -99,11 +99,11 @@ class VendorLimits:
         self.vendor: VendorName = vendor
         self.limits = limits
         self.in_flight = 0
-        """Admitted calls that have not ended."""
+        """Open calls."""
         self.spent_usd = 0.0
-        """Cost of the calls that have ended."""
+        """The cost of ended calls."""
         self.refused: dict[str, int] = {}
-        """Number of rejections by limit."""
+        """The number of rejections by limit."""
         self._epoch = epoch
         self._written: dict[AdmittedCall, int] = {}
         self._meters: dict[str, LimitMeter] = {}
@@ -114,13 +114,9 @@ class VendorLimits:
     def admit(self, now: float, call: AdmittedCall) -> Rejection | None:
         """Admit a call, or return why not.
 
-        Args:
-            now: the clock, in seconds.
-            call: the request.
-
         Returns:
-            None when admitted: the caller must call `finish`. Otherwise the rejection; then nothing was used, except
-            that OpenAI counts a refused request.
+            None when admitted: the caller must call `finish`. After a rejection nothing was used, except that OpenAI
+            counts a refused request.
         """
         # 1. The first exceeded limit rejects the call.
         rejection = self._rejection(now, call)
@@ -138,17 +134,17 @@ class VendorLimits:
         return None
 
     def record_output(self, now: float, call: AdmittedCall, tokens: int) -> None:
-        """Count output as it is written, where the vendor counts it in real time."""
+        """Count output as it is written, where the vendor does."""
         self._written[call] += tokens
         self._count_output(now, tokens)
 
     def finish(self, now: float, call: AdmittedCall, spent: TokensSpent | None = None) -> None:
-        """Correct the count of a call that has ended.
+        """Correct the count of an ended call.
 
         Args:
             now: the clock, in seconds.
             call: the admitted call.
-            spent: the tokens used; None when it failed before the vendor read anything.
+            spent: None when it failed before the vendor read anything.
         """
         self.in_flight -= 1
         written = self._written.pop(call)
@@ -166,19 +162,19 @@ class VendorLimits:
         self._count_output(now, spent.output_tokens - written)
 
     def record_refusal(self, now: float) -> None:
-        """Count a request refused for any reason: only OpenAI counts it."""
+        """Count a request refused for any reason; only OpenAI does."""
         if self.vendor == "openai":
             meter = self._meters["requests"]
             meter.take(now, min(1.0, meter.left(now)))
 
     def headers(self, now: float) -> dict[str, str]:
-        """Return the rate headers of a reply sent now, without `retry-after`."""
+        """Return the rate headers of a reply, without `retry-after`."""
         if self.vendor == "anthropic":
             return anthropic_headers(self._meters, now, self._epoch)
         return openai_headers(self._meters, now)
 
     def change(self, now: float, limits: Limits) -> None:
-        """Replace the limits; what was used stays used, and open calls go on."""
+        """Replace the limits; past use still counts, and open calls go on."""
         before, self.limits = self.limits, limits
         kept = self._meters if limits.burst_s == before.burst_s else {}
         self._meters = dict(self._fresh(now))
@@ -189,7 +185,7 @@ class VendorLimits:
             self._growth = list(self._fresh_growth(now))
 
     def state(self, now: float) -> dict[str, Any]:
-        """Return the account's part of the answer of `GET /_sim/limits`."""
+        """Return the account's part of `GET /_sim/limits`."""
         meters = {
             bound: {
                 "per_minute": meter.per_minute,
@@ -249,7 +245,7 @@ class VendorLimits:
         return self._counted(call.input_tokens, call.cached_tokens)
 
     def _counted(self, input_tokens: int, cached_tokens: int) -> int:
-        """Return the input that counts: Anthropic does not count tokens read from its cache."""
+        """Return the input that counts; Anthropic does not count tokens read from its cache."""
         return input_tokens - cached_tokens if self.vendor == "anthropic" else input_tokens
 
     def _count_output(self, now: float, tokens: int) -> None:

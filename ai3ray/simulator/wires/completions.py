@@ -1,4 +1,4 @@
-"""OpenAI's Chat Completions format and xAI's differences from it."""
+"""OpenAI's Chat Completions format, and xAI's differences from it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _XAI_CODES: dict[Reason, str] = {
 }
 _FINISH = {"stop": "stop", "length": "length", "refusal": "content_filter"}
 _MARK = "\0"
-"""Placeholder for a piece's text while its frame is built; no model id contains it."""
+"""Stands for a piece's text while its frame is built; no model id contains it."""
 _NO_SAMPLING = ("gpt-5", "gpt-6", "o1", "o3", "o4")
 
 
@@ -81,7 +81,7 @@ class CompletionsWire:
         )
 
     def refusal(self, refused: RequestRefused, _request_id: str) -> tuple[int, dict[str, Any]]:
-        """Return status and body of a refusal."""
+        """Return a refusal's status and body."""
         status, kind, code = _REFUSALS[refused.reason]
         if self._xai:
             code = refused.code or _XAI_CODES[refused.reason]
@@ -90,7 +90,7 @@ class CompletionsWire:
         return refused.status or status, {"error": error}
 
     def headers(self, request_id: str, refused: RequestRefused | None) -> dict[str, str]:
-        """Return the headers of a reply."""
+        """Return a reply's headers."""
         headers = {"x-request-id": request_id, "openai-processing-ms": "1", "openai-version": "2020-10-01"}
         if refused is not None and refused.retry_after_s is not None:
             exact_s = refused.retry_after_s if refused.exact_wait_s is None else refused.exact_wait_s
@@ -99,7 +99,7 @@ class CompletionsWire:
         return headers
 
     def whole(self, reply: ReplyContent) -> dict[str, Any]:
-        """Return the body of an answer that is not streamed."""
+        """Return a whole answer's body."""
         content, refusal = _content_and_refusal(reply)
         message = {"role": "assistant", "content": content, "refusal": refusal}
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(reply)}
@@ -109,17 +109,17 @@ class CompletionsWire:
         return body
 
     def opening(self, reply: ReplyContent) -> Iterable[bytes]:
-        """Yield the beginning of a stream."""
+        """Yield a stream's beginning."""
         yield _chunk(reply, {"role": "assistant", "content": "", "refusal": None})
 
     def frame(self, reply: ReplyContent) -> tuple[bytes, bytes]:
-        """Return the bytes around the JSON string of a piece."""
+        """Return the bytes around a piece."""
         name = "content" if _content_and_refusal(reply)[1] is None else "refusal"
         before, after = _chunk(reply, {name: _MARK}).split(compact(_MARK).encode(), 1)
         return before, after
 
     def closing(self, reply: ReplyContent) -> Iterable[bytes]:
-        """Yield the end of a stream."""
+        """Yield a stream's end."""
         yield _chunk(reply, {}, _finish(reply))
         if reply.request.include_usage and reply.written.reports_usage:
             head = _head(reply, "chat.completion.chunk")
@@ -127,7 +127,7 @@ class CompletionsWire:
         yield b"data: [DONE]\n\n"
 
     def error_event(self, request_id: str) -> bytes:
-        """Return an overload error inside a stream."""
+        """Return an overload error."""
         return _data(self.refusal(RequestRefused("overloaded", "The server is overloaded"), request_id)[1])
 
     def _usage(self, reply: ReplyContent) -> dict[str, Any]:
@@ -150,7 +150,7 @@ class CompletionsWire:
 
 
 def _content_and_refusal(reply: ReplyContent) -> tuple[str | None, str | None]:
-    """Return content and refusal: with a schema, a refusal has a field of its own."""
+    """Return content and refusal; with a schema, a refusal has a field of its own."""
     refused = reply.written.finish == "refusal" and reply.request.schema is not None
     return (None, reply.written.text) if refused else (reply.written.text, None)
 

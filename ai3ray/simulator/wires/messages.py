@@ -37,7 +37,7 @@ _FRAME = (
 )
 MOST_BREAKPOINTS = 4
 _SEPARATOR = 2
-"""Characters between blocks in the prompt that the model reads."""
+"""Characters between blocks in the prompt."""
 
 
 class MessagesWire:
@@ -67,7 +67,7 @@ class MessagesWire:
         )
 
     def refusal(self, refused: RequestRefused, request_id: str) -> tuple[int, dict[str, Any]]:
-        """Return status and body of a refusal."""
+        """Return a refusal's status and body."""
         status, kind = _REFUSALS[refused.reason]
         error: dict[str, Any] = {"type": kind, "message": refused.message}
         code = refused.code or _CODES.get(refused.reason)
@@ -76,14 +76,14 @@ class MessagesWire:
         return refused.status or status, {"type": "error", "error": error, "request_id": request_id}
 
     def headers(self, request_id: str, refused: RequestRefused | None) -> dict[str, str]:
-        """Return the headers of a reply."""
+        """Return a reply's headers."""
         headers = {"request-id": request_id, "anthropic-workspace-id": "wrkspc_simulated"}
         if refused is not None and refused.retry_after_s is not None:
             headers["retry-after"] = f"{refused.retry_after_s:g}"
         return headers
 
     def whole(self, reply: ReplyContent) -> dict[str, Any]:
-        """Return the body of an answer that is not streamed."""
+        """Return a whole answer's body."""
         text = reply.written.text
         message = _message(reply, [{"type": "text", "text": text}] if text else [], *_stopped(reply))
         if reply.written.reports_usage:
@@ -91,7 +91,7 @@ class MessagesWire:
         return message
 
     def opening(self, reply: ReplyContent) -> Iterable[bytes]:
-        """Yield the beginning of a stream."""
+        """Yield a stream's beginning."""
         message = _message(reply, [], None, None)
         if reply.written.reports_usage:
             message["usage"] = _usage(reply, 1)
@@ -100,11 +100,11 @@ class MessagesWire:
         yield _event("ping", {})
 
     def frame(self, _content: ReplyContent) -> tuple[bytes, bytes]:
-        """Return the bytes around the JSON string of a piece."""
+        """Return the bytes around a piece."""
         return _FRAME
 
     def closing(self, reply: ReplyContent) -> Iterable[bytes]:
-        """Yield the end of a stream."""
+        """Yield a stream's end."""
         reason, details = _stopped(reply)
         delta = {"stop_reason": reason, "stop_sequence": None, "stop_details": details}
         usage = {"usage": _usage(reply, reply.written.output_tokens)} if reply.written.reports_usage else {}
@@ -113,7 +113,7 @@ class MessagesWire:
         yield _event("message_stop", {})
 
     def error_event(self, request_id: str) -> bytes:
-        """Return an overload error inside a stream."""
+        """Return an overload error."""
         error = {"type": "overloaded_error", "message": "Overloaded"}
         return _event("error", {"error": error, "request_id": request_id})
 
@@ -160,7 +160,7 @@ def _event(name: str, fields: dict[str, Any]) -> bytes:
 
 
 def blocks_of(body: Mapping[str, Any]) -> tuple[ContentBlock, ...]:
-    """Return the prompt block by block, tools first; empty without a `cache_control` mark.
+    """Return the prompt's blocks, tools first; none without a `cache_control` mark.
 
     Raises:
         RequestRefused: a mark is wrong, or there are too many.

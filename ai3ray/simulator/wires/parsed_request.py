@@ -1,4 +1,4 @@
-"""Requests, answers and refusals independent of the wire format."""
+"""Requests, answers and refusals in any wire format."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ Reason = Literal[
     "timeout",
     "overloaded",
 ]
-"""The reason of a refusal; each wire has its own status, type and code for it."""
+"""Why a request is refused; each wire has its own status, type and code for it."""
 
 UsageVariant = Literal["real", "missing", "zero", "negative", "huge", "text"]
 
 
 class ContentBlock(NamedTuple):
-    """A block of a prompt for the cache."""
+    """A block of a prompt, for the cache."""
 
     text: str
-    """The text to match exactly, role included."""
+    """The text to match, role included."""
     chars: int
     ttl: Literal["5m", "1h"] | None = None
-    """Cache the prompt up to here for this long; None without a mark."""
+    """How long the prompt up to here is cached; None without a mark."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class ParsedRequest:
     schema: Mapping[str, Any] | None = None
     include_usage: bool = True
     blocks: tuple[ContentBlock, ...] = ()
-    """The prompt block by block, if the request marks blocks for the cache."""
+    """Empty unless the request marks blocks for the cache."""
     capped: bool = True
     """Whether the request sets the cap."""
 
@@ -79,12 +79,12 @@ class ParsedRequest:
 
     @cached_property
     def input_tokens(self) -> int:
-        """Tokens of the prompt."""
+        """The prompt's tokens."""
         return tokens(self.prompt)
 
     @cached_property
     def role(self) -> str:
-        """The probable purpose, recognised by the schema: plan, judge or task."""
+        """The probable purpose, read from the schema: plan, judge or task."""
         properties = (self.schema or {}).get("properties") or {}
         if "tasks" in properties:
             return "plan"
@@ -102,7 +102,7 @@ class WrittenAnswer:
 
     @property
     def reports_usage(self) -> bool:
-        """Whether the reply reports its token counts."""
+        """True if the reply reports its token counts."""
         return self.usage_variant != "missing"
 
     @property
@@ -113,25 +113,25 @@ class WrittenAnswer:
 
 @dataclass(eq=False)
 class RequestRefused(Exception):
-    """Raised instead of an answer."""
+    """The refusal of a request, raised instead of an answer."""
 
     reason: Reason
     message: str
     param: str | None = None
     status: int | None = None
-    """HTTP status instead of the vendor's usual one."""
+    """The HTTP status instead of the vendor's usual one."""
     retry_after_s: float | None = None
     """Seconds for the `retry-after` header."""
     code: str | None = None
-    """Error code instead of the vendor's usual one."""
+    """The error code instead of the vendor's usual one."""
     exact_wait_s: float | None = None
-    """Exact seconds, for vendors that report milliseconds; `retry_after_s` when absent."""
+    """For vendors that report milliseconds; `retry_after_s` when absent."""
     fault: str | None = None
-    """The fault rule that caused it."""
+    """The fault rule that caused the refusal."""
 
 
 def tokens(text: str) -> int:
-    """Return the tokens of a text: four characters each, rounded up."""
+    """Count tokens of four characters each, rounded up."""
     return tokens_of(len(text))
 
 

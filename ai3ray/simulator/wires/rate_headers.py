@@ -14,7 +14,7 @@ _ROUNDED_TO = 1000
 
 
 def anthropic_headers(meters: Mapping[str, LimitMeter], now: float, epoch: float) -> dict[str, str]:
-    """Return Anthropic's headers: a date for each reset; `tokens` shows the most restrictive token limit.
+    """Return Anthropic's headers, with a date for each reset; `tokens` shows the most restrictive token limit.
 
     Args:
         meters: the meters by name.
@@ -41,7 +41,7 @@ def anthropic_headers(meters: Mapping[str, LimitMeter], now: float, epoch: float
 
 
 def openai_headers(meters: Mapping[str, LimitMeter], now: float) -> dict[str, str]:
-    """Return OpenAI's and xAI's headers: a duration for each reset, as Go writes it."""
+    """Return OpenAI's and xAI's headers, with a duration for each reset, as Go writes it."""
     headers: dict[str, str] = {}
     for name in ("requests", "tokens"):
         meter = meters[name]
@@ -52,7 +52,7 @@ def openai_headers(meters: Mapping[str, LimitMeter], now: float) -> dict[str, st
 
 
 def go_duration(seconds: float) -> str:
-    """Format a duration as Go does, to the millisecond: `0s`, `120ms`, `1.5s`, `6m0s`, `1h0m30s`."""
+    """Format a duration to the millisecond, as Go does: `0s`, `120ms`, `1.5s`, `6m0s`, `1h0m30s`."""
     milliseconds = math.ceil(seconds * 1000 - 1e-6)
     if milliseconds <= 0:
         return "0s"

@@ -1,4 +1,4 @@
-"""Refusals caused by fault rules, and messages in the vendors' wording."""
+"""Refusals that faults cause, in the vendors' wording."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from ai3ray.simulator.wires.parsed_request import ParsedRequest, Reason, Request
 
 
 class _Refusing(NamedTuple):
-    """The refusal of one fault."""
-
     reason: Reason
     words: str
     may_wait: bool = False
-    """Whether it announces a time to wait if the rule gives one."""
+    """Whether the refusal announces the rule's time to wait."""
     usual_wait_s: float | None = None
 
 
@@ -38,7 +36,7 @@ _REFUSING: dict[FaultName, _Refusing] = {
 
 
 def refusal_of(fault: InjectedFault, request: ParsedRequest) -> RequestRefused | None:
-    """Return the refusal of a fault; None when the fault concerns the answer."""
+    """Return a fault's refusal; None when the fault concerns the answer."""
     refusing = _REFUSING.get(fault.fault)
     if refusing is None:
         return None
@@ -59,14 +57,14 @@ def refusal_of(fault: InjectedFault, request: ParsedRequest) -> RequestRefused |
 
 
 def no_such_model(request: ParsedRequest) -> str:
-    """Return the vendor's message about a model it does not have."""
+    """Return the vendor's message about an unknown model."""
     if request.vendor == "anthropic":
         return f"model: {request.model}"
     return f"The model `{request.model}` does not exist or you do not have access to it."
 
 
 def too_long(request: ParsedRequest, most: int) -> str:
-    """Return the vendor's message about a prompt longer than the context window."""
+    """Return the vendor's message about a prompt that exceeds the context window."""
     if request.vendor == "anthropic":
         return f"prompt is too long: {request.input_tokens} tokens > {most} maximum"
     return f"This model's maximum context length is {most} tokens, but the request has {request.input_tokens} tokens."

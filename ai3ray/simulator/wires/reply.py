@@ -28,7 +28,7 @@ class WireReply:
         self.connection = connection
         self.request_id = simulation.next_id()
         self.rates: Mapping[str, str] | None = None
-        """The rate headers; the current ones when absent."""
+        """The rate headers; the current ones when None."""
         self._account = account
         self._send = send
 
@@ -45,7 +45,7 @@ class WireReply:
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def body(self, data: bytes, *, more: bool = False) -> None:
-        """Send a part of the body; the last one unless `more`."""
+        """Send a part of the body, the last one unless `more`."""
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
     async def refuse(self, refused: RequestRefused) -> None:

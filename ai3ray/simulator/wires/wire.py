@@ -1,4 +1,4 @@
-"""The interface of a wire format, and what both formats share."""
+"""The interface of a wire format, and helpers that both formats share."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ai3ray.simulator.vendors import VendorName
 from ai3ray.simulator.wires.parsed_request import ParsedRequest, RequestRefused, UsageVariant, WrittenAnswer
 
 _HUGE = 10**18
-"""More tokens than a call can have."""
+"""More tokens than any call can have."""
 
 
 @dataclass(frozen=True)
 class ReplyContent:
-    """One answer with everything its wire format reports."""
+    """One answer with all that its wire format reports."""
 
     request_id: str
     request: ParsedRequest
     written: WrittenAnswer
     used: UsedTokens
     ticks: int | None
-    """The bill in ticks; None when the model has no price."""
+    """None when the model has no price."""
     created: int
 
 
@@ -36,11 +36,11 @@ class Wire(Protocol):
         ...
 
     def refusal(self, refused: RequestRefused, request_id: str, /) -> tuple[int, dict[str, Any]]:
-        """Return status and body of a refusal."""
+        """Return a refusal's status and body."""
         ...
 
     def headers(self, request_id: str, refused: RequestRefused | None, /) -> dict[str, str]:
-        """Return the headers of a reply, without rate headers."""
+        """Return a reply's headers, without rate headers."""
         ...
 
     def whole(self, reply: ReplyContent) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _wrong(value: Any, usage_variant: UsageVariant) -> Any:
 
 
 def text_of(content: Any) -> str:
-    """Return the text of a message, given as a string or a list of blocks."""
+    """Return the text of a message given as a string or a list of blocks."""
     if isinstance(content, str):
         return content
     blocks = content if isinstance(content, list) else []
