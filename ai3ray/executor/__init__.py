@@ -1,1 +1,1 @@
-"""Runs plans: the conductor (a run), the runner (a task), and what hosts them, inline or on Ray."""
+"""Runs plans: the conductor drives a run, the runner a task."""

@@ -1,4 +1,4 @@
-"""The checks before a run is accepted; a request that fails them has cost nothing."""
+"""Checks of a request, before it costs anything."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ from ai3ray.verifier.check import refuse_bad_schemas
 
 @dataclass(frozen=True)
 class CheckedRequest:
-    """A request that can be run."""
+    """A request that passed its checks."""
 
     request: RunRequest
     """Defaults filled in, models resolved to `provider/model`."""
     warnings: tuple[Warned, ...]
-    """Warnings for the reader, for instance that a model's name was an alias."""
 
 
 def check_request(
     request: RunRequest, settings: Settings, registry: Registry, configured: tuple[str, ...]
 ) -> CheckedRequest:
-    """Check a request against the models of this engine, and fill in its defaults.
+    """Return the request with its defaults and full model names.
 
     Raises:
         PlanError: the plan is invalid.
         UnknownModel: a model or provider does not exist.
-        MissingKey: no provider, or not the one asked for, has a key.
+        MissingKey: no provider has a key, or the requested one has none.
     """
     max_tasks = request.max_tasks or settings.max_tasks
     if request.plan is not None:
@@ -77,16 +76,13 @@ def _resolve(
 ) -> str:
     resolved = registry.resolve(name)
     warnings.extend(warning for warning in resolved.warnings if warning not in warnings)
-    provider = resolved.card.provider
-    if provider not in configured:
-        raise MissingKey(_not_configured(resolved.card.name, settings), field)
-    return resolved.card.name
-
-
-def _not_configured(model: str, settings: Settings) -> str:
-    name = model.partition("/")[0]
+    model, name = resolved.card.name, resolved.card.provider
+    if name in configured:
+        return model
     provider = settings.providers.get(name)
     if provider is not None and provider.wire == "local":
-        return f"{model} is not installed: {embedded_model_files(settings).remedy() or '`ai3 down`, then try again'}"
+        remedy = embedded_model_files(settings).remedy() or "`ai3 down`, then try again"
+        raise MissingKey(f"{model} is not installed: {remedy}", field)
     variable = provider.api_key_env if provider is not None else None
-    return f"no key for {model}: {f'set {variable}' if variable else f'configure [providers.{name}]'}"
+    remedy = f"set {variable}" if variable else f"configure [providers.{name}]"
+    raise MissingKey(f"no key for {model}: {remedy}", field)

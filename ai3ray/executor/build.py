@@ -1,4 +1,4 @@
-"""Builds core and runner from settings, whatever hosts them."""
+"""Builds core and runner from settings, for any host."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from threading import Thread
 
 from ai3ray.domain.call import Timeouts
@@ -36,19 +37,19 @@ _RECALLED = (
     "select * from model_kind_stats",
     "select model from attempts order by started_at desc limit 200",
 )
-"""Queries of the figures that the pool begins with: calls, verdicts, latest traffic."""
+"""The pool's first statistics: calls, verdicts, latest traffic."""
 
 
 async def build_core(settings: Settings, env: Mapping[str, str], *, sinks: Sequence[Observer] | None = None) -> Core:
-    """Build the core of this home; it owns the journal's file from here on.
+    """Build the core of this home; it locks the journal's file.
 
     Args:
         settings: limits and defaults.
         env: holds the keys.
-        sinks: follow the engine; the active ones when absent.
+        sinks: observers of the engine; by default, the active ones.
 
     Raises:
-        JournalLocked: another process owns the file.
+        JournalLocked: another process has locked the file.
         SettingsError: a model card or a weight is wrong.
     """
     registry = Registry.load(settings)
@@ -56,7 +57,7 @@ async def build_core(settings: Settings, env: Mapping[str, str], *, sinks: Seque
     pool = ProviderPool(
         registry, settings, configured, clock=time.monotonic, new_id=lambda: new_id("att"), jitter=random.random
     )
-    # 0.4 s that must not stall the first lease; a price that is needed earlier waits for this thread.
+    # Compiling takes 0.4 s, which must not delay the first lease; an earlier price waits for this thread.
     Thread(target=registry.prices.compile, name="prices", daemon=True).start()
     observers = Observers(active_sinks() if sinks is None else sinks)
     journal = await DuckDBJournal.open(settings.journal_path, listener=observers)
@@ -68,7 +69,7 @@ async def build_core(settings: Settings, env: Mapping[str, str], *, sinks: Seque
 
 
 async def _recall(journal: DuckDBJournal, pool: ProviderPool) -> None:
-    """Give the pool the journal's figures of the models, unless reading them takes too long."""
+    """Load the journal's statistics into the pool, unless the query fails or takes too long."""
     try:
         tables = [await journal.query(sql) for sql in _RECALLED]
     except Ai3Error as error:
@@ -79,7 +80,7 @@ async def _recall(journal: DuckDBJournal, pool: ProviderPool) -> None:
 
 
 class RunnerParts:
-    """One runner and what is closed with it; `env` is read at the first call of each provider."""
+    """One runner with its connections; `env` is read at each provider's first call."""
 
     def __init__(
         self, runner_id: str, settings: Settings, env: Mapping[str, str], core: CorePort, isolation: Isolation
@@ -89,9 +90,11 @@ class RunnerParts:
         self._providers = LazyProviders(lambda name: build_provider(name, settings.providers[name], env, files))
         self._core_client = CoreClient(core, runner_id)
         self._prices = registry.prices
-        best = _best_planner(settings, registry, env)
-        first = best.partition("/")[0] if best else ""
         configured = configured_providers(settings, env)
+        best: str | None = None
+        with suppress(UsageError):  # no key on this node, or no model that plans: the pool's refusal says so
+            best = registry.planner(settings, configured).name
+        first = best.partition("/")[0] if best else ""
         usual = {card.provider for card in registry.default_cards(configured)}
         seldom = {card.provider for card in registry.cards(configured)} - usual
         names = sorted(set(configured) - seldom, key=lambda name: (name != first, name))
@@ -105,23 +108,16 @@ class RunnerParts:
         self.runner = Runner(self._core_client, caller, isolation, planner)
 
     async def warm_up(self) -> None:
-        """Import, in a thread, what the first call would wait for: prices, and the SDKs of configured providers."""
+        """Load prices and the configured providers' SDKs in a thread, so that the first call need not."""
         await asyncio.to_thread(self._prices.compile)
         await asyncio.to_thread(import_sdks, self._wires)
 
     async def flush(self) -> None:
-        """Return once all that the runner reported has been sent."""
+        """Return once all of the runner's messages have been sent."""
         await self._core_client.flush()
 
     async def aclose(self) -> None:
-        """Send what is left, and close the connections."""
+        """Flush, then close the connections."""
         await self._core_client.flush()
         await self._core_client.aclose()
         await self._providers.aclose()
-
-
-def _best_planner(settings: Settings, registry: Registry, env: Mapping[str, str]) -> str | None:
-    try:
-        return registry.planner(settings, configured_providers(settings, env)).name
-    except UsageError:  # no key on this node, or no model that plans: the pool's refusal will say so
-        return None

@@ -1,4 +1,4 @@
-"""One prompt, sent to the model that the pool chooses: lease, call, settle, and fail over."""
+"""One prompt: lease a model, call it, settle, fail over."""
 
 from __future__ import annotations
 
@@ -24,19 +24,18 @@ from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import RateTable
 
 MAX_FAILURES = 4
-"""Failed calls of one prompt after which its last failure is raised."""
+"""Failed calls of one prompt before its last failure is raised."""
 MAX_WAITS = 100
-"""Rate limits that one prompt waits for; they are no failures of a model."""
-
+"""Rate limits that one prompt waits for, apart from failures."""
 WORTH_WAITING_CHARS = 1024 * CHARS_PER_TOKEN
-"""Length of a shared beginning from which calls wait for each other; few caches keep a shorter one."""
+"""Shortest shared beginning for which calls wait; few caches keep shorter ones."""
 
 OnFailure = Callable[[ProviderError], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class LeasedReply:
-    """A complete reply and the lease it came under."""
+    """A complete reply with its lease."""
 
     lease: Lease
     reply: Reply
@@ -45,28 +44,19 @@ class LeasedReply:
 
 @dataclass
 class TriedModels:
-    """Models, and providers with all their models, that one prompt was sent to."""
+    """Models, and whole providers, to which one prompt was sent."""
 
     for_good: set[str] = field(default_factory=set)
-    """Never to be tried again."""
     for_now: set[str] = field(default_factory=set)
-    """To be tried again when no other is left."""
+    """Tried again when no other is left."""
 
     def names(self) -> tuple[str, ...]:
-        """Return all of them, in a stable order."""
+        """Return all names in a stable order."""
         return tuple(sorted(self.for_good | self.for_now))
 
 
 class Caller:
-    """Makes model calls under the pool's leases.
-
-    Args:
-        core_client: sends to the core.
-        provider: gives the adapter of a provider by name.
-        card: gives a model's card by `provider/model`.
-        prices: turns usage into US dollars.
-        timeouts: limits of each call, in seconds.
-    """
+    """Makes model calls under the pool's leases; `provider` and `card` look up by name."""
 
     def __init__(
         self,
@@ -94,26 +84,26 @@ class Caller:
     ) -> LeasedReply:
         """Call until a model answers completely.
 
-        A failed call goes to the next-best model, and to another provider when the provider may have failed. When none
-        is left, those with a passing failure are tried again, up to MAX_FAILURES failures in all.
+        After a failure the next-best model is called, at another provider if the first may be down. When none is left,
+        models with a passing failure are tried again, until there are MAX_FAILURES failures.
 
         Args:
-            request: the terms of the call; its `request_id` is replaced for each try.
+            request: the terms of the call; each try gets its own `request_id`.
             prompt: the prompt.
-            first: the model to call before any other that the request allows.
-            on_text: receives the text as it is written; the call is streamed then.
-            on_failure: receives each failure that is followed by another try.
+            first: a model to call before all others.
+            on_text: receives the text in pieces; makes the call stream.
+            on_failure: receives each failure that another try follows.
 
         Raises:
             ProviderError: the last failure.
-            LeaseRefused: no model can be called, or no money is left for another call.
+            LeaseRefused: no model can be called, or the budget is spent.
         """
         tried = TriedModels(for_good=set(request.exclude))
         failures: list[ProviderError] = []
         waits = 0
         while True:
             models = (first,) if first else request.models
-            stretch = request.stretch and not first  # where there is another choice, no budget is stretched
+            stretch = request.stretch and not first  # other models may fit the budget
             try:
                 lease = await self._core_client.lease(
                     request._replace(
@@ -134,7 +124,7 @@ class Caller:
                 return await self._call(lease, prompt, on_text)
             except ProviderError as error:
                 policy = fault_policy(error.type)
-                if policy.freeze:  # the pool holds its provider back: no model is struck off for being busy
+                if policy.freeze:  # the pool pauses its provider, so the model is not excluded
                     waits += 1
                 else:
                     first = None
@@ -149,7 +139,6 @@ class Caller:
                     await on_failure(error)
 
     async def _call(self, lease: Lease, prompt: Prompt, on_text: OnText | None) -> LeasedReply:
-        """Make the one call that a lease allows, and settle it however it ends."""
         card = self._card(lease.model)
         if not card.sampling and prompt.temperature is not None:
             prompt = prompt.model_copy(update={"temperature": None})
@@ -196,7 +185,7 @@ class Caller:
 
     @asynccontextmanager
     async def _warmed_up(self, lease: Lease, prompt: Prompt) -> AsyncIterator[Callable[[], None]]:
-        """Let one call go ahead of those that begin alike, where reading that beginning from a cache is cheaper."""
+        """Let one of the calls with the same beginning go first, if cached input is cheaper."""
         beginning, rates = prompt.beginning, self._prices.list_price(lease.provider, self._card(lease.model).id)
         cached = rates is not None and rates.cache_read is not None and rates.cache_read < rates.input
         if not cached or len(beginning) < WORTH_WAITING_CHARS:
@@ -211,7 +200,7 @@ class Caller:
     def _adapter(self, lease: Lease) -> ChatModel:
         try:
             return self._provider(lease.provider)
-        except UsageError as error:  # this node has no key, or one that cannot be used
+        except UsageError as error:  # this node has no usable key
             model = self._card(lease.model).id
             raise KeyRefused(f"{error} (on node {node()})", provider=lease.provider, model=model) from error
 
@@ -223,7 +212,7 @@ class Caller:
 
 
 def _reported_failure(failures: list[ProviderError]) -> ProviderError:
-    """Return the last failure, or one that names all hosts when none could be reached."""
+    """Return the last failure, or one with all hosts if none could be reached."""
     last = failures[-1]
     if not all(isinstance(failure, ConnectFailed) for failure in failures):
         return last
@@ -232,7 +221,6 @@ def _reported_failure(failures: list[ProviderError]) -> ProviderError:
 
 
 def _with_first_piece(on_text: OnText, begun: Callable[[], None]) -> OnText:
-    """Call `begun` too when text arrives."""
 
     def receive(text: str) -> None:
         begun()
@@ -242,14 +230,14 @@ def _with_first_piece(on_text: OnText, begun: Callable[[], None]) -> OnText:
 
 
 class LazyProviders:
-    """Build each provider's adapter on its first call, so that only SDKs in use are imported."""
+    """Builds each adapter at its first use, so that unused SDKs are not imported."""
 
     def __init__(self, build: Callable[[str], ChatModel]) -> None:
         self._build = build
         self._built: dict[str, ChatModel] = {}
 
     def __call__(self, name: str) -> ChatModel:
-        """Return the adapter of a provider. Raises MissingKey when its key is not set on this node."""
+        """Return a provider's adapter. Raises MissingKey if its key is not set on this node."""
         if name not in self._built:
             self._built[name] = self._build(name)
         return self._built[name]
@@ -260,6 +248,6 @@ class LazyProviders:
         return self._built
 
     async def aclose(self) -> None:
-        """Close all their connections."""
+        """Close all connections."""
         for provider in self._built.values():
             await provider.aclose()

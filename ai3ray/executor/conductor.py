@@ -1,4 +1,4 @@
-"""A run, top to bottom: plan, execute, assemble, finish. It goes on from where the journal says the run is."""
+"""A run, top to bottom: plan, execute, assemble, finish."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ from ai3ray.prompts.task_prompt import context_of
 log = logging.getLogger(__name__)
 
 MAX_LOST = 3
-"""Runners that one task or plan may lose before it fails: a task that kills its runner is poison."""
+"""Runners that a task may lose before it fails: it may be killing them."""
 CANCEL_GRACE_S = 1.0
-"""Seconds that calls in flight get to close their sockets before the run is called cancelled."""
+"""Seconds for calls in flight to close their sockets."""
 
 
 class RunStopped(RunError):
-    """The run ends as failed; `info` is what its `error` event says."""
+    """The run ends as failed, with `info` in its `error` event."""
 
     def __init__(self, info: ErrorInfo) -> None:
         super().__init__(info.message)
@@ -57,10 +57,7 @@ class RunStopped(RunError):
 
 
 class Conductor:
-    """The driver of one accepted run, from where the journal says it is to its end.
-
-    The run's epoch at construction is carried by everything written for it.
-    """
+    """Drives one accepted run from its journaled state to its end."""
 
     def __init__(
         self,
@@ -88,7 +85,7 @@ class Conductor:
         self.leave_open = False
 
     async def conduct(self) -> None:
-        """Bring the run to its terminal event and its stats. Cancelling this cancels the run."""
+        """Bring the run to its end; cancelling this cancels the run."""
         try:
             async with asyncio.timeout(self._seconds_left()), self._host.slot():
                 await self._run_phases()
@@ -111,10 +108,10 @@ class Conductor:
             await self._end(RunFailed(error=error_info(error)))
 
     def _seconds_left(self) -> float | None:
-        """Count from the run's acceptance to its deadline; time spent queued, or without a core, counts too."""
+        """Return the time until the deadline, which counts from the run's acceptance."""
         if self._request.deadline_s is None:
             return None
-        now = self._journal.now(self._run_id)  # not the wall clock's, which may be set meanwhile
+        now = self._journal.now(self._run_id)  # the wall clock may be set during the run
         return self._request.deadline_s - (seconds_between(self._state.created_at, now) or 0.0)
 
     async def _run_phases(self) -> None:
@@ -129,7 +126,6 @@ class Conductor:
         await self._finish(graph, outcomes)
 
     async def _plan(self) -> TaskGraph:
-        """Return the journaled graph, else the caller's, else a new one from template or planner."""
         state = self._state
         if state.graph is not None:
             return state.graph
@@ -147,14 +143,14 @@ class Conductor:
         return self._record_plan(planned.graph, source=planned.source)
 
     def _record_plan(self, graph: TaskGraph, **fields: Any) -> TaskGraph:
-        if self._state.purpose == "run":  # otherwise the plan is the output, and no task comes into being
+        if self._state.purpose == "run":  # otherwise the plan is the run's output
             self._put(PlanProgress(phase="completed", plan=graph.model_dump(mode="json"), **fields))
         return graph
 
     async def _execute(self, graph: TaskGraph) -> dict[str, Outcome]:
-        """Start every task at once; each begins when its own dependencies are there. No barrier.
+        """Start every task at once; each waits for its own dependencies only.
 
-        A resumed run passes committed outputs on by value, and tries failed tasks again unless it was assembling.
+        A resumed run reuses journaled outputs, and retries failed tasks unless it was assembling.
         """
         for task in graph.topological():
             done = self._state.tasks[task.id]
@@ -168,8 +164,23 @@ class Conductor:
                 self._outcomes[task.id] = group.create_task(self._await_task(graph, task), name=f"task-{task.id}")
         return {task_id: outcome.result() for task_id, outcome in self._outcomes.items()}
 
+    def _task_job(self, graph: TaskGraph, task: Task) -> TaskJob:
+        titles = {other.id: other.title for other in graph.tasks}
+        context = context_of(task, self._request)
+        if not self._context_readers:
+            self._context_readers.update(_names(context_of(other, self._request)) for other in graph.tasks)
+        return TaskJob(
+            run_id=self._run_id,
+            epoch=self._epoch,
+            task=task,
+            titles=titles,
+            fence=self._fence,
+            shares=self._context_readers[_names(context)] > 1,
+            request=self._lean_request().model_copy(update={"context": context}),
+        )
+
     async def _await_task(self, graph: TaskGraph, task: Task) -> Outcome:
-        """Wait for a task's end; start it again when its runner or a dependency's dies."""
+        """Wait for a task's end; restart it when its runner, or a dependency's, dies."""
         lost = 0
         while True:
             ref = self._refs[task.id]
@@ -191,7 +202,7 @@ class Conductor:
                 return _journaled(state) if state.status in TASK_TERMINAL else outcome
 
     async def _finish(self, graph: TaskGraph, outcomes: dict[str, Outcome]) -> None:
-        """Make one answer of the outputs, and name its holes."""
+        """Assemble the outputs, and end the run."""
         outputs = {task_id: outcome.text for task_id, outcome in outcomes.items() if outcome.status == "succeeded"}
         holes = {
             task_id: outcome.error.message if outcome.error else outcome.status
@@ -199,9 +210,10 @@ class Conductor:
             if task_id not in outputs
         }
         assembly = self._request.assembly or graph.assembly
-        budget_error = _budget_error(graph, outcomes)
-        if budget_error is not None:
-            await self._fail_with_salvage(budget_error, salvage(Parts(graph, outputs, holes), assembly), holes)
+        errors = (outcomes[task.id].error for task in graph.topological())
+        unpaid = next((error for error in errors if error is not None and error.type == BudgetSpent.type), None)
+        if unpaid is not None:
+            await self._fail_with_salvage(unpaid, salvage(Parts(graph, outputs, holes), assembly), holes)
             return
         if not any(task.id in outputs for task in graph.sinks()):
             raise RunStopped(_first_failure(graph, outcomes))
@@ -212,20 +224,19 @@ class Conductor:
         if budget is not None and cost > budget:
             message = f"the last call cost more than the budget had left: {dollars(cost)} of {dollars(budget)} is spent"
             self._put(Warned(code="over_budget", message=message))
-        await self._end(Final(status="partial" if holes else "succeeded", output=self._with_demo_note(output)))
+        await self._end(Final(status="partial" if holes else "succeeded", output=self._with_embedded_note(output)))
 
     async def _fail_with_salvage(self, error: ErrorInfo, output: str | None, holes: dict[str, str]) -> None:
-        """End the run as failed, with the output that there is."""
         if output is not None:
             if self._state.status == "running":
                 self._put(AssembleStart(assembly="concat", holes=tuple(holes)))
-            output = self._with_demo_note(output)
+            output = self._with_embedded_note(output)
         await self._end(RunFailed(error=error, output=output))
 
     async def _assemble(
         self, graph: TaskGraph, assembly: Assembly, outputs: dict[str, str], holes: dict[str, str]
     ) -> str:
-        """Merge the outputs into one text; where the model fails that should, join them and warn."""
+        """Merge the outputs into one text; if the model fails, join them and warn."""
         parts = Parts(graph, outputs, holes, self._request.prompt)
         answer = assemble_in_code(assembly, parts)
         if answer is not None:
@@ -246,30 +257,27 @@ class Conductor:
         self._put(Warned(code="synthesis_fallback", message=message))
         return concat(parts)
 
-    def _with_demo_note(self, output: str) -> str:
-        """Append a note if a demo model wrote any of the answer; JSON has no place for such a line."""
-        demos = self._models.demos(self._state)
-        if not demos:
+    def _with_embedded_note(self, output: str) -> str:
+        """Append a note if an embedded model wrote in this run, except to JSON."""
+        embedded = self._models.embedded(self._state)
+        if not embedded:
             return output
-        warning = self._models.warning(demos)
+        warning = self._models.warning(embedded)
         if warning.message not in self._state.warnings:
             self._put(warning)
         if output.lstrip()[:1] in ("{", "["):
             return output
-        return f"{output.rstrip()}\n\n{self._models.note(demos, self._state.plan_source)}"
+        return f"{output.rstrip()}\n\n{self._models.note(embedded, self._state.plan_source)}"
 
     async def _end(self, *terminal: Event) -> None:
-        """Write the terminal event, unless there is one, and the stats; return when both are durable."""
+        """Write the terminal event and the stats, unless they exist; return when both are durable."""
         if not self._state.terminal:
             self._put(*terminal)
         stats = [] if self._state.complete else [StatsEvent.of(run_stats(self._state))]
         await self._journal.put(self._run_id, stats).committed()
 
     async def _stop_tasks(self) -> None:
-        """Begin nothing more, and close the calls in flight.
-
-        A second cancellation could cut short the closing of a socket, so only late work gets one.
-        """
+        """Start nothing more, and close the calls in flight."""
         self._host.stop_run(self._run_id)
         refs = [*self._refs.values()]
         if self._plan_or_assembly is not None:
@@ -277,12 +285,12 @@ class Conductor:
         waiting = {asyncio.ensure_future(_settled(ref)): ref for ref in refs if not isinstance(ref, Outcome)}
         if waiting:
             _, late = await asyncio.wait(waiting, timeout=CANCEL_GRACE_S)
-            for task in late:
+            for task in late:  # cancelled only now: a second cancellation can interrupt the closing of a socket
                 waiting[task].cancel()
                 task.cancel()
 
     async def _with_runner(self, start: Callable[[], Ref]) -> Any:
-        """Plan or assemble; start again when the runner dies."""
+        """Plan or assemble; restart it when its runner dies."""
         for attempt in range(1, MAX_LOST + 1):
             self._plan_or_assembly = start()
             try:
@@ -293,23 +301,8 @@ class Conductor:
                     raise
         raise AssertionError("unreachable")
 
-    def _task_job(self, graph: TaskGraph, task: Task) -> TaskJob:
-        titles = {other.id: other.title for other in graph.tasks}
-        context = context_of(task, self._request)  # only the texts that the task reads
-        if not self._context_readers:
-            self._context_readers.update(_names(context_of(other, self._request)) for other in graph.tasks)
-        return TaskJob(
-            run_id=self._run_id,
-            epoch=self._epoch,
-            task=task,
-            titles=titles,
-            fence=self._fence,
-            shares=self._context_readers[_names(context)] > 1,
-            request=self._lean_request().model_copy(update={"context": context}),
-        )
-
     def _lean_request(self) -> RunRequest:
-        """Return the request without its siblings' prompts: with an empty plan, if it came with one."""
+        """Return the request without its context and the prompts of its plan."""
         return self._request.model_copy(update={"plan": {} if self._request.plan else None, "context": ()})
 
     def _put(self, *events: Event) -> None:
@@ -326,7 +319,6 @@ def _names(texts: Sequence[ContextText]) -> tuple[str, ...]:
 
 
 def _journaled(task: TaskState) -> Outcome:
-    """Return the outcome of a task that has ended by the journal."""
     assert task.status not in {"pending", "running"}
     return Outcome(task_id=task.id, status=task.status, text=task.output or "", error=task.error)
 
@@ -336,14 +328,8 @@ async def _settled(ref: Ref) -> None:
         await ref
 
 
-def _budget_error(graph: TaskGraph, outcomes: dict[str, Outcome]) -> ErrorInfo | None:
-    """Return the error of the first task that the budget did not cover, if any."""
-    errors = (outcomes[task.id].error for task in graph.topological())
-    return next((error for error in errors if error is not None and error.type == BudgetSpent.type), None)
-
-
 def _first_failure(graph: TaskGraph, outcomes: dict[str, Outcome]) -> ErrorInfo:
-    """Return the error of the first task that failed by itself."""
+    """Return the error of the first task that failed; skipped tasks do not count."""
     failed: Sequence[tuple[Task, ErrorInfo]] = [
         (task, error)
         for task in graph.topological()

@@ -1,4 +1,4 @@
-"""The configured models: those that can plan, and the demo models."""
+"""The configured models: which can plan, and which are embedded."""
 
 from __future__ import annotations
 
@@ -17,39 +17,36 @@ class ConfiguredModels:
     def __init__(self, registry: Registry, settings: Settings, configured: Collection[str]) -> None:
         self._registry = registry
         self._unnamed = registry.default_cards(configured)
-        self._demos = {card.name: card.demo for card in registry.cards(configured) if card.demo}
+        self._embedded = {card.name: card.demo for card in registry.cards(configured) if card.demo}
         alone = bool(self._unnamed) and all(card.demo for card in self._unnamed)
-        self._advice = f"set {_one_of(key_variables(settings))} for real quality" if alone else ""
+        variables = key_variables(settings)
+        either = " or ".join(filter(None, (", ".join(variables[:-1]), *variables[-1:])))
+        self._advice = f"set {either} for real quality" if alone else ""
 
     def can_plan(self, request: RunRequest) -> bool:
-        """Return whether a model that the request allows can plan; otherwise a template makes the plan."""
+        """Return whether a model that the request allows can plan."""
         bound = (request.planner_model,) if request.planner_model else request.models
         cards = [self._registry.card(name) for name in bound] if bound else self._unnamed
         return any(card.plans for card in cards)
 
-    def demos(self, state: RunState) -> tuple[str, ...]:
-        """Return the titles of the demo models that wrote anything in this run."""
+    def embedded(self, state: RunState) -> tuple[str, ...]:
+        """Return the titles of the embedded models that wrote anything in this run."""
         wrote = {call.model for call in state.attempts.values() if call.status == "succeeded" and call.role != "judge"}
-        return tuple(title for name, title in self._demos.items() if name in wrote)
+        return tuple(title for name, title in self._embedded.items() if name in wrote)
 
-    def warning(self, demos: Sequence[str]) -> Warned:
-        """Return the warning that names them."""
+    def warning(self, embedded: Sequence[str]) -> Warned:
+        """Return the warning that embedded models wrote in a run."""
         advice = f": {self._advice}" if self._advice else ""
-        return Warned(
-            code="demo_model", message=f"{' and '.join(demos)} is a small demo model on this computer{advice}"
-        )
+        message = f"{' and '.join(embedded)} is a small embedded model on this computer{advice}"
+        return Warned(code="demo_model", message=message)
 
-    def note(self, demos: Sequence[str], source: str | None) -> str:
-        """Return the last line of an answer that the `demos` wrote, by a plan from `source`."""
+    def note(self, embedded: Sequence[str], source: str | None) -> str:
+        """Return the last line of an answer by embedded models, for a plan from `source`."""
         planned = "Planned by template, written" if source == "template" else "Written"
         advice = f"; {self._advice}" if self._advice else ""
-        return f"*{planned} by {' and '.join(demos)} (local demo model){advice}.*"
+        return f"*{planned} by {' and '.join(embedded)} (embedded model){advice}.*"
 
 
 def key_variables(settings: Settings) -> tuple[str, ...]:
-    """Return the variables that may hold a key, in the order of the configuration."""
+    """Return the environment variables for keys, in the order of the configuration."""
     return tuple(provider.api_key_env for provider in settings.providers.values() if provider.api_key_env)
-
-
-def _one_of(names: Sequence[str]) -> str:
-    return " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

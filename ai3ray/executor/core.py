@@ -1,4 +1,4 @@
-"""The core: journal, pool and conductors on one event loop. Every decision is made here."""
+"""The core: journal, pool and conductors on one event loop."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ from ai3ray.telemetry.observers import Observers
 T = TypeVar("T")
 
 YIELD_EVERY = 8
-"""Items of one report that are handled in one turn of the loop."""
+"""Items of a sync that are handled in one turn of the loop."""
 PATIENCE_S = 1.0
-"""Seconds that `sync` waits for leases to be on disk; later ones come with the next answer."""
+"""Seconds that `sync` waits for leases to reach the disk."""
 
 
 class Core:
-    """The engine: `Engine` for the app, `CorePort` for the runners, `ConductorHost` for the conductors.
+    """The engine: `Engine` for the app, `CorePort` for runners, `ConductorHost` for conductors.
 
-    `configured` names the providers that have a key or an address here.
+    `configured` names the providers with a key or an address.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Core:
         self.runner_pool: RunnerPool | None = None
 
     def start(self, runner_pool: RunnerPool) -> None:
-        """Conduct runs from now on, first those that a former core left open."""
+        """Start conducting, first the runs that an earlier core left open."""
         self.runner_pool = runner_pool
         for run_id in self._journal.open_runs():
             self._intake.take_over(run_id)
@@ -114,7 +114,7 @@ class Core:
         return await self.result(run_id)
 
     async def resume(self, run_id: str) -> RunResult:
-        """Make sure that an unfinished run goes on."""
+        """Continue the run unless it has ended."""
         await self._journal.committed_state(run_id)
         if not self._journal.state(run_id).complete and run_id not in self._conductors:
             self._intake.take_over(run_id)
@@ -125,7 +125,7 @@ class Core:
         return await self._feeds.next(run_id, after, cursor, deltas=deltas)
 
     async def result(self, run_id: str) -> RunResult:
-        """Return the run as it stands."""
+        """Return the run's current state."""
         return run_result(await self._journal.committed_state(run_id), self._journal.now(run_id))
 
     async def owner_of(self, run_id: str) -> str:
@@ -150,7 +150,7 @@ class Core:
         return await self._journal.query(sql, max_rows=max_rows)
 
     async def stats(self, *, owner: str | None = None) -> Stats:
-        """Return all runs in figures."""
+        """Return totals over runs."""
         return await self._journal.stats(owner)
 
     async def admit_caller(self, owner: str, limits: CallerLimits, *, spends: bool) -> None:
@@ -163,7 +163,7 @@ class Core:
             )
 
     async def spent_today(self, owner: str) -> float:
-        """Return the US dollars that an owner's runs have spent today."""
+        """Return what an owner's runs have spent today."""
         return self._pool.budgets.spent_today(owner)
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
@@ -177,10 +177,10 @@ class Core:
     # ── for the runners ──────────────────────────────────────────────────────────────────────────
 
     async def sync(self, sync: Sync) -> Synced:
-        """Take what a runner has gathered."""
+        """Handle a runner's messages."""
         async for settlement in _yielding(sync.settlements):
             self._lease_desk.settle(settlement)
-        for delta in sync.deltas:  # before the entries: a text's pieces come before its artifact
+        for delta in sync.deltas:  # before the entries: a text's pieces precede its artifact
             self._feeds.add(delta)
         refused = {}
         for entries in sync.entries:
@@ -200,26 +200,26 @@ class Core:
         return Synced(grants=grants, refused=refused, watched=self._feeds.watched())
 
     async def grants(self, runner_id: str) -> Granted:
-        """Wait for answers to this runner's waiting requests."""
+        """Wait for answers to this runner's open requests."""
         grants = await self._lease_desk.wait(runner_id)
         return Granted(grants=grants, watched=self._feeds.watched())
 
     def runner_died(self, runner_id: str) -> None:
-        """Free what a runner held when its process ended, at once."""
+        """Free everything that a dead runner held."""
         self._lease_desk.runner_died(runner_id)
 
     # ── for the conductors ───────────────────────────────────────────────────────────────────────
 
     def slot(self) -> AbstractAsyncContextManager[object]:
-        """Hold one of `max_runs` slots."""
+        """Return one of `max_runs` slots."""
         return self._slots
 
     def runner_lost(self, run_id: str, task_id: str | None) -> None:
-        """Settle as lost the calls of a dead runner for this task."""
+        """Settle a dead runner's calls for this task as lost."""
         self._lease_desk.runner_lost(run_id, task_id)
 
     def stop_run(self, run_id: str) -> None:
-        """Grant the run no more calls, and have the runners begin none."""
+        """Stop the run's calls, now and later."""
         self._lease_desk.stop_run(run_id)
         if self.runner_pool is not None:
             self.runner_pool.stop_run(run_id)
@@ -227,7 +227,7 @@ class Core:
     # ── its own life ─────────────────────────────────────────────────────────────────────────────
 
     async def aclose_runs(self) -> None:
-        """Stop conducting and leave the runs resumable."""
+        """Stop conducting; the runs can be resumed."""
         await self._intake.drain()
         tasks = [task for _, task in self._conductors.values()]
         for conductor, task in self._conductors.values():
@@ -255,7 +255,6 @@ class Core:
         self._conductors[run_id] = (conductor, task)
 
     async def _supervise(self, run_id: str, conductor: Conductor) -> None:
-        """Conduct the run to its end, then give back what it held."""
         try:
             await conductor.conduct()
         finally:
@@ -269,7 +268,7 @@ class Core:
         self._journal.put(entries.run_id, entries.events, entries.attempts, key=entries.key)
         state = self._journal.state(entries.run_id)
         if state.seq == before:
-            return  # the same key came before, and its verdicts are counted
+            return  # a repeated key: its verdicts are already counted
         for event in entries.events:
             if isinstance(event, TaskVerified) and event.verdict is not None:
                 task = state.tasks[event.task_id or ""]
@@ -278,13 +277,13 @@ class Core:
                     self._pool.record_verdict(task.model, kind, passed=verdict.passed, score=verdict.score)
 
     def _check_epoch(self, run_id: str, epoch: int | None) -> None:
-        """Raise StaleEpoch if an entry or a request is a former owner's."""
+        """Raise StaleEpoch if the run has had a new owner since."""
         if epoch is not None and epoch != self._journal.meta(run_id).epoch:
             raise StaleEpoch(f"run {run_id} was taken over by another core")
 
 
 async def _yielding(items: Sequence[T]) -> AsyncIterator[T]:
-    """Yield the items, and let replies to other runners go out in between."""
+    """Yield the items, and let the loop serve other runners in between."""
     for number, item in enumerate(items, 1):
         yield item
         if not number % YIELD_EVERY:

@@ -1,4 +1,4 @@
-"""The runner's client of the core: whatever gathers during one `sync` is sent with the next."""
+"""The runner's client of the core, which sends messages in batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ai3ray.executor.port import CorePort, Entries, Granted, Sync
 
 
 class LeaseRefused(NoModelLeft):
-    """The pool will never grant the request; `info` says why, and quotes the provider if it was one."""
+    """The pool will never grant the request; `info` holds the reason."""
 
     def __init__(self, info: ErrorInfo) -> None:
         super().__init__(info.message)
@@ -23,20 +23,18 @@ class LeaseRefused(NoModelLeft):
 
     @property
     def over_budget(self) -> bool:
-        """True if the budget does not cover the call."""
+        """Return whether the budget does not cover the call."""
         return self.info.type == BudgetSpent.type
 
 
 class EntriesRefused(Ai3Error):
-    """The journal refused the entries: the run has ended, or has another owner."""
+    """The journal refused the entries because the run has ended or has another owner."""
 
     type = "refused"
 
 
 @dataclass
 class _Outbox:
-    """Everything that waits for the next sync."""
-
     settlements: list[Settlement] = field(default_factory=list)
     entries: list[Entries] = field(default_factory=list)
     leases: list[LeaseRequest] = field(default_factory=list)
@@ -48,7 +46,7 @@ class _Outbox:
 
 
 class CoreClient:
-    """A batching client of the core: no timers, one send at a time. Late grants are delivered under `runner_id`."""
+    """Sends one sync at a time, without timers; messages gather in between."""
 
     def __init__(self, core: CorePort, runner_id: str) -> None:
         self._core = core
@@ -61,11 +59,11 @@ class CoreClient:
         self._listener: asyncio.Task[None] | None = None
 
     async def lease(self, request: LeaseRequest) -> Lease:
-        """Wait for a lease. Cancelling withdraws the request.
+        """Wait for a lease; cancelling withdraws the request.
 
         Raises:
-            asyncio.CancelledError: its run is being stopped.
-            LeaseRefused: it will never be granted.
+            asyncio.CancelledError: the run is being stopped.
+            LeaseRefused: the request will never be granted.
             EngineError: the core is gone.
         """
         granted: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
@@ -78,17 +76,17 @@ class CoreClient:
             if self._requests.pop(request.request_id, None) is not None:
                 self._outbox.withdrawn.append(request.request_id)
             elif granted.done() and not granted.cancelled() and granted.exception() is None:
-                self._give_back(granted.result())  # granted and cancelled in one turn of the loop
+                self._give_back(granted.result())  # granted and cancelled in the same turn of the loop
             self._wake()
             raise
 
     def settle(self, settlement: Settlement) -> None:
-        """Report how a leased call ended, first thing in the next sync."""
+        """Settle a lease, with the next sync."""
         self._outbox.settlements.append(settlement)
         self._wake()
 
     async def put(self, entries: Entries) -> None:
-        """Journal entries; return once they have their place.
+        """Write entries to the journal; return once they are accepted.
 
         Raises:
             EntriesRefused: the run has ended, or has another owner.
@@ -106,7 +104,7 @@ class CoreClient:
                 del self._puts[entries.key]
 
     def delta(self, delta: TextDelta) -> None:
-        """Send a piece of text if the run is watched, joined with the piece before if that is the same task's."""
+        """Send a piece of text if the run is watched."""
         if delta.run_id not in self._watched:
             return
         waiting = self._outbox.deltas
@@ -117,7 +115,7 @@ class CoreClient:
         self._wake()
 
     async def flush(self) -> None:
-        """Return once everything so far has been sent."""
+        """Return once all messages have been sent."""
         while self._sender is not None and not self._sender.done():
             await asyncio.shield(self._sender)
 
@@ -133,8 +131,7 @@ class CoreClient:
             self._sender = asyncio.create_task(self._send(), name="core-client-send")
 
     async def _send(self) -> None:
-        """Send until nothing is left; `sleep(0)` lets all that is ready in this turn of the loop join."""
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # messages of the same turn of the loop go together
         while self._outbox:
             batch, self._outbox = self._outbox, _Outbox()
             try:
@@ -152,17 +149,15 @@ class CoreClient:
                 self._fail(error)
                 return
             for entries in batch.entries:
-                self._placed(entries.key, synced.refused.get(entries.key))
+                refused = synced.refused.get(entries.key)
+                for placed in self._puts.get(entries.key, ()):
+                    if placed.done():
+                        continue
+                    if refused is None:
+                        placed.set_result(None)
+                    else:
+                        placed.set_exception(EntriesRefused(refused.message))
             self._granted(synced)
-
-    def _placed(self, key: str, refused: ErrorInfo | None) -> None:
-        for placed in self._puts.get(key, ()):
-            if placed.done():
-                continue
-            if refused is None:
-                placed.set_result(None)
-            else:
-                placed.set_exception(EntriesRefused(refused.message))
 
     def _granted(self, granted: Granted) -> None:
         self._watched = frozenset(granted.watched)
@@ -180,7 +175,6 @@ class CoreClient:
             self._listener = asyncio.create_task(self._listen(), name="core-client-listen")
 
     async def _listen(self) -> None:
-        """Collect grants while requests wait."""
         while self._requests:
             try:
                 self._granted(await self._core.grants(self._runner_id))
@@ -192,7 +186,6 @@ class CoreClient:
         self.settle(Settlement(attempt_id=lease.attempt_id, token=lease.token, status="cancelled"))
 
     def _fail(self, error: Ai3Error) -> None:
-        """Raise EngineError in everything that waits."""
         waiting: list[asyncio.Future[Any]] = [*self._requests.values(), *chain.from_iterable(self._puts.values())]
         self._requests.clear()
         for future in waiting:

@@ -1,4 +1,4 @@
-"""Pieces of answers for the readers of a run: bounded, ordered between the events, never journaled."""
+"""Pieces of answers for a run's readers: bounded, never journaled."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ai3ray.domain.events import TextDelta
 from ai3ray.executor.port import FeedItem
 
 DELTAS_KEPT = 4096
-"""Deltas per run; a reader further behind loses the oldest."""
+"""Deltas per run; slower readers miss the oldest."""
 WATCH_S = 30.0
-"""Seconds that a run counts as watched after a reader's request."""
+"""Seconds for which a reader's request makes a run watched."""
 
 
 class DeltaBuffer:
-    """The latest deltas of one run, each with the event it came after."""
+    """The latest deltas of one run, each with the event before it."""
 
     def __init__(self) -> None:
         self._items: deque[tuple[int, int, FeedItem]] = deque(maxlen=DELTAS_KEPT)
@@ -25,11 +25,11 @@ class DeltaBuffer:
 
     @property
     def watched(self) -> bool:
-        """True while the run has a reader of deltas."""
+        """Return whether the run has a reader of deltas."""
         return asyncio.get_running_loop().time() < self._watched_until
 
     def watch(self) -> None:
-        """Count the run as watched for WATCH_S."""
+        """Mark the run as watched for WATCH_S."""
         self._watched_until = asyncio.get_running_loop().time() + WATCH_S
 
     def add(self, delta: TextDelta, after_seq: int) -> None:
@@ -40,12 +40,12 @@ class DeltaBuffer:
         self._arrived.set()
 
     def after(self, cursor: int, seen: int, committed: int) -> list[tuple[int, int, FeedItem]]:
-        """Return (number, event before it, item) of the deltas that a reader has not had.
+        """Return a reader's next deltas, as (number, number of the event before it, item).
 
         Args:
-            cursor: the last delta the reader had; 0 at its first request.
-            seen: the last event the reader had; earlier deltas are not sent again.
-            committed: the last event the reader gets now; later deltas have to wait.
+            cursor: the reader's last delta; 0 at its first request.
+            seen: the reader's last event; deltas before it are skipped.
+            committed: the last event of this answer; deltas after it have to wait.
         """
         ready = []
         for number, seq, item in self._items:

@@ -1,4 +1,4 @@
-"""The cost and time of a plan, estimated from list prices and the pool's measurements."""
+"""The estimated cost and time of a plan."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.prices import RateTable
 
 OUTPUT_TOKENS = 600
-"""Assumed for an answer: about 450 words of English."""
+"""Assumed length of an answer: about 450 words of English."""
 OVERHEAD_TOKENS = 250
-"""Added to a task's own prompt by system prompt, titles and fences."""
+"""What system prompt, titles and fences add to a task's prompt."""
 TOKENS_PER_S = 60.0
-"""Assumed for a model without measurements."""
+"""Assumed speed of a model without measurements."""
 
 
 def estimate(graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: RateTable) -> dict[str, float | None]:
-    """Estimate running a plan once, without retries.
+    """Estimate a plan without retries: each task at the router's present choice, with OUTPUT_TOKENS written.
 
-    Each task is priced at the model the router would choose now, writes OUTPUT_TOKENS, and reads the answers of its
-    dependencies. The time is the critical path at each model's median latency.
+    The cost is at list price; the time is that of the critical path at median latencies.
 
     Returns:
-        `cost_usd`, null when a chosen model's price is unknown, and `seconds`.
+        `cost_usd`, None if a chosen model's price is unknown, and `seconds`.
     """
     measured = {view.model: view for view in pool.views()}
     cost: float | None = 0.0
@@ -54,7 +53,7 @@ def estimate(graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: 
 def preview(
     graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: RateTable, warnings: Sequence[str] = ()
 ) -> PlanPreview:
-    """Return the plan with its estimate, and with a warning if that exceeds the budget."""
+    """Return the plan with its estimate, and a warning if that exceeds the budget."""
     figures = estimate(graph, request, pool, prices)
     cost, budget = figures["cost_usd"], request.budget_usd
     if cost is not None and budget is not None and cost > budget:

@@ -1,4 +1,4 @@
-"""The feeds of a run: its committed events, and the deltas between them."""
+"""Feeds of runs: committed events, with deltas in between."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ai3ray.executor.port import Feed, FeedItem
 from ai3ray.journal.port import Journal
 
 LINGER_S = 30.0
-"""Seconds that a finished run's deltas stay for readers that lag behind."""
+"""Seconds for which an ended run's deltas stay, for slow readers."""
 
 
 class RunFeeds:
@@ -32,7 +32,7 @@ class RunFeeds:
         asyncio.get_running_loop().call_later(LINGER_S, self._deltas.pop, run_id, None)
 
     def watch(self, run_id: str) -> None:
-        """Count the run as watched before its first reader comes."""
+        """Mark the run as watched, before its first reader connects."""
         self._deltas.setdefault(run_id, DeltaBuffer()).watch()
 
     def watched(self) -> tuple[str, ...]:
@@ -40,14 +40,14 @@ class RunFeeds:
         return tuple(run_id for run_id, buffer in self._deltas.items() if buffer.watched)
 
     def add(self, delta: TextDelta) -> None:
-        """Keep a delta of a watched run, behind the latest event of that run."""
+        """Keep a delta of a watched run, after the run's latest event."""
         buffer = self._deltas.get(delta.run_id)
         if buffer is not None and buffer.watched:
             stamped = delta.model_copy(update={"ts": self._journal.now(delta.run_id)})
             buffer.add(stamped, self._journal.state(delta.run_id).seq)
 
     async def next(self, run_id: str, after: int, cursor: int, *, deltas: bool) -> Feed:
-        """Wait for the next events of a run, for a reader that has events up to `after` and deltas up to `cursor`.
+        """Wait for a run's next events, for a reader with events up to `after` and deltas up to `cursor`.
 
         Raises:
             UnknownRun: no such run.
@@ -65,14 +65,13 @@ class RunFeeds:
         try:
             await asyncio.wait({tail, piece}, return_when=asyncio.FIRST_COMPLETED)
             if not tail.done() and not buffer.after(cursor, after, after):
-                await tail  # a delta that belongs after an event not yet committed: wait for the event
+                await tail  # the delta belongs after an event that is not committed yet
             return self._feed(run_id, after, cursor, tail.result() if tail.done() else (), buffer)
         finally:
             tail.cancel()
             piece.cancel()
 
     def _feed(self, run_id: str, after: int, cursor: int, lines: Sequence[str], buffer: DeltaBuffer | None) -> Feed:
-        """Merge events and deltas: a delta stands behind the event it came after."""
         events = [FeedItem(type=event_type(line), seq=seq, data=line) for seq, line in enumerate(lines, after + 1)]
         last = after + len(events)
         pieces = buffer.after(cursor, after, last) if buffer is not None else []

@@ -1,4 +1,4 @@
-"""Hosts the engine in this process, without Ray: for tests, and `ai3 run --inline`."""
+"""The engine in this process, without Ray."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ai3ray.verifier.isolation import ProcessIsolation
 
 
 class InlineRef:
-    """A runner's work as a task of this loop; cancelling one of those that await it does not stop it."""
+    """A runner's work as an asyncio task, shielded from its waiters' cancellation."""
 
     def __init__(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         self.task = asyncio.create_task(work, name=name)
@@ -26,7 +26,7 @@ class InlineRef:
         return asyncio.shield(self.task).__await__()
 
     def cancel(self) -> None:
-        """Stop the work."""
+        """Cancel the work."""
         self.task.cancel()
 
 
@@ -37,7 +37,7 @@ class InlineRunnerPool:
         self._runner = runner
 
     def start_task(self, job: TaskJob, deps: Sequence[Ref | Outcome]) -> InlineRef:
-        """Begin a task once its dependencies are there."""
+        """Start a task once its dependencies are there."""
 
         async def work() -> Outcome:
             outcomes = [dep if isinstance(dep, Outcome) else await dep for dep in deps]
@@ -46,11 +46,11 @@ class InlineRunnerPool:
         return InlineRef(work(), f"{job.run_id}/{job.task.id}")
 
     def start_plan(self, job: PlanJob) -> InlineRef:
-        """Begin planning."""
+        """Start planning."""
         return InlineRef(self._runner.plan(job), f"{job.run_id}/plan")
 
     def start_assembly(self, job: AssembleJob) -> InlineRef:
-        """Begin merging."""
+        """Start an assembly."""
         return InlineRef(self._runner.assemble(job), f"{job.run_id}/assemble")
 
     def stop_run(self, run_id: str) -> None:
@@ -62,7 +62,7 @@ class InlineRunnerPool:
 async def open_inline(
     settings: Settings, env: Mapping[str, str], *, sinks: Sequence[Observer] | None = None
 ) -> AsyncIterator[Core]:
-    """Run the whole engine on this loop, closed in order at the end.
+    """Run the whole engine on this loop, for tests and `ai3 run --inline`.
 
     Raises:
         JournalLocked: another process owns the home.

@@ -1,4 +1,4 @@
-"""The way in for runs: checked, made durable, acknowledged, conducted; or taken over from a dead core."""
+"""Accepts new runs, and takes over those of an earlier core."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Conduct(Protocol):
     """Starts a run that is in the journal."""
 
     def __call__(self, run_id: str, request: RunRequest, *, watch: bool = False) -> None:
-        """Start it; `watch` keeps its deltas from the first one on."""
+        """Start it; with `watch`, keep its deltas from the start."""
         ...
 
 
 class Intake:
-    """Accepts runs. `check` fills in a request's defaults or raises UsageError; `conduct` starts an accepted run."""
+    """Accepts runs; `check` completes a request or raises UsageError, `conduct` starts an accepted run."""
 
     def __init__(
         self,
@@ -43,14 +43,13 @@ class Intake:
     async def accept(
         self, request: RunRequest, purpose: Purpose = "run", *, owner: str, key: str | None = None, watch: bool = False
     ) -> Accepted:
-        """Make the run durable, then start it, even if the caller is cancelled meanwhile.
-
-        Ray Serve cancels the actor calls of a client that has gone, and a journaled run has to be conducted.
+        """Make the run durable, then start it, even if the caller is cancelled.
 
         Raises:
             UsageError: the request is wrong; nothing was journaled.
-            KeyReused: the key came before with another body.
+            KeyReused: the key was used with another body.
         """
+        # Ray Serve cancels the calls of disconnected clients, but a journaled run must be conducted.
         accepting = self._accept(request, purpose, owner=owner, key=key, watch=watch)
         task = asyncio.create_task(accepting, name="accept")
         self._accepting.add(task)
@@ -58,13 +57,13 @@ class Intake:
         return await asyncio.shield(task)
 
     def take_over(self, run_id: str) -> None:
-        """Go on with a run that a former core left open; its calls in flight may have been paid."""
+        """Continue a run that an earlier core left open; its calls in flight may have been paid."""
         state, meta = self._journal.state(run_id), self._journal.meta(run_id)
         self._journal.put(run_id, (), lost_calls(state), meta=meta.model_copy(update={"epoch": meta.epoch + 1}))
         self._conduct(run_id, RunRequest.model_validate(state.request))
 
     async def drain(self) -> None:
-        """Return once every run that is being accepted is accepted or refused."""
+        """Wait until no run is being accepted any more."""
         await asyncio.gather(*self._accepting, return_exceptions=True)
 
     async def _accept(
@@ -87,7 +86,6 @@ class Intake:
         return Accepted(run_id=run_id, status="queued")
 
     async def _find(self, key: str, body_hash: str) -> Accepted | None:
-        """Find the run that this Idempotency-Key made; raises KeyReused if its body was another."""
         found = self._journal.find_by_key(key)
         if found is None:
             return None
@@ -95,7 +93,7 @@ class Intake:
         if known_hash != body_hash:
             raise KeyReused("this Idempotency-Key was used with another body; use a new key")
         try:
-            await self._journal.tail(run_id, 0)  # the first request may still be on its way to the disk
+            await self._journal.tail(run_id, 0)  # the first request may not be on disk yet
         except UnknownRun:
-            return None  # it never got there
+            return None  # it failed to get there
         return Accepted(run_id=run_id, status=self._journal.state(run_id).status)

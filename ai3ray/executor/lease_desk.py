@@ -1,4 +1,4 @@
-"""Leases on their way between pool, journal and runners: every call is journaled before it may be sent."""
+"""Leases between pool, journal and runners: calls are journaled first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ai3ray.telemetry.observers import Observers
 
 @dataclass
 class _Mailbox:
-    """Answers for one runner, each with the receipt of the attempt that has to be on disk first."""
+    """Answers for one runner, each with the receipt of its attempt."""
 
     answers: list[tuple[Lease | Refusal, Receipt | None]] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -35,8 +35,6 @@ class _Mailbox:
 
 @dataclass
 class _OpenLease:
-    """A lease that has not been settled."""
-
     runner_id: str
     lease: Lease
     request: LeaseRequest
@@ -45,7 +43,7 @@ class _OpenLease:
 
 
 class LeaseDesk:
-    """The runners' desk at the pool: journals every attempt, and delivers every answer."""
+    """Leases for runners: journals every attempt, and delivers every answer."""
 
     def __init__(self, pool: ProviderPool, journal: Journal, observers: Observers) -> None:
         self._observers = observers
@@ -61,7 +59,7 @@ class LeaseDesk:
         self._due = 0.0
 
     def request(self, runner_id: str, request: LeaseRequest) -> None:
-        """Request a lease; the answer arrives in the runner's mail."""
+        """Request a lease; the answer goes to the runner's mailbox."""
         if runner_id in self._dead:
             return
         if request.run_id in self._stopped:
@@ -74,14 +72,14 @@ class LeaseDesk:
         self._arm()
 
     def withdraw(self, request_ids: Iterable[str]) -> None:
-        """Forget lease requests."""
+        """Withdraw lease requests."""
         gone = tuple(request_ids)
         for request_id in gone:
             self._requests.pop(request_id, None)
         self._answer_all(self._pool.withdraw(gone))
 
     def settle(self, settlement: Settlement) -> None:
-        """Return a lease's permit and journal how its call ended; ignore a settlement with an old token."""
+        """Settle a lease and journal its call's end; ignore an old token."""
         settled = self._pool.settle(settlement)
         if settled.accepted:
             entry = self._open.pop(settlement.attempt_id)
@@ -89,35 +87,35 @@ class LeaseDesk:
         self._answer_all(settled.grants)
 
     def runner_lost(self, run_id: str, task_id: str | None) -> None:
-        """Settle as lost the calls for this task of a runner that died, and forget its requests."""
+        """Settle the calls for a dead runner's task as lost, and withdraw its requests."""
         self._settle_as_lost(lambda _, request: (request.run_id, request.task_id) == (run_id, task_id))
 
     def runner_died(self, runner_id: str) -> None:
-        """Settle as lost all calls of a runner whose process ended, and forget its requests."""
-        self._dead.add(runner_id)  # requests that it had sent may still arrive
+        """Settle all calls of a dead runner as lost, and withdraw its requests."""
+        self._dead.add(runner_id)  # its last requests may still arrive
         self._settle_as_lost(lambda owner, _: owner == runner_id)
         self._mail.pop(runner_id, _Mailbox()).arrived.set()
 
     def refuse(self, runner_id: str, request: LeaseRequest, error: Ai3Error) -> None:
-        """Answer a lease request without asking the pool."""
+        """Refuse a lease request without asking the pool."""
         refusal = Refusal(request_id=request.request_id, run_id=request.run_id, error=error_info(error))
         self._deliver(runner_id, request, refusal)
 
     def stop_run(self, run_id: str) -> None:
-        """Withdraw the run's requests, and grant it nothing more."""
+        """Refuse the run's requests, now and later."""
         self._stopped.add(run_id)
         for runner_id, request in self._withdraw_run(run_id):
             self._deliver(runner_id, request, _stopped(request))
 
     def drop_run(self, run_id: str) -> None:
-        """Forget a run that has ended."""
+        """Forget an ended run."""
         self._withdraw_run(run_id)
         self._pool.drop_run(run_id)
         self._stopped.discard(run_id)
         self._counts.pop(run_id, None)
 
     async def collect(self, runner_id: str, patience_s: float | None = None) -> tuple[Lease | Refusal, ...]:
-        """Return the answers in a runner's mail whose attempts are durable, or () after `patience_s` seconds."""
+        """Return the answers in a runner's mailbox once their attempts are durable, or () after `patience_s`."""
         mail = self._mail[runner_id]
         answers, mail.answers = mail.answers, []
         mail.arrived.clear()
@@ -132,7 +130,7 @@ class LeaseDesk:
         return tuple(answer for answer, _ in answers if self._hand_over(answer))
 
     async def wait(self, runner_id: str) -> tuple[Lease | Refusal, ...]:
-        """Wait for an answer, then `collect`."""
+        """Wait for an answer, then collect all."""
         await self._mail[runner_id].arrived.wait()
         return await self.collect(runner_id)
 
@@ -142,7 +140,7 @@ class LeaseDesk:
             self._timer.cancel()
 
     def _hand_over(self, answer: Lease | Refusal) -> bool:
-        """Return whether the answer still holds: the lease may have run out while its attempt was being committed."""
+        """Return whether the answer is still valid; a lease may have expired before it was durable."""
         if isinstance(answer, Refusal):
             return True
         if answer.run_id in self._stopped:
@@ -153,13 +151,12 @@ class LeaseDesk:
         return entry is not None
 
     def _withdraw_run(self, run_id: str) -> Sequence[tuple[str, LeaseRequest]]:
-        """Forget the run's requests; return them, each with its runner."""
+        """Withdraw the run's requests; return them, each with its runner."""
         gone = [(runner_id, request) for runner_id, request in self._requests.values() if request.run_id == run_id]
         self.withdraw(request.request_id for _, request in gone)
         return gone
 
     def _settle_as_lost(self, concerned: Callable[[str, LeaseRequest], bool]) -> None:
-        """Settle the matching calls as lost, and forget the matching requests."""
         self.withdraw([request_id for request_id, request in self._requests.items() if concerned(*request)])
         for entry in [entry for entry in self._open.values() if concerned(entry.runner_id, entry.request)]:
             self.settle(
@@ -184,7 +181,7 @@ class LeaseDesk:
             return
         try:
             receipt = self._journal_start(runner_id, answer, request)
-        except (IllegalTransition, UnknownRun) as error:  # the run ended while its request waited
+        except (IllegalTransition, UnknownRun) as error:  # the run has ended
             self._counts.pop(answer.run_id, None)
             refusal = Refusal(request_id=answer.request_id, run_id=answer.run_id, error=error_info(error))
             self._deliver(runner_id, request, refusal)
@@ -200,7 +197,11 @@ class LeaseDesk:
         self._mail[runner_id].add(answer, receipt)
 
     def _journal_start(self, runner_id: str, lease: Lease, request: LeaseRequest) -> Receipt:
-        counts, series = self._calls_so_far(request.run_id), _series(request.task_id, request.role)
+        series = _series(request.task_id, request.role)
+        if request.run_id not in self._counts:  # the first call since the start or a resume
+            calls = self._journal.state(request.run_id).attempts.values()
+            self._counts[request.run_id] = Counter(_series(call.task_id, call.role) for call in calls)
+        counts = self._counts[request.run_id]
         attempt = Attempt(
             run_id=request.run_id,
             task_id=request.task_id,
@@ -230,15 +231,8 @@ class LeaseDesk:
         self._open[lease.attempt_id] = _OpenLease(runner_id=runner_id, lease=lease, request=request, attempt=attempt)
         return receipt
 
-    def _calls_so_far(self, run_id: str) -> Counter[tuple[str | None, str]]:
-        """Count the calls of each series, those before a resume included."""
-        if run_id not in self._counts:
-            calls = self._journal.state(run_id).attempts.values()
-            self._counts[run_id] = Counter(_series(call.task_id, call.role) for call in calls)
-        return self._counts[run_id]
-
     def _journal_end(self, entry: _OpenLease, settlement: Settlement, warnings: Iterable[Event]) -> None:
-        usage = settlement.usage or Usage()  # an estimate, and marked as one, if the answer broke off
+        usage = settlement.usage or Usage()
         ended = entry.attempt.model_copy(
             update={
                 "status": settlement.status,
@@ -257,14 +251,11 @@ class LeaseDesk:
         run_id = entry.request.run_id
         try:
             self._journal.put(run_id, tuple(warnings), [ended])
-        except IllegalTransition:  # the run ended first: warnings come too late, the bill does not
+        except IllegalTransition:  # the run has ended: too late for warnings, but not for the bill
             self._journal.put(run_id, (), [ended])
 
     def _arm(self) -> None:
-        """Set the timer for when the pool has to act: a lease runs out, or a pause ends.
-
-        An early timer stays: an extra wake-up costs less than a new timer per lease.
-        """
+        """Set the timer for the pool's next expiry of a lease or a pause."""
         seconds = self._pool.next_expiry()
         if seconds is None:
             return
@@ -272,7 +263,7 @@ class LeaseDesk:
         due = loop.time() + seconds
         if self._timer is not None:
             if self._due <= due:
-                return
+                return  # an extra wake-up costs less than a new timer per lease
             self._timer.cancel()
         self._timer, self._due = loop.call_later(seconds, self._expire), due
 
@@ -281,23 +272,20 @@ class LeaseDesk:
         expired, settled = self._pool.expire()
         for attempt_id in expired:
             entry = self._open.pop(attempt_id, None)
-            if entry is not None:
-                self._end_expired(entry)
+            if entry is None:
+                continue
+            late = ErrorInfo(type="lease_expired", message="the lease ran out before the call was settled")
+            end = Settlement(
+                attempt_id=entry.lease.attempt_id,
+                token=entry.lease.token,
+                status="lost" if entry.handed_over else "cancelled",
+                error=late if entry.handed_over else None,
+                maybe_paid=entry.handed_over,
+            )
+            self._journal_end(entry, end, ())
+            if not entry.handed_over:  # its attempt did not reach the disk in time
+                self.request(entry.runner_id, entry.request)
         self._answer_all(settled.grants)
-
-    def _end_expired(self, entry: _OpenLease) -> None:
-        """Count the call as lost; if the lease was never handed over, because the disk was full, request it again."""
-        late = ErrorInfo(type="lease_expired", message="the lease ran out before the call was settled")
-        end = Settlement(
-            attempt_id=entry.lease.attempt_id,
-            token=entry.lease.token,
-            status="lost" if entry.handed_over else "cancelled",
-            error=late if entry.handed_over else None,
-            maybe_paid=entry.handed_over,
-        )
-        self._journal_end(entry, end, ())
-        if not entry.handed_over:
-            self.request(entry.runner_id, entry.request)
 
 
 def _stopped(request: LeaseRequest) -> Refusal:
@@ -306,5 +294,5 @@ def _stopped(request: LeaseRequest) -> Refusal:
 
 
 def _series(task_id: str | None, role: Role) -> tuple[str | None, str]:
-    """Return the series in which a call is numbered; a task's repairs are in its own."""
+    """Return the series in which a call is numbered."""
     return task_id, "task" if role == "repair" else role

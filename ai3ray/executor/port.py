@@ -1,7 +1,4 @@
-"""The seams of the engine; which process hosts what is decided behind them.
-
-app ──Engine──► Core ──RunnerPool──► runners ──CorePort──► Core
-"""
+"""The engine's ports: app ─Engine→ Core ─RunnerPool→ runners ─CorePort→ Core."""
 
 from __future__ import annotations
 
@@ -27,16 +24,16 @@ class TaskJob(Frozen):
 
     run_id: str
     epoch: int
-    """The owner's; entries written under an older one are refused."""
+    """Rises with each owner of the run; entries of an earlier epoch are refused."""
     task: Task
     titles: dict[str, str]
     """By task id."""
     fence: str
-    """A random tag that marks data in all prompts of the run."""
+    """A random tag around data in all prompts of the run."""
     shares: bool
     """True if other tasks of the run read the same context."""
     request: RunRequest
-    """With its defaults, and the context that this task reads."""
+    """With its defaults, and only the context that this task reads."""
 
 
 class PlanJob(Frozen):
@@ -48,27 +45,25 @@ class PlanJob(Frozen):
 
 
 class Outcome(Frozen):
-    """The end of a task, as a value: a task never raises through a reference."""
+    """The end of a task: a value, since tasks do not raise."""
 
     task_id: str
     status: Literal["succeeded", "failed", "skipped", "cancelled"]
     text: str = ""
     error: ErrorInfo | None = None
-    """Set unless the task succeeded."""
 
 
 class Planned(Frozen):
-    """The result of planning."""
+    """The result of planning: a graph or an error."""
 
     graph: TaskGraph | None = None
     source: Literal["model", "template", "fallback"] = "model"
     warnings: tuple[Warned, ...] = ()
     error: ErrorInfo | None = None
-    """Set if no model could be asked."""
 
 
 class AssembleJob(Frozen):
-    """The input of an assembly strategy that asks a model."""
+    """The input of an assembly that calls a model."""
 
     run_id: str
     epoch: int
@@ -78,35 +73,34 @@ class AssembleJob(Frozen):
     outputs: dict[str, str]
     """By task id."""
     holes: dict[str, str]
-    """Reasons why there is no output, by task id."""
+    """Reasons for missing outputs, by task id."""
 
 
 class Assembled(Frozen):
-    """The result of an assembly."""
+    """The result of an assembly: a text or an error."""
 
     text: str = ""
     error: ErrorInfo | None = None
-    """Set if there is no answer that can be used."""
 
 
 class Entries(Frozen):
-    """Journal entries of one run, taken together or not at all."""
+    """Journal entries of one run, written together or not at all."""
 
     run_id: str
     epoch: int
     key: str
-    """The writer's own; entries sent twice under it are taken once."""
+    """Makes sending again safe: the journal accepts each key once."""
     events: tuple[AnyEvent, ...] = ()
     attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """Everything that has gathered in a runner since its last send."""
+    """A runner's messages since its last sync."""
 
     runner_id: str
     settlements: tuple[Settlement, ...] = ()
-    """Taken first, so that their permits serve the requests below."""
+    """Handled first: their permits serve the requests below."""
     entries: tuple[Entries, ...] = ()
     leases: tuple[LeaseRequest, ...] = ()
     withdrawn: tuple[str, ...] = ()
@@ -120,7 +114,7 @@ class Granted:
 
     grants: tuple[Lease | Refusal, ...] = ()
     watched: tuple[str, ...] = ()
-    """Runs with a reader of deltas. Sent with the grants, so that deltas flow from a call's first piece on."""
+    """Runs with a reader of deltas; sent with grants, so that no first piece is missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,30 +122,30 @@ class Synced(Granted):
     """The core's answer to a Sync."""
 
     refused: Mapping[str, ErrorInfo] = field(default_factory=dict)
-    """Entries that were not taken, by key."""
+    """Errors of refused entries, by key."""
 
 
 class CorePort(Protocol):
     """The core, as a runner sees it."""
 
     async def sync(self, sync: Sync) -> Synced:
-        """Hand over what has gathered; return once the entries have their place in the journal."""
+        """Send a runner's messages; return once its entries are in the journal."""
         ...
 
     async def grants(self, runner_id: str) -> Granted:
-        """Wait for answers to this runner's waiting requests; may return early with none."""
+        """Wait for answers to this runner's open requests; may return none."""
         ...
 
 
 class Ref(Protocol):
-    """A runner's result to come; under Ray an ObjectRef."""
+    """A future result of a runner."""
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        """Return the value. Raises RunnerLost when the process that worked on it died."""
+        """Return the value. Raises RunnerLost if the runner's process died."""
         ...
 
     def cancel(self) -> object:
-        """Close the socket of its call, return its lease. Does not wait."""
+        """Cancel the work, without waiting: its socket closes, its lease is returned."""
         ...
 
 
@@ -159,19 +153,19 @@ class RunnerPool(Protocol):
     """The runners, as the conductor sees them."""
 
     def start_task(self, job: TaskJob, deps: Sequence[Ref | Outcome]) -> Ref:
-        """Begin a task once its dependencies, in the order of `task.depends_on`, are there; gives an Outcome."""
+        """Start a task, for an Outcome, once `deps` (in the order of `task.depends_on`) are there."""
         ...
 
     def start_plan(self, job: PlanJob) -> Ref:
-        """Begin planning; gives a Planned."""
+        """Start planning, for a Planned."""
         ...
 
     def start_assembly(self, job: AssembleJob) -> Ref:
-        """Begin merging; gives an Assembled."""
+        """Start an assembly, for an Assembled."""
         ...
 
     def stop_run(self, run_id: str) -> None:
-        """Stop all work on a run, and begin none. Does not wait."""
+        """Stop all work on a run, and start no more; do not wait."""
         ...
 
 
@@ -179,15 +173,15 @@ class ConductorHost(Protocol):
     """The core, as a conductor sees it."""
 
     def slot(self) -> AbstractAsyncContextManager[object]:
-        """Hold one of the slots for active runs; entering waits for one."""
+        """Return a slot for an active run; entering it waits until one is free."""
         ...
 
     def runner_lost(self, run_id: str, task_id: str | None) -> None:
-        """Settle the calls of a dead runner for this task (None: plan or assembly), before it is started again."""
+        """Settle a dead runner's calls for this task, or for plan and assembly if None."""
         ...
 
     def stop_run(self, run_id: str) -> None:
-        """Grant the run no more calls, and have the runners begin none. Does not wait."""
+        """Stop the run's calls, now and later; do not wait."""
         ...
 
 
@@ -198,18 +192,18 @@ class FeedItem(Frozen):
     seq: int | None
     """None for a delta."""
     data: str
-    """The envelope, one line of JSON."""
+    """One line of JSON."""
 
 
 class Feed(Frozen):
     """The next events of a run."""
 
     items: tuple[FeedItem, ...]
-    """Committed events, and deltas between them."""
+    """Committed events, with deltas in between."""
     cursor: int
     """Number of the last delta."""
     done: bool
-    """True if `stats`, the last event, is among them."""
+    """True if the run's last event, `stats`, has been read."""
 
 
 class RunControl(Protocol):
@@ -218,30 +212,30 @@ class RunControl(Protocol):
     async def submit(
         self, request: RunRequest, *, owner: str = "", key: str | None = None, watch: bool = False
     ) -> Accepted:
-        """Make the run durable, then start it. The same key and body again give the same run.
+        """Make the run durable, then start it; the same key and body return the same run.
 
         Args:
-            request: what to run.
-            owner: name of the caller's API key; empty for the home's own user.
-            key: the caller's Idempotency-Key.
-            watch: keep deltas from the first one on, for a caller that is about to follow the run.
+            request: the run's request.
+            owner: name of the caller's API key; empty on a laptop.
+            key: the Idempotency-Key.
+            watch: keep deltas from the start, for a caller that will follow the run.
 
         Raises:
             UsageError: a plan, model or provider is wrong; nothing was journaled.
-            KeyReused: the key came before with another body.
+            KeyReused: the key was used with another body.
         """
         ...
 
     async def plan(self, request: RunRequest, *, owner: str = "") -> PlanPreview:
-        """Plan without running a task; the planner's call is journaled and billed as a run of its own."""
+        """Plan without running a task; a planner's call is a run of its own in the journal."""
         ...
 
     async def cancel(self, run_id: str, by: str = "user") -> RunResult:
-        """Cancel the run and wait for its end; a finished one stays as it is. Raises UnknownRun."""
+        """Cancel the run, unless it has ended, and wait for its end. Raises UnknownRun."""
         ...
 
     async def resume(self, run_id: str) -> RunResult:
-        """Make sure that an unfinished run goes on; return how it stands. Raises UnknownRun."""
+        """Continue the run unless it has ended; return its current state. Raises UnknownRun."""
         ...
 
 
@@ -253,9 +247,9 @@ class RunRecords(Protocol):
 
         Args:
             run_id: the run.
-            after: the last event the reader has.
-            cursor: the last delta the reader has.
-            deltas: whether to send deltas too.
+            after: number of the reader's last event.
+            cursor: number of the reader's last delta.
+            deltas: return deltas too.
 
         Raises:
             UnknownRun: no such run.
@@ -263,20 +257,20 @@ class RunRecords(Protocol):
         ...
 
     async def result(self, run_id: str) -> RunResult:
-        """Return the run as it stands. Raises UnknownRun."""
+        """Return the run's current state. Raises UnknownRun."""
         ...
 
     async def owner_of(self, run_id: str) -> str:
-        """Return the name of the API key that started the run; empty on a laptop. Raises UnknownRun."""
+        """Return the name of the run's API key; empty on a laptop. Raises UnknownRun."""
         ...
 
     async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
-        """Return runs, newest first; the page starts after the run `before`; only `owner`'s, if one is named."""
+        """Return runs, newest first, from the one after `before`; those of `owner`, or all if None."""
         ...
 
 
 class Reports(Protocol):
-    """Reports on all runs and models."""
+    """Reports over all runs and models."""
 
     async def models(self) -> Sequence[ModelView]:
         """Return the registry with live telemetry."""
@@ -288,20 +282,20 @@ class Reports(Protocol):
         """Run one read-only SELECT over the journal.
 
         Args:
-            sql: the SELECT.
-            max_rows: the most rows of the answer.
-            isolated: run it in a process of its own, with hard limits, on a recent copy of the journal: for callers
-                other than the home's own user. The answer then has `as_of`.
-            owner: whose runs it sees, None for all; with an owner it is always isolated.
+            sql: the statement.
+            max_rows: rows after which the answer is cut.
+            isolated: run in a process with hard limits, on a recent copy of the journal, for untrusted callers; the
+                answer then has `as_of`.
+            owner: restricts the query to this owner's runs, and implies `isolated`; None for all runs.
 
         Raises:
-            RequestError: it is not one SELECT, it is wrong, or it broke a limit and was stopped.
+            RequestError: not a single SELECT, invalid SQL, or a limit was exceeded.
             Throttled: too many isolated queries are running.
         """
         ...
 
     async def stats(self, *, owner: str | None = None) -> Stats:
-        """Return all runs in figures; only `owner`'s, if one is named."""
+        """Return totals over the runs of `owner`, or over all if None."""
         ...
 
 
@@ -309,22 +303,22 @@ class CallerQuotas(Protocol):
     """The limits of API keys."""
 
     async def admit_caller(self, owner: str, limits: CallerLimits, *, spends: bool) -> None:
-        """Count one request of an API key; `spends` says whether it may call models. Raises Throttled."""
+        """Count one request of an API key; `spends` is true if it may call models. Raises Throttled."""
         ...
 
     async def spent_today(self, owner: str) -> float:
         """Return the US dollars that an API key's runs have spent since 00:00 UTC, without calls in flight.
 
-        A call that may have been billed, at an unknown amount, counts with the most that it can have cost.
+        A call with an unknown bill counts at the most that it can have cost.
         """
         ...
 
 
 class Maintenance(Protocol):
-    """Keeps the home in order."""
+    """Maintains the home."""
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
-        """Delete the runs that ended more than `older_than_s` seconds ago, or only count them."""
+        """Delete the runs that ended more than `older_than_s` seconds ago; count them only if `dry_run`."""
         ...
 
     async def active(self) -> int:
@@ -333,4 +327,4 @@ class Maintenance(Protocol):
 
 
 class Engine(RunControl, RunRecords, Reports, CallerQuotas, Maintenance, Protocol):
-    """All of ai3ray, as the HTTP app sees it; its methods raise errors of our tree."""
+    """All of ai3ray, as the HTTP app sees it; methods raise Ai3Error only."""

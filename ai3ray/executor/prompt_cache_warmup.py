@@ -1,4 +1,4 @@
-"""Of calls that begin alike, one goes ahead, so that the others find their beginning in the provider's cache."""
+"""Lets one call fill a provider's prompt cache before similar calls follow."""
 
 from __future__ import annotations
 
@@ -8,20 +8,16 @@ from contextlib import asynccontextmanager
 from hashlib import blake2b
 
 KEPT_S = 240.0
-"""Seconds that a cache is taken to keep a beginning after its last use: a little less than any vendor's."""
+"""Seconds for which a cache holds an unused beginning; a little less than any vendor's."""
 PATIENCE_S = 5.0
-"""Seconds that a call waits at most for another one's first word; then it pays in full."""
+"""Seconds that a call waits for another call's first text; then it pays in full."""
 _MAX_BEGINNINGS = 512
 
 
 class PromptCacheWarmup:
-    """Keeps calls that begin alike apart until a provider's cache holds their beginning.
+    """Delays calls with the same beginning until a provider's cache holds it.
 
-    A cache holds the beginning of a call once its answer begins. Until then the first call goes alone, and the others
-    wait for its first word; when it fails before that, the next one goes ahead.
-
-    Args:
-        clock: monotonic seconds.
+    A cache holds it once the first call's answer begins; if that call fails before, the next one goes ahead.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -31,14 +27,14 @@ class PromptCacheWarmup:
 
     @asynccontextmanager
     async def turn(self, model: str, beginning: str) -> AsyncIterator[Callable[[], None]]:
-        """Wait until a call of this model may be made; the call is the block.
+        """Wait until this call may be made; make it inside the block.
 
         Args:
             model: as `provider/model`.
-            beginning: the shared beginning of its prompt.
+            beginning: the shared beginning of the prompt.
 
         Yields:
-            A function to call with the first word of the answer; it may be called again.
+            A function to call when text arrives.
         """
         key = blake2b(f"{model}\n{beginning}".encode(errors="surrogatepass"), digest_size=16).digest()
         mine = await self._wait_for_turn(key)
@@ -50,7 +46,7 @@ class PromptCacheWarmup:
                 mine.set()
 
     async def _wait_for_turn(self, key: bytes) -> asyncio.Event | None:
-        """Wait while another call is ahead; return the event that others wait for when this one goes ahead."""
+        """Wait while another call is ahead; return this call's event if it goes ahead."""
         give_up = self._clock() + PATIENCE_S
         while self._until.get(key, 0.0) <= self._clock():
             ahead = self._ahead.get(key)

@@ -1,4 +1,4 @@
-"""Requests per minute of each API key; exact over all servers, because the one core counts."""
+"""Requests per minute of each API key, counted over all servers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ WINDOW_S = 60.0
 
 
 class RequestRateLimit:
-    """A sliding window per caller; `clock` gives monotonic seconds."""
+    """A sliding window per caller; `clock` returns monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._entered: dict[str, deque[float]] = {}
 
     def wait_s(self, caller: str, per_minute: int) -> float:
-        """Count one request and return 0; if there were `per_minute` in the last 60 s, return the seconds to wait."""
+        """Count one request and return 0, or return the seconds until one is allowed."""
         now, entered = self._clock(), self._entered.setdefault(caller, deque())
         while entered and entered[0] <= now - WINDOW_S:
             entered.popleft()

@@ -1,4 +1,4 @@
-"""A task, top to bottom: prompt, lease, call, verify, judge, repair, next-best model, commit, outcome."""
+"""A task, top to bottom: prompt, call, check, judge, repair, commit."""
 
 from __future__ import annotations
 
@@ -46,18 +46,11 @@ from ai3ray.verifier.repair import Assessed, RepairAttempt, improve
 log = logging.getLogger(__name__)
 
 TASK_OUTPUT_TOKENS = 4096
-"""Cap of a task's answer, in tokens; doubled once when an answer was cut off."""
+"""Cap of a task's answer, doubled once if an answer is cut off."""
 
 
 class Runner:
-    """Does tasks and plans, and makes every model call.
-
-    Args:
-        core_client: sends to the core.
-        caller: makes model calls under leases.
-        isolation: checks untrusted output outside this process.
-        planner: how planners are called.
-    """
+    """Does tasks, plans and assemblies: every model call is made here."""
 
     def __init__(self, core_client: CoreClient, caller: Caller, isolation: Isolation, planner: PlannerSettings) -> None:
         self._core_client = core_client
@@ -67,11 +60,11 @@ class Runner:
         self._running_work = RunningWork()
 
     async def run_task(self, job: TaskJob, *deps: Outcome) -> Outcome:
-        """Do one task, and return how it ended; only cancellation raises.
+        """Do one task and return its outcome; only cancellation raises.
 
         Args:
-            job: the task and its run's settings.
-            deps: how its dependencies ended, in the order of `job.task.depends_on`.
+            job: the task.
+            deps: outcomes of its dependencies, in the order of `job.task.depends_on`.
         """
         with self._running_work.of(job.run_id):
             missing = next((dep for dep in deps if dep.status != "succeeded"), None)
@@ -80,7 +73,7 @@ class Runner:
                     await self._put(job, TaskSkipped(task_id=job.task.id, because=missing.task_id))
                     return Outcome(task_id=job.task.id, status="skipped", error=missing.error)
                 text = await self._answer(job, deps)
-            except EntriesRefused as error:  # the run ended, or another runner has done the task
+            except EntriesRefused as error:  # the run has ended, or another runner has done the task
                 return Outcome(task_id=job.task.id, status="cancelled", error=error_info(error))
             except Ai3Error as error:
                 return await self._failed(job, _info(error))
@@ -89,47 +82,8 @@ class Runner:
                 return await self._failed(job, error_info(error))
             return Outcome(task_id=job.task.id, status="succeeded", text=text)
 
-    async def plan(self, job: PlanJob) -> Planned:
-        """Write the task graph of a run; only cancellation raises."""
-
-        async def act(ask: Ask) -> Answered:
-            return _answered(await self._call(job, ask))
-
-        with self._running_work.of(job.run_id):
-            try:
-                made = await drive(make_plan(job.request, self._planner), act)
-            except Ai3Error as error:
-                return Planned(error=_info(error))
-            return Planned(graph=made.graph, source=made.source, warnings=made.warnings)
-
-    async def assemble(self, job: AssembleJob) -> Assembled:
-        """Make one answer of the outputs. A model's reply that is cut off, refused or empty is an error."""
-        whole = Task(id="answer", title="answer", prompt=job.request.prompt or "answer", output="markdown")
-
-        def on_text(text: str) -> None:
-            self._core_client.delta(TextDelta(type="assemble_delta", run_id=job.run_id, text=text))
-
-        async def act(ask: Ask) -> Answered:
-            answer = await self._call(job, ask, on_text=on_text)
-            await self._core_client.flush()  # the last piece comes before the run's end
-            verdict = check(whole, answer.reply, content=False)
-            if not verdict.passed:
-                raise AnswerRejected(_first_problem(verdict))
-            return _answered(answer)
-
-        with self._running_work.of(job.run_id):
-            parts = Parts(job.graph, job.outputs, job.holes, job.request.prompt, token_hex(8))
-            try:
-                return Assembled(text=await drive(STRATEGIES[job.assembly].assemble(parts), act))
-            except Ai3Error as error:
-                return Assembled(error=_info(error))
-
-    def stop_run(self, run_id: str) -> None:
-        """Cancel all work on this run, and begin no call of it from now on."""
-        self._running_work.stop(run_id)
-
     async def _answer(self, job: TaskJob, deps: Sequence[Outcome]) -> str:
-        """Call as the policy of repair and fallback says until an answer passes, and commit that one."""
+        """Make attempts, as the repair policy decides, until one passes."""
         committed: list[str] = []
         rejected: list[tuple[Assessed, AnswerRejected]] = []
 
@@ -145,9 +99,9 @@ class Runner:
                 assessed, rejection = rejected[-1]
                 if step.author is None:
                     if isinstance(error, LeaseRefused) and error.over_budget:
-                        raise  # what is wrong could be mended, but not paid
+                        raise  # a repair is possible, but not paid for
                     raise rejection from None
-                return replace(assessed, truncated=False, repairable=False)  # its author cannot mend it any more
+                return replace(assessed, truncated=False, repairable=False)  # its author is out of reach
             assessed = await self._assess(job, answer)
             if assessed.verdict.passed:
                 committed.append(await self._commit(job, answer, assessed.verdict))
@@ -163,7 +117,6 @@ class Runner:
         raise rejection
 
     async def _attempt(self, job: TaskJob, deps: Sequence[Outcome], step: RepairAttempt) -> LeasedReply:
-        """Make one call of the task, or of its repair."""
         task = job.task
         prompt = build_task_prompt(
             task,
@@ -195,7 +148,7 @@ class Runner:
         return await self._call(job, ask, task_id=task.id, on_text=on_text, on_failure=on_failure)
 
     async def _assess(self, job: TaskJob, answer: LeasedReply) -> Assessed:
-        """Check an answer by the rules and, when they find nothing, by the judge."""
+        """Check an answer by the rules, then by the judge."""
         reply, author = answer.reply, answer.lease.model
         content = job.request.verify is not False
         if content and needs_isolation(job.task, reply.text):
@@ -214,10 +167,7 @@ class Runner:
         )
 
     async def _judge(self, job: TaskJob, reply: Reply, author: str) -> Verdict | None:
-        """Ask another model for its verdict; warn once per run and return None when none can be asked or paid.
-
-        The rules' verdict stands then: an answer that was paid for is not given up for want of a judge.
-        """
+        """Return another model's verdict; without a judge, warn and return None: the rules' verdict stands."""
 
         async def act(ask: Ask) -> Answered:
             return _answered(await self._call(job, ask, task_id=job.task.id))
@@ -239,13 +189,12 @@ class Runner:
         return None
 
     async def _warn_once(self, job: TaskJob, code: str, message: str) -> None:
-        """Warn once per run, however many of its tasks have cause: the journal takes the key once."""
         warned = Warned(code=code, message=message)
-        key = f"{job.run_id}/{code}"
+        key = f"{job.run_id}/{code}"  # the journal accepts each key once
         await self._core_client.put(Entries(run_id=job.run_id, epoch=job.epoch, key=key, events=(warned,)))
 
     async def _commit(self, job: TaskJob, answer: LeasedReply, verdict: Verdict) -> str:
-        """Journal verdict and artifact together; without verification there is no verdict to journal."""
+        """Journal the artifact, with its verdict if the run is verified."""
         text = clean_output(job.task, answer.reply.text)
         artifact = TaskArtifact(
             task_id=job.task.id,
@@ -262,9 +211,48 @@ class Runner:
     async def _failed(self, job: TaskJob, info: ErrorInfo) -> Outcome:
         try:
             await self._put(job, TaskFailed(task_id=job.task.id, error=info))
-        except Ai3Error as error:  # the run has ended or the core is gone: the outcome still says how it went
+        except Ai3Error as error:  # the run has ended, or the core is gone
             log.warning("task %s of %s: %s", job.task.id, job.run_id, error)
         return Outcome(task_id=job.task.id, status="failed", error=info)
+
+    async def plan(self, job: PlanJob) -> Planned:
+        """Plan a run; only cancellation raises."""
+
+        async def act(ask: Ask) -> Answered:
+            return _answered(await self._call(job, ask))
+
+        with self._running_work.of(job.run_id):
+            try:
+                made = await drive(make_plan(job.request, self._planner), act)
+            except Ai3Error as error:
+                return Planned(error=_info(error))
+            return Planned(graph=made.graph, source=made.source, warnings=made.warnings)
+
+    async def assemble(self, job: AssembleJob) -> Assembled:
+        """Merge the outputs into one answer; a reply that is cut off, refused or empty is an error."""
+        whole = Task(id="answer", title="answer", prompt=job.request.prompt or "answer", output="markdown")
+
+        def on_text(text: str) -> None:
+            self._core_client.delta(TextDelta(type="assemble_delta", run_id=job.run_id, text=text))
+
+        async def act(ask: Ask) -> Answered:
+            answer = await self._call(job, ask, on_text=on_text)
+            await self._core_client.flush()  # the last piece has to precede the run's end
+            verdict = check(whole, answer.reply, content=False)
+            if not verdict.passed:
+                raise AnswerRejected(_first_problem(verdict))
+            return _answered(answer)
+
+        with self._running_work.of(job.run_id):
+            parts = Parts(job.graph, job.outputs, job.holes, job.request.prompt, token_hex(8))
+            try:
+                return Assembled(text=await drive(STRATEGIES[job.assembly].assemble(parts), act))
+            except Ai3Error as error:
+                return Assembled(error=_info(error))
+
+    def stop_run(self, run_id: str) -> None:
+        """Cancel all work on this run, now and later."""
+        self._running_work.stop(run_id)
 
     async def _call(
         self,
@@ -275,7 +263,6 @@ class Runner:
         on_text: OnText | None = None,
         on_failure: OnFailure | None = None,
     ) -> LeasedReply:
-        """Make one call of a run, under the terms that its request settles for all of its calls."""
         request, prompt = job.request, ask.prompt
         lease_request = LeaseRequest(
             request_id="",
@@ -312,7 +299,7 @@ def _info(error: Ai3Error) -> ErrorInfo:
 
 
 def _next(job: TaskJob, step: RepairAttempt, rejection: AnswerRejected) -> Event:
-    """Name the step after a rejected answer as an event."""
+    """Return the event of the step after a rejection."""
     if step.role == "repair":
         return TaskRepaired(task_id=job.task.id, defects=step.defects, attempt=step.n)
     return TaskRetry(task_id=job.task.id, error=error_info(rejection), wait_s=0.0, next_model=step.author)

@@ -1,4 +1,4 @@
-"""A runner's work by run, so that one call stops a whole run."""
+"""A runner's asyncio tasks by run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 REMEMBERED = 1000
-"""Stopped runs that are remembered, because work for them may still arrive."""
+"""Stopped runs that are remembered, since late work may arrive."""
 
 
 class RunningWork:
@@ -20,10 +20,10 @@ class RunningWork:
 
     @contextmanager
     def of(self, run_id: str) -> Iterator[None]:
-        """Count the current task as work on this run inside the block.
+        """Register the current asyncio task as work on this run.
 
         Raises:
-            asyncio.CancelledError: the run has been stopped, before or meanwhile.
+            asyncio.CancelledError: the run is stopped, before or during the block.
         """
         if run_id in self._stopped:
             raise asyncio.CancelledError(f"run {run_id} was stopped")
@@ -38,7 +38,7 @@ class RunningWork:
                 del self._tasks[run_id]
 
     def stop(self, run_id: str) -> None:
-        """Cancel all work on this run, and refuse more."""
+        """Cancel all work on this run, now and later."""
         self._stopped[run_id] = None
         while len(self._stopped) > REMEMBERED:
             self._stopped.popitem(last=False)

@@ -1,4 +1,4 @@
-"""One call for all callers that wait for the same answer."""
+"""One call for all concurrent callers of the same question."""
 
 from __future__ import annotations
 
@@ -11,25 +11,22 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Shares one call among concurrent callers, for instance the readers of one run that ask for its next events."""
+    """Shares one call among concurrent callers, such as the readers of one run."""
 
     def __init__(self) -> None:
         self._asked: dict[Hashable, asyncio.Task[T]] = {}
         self._waiting: dict[asyncio.Task[T], int] = {}
 
     async def get(self, question: Hashable, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Return the answer to a question; ask only when no caller is waiting for it already.
+        """Return the answer to a question; ask only if no other caller is waiting for it.
 
         Args:
-            question: equal for all callers that want the same answer.
-            ask: asks; cancelled when its last caller is cancelled.
-
-        Raises:
-            What `ask` raises, in each waiting caller.
+            question: the same for callers that can share an answer.
+            ask: its errors are raised in each caller; it is cancelled with its last caller.
         """
         task = self._asked.get(question)
         if task is None:
-            # An empty context: the first caller's variables, a deadline for instance, must not bind the others.
+            # An empty context: the first caller's variables, such as a deadline, must not affect the others.
             task = asyncio.create_task(ask(), name="single-flight", context=Context())
             self._asked[question] = task
             self._waiting[task] = 0

@@ -1,4 +1,4 @@
-"""What a run says when a demo model wrote some of it, and who plans when no model can."""
+"""What a run says when an embedded model wrote some of it, and who plans when no model can."""
 
 from __future__ import annotations
 
@@ -41,24 +41,24 @@ def wrote(*models: str, role="task", status="succeeded") -> RunState:
 
 
 def test_without_any_other_model_the_note_names_the_variables_to_set(models):
-    demos = models("local").demos(wrote(DEMO, DEMO))
-    assert demos == ("SmolLM2-135M",)
-    assert models("local").note(demos, "template") == (
-        f"*Planned by template, written by SmolLM2-135M (local demo model); set {KEYS} for real quality.*"
+    embedded = models("local").embedded(wrote(DEMO, DEMO))
+    assert embedded == ("SmolLM2-135M",)
+    assert models("local").note(embedded, "template") == (
+        f"*Planned by template, written by SmolLM2-135M (embedded model); set {KEYS} for real quality.*"
     )
-    assert KEYS in models("local").warning(demos).message
+    assert KEYS in models("local").warning(embedded).message
 
 
 def test_where_keys_are_set_the_note_does_not_ask_for_them(models):
     note = models("local", "xai").note(("SmolLM2-135M",), "file")
-    assert note == "*Written by SmolLM2-135M (local demo model).*"
+    assert note == "*Written by SmolLM2-135M (embedded model).*"
 
 
-def test_only_what_a_demo_model_has_written_counts(models):
-    assert models("local", "xai").demos(wrote("xai/grok-4.7")) == ()
-    assert models("local", "xai").demos(wrote("xai/grok-4.7", DEMO)) == ("SmolLM2-135M",)
-    assert models("local").demos(wrote(DEMO, status="failed")) == ()
-    assert models("local").demos(wrote(DEMO, role="judge")) == ()
+def test_only_what_an_embedded_model_has_written_counts(models):
+    assert models("local", "xai").embedded(wrote("xai/grok-4.7")) == ()
+    assert models("local", "xai").embedded(wrote("xai/grok-4.7", DEMO)) == ("SmolLM2-135M",)
+    assert models("local").embedded(wrote(DEMO, status="failed")) == ()
+    assert models("local").embedded(wrote(DEMO, role="judge")) == ()
 
 
 @pytest.mark.parametrize(

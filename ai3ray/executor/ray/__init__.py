@@ -1,1 +1,1 @@
-"""Hosts the engine in Ray actors. Only this package and `deployments` import Ray."""
+"""The engine in Ray actors; only this package and `deployments` import Ray."""

@@ -1,4 +1,4 @@
-"""Results of actor calls, with Ray's errors as errors of our tree."""
+"""Translates Ray's errors of actor calls into ours."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ RECOVERY_S = 60.0
 """Seconds for a dead actor to come back."""
 
 LOST = (ActorDiedError, ActorUnavailableError, WorkerCrashedError, ObjectLostError)
-"""Raised by Ray for work whose process died."""
+"""Ray's errors for work in a process that died."""
 
 T = TypeVar("T")
 
 
 class CoreRestarting(EngineError):
-    """The core's process died, and Ray is starting another."""
+    """The core's process died, and Ray is restarting it."""
 
     type = "core_restarting"
 
 
 async def result_of(ref: ray.ObjectRef[T]) -> T:
-    """Return the value of an actor call; errors of our tree are raised as they are, Ray's as EngineError."""
+    """Return the value of an actor call; raise our own errors as they are, and Ray's as EngineError."""
     try:
         return await ref
     except ActorUnavailableError as error:
@@ -50,5 +50,5 @@ async def result_of(ref: ray.ObjectRef[T]) -> T:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the last line of a message, which in Ray's long ones says what happened."""
+    """Return the line that says what happened: in Ray's messages, the last."""
     return str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__

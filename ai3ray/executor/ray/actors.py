@@ -1,8 +1,4 @@
-"""The core as a Ray actor.
-
-It owns its runners: they end with its process, so none goes on paying. Ray restarts it, and it goes on from the
-journal. Ray's own retries are off: they would pay for calls twice.
-"""
+"""The core as a Ray actor, which Ray restarts from the journal."""
 
 from __future__ import annotations
 
@@ -29,11 +25,15 @@ CORE_NAME = "ai3-core"
 _YOUNG_OBJECTS = 50_000
 """Net new objects after which the garbage collector runs."""
 _HEAD_NODE = "node:__internal_head__"
-"""A resource of the Ray head node alone."""
+"""A resource that only the Ray head node has."""
 
 
 class CoreHost:
-    """The core in its own process, started by the first call, and again after a restart."""
+    """The core in its own process, started by the first call.
+
+    It owns the runners: they end with its process, so that none makes calls after it. Ray's own retries are off, since
+    they would pay for calls twice.
+    """
 
     def __init__(self, settings: Settings, *, cluster: bool = False) -> None:
         self._settings = settings
@@ -58,18 +58,18 @@ class CoreHost:
         await self._core()
 
     async def pids(self) -> list[int]:
-        """Return the process ids of core and runners, once all are up."""
+        """Return the process ids of core and runners."""
         core = await self._core()
         runner_pool = core.runner_pool
         assert isinstance(runner_pool, RayRunnerPool)
         return [os.getpid(), *(await runner_pool.pids())]
 
     async def sync(self, sync: Sync) -> Synced:
-        """Take what a runner has gathered."""
+        """Handle a runner's messages."""
         return await (await self._core()).sync(sync)
 
     async def grants(self, runner_id: str) -> Granted:
-        """Wait for answers to this runner's waiting requests."""
+        """Wait for answers to this runner's open requests."""
         return await (await self._core()).grants(runner_id)
 
     async def engine(self, method: str, args: tuple[Any, ...], fields: dict[str, Any]) -> Any:
@@ -79,11 +79,11 @@ class CoreHost:
         except MissingKey as error:
             if not self._cluster:
                 raise
-            # The caller's own environment is not the one that counts.
+            # The caller might look for the key in its own environment.
             raise MissingKey(f"{error} in the environment of node {node()}", error.param) from None
 
     async def aclose(self) -> None:
-        """Leave the runs resumable and close the journal."""
+        """Close the journal; the runs can be resumed."""
         if self._starting is not None:
             core = await self._starting
             await core.aclose()
@@ -96,7 +96,7 @@ class CoreHost:
         return await asyncio.shield(self._starting)
 
     async def _start(self) -> Core:
-        # On a cluster the `.env` files of this node are not in its environment yet.
+        # On a cluster, this node's `.env` files are not in its environment yet.
         core = await build_core(self._settings, merged_env())
         core.start(RayRunnerPool(self._settings, ray.get_runtime_context().current_actor, core.runner_died))
         collect_rarely()
@@ -104,7 +104,7 @@ class CoreHost:
 
 
 def collect_rarely() -> None:
-    """Have the garbage collector skip the objects of now, and run less often.
+    """Run the garbage collector less often, and without the present objects.
 
     At 1,000 leases a second it then takes 2 % of the time in pauses up to 51 ms, instead of 16 % and 105 ms.
     """
@@ -114,15 +114,15 @@ def collect_rarely() -> None:
 
 
 def create_core(settings: Settings, name: str = CORE_NAME, *, detached: bool = False) -> ActorHandle[Any]:
-    """Return the core actor of this Ray; create it if there is none.
+    """Return the core actor of this Ray, created if there is none.
 
     Args:
-        settings: of a new core.
+        settings: for a new core.
         name: in the namespace `ai3`.
-        detached: whether it outlives this process, one replica of many on a cluster.
+        detached: whether the core outlives this process, as it must on a cluster.
     """
     life: dict[str, Any] = {}
-    if detached:  # on the journal's node: the one with the resource `journal`, else the Ray head node
+    if detached:  # on the node with the resource `journal`, else on the Ray head node
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         node_resource = "journal" if "journal" in resources else _HEAD_NODE
         life = {"lifetime": "detached", "resources": {node_resource: 0.001}}

@@ -1,4 +1,4 @@
-"""Boots and ends the Ray of a local head: lean, on loopback only, behind a token."""
+"""Boots a local head's Ray: lean, on loopback, behind a token."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OBJECT_STORE_BYTES = 128 << 20
 READY_S = 60.0
 """Seconds for the core to open its journal."""
 CLOSE_S = 5.0
-"""Seconds for the core to close it."""
+"""Seconds for the core to close its journal."""
 
 
 @dataclass
@@ -35,24 +35,24 @@ class RayHandle:
     engine: RayEngine
     core: ActorHandle[Any]
     processes: Sequence[int]
-    """Process ids of gcs and raylet: the head ends when one of them does."""
+    """Process ids of gcs and raylet; the head ends with either."""
 
     def shutdown(self) -> None:
-        """Close the journal, then end Ray. Call it in the thread that booted Ray; runs stay resumable."""
+        """Close the journal, then end Ray; call it in the thread that booted Ray."""
         import ray
         from ray.exceptions import RayError
 
-        with suppress(RayError):  # a core that is gone has no journal to close
+        with suppress(RayError):  # a dead core has no journal to close
             ray.get(self.core.aclose.remote(), timeout=CLOSE_S)
         ray.shutdown()
 
 
 def boot_local(settings: Settings, *, temp_dir: Path) -> RayHandle:
-    """Start a Ray of our own, with the core on it. The calling thread has to live as long as Ray.
+    """Start a Ray of our own with the core on it; the calling thread has to live as long as Ray.
 
     Args:
-        settings: for core and runners; keys reach them by the environment alone.
-        temp_dir: for Ray; at most 43 bytes long.
+        settings: for core and runners, which read keys from the environment.
+        temp_dir: for Ray; its path has at most 43 bytes.
 
     Raises:
         EngineError: Ray did not start.
@@ -84,7 +84,7 @@ def boot_local(settings: Settings, *, temp_dir: Path) -> RayHandle:
     try:
         ray.get(core.ready.remote(), timeout=READY_S)
     except RayTaskError as error:
-        if isinstance(error.cause, Ai3Error):  # for instance because another process holds the journal
+        if isinstance(error.cause, Ai3Error):  # for instance, another process has locked the journal
             raise error.cause from None
         raise
     return RayHandle(engine=engine, core=core, processes=node_processes())

@@ -1,7 +1,4 @@
-"""Checks of untrusted output as Ray remote functions, with limits on CPU and memory.
-
-Model calls never run here: waiting for a model would hold a whole worker process.
-"""
+"""Checks of untrusted output in Ray workers, with hard limits."""
 
 from __future__ import annotations
 
@@ -22,26 +19,26 @@ from ai3ray.verifier.sandbox import limited
 
 @ray.remote(num_cpus=0.1, max_retries=0)
 def check_json(task: Task, reply: Reply) -> Verdict:
-    """Apply all rules to an answer that is too large or dangerous to parse beside model calls."""
+    """Return all rules' verdict on an answer that is unsafe to parse in the runner."""
     with limited():
         return check(task, reply, content=True)
 
 
 @ray.remote(num_cpus=0.1, max_retries=0)
 def check_code(text: str, language: str) -> tuple[Defect, ...]:
-    """Return why the code in an answer does not compile; it is never run."""
+    """Return the compiler's defects of an answer's code, which is never run."""
     with limited():
         return code_defects(text, language)
 
 
 class RayIsolation:
-    """Checks in Ray workers, which are reused unless a check kills them."""
+    """Checks in Ray workers, which are reused until a check kills them."""
 
     def __init__(self) -> None:
         self._slots = asyncio.Semaphore(MAX_CHECKS)
 
     async def check(self, task: Task, reply: Reply) -> Verdict:
-        """Return the verdict of all rules and compilers; an answer that kills or outlasts its checker has a defect."""
+        """Return the verdict of all rules and compilers; a check that dies or times out is a defect."""
         return await checked_apart(task, reply, self._rules, self._compile)
 
     async def _rules(self, task: Task, reply: Reply) -> Verdict:
@@ -53,7 +50,7 @@ class RayIsolation:
         return unverifiable(done).defects if isinstance(done, str) else done
 
     async def _elsewhere(self, function: Any, *args: object) -> Any:
-        """Return the function's result, or a message that says why there is none."""
+        """Return the function's result, or the reason for having none."""
         async with self._slots:
             ref = function.remote(*args)
             try:

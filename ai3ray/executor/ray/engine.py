@@ -1,4 +1,4 @@
-"""The engine for the app, in whatever process the app runs."""
+"""The engine, called through Ray."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ai3ray.executor.single_flight import SingleFlight
 
 
 class RayEngine:
-    """The engine, as calls of the core actor."""
+    """The core actor as an `Engine`."""
 
     def __init__(self, core: ActorHandle[Any]) -> None:
         self._core = core
@@ -33,13 +33,13 @@ class RayEngine:
         return accepted
 
     async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
-        """Wait for the next events of a run; readers at the same place of a run share one call."""
+        """Wait for the next events of a run; readers at the same place share one call."""
         return await self._feeds.get(
             (run_id, after, cursor, deltas), lambda: self._call("feed", run_id, after, cursor, deltas=deltas)
         )
 
     async def result(self, run_id: str) -> RunResult:
-        """Return the run as it stands."""
+        """Return the run's current state."""
         result: RunResult = await self._call("result", run_id)
         return result
 
@@ -59,7 +59,7 @@ class RayEngine:
         return result
 
     async def resume(self, run_id: str) -> RunResult:
-        """Make sure that an unfinished run goes on."""
+        """Continue the run unless it has ended."""
         result: RunResult = await self._call("resume", run_id)
         return result
 
@@ -81,7 +81,7 @@ class RayEngine:
         return table
 
     async def stats(self, *, owner: str | None = None) -> Stats:
-        """Return all runs in figures."""
+        """Return totals over runs."""
         stats: Stats = await self._call("stats", owner=owner)
         return stats
 
@@ -90,7 +90,7 @@ class RayEngine:
         await self._call("admit_caller", owner, limits, spends=spends)
 
     async def spent_today(self, owner: str) -> float:
-        """Return the US dollars that an owner's runs have spent today."""
+        """Return what an owner's runs have spent today."""
         usd: float = await self._call("spent_today", owner)
         return usd
 
@@ -105,22 +105,22 @@ class RayEngine:
         return count
 
     async def pids(self) -> list[int]:
-        """Return the process ids of core and runners, once all are up."""
+        """Return the process ids of core and runners."""
         return await result_of(self._core.pids.remote())
 
     async def aclose(self) -> None:
-        """Leave the runs resumable and close the journal."""
+        """Close the journal; the runs can be resumed."""
         await result_of(self._core.aclose.remote())
 
     async def _call(self, method: str, *args: Any, **fields: Any) -> Any:
-        """Call the core; while Ray restarts it, call again: each call is idempotent or has a key."""
+        """Call the core, and call again while Ray restarts it; calls are idempotent."""
         async with asyncio.timeout(None) as clock:
             while True:
                 try:
                     return await result_of(self._core.engine.remote(method, args, fields))
                 except CoreRestarting:
                     if method == "submit" and fields.get("key") is None:
-                        raise  # without a key a second try could start a second run
+                        raise  # without a key, a second call could start a second run
                     if clock.when() is None:
                         clock.reschedule(asyncio.get_running_loop().time() + RECOVERY_S)
                     await asyncio.sleep(0.1)

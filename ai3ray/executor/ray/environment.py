@@ -1,4 +1,4 @@
-"""Every environment variable set for Ray. Ray reads them when it is imported: call these before."""
+"""The environment variables for Ray, to be set before it is imported."""
 
 from __future__ import annotations
 
@@ -10,28 +10,26 @@ QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # keeps Ray's "(raylet) ..." lines off stdout
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # under `uv run`, workers would run in a copy of the working folder
 }
-"""For every process of ours that uses Ray."""
+"""For each of our processes that uses Ray."""
 
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Keeps Ray on the loopback address, on Linux too; by default it listens on all interfaces."""
+"""Keeps Ray on the loopback address, on Linux too; its default is all interfaces."""
 
 PATIENT = {
-    "RAY_worker_niceness": "0",  # 15 by default; our workers hardly compute, but calls wait for them
+    "RAY_worker_niceness": "0",  # 15 by default; calls wait for our workers, which hardly compute
     "RAY_raylet_start_wait_time_s": "120",
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
 }
 """For a busy machine, where Ray's defaults (30 s, 5 s) give up too early."""
 
 OWN_RAY = {**QUIET, **LOOPBACK, "RAY_AUTH_MODE": "token", **PATIENT}
-"""For a Ray of our own, but for its token."""
+"""For a Ray of our own; its token is set apart."""
 
 
 def cluster_address(env: Mapping[str, str]) -> str | None:
-    """Return the address of the Ray that this process is part of, if any.
-
-    A URL in `RAY_ADDRESS` names a dashboard, for `ray job submit`: nothing to join.
-    """
+    """Return the address of the Ray cluster that this process belongs to, if any."""
     address = env.get("RAY_ADDRESS", "").strip()
+    # A URL is a dashboard's, for `ray job submit`; there is nothing to join.
     if address and not address.startswith(("http://", "https://")):
         return address
     return "auto" if env.get("RAY_JOB_ID") else None
@@ -45,13 +43,13 @@ def set_for_own_ray(environ: MutableMapping[str, str]) -> None:
 
 
 def set_for_joining(environ: MutableMapping[str, str]) -> None:
-    """Prepare to join a cluster, and keep what is set: authentication and addresses are its own business."""
+    """Prepare to join a cluster; variables that are set stay."""
     _set_defaults(environ, QUIET)
 
 
 def set_for_serve_run(environ: MutableMapping[str, str]) -> None:
     """Prepare the Ray that `serve run` starts; `patches.read_environment_again` does the rest."""
-    environ["RAY_ADDRESS"] = "local"  # otherwise it joins whatever Ray this user has left running
+    environ["RAY_ADDRESS"] = "local"  # otherwise it joins any Ray that this user has left running
     _set_defaults(environ, PATIENT)
 
 

@@ -1,4 +1,4 @@
-"""Joins a Ray cluster, and uses its core."""
+"""Joins a Ray cluster with a core on it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ JOIN_S = 90.0
 
 
 def join(settings: Settings, address: str) -> RayEngine:
-    """Connect to the cluster; find its core, or create a detached one.
+    """Connect to the cluster and to its core, created if there is none.
 
     Args:
-        settings: of a new core; keys are the nodes' own.
+        settings: for a new core; each node has its own keys.
         address: as `ray.init` takes it.
 
     Raises:
@@ -54,7 +54,7 @@ def join(settings: Settings, address: str) -> RayEngine:
 
 
 def leave() -> None:
-    """Disconnect; a detached core and its runs go on."""
+    """Disconnect; the core and its runs continue."""
     import ray
 
     ray.shutdown()

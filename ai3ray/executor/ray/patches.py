@@ -10,21 +10,21 @@ from typing import Any
 
 from ai3ray.executor.ray.environment import LOOPBACK
 
-# Ray starts these for clusters; a laptop's head needs none of them (seconds of boot, 50 to 70 MB each).
+# For clusters only; a laptop's head saves seconds of boot and 50 to 70 MB for each.
 _LEAN_DEFAULTS: dict[str, Any] = {"no_monitor": True, "include_log_monitor": False, "dashboard_agent_listen_port": 0}
 
 
 @dataclass(frozen=True)
 class Driver:
-    """A process that has called `ray.init` on this Ray and has not left."""
+    """A process that is connected to this Ray by `ray.init`."""
 
     pid: int
     address: str
-    """IP address of its node."""
+    """The IP address of its node."""
 
 
 def make_lean() -> None:
-    """Start no monitors and no dashboard with this process's next Ray; never for clusters."""
+    """Leave monitors and dashboard out of this process's next Ray; not for clusters."""
     from ray._private.node import Node
     from ray._private.parameter import RayParams
 
@@ -41,7 +41,7 @@ def make_lean() -> None:
 
 
 def read_environment_again(environ: MutableMapping[str, str]) -> None:
-    """Apply LOOPBACK, and no folder copies under `uv run`, after Ray was imported; keep what `environ` sets."""
+    """Apply LOOPBACK, and no folder copies under `uv run`, after Ray's import; variables that are set stay."""
     from ray._private import ray_constants
 
     if not LOOPBACK.keys() & environ.keys():
@@ -76,7 +76,7 @@ def drivers() -> Sequence[Driver]:
 
 
 def serve_http_host() -> str | None:
-    """Return the address that Serve listens on; None before it is started."""
+    """Return the address that Serve listens on; None before it starts."""
     from ray.serve.context import _get_global_client
     from ray.serve.exceptions import RayServeException
 
@@ -88,10 +88,10 @@ def serve_http_host() -> str | None:
 
 
 def close_internal_port() -> None:
-    """Keep this Serve replica from opening its gRPC port; call it in its constructor.
+    """Keep this Serve replica from opening its gRPC port; call it in the replica's constructor.
 
-    Serve 2.60 opens it on every interface, without authentication, and unpickles what comes: whoever reaches it runs
-    code as this user. Nothing calls it unless Serve was told to prefer gRPC to Ray's own calls.
+    Serve 2.60 opens the port on every interface, without authentication, and unpickles what arrives, so that anyone
+    who reaches it can run code as this user. It is unused unless Serve is set to prefer gRPC to Ray's own calls.
     """
     from ray.serve._private import constants, replica
 

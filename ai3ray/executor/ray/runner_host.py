@@ -1,4 +1,4 @@
-"""A runner in an actor of its own, and its port to the core."""
+"""A runner in its own actor, and its port to the core."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ai3ray.settings.model import Settings
 
 
 class RunnerHost:
-    """A runner actor. Each process has a new name, so that mail for a dead runner never reaches its successor."""
+    """A runner actor; each process has a new name, so that no dead runner's leases reach it."""
 
     def __init__(self, title: str, settings: Settings, core: ActorHandle[Any]) -> None:
         self._runner_id = new_id(title)
@@ -30,15 +30,15 @@ class RunnerHost:
         self._parts: RunnerParts | None = None
 
     async def ping(self) -> int:
-        """Return the process id, once the process is up."""
+        """Return the process id."""
         return os.getpid()
 
     async def name(self) -> str:
-        """Return the name of the runner in this process."""
+        """Return the name of this process's runner."""
         return self._runner_id
 
     async def live(self, name: str) -> None:
-        """Wait until this process ends, so that the call fails then; return at once under another name."""
+        """Wait for this process's end, which fails the call; return at once if `name` is another's."""
         while name == self._runner_id:
             await asyncio.Event().wait()
 
@@ -47,7 +47,7 @@ class RunnerHost:
         self._ready().runner.stop_run(run_id)
 
     async def warm_up(self) -> None:
-        """Import what the first call would wait for."""
+        """Load prices and SDKs, so that the first call need not."""
         await self._ready().warm_up()
 
     async def run_task(self, job: TaskJob, *deps: Outcome) -> Outcome:
@@ -61,13 +61,13 @@ class RunnerHost:
             return await runner.plan(job)
 
     async def assemble(self, job: AssembleJob) -> Assembled:
-        """Merge a run's outputs."""
+        """Assemble a run's outputs."""
         async with self._flushed() as runner:
             return await runner.assemble(job)
 
     @asynccontextmanager
     async def _flushed(self) -> AsyncIterator[Runner]:
-        """Yield the runner; on cancellation, send the settlement of the call that was cut before returning."""
+        """Yield the runner; on cancellation, send its settlements first."""
         parts = self._ready()
         try:
             yield parts.runner
@@ -89,9 +89,9 @@ class RayCorePort:
         self._core = core
 
     async def sync(self, sync: Sync) -> Synced:
-        """Hand over what has gathered."""
+        """Send a runner's messages."""
         return await result_of(self._core.sync.remote(sync))
 
     async def grants(self, runner_id: str) -> Granted:
-        """Wait for answers to this runner's waiting requests."""
+        """Wait for answers to this runner's open requests."""
         return await result_of(self._core.grants.remote(runner_id))

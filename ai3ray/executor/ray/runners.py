@@ -1,4 +1,4 @@
-"""The runners as actors: each task one actor call, wired to its dependencies by ObjectRefs."""
+"""The runners as actors; ObjectRefs connect a task to its dependencies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ai3ray.executor.ray.actor_errors import LOST, RECOVERY_S, first_line
 from ai3ray.executor.ray.runner_host import RunnerHost
 from ai3ray.settings.model import Settings
 
-# Calls that wait for leases or events count against max_concurrency, so it is far above any real load.
+# Calls that only wait count against max_concurrency too, so it is far above any real load.
 ACTOR_OPTIONS: dict[str, Any] = {
     "num_cpus": 0,
     "max_restarts": -1,
@@ -30,7 +30,7 @@ OnDeath = Callable[[str], None]
 
 
 class RayRef:
-    """A runner's work behind an ObjectRef."""
+    """A runner's work, as an ObjectRef."""
 
     def __init__(self, ref: ray.ObjectRef[Any], on_lost: Callable[[], None]) -> None:
         self.ref = ref
@@ -40,7 +40,7 @@ class RayRef:
         return self._value().__await__()
 
     def cancel(self) -> None:
-        """Stop the work; a call that waits for its dependencies never begins."""
+        """Cancel the work, even while it waits for dependencies."""
         ray.cancel(self.ref)
 
     async def _value(self) -> Any:
@@ -52,7 +52,7 @@ class RayRef:
         except TaskCancelledError as error:
             raise asyncio.CancelledError from error
         except RayTaskError as error:
-            if isinstance(error.cause, LOST):  # a dependency's runner died, so this never began
+            if isinstance(error.cause, LOST):  # a dependency's runner died, so the work never started
                 raise RunnerLost(first_line(error.cause)) from error
             if isinstance(error.cause, TaskCancelledError | asyncio.CancelledError):
                 raise asyncio.CancelledError from error
@@ -60,7 +60,7 @@ class RayRef:
 
 
 class DeferredRef:
-    """Work that starts once a runner is back; its dependencies travel by value."""
+    """Work that starts once a runner is up again; its dependencies are sent by value."""
 
     def __init__(self, work: Awaitable[Any]) -> None:
         self.task: asyncio.Future[Any] = asyncio.ensure_future(work)
@@ -69,12 +69,12 @@ class DeferredRef:
         return asyncio.shield(self.task).__await__()
 
     def cancel(self) -> None:
-        """Stop the work."""
+        """Cancel the work."""
         self.task.cancel()
 
 
 class _RunnerActor:
-    """A runner actor, and whether its process is up."""
+    """A runner actor that may be restarting."""
 
     def __init__(self, handle: ActorHandle[Any], on_death: OnDeath) -> None:
         self.handle = handle
@@ -87,12 +87,12 @@ class _RunnerActor:
         return self.recovery is None or self.recovery.done()
 
     def lost(self) -> None:
-        """Send nothing there until the process that Ray starts instead answers."""
+        """Mark the runner as down until its next process answers."""
         if self.up:
             self.recovery = asyncio.create_task(self._come_back(), name="runner-recovery")
 
     async def _watch(self) -> None:
-        """Report the end of each process of this runner, even while it has no work."""
+        """Report the end of each of the runner's processes, even of an idle one."""
         while True:
             name: str | None = None
             try:
@@ -101,14 +101,14 @@ class _RunnerActor:
             except LOST:
                 self.lost()
             except RayError:
-                return  # Ray itself is going
+                return  # Ray itself is ending
             if name is not None:
                 self._on_death(name)
             if self.recovery is not None:
                 try:
                     await asyncio.shield(self.recovery)
                 except (RayError, TimeoutError):
-                    return  # it will not come back; calls fail with EngineError
+                    return  # the runner stays down; calls fail with EngineError
 
     async def _come_back(self) -> None:
         async with asyncio.timeout(RECOVERY_S):
@@ -116,13 +116,13 @@ class _RunnerActor:
                 try:
                     await self.handle.ping.remote()
                 except ActorUnavailableError:
-                    await asyncio.sleep(0.1)  # Ray offers no event for "restarted"
+                    await asyncio.sleep(0.1)  # Ray has no event for a restart
                 else:
                     return
 
 
 class RayRunnerPool:
-    """The runners as actors; `on_death` gets the name of each one when its process has ended."""
+    """The runners as actors; `on_death` receives the name of each runner that died."""
 
     def __init__(self, settings: Settings, core: ActorHandle[Any], on_death: OnDeath) -> None:
         runners: Any = ray.remote(RunnerHost).options(**ACTOR_OPTIONS)
@@ -132,7 +132,7 @@ class RayRunnerPool:
         self._turn = 0
 
     def start_task(self, job: TaskJob, deps: Sequence[Ref | Outcome]) -> Ref:
-        """Begin a task as soon as its dependencies are there; Ray holds it back until they are."""
+        """Start a task once its dependencies are there."""
         runner = self._next()
         if runner.up and not any(isinstance(dep, DeferredRef) for dep in deps):
             wired = [dep.ref if isinstance(dep, RayRef) else dep for dep in deps]
@@ -146,15 +146,15 @@ class RayRunnerPool:
         return DeferredRef(work())
 
     def start_plan(self, job: PlanJob) -> Ref:
-        """Begin planning."""
+        """Start planning."""
         return self._start(lambda handle: handle.plan.remote(job))
 
     def start_assembly(self, job: AssembleJob) -> Ref:
-        """Begin merging."""
+        """Start an assembly."""
         return self._start(lambda handle: handle.assemble.remote(job))
 
     def stop_run(self, run_id: str) -> None:
-        """Stop all work on a run, by one call per runner."""
+        """Stop all work on a run."""
         for runner in self._runners:
             if runner.up:
                 runner.handle.stop_run.remote(run_id)
@@ -166,7 +166,7 @@ class RayRunnerPool:
         await asyncio.gather(*(runner.watch for runner in self._runners), return_exceptions=True)
 
     async def pids(self) -> list[int]:
-        """Return the process ids of the runners, once they are up."""
+        """Return the runners' process ids, once all are up."""
         return list(await asyncio.gather(*(runner.handle.ping.remote() for runner in self._runners)))
 
     def _start(self, call: Callable[[ActorHandle[Any]], ray.ObjectRef[Any]]) -> Ref:
@@ -174,7 +174,7 @@ class RayRunnerPool:
         return RayRef(call(runner.handle), runner.lost) if runner.up else DeferredRef(self._late(call))
 
     def _next(self) -> _RunnerActor:
-        """Return the next runner in turn that is up; the next one if none is."""
+        """Return the next runner that is up, or the next one if all are down."""
         self._turn += 1
         order = [self._runners[(self._turn + n) % len(self._runners)] for n in range(len(self._runners))]
         return next((runner for runner in order if runner.up), order[0])
