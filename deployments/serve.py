@@ -1,7 +1,7 @@
 """The app on Ray Serve: `serve run deployments.serve:app`, `serve run configs/serve.yaml`, `ai3 serve`.
 
-A replica holds no state: runs live in the core, an actor of its own in the namespace `ai3`. The core outlives
-replicas, their updates and the requests that started the runs.
+A replica holds no state. Runs live in the core, an actor in the namespace `ai3` that outlives replicas, their updates
+and the requests that started the runs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MAX_ONGOING = 1000
 MAX_QUEUED = 200
 """Requests that wait for a replica; more get status 503."""
 GRACE_S = 30.0
-"""Seconds that a replaced replica continues its requests: ten times a client's reconnecting."""
+"""Seconds that a replaced replica continues its requests, ten times a client's reconnecting."""
 QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)
 
 
@@ -59,7 +59,7 @@ class Api:
         self._engine = RayEngine(core)
 
     def __serve_build_asgi_app__(self) -> Starlette:
-        """Build the app; Serve calls this in the replica's event loop."""
+        """Build the app in the replica's event loop, where Serve calls this."""
         return build_app(EngineGate(self._engine), access=Access(self._rules))
 
 
@@ -81,12 +81,12 @@ def application(
 
 
 def _for_ray(settings: Settings) -> Settings:
-    """Remove secrets and access rules: Ray shows a deployment's settings to everyone with its token."""
+    """Remove secrets and access rules, because Ray shows a deployment's settings to everyone with its token."""
     return settings.model_copy(update={"server_key": None, "api_keys": None})
 
 
 def __getattr__(name: str) -> Application:
-    """Make `app` at its first use, not when this module is imported."""
+    """Make `app` at first use, not on import."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return application(*prepare())

@@ -28,7 +28,7 @@ FINISH: dict[str, FinishReason] = {
 }
 
 MIN_CACHED_CHARS = 2048
-"""About 512 tokens: below that no model caches a prompt's beginning, and a cache mark has no effect."""
+"""About 512 tokens: no model caches a shorter prompt, and a mark on one has no effect."""
 
 
 class AnthropicChat:

@@ -1,4 +1,4 @@
-"""Build the adapter of a provider from its settings and the environment."""
+"""Build a provider's adapter from its settings and the environment."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ai3ray.settings.embedded_files import EmbeddedModelFiles
 from ai3ray.settings.model import ProviderSettings, Settings, Wire
 
 NO_KEY = "no-key"
-"""Sent to a base URL that was configured without a key: the SDKs require one."""
+"""A placeholder for a base URL without a key, because the SDKs require one."""
 
 
 @dataclass(frozen=True)
 class ProviderSetup:
-    """A provider's configuration, from which its adapter is built."""
+    """The configuration of one provider."""
 
     name: str
     settings: ProviderSettings
@@ -87,13 +87,13 @@ ADAPTERS: dict[Wire, Adapter] = {
     ),
     "scripted": Adapter(build=lambda setup: ScriptedChat(provider=setup.name)),
 }
-"""A row per wire that `[providers.NAME]` may name."""
+"""One row per wire that `[providers.NAME]` may name."""
 
 
 def build_provider(
     name: str, settings: ProviderSettings, env: Mapping[str, str], files: EmbeddedModelFiles | None = None
 ) -> ChatModel:
-    """Build the adapter of a provider, without opening a connection, starting a process or importing an SDK.
+    """Build a provider's adapter without opening a connection, starting a process or importing an SDK.
 
     Args:
         name: the provider's name in the configuration.
@@ -109,12 +109,12 @@ def build_provider(
 
 
 def is_configured(name: str, settings: ProviderSettings, env: Mapping[str, str]) -> bool:
-    """Return whether the provider can be called: its key or base URL is set, or it needs neither."""
+    """Return whether the provider has a key or a base URL, or needs neither."""
     return name in configured_providers(Settings(providers={name: settings}), env)
 
 
 def import_sdks(wires: Iterable[Wire]) -> None:
-    """Import the SDKs of these wires, in this order. Takes seconds: call it in a thread."""
+    """Import the SDKs of these wires, in order; it takes seconds, so call it in a thread."""
     for wire in dict.fromkeys(wires):
         import_sdk = ADAPTERS[wire].import_sdk
         if import_sdk is not None:

@@ -1,4 +1,4 @@
-"""Make one call over HTTP: from opening the connection to a Reply or one ProviderError."""
+"""Make one call over HTTP."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ai3ray.providers.sse import EventDecoder, ServerSentEvent
 from ai3ray.providers.usage import resolve_usage
 
 LINGER_S = 0.5
-"""Wait for the end of a stream after its terminal event, so that the connection can be used again."""
+"""Seconds to wait for a stream's end after its terminal event, so that the connection can be reused."""
 
 
 class HttpReply(Protocol):
-    """A reply of either SDK, its body unread."""
+    """A reply of either SDK with its body unread."""
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -39,11 +39,11 @@ class HttpReply(Protocol):
 
 
 Opener = Callable[[], AbstractAsyncContextManager[Any]]
-"""Sends the request; gives an HttpReply of status 200 or raises the SDK's error."""
+"""A function that sends the request, and gives an HttpReply of status 200 or raises the SDK's error."""
 
 
 class Exchange:
-    """One call: opened, read within its time limits, its failure translated."""
+    """One call, read within its time limits, with its failure translated."""
 
     def __init__(self, account: ProviderAccount, call: ModelCall, parser: ReplyParser, on_text: OnText | None) -> None:
         self._account = account

@@ -1,4 +1,4 @@
-"""The Chat Completions API of OpenAI, xAI and compatible servers, through OpenAI's official SDK."""
+"""The Chat Completions API of OpenAI, xAI and compatible servers, through OpenAI's SDK."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length", "content_
 USD_PER_TICK = 1e-10
 """xAI's unit for the price of a call."""
 MAX_TICKS = 10**13
-"""1000 US dollars: a larger figure is a fault, not a price."""
+"""1000 US dollars; a larger figure is a fault, not a price."""
 
 
 class OpenAIChat:
-    """A ChatModel of OpenAI, xAI or any server that speaks Chat Completions.
+    """A ChatModel of OpenAI, xAI or any server with Chat Completions.
 
     Args:
         account: base URL, with `/v1` where the server has it, and key.

@@ -18,7 +18,7 @@ class ChatModel(Protocol):
 
         Args:
             call: the model, the prompt and the time limits.
-            on_text: called with each piece of text as it arrives; its presence makes the call a streamed one.
+            on_text: called with each piece of text as it arrives; with it the call is streamed.
 
         Raises:
             ProviderError: the subclass for the failure, with its cause; StreamCut for a reply without its end.

@@ -1,4 +1,4 @@
-"""Read rate limits and waiting times from the reply headers of either vendor."""
+"""Read rate limits and waiting times from reply headers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from ai3ray.domain.call import RateHeaders, RateWindow
 
 MAX_WINDOW_S = 31 * 24 * 3600.0
-"""No rate window is longer than a month: a larger figure is a time stamp or nonsense."""
+"""No rate window is longer than a month; a larger figure is a time stamp or nonsense."""
 
 _GO_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:h|ms|m|us|µs|ns|s))+")
 _GO_PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|us|µs|ns|s)")
@@ -18,7 +18,7 @@ _GO_UNIT = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-
 
 
 def rate_headers(headers: Mapping[str, str]) -> RateHeaders | None:
-    """Return the rate limits in a reply's headers (case-insensitive), Anthropic's or OpenAI's; None without any."""
+    """Return the rate limits in Anthropic's or OpenAI's headers (case-insensitive); None without any."""
     windows = {
         "requests": _window(headers, "requests"),
         "tokens": _window(headers, "tokens"),

@@ -1,4 +1,4 @@
-"""Parse replies: what the vendors' adapters share, without any I/O."""
+"""The port of reply parsers, and helpers for its adapters."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ReplyParser(Protocol):
     """The parser of one reply in one vendor's format."""
 
     def read_event(self, event: ServerSentEvent) -> str | None:
-        """Read an event of a stream. Return the text it adds, or None if it is no part of the reply.
+        """Read an event of a stream; return the text it adds, None if it is no part of the reply.
 
         Raises:
             ErrorInBody: it is the vendor's error object.
@@ -35,7 +35,7 @@ class ReplyParser(Protocol):
         ...
 
     def read_body(self, body: Mapping[str, Any]) -> None:
-        """Read the body of a reply that was not streamed. Raises like `read_event`."""
+        """Read a body that was not streamed. Raises like `read_event`."""
         ...
 
     def result(self) -> ParsedReply | None:

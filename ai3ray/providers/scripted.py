@@ -38,12 +38,12 @@ Script = Sequence[str | ScriptedReply | ProviderError] | Callable[[ModelCall], s
 
 
 def echo(call: ModelCall) -> str:
-    """Return the last message: the default script."""
+    """Return the last message; this is the default script."""
     return call.prompt.messages[-1].text
 
 
 class ScriptedChat:
-    """A ChatModel that follows a script; `calls` are all calls so far, `in_flight` counts the open ones."""
+    """A ChatModel that follows a script; `calls` holds all calls so far, `in_flight` counts the open ones."""
 
     def __init__(self, script: Script = echo, *, provider: str = "scripted") -> None:
         self._script = script
@@ -52,7 +52,7 @@ class ScriptedChat:
         self.in_flight = 0
 
     async def send(self, call: ModelCall, on_text: OnText | None = None) -> Reply:
-        """Make one call. Raises LookupError when the script has run out of replies."""
+        """Make one call. Raises LookupError after the script's last reply."""
         self.calls.append(call)
         scripted, request_id, began = self._next(call), f"req_{len(self.calls)}", time.perf_counter()
         self.in_flight += 1
@@ -96,7 +96,7 @@ class ScriptedChat:
     async def _play(
         self, scripted: ScriptedReply, call: ModelCall, on_text: OnText | None, began: float
     ) -> float | None:
-        """Play a reply within the call's time limits. Return the seconds to its first streamed piece."""
+        """Play a reply within the call's time limits; return the seconds to its first streamed piece."""
         timeouts, first_token_s = call.timeouts, None
         silence_s = timeouts.total_s if on_text is None else min(timeouts.first_token_s, timeouts.total_s)
         async with Deadline(silence_s, f"no output within {silence_s:g} s"):

@@ -1,4 +1,4 @@
-"""Parts shared by the clients of both vendors' SDKs."""
+"""Parts that the clients of both vendors' SDKs share."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SdkClient = TypeVar("SdkClient")
 
 MAX_CONNECTIONS = 1000
 KEEPALIVE_S = 4.0
-"""Less than the 5 s of common servers: a request sent into a closing connection is lost, and may be billed."""
+"""Less than the 5 s of common servers; a request sent into a closing connection is lost, and may be billed."""
 MARGIN_S = 5.0
 """The transport's timeouts are only an outer bound of the call's own."""
 
 
 class LazyClient(Generic[SdkClient]):
-    """A client made at its first use, in a thread: importing an SDK takes up to three seconds."""
+    """A client made at first use, in a thread, because importing an SDK takes up to three seconds."""
 
     def __init__(self, make: Callable[[], SdkClient]) -> None:
         self._make = make
@@ -37,7 +37,7 @@ class LazyClient(Generic[SdkClient]):
 
 
 def connection_limits(*, keep_alive: bool = True) -> httpx2.Limits:
-    """Return explicit limits: without numbers the aiohttp transport falls back to 100 connections.
+    """Return explicit limits; without numbers the aiohttp transport falls back to 100 connections.
 
     Args:
         keep_alive: false for servers that close a connection silently behind a stream, as llama.cpp's does.

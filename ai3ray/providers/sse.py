@@ -1,4 +1,4 @@
-"""Decode server-sent events from the bytes of a stream."""
+"""Decode server-sent events."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class ServerSentEvent(NamedTuple):
-    """One event: its name, empty when absent, and its data lines joined."""
+    """One event; its name is empty when absent, and its data lines are joined."""
 
     name: str
     data: str
@@ -32,7 +32,6 @@ class EventDecoder:
         return [event for event in events if event is not None]
 
     def _read_line(self, line: str) -> ServerSentEvent | None:
-        """Collect a field; an empty line ends the event."""
         if not line:
             event = ServerSentEvent(self._name, "\n".join(self._data)) if self._data else None
             self._name, self._data = "", []

@@ -1,4 +1,4 @@
-"""Token counts: those a provider reported, checked, and estimates in their place."""
+"""Token counts, reported or estimated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_TOKENS = 4_000_000
 
 
 class ReportedUsage(NamedTuple):
-    """The token counts of one reply as its provider reported them; None where absent or impossible."""
+    """A reply's reported token counts; None where absent or impossible."""
 
     input_tokens: int | None = None
     cached_tokens: int | None = None

@@ -71,7 +71,7 @@ def write_parquet(path: Path, history: RunHistory) -> None:
 
 
 def _call_row(call: Attempt, task: TaskResult | None) -> dict[str, Any]:
-    """Return one row by column; without a task, its columns are left out."""
+    """Return one row; without a task, its columns are left out."""
     started_at = datetime.fromisoformat(call.started_at).replace(tzinfo=None) if call.started_at else None
     row = {**call.model_dump(), "started_at": started_at}
     if task is None:

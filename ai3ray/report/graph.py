@@ -50,7 +50,7 @@ def svg_figure(label: str, width: float, height: float, *content: Markup) -> Mar
 
 
 def _curve(points: Sequence[Point], *, down: bool) -> str:
-    """Return a curve through the points that leaves and enters each of them along the layers' direction."""
+    """Return a curve that leaves and enters each point along the layers' direction."""
     start = points[0]
     pieces = [f"M{start.x:.1f} {start.y:.1f}"]
     for a, b in pairwise(points):

@@ -95,7 +95,7 @@ def _chain(edge: tuple[str, str], depths: Mapping[str, int]) -> list[Slot]:
 
 
 def _ordered(layers: list[list[Slot]], graph: Graph, depths: Mapping[str, int]) -> list[list[Slot]]:
-    """Sort the layers by the mean position of the neighbours, sweeping to and fro; return the best order found."""
+    """Sort the layers by the mean position of the neighbours, to and fro; return the best order found."""
     before: dict[Slot, list[Slot]] = {slot: [] for layer in layers for slot in layer}
     after: dict[Slot, list[Slot]] = {slot: [] for layer in layers for slot in layer}
     for edge in _edges(graph):
@@ -136,7 +136,7 @@ def _crossings(layers: Sequence[Sequence[Slot]], after: Mapping[Slot, Sequence[S
 
 
 def _places(layers: Sequence[Sequence[Slot]], *, down: bool) -> tuple[dict[Slot, tuple[float, float]], float, float]:
-    """Return (depth, side) of each slot, and the depth and breadth of the whole drawing."""
+    """Return each slot's depth and side, and the drawing's depth and breadth."""
     deep, broad = (NODE_H, NODE_W) if down else (NODE_W, NODE_H)
     rows = [row for layer in layers for row in _rows(layer, broad, WIDE if down else TALL)]
     breadth = max((_breadth(row, broad) for row in rows), default=0.0)
@@ -151,7 +151,7 @@ def _places(layers: Sequence[Sequence[Slot]], *, down: bool) -> tuple[dict[Slot,
 
 
 def _rows(layer: Sequence[Slot], broad: float, most: float) -> list[list[Slot]]:
-    """Split a layer into the rows of equal length that it needs."""
+    """Split a layer into as many rows of equal length as it needs."""
     count = ceil(_breadth(layer, broad) / most)
     each = -(-len(layer) // count)
     return [list(layer[first : first + each]) for first in range(0, len(layer), each)]

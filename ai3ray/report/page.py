@@ -1,4 +1,4 @@
-"""A run as one HTML page: no scripts, nothing loaded, every text escaped."""
+"""A run as one HTML page, without scripts or external parts, every text escaped."""
 
 from __future__ import annotations
 

@@ -45,12 +45,12 @@ class RunHistory:
 
     @property
     def started_at(self) -> str:
-        """When the run was accepted."""
+        """The time at which the run was accepted."""
         return str(self.events[0]["ts"]) if self.events else ""
 
 
 async def read_history(reader: RunReader, run_id: str) -> RunHistory:
-    """Read a run with its history so far.
+    """Read a run with its events so far.
 
     Raises:
         UnknownRun: there is no such run.

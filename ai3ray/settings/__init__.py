@@ -1,1 +1,1 @@
-"""Read the settings, explain mistakes in them, and compare two configurations."""
+"""Read settings, explain mistakes in them, and compare configurations."""

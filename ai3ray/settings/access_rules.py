@@ -55,7 +55,7 @@ def host_name(value: str) -> str:
 
 
 def _hosts(settings: Settings, host: str, *, keyed: bool) -> tuple[str, ...]:
-    """Return the allowed names; any name with keys, since a page that reaches us by DNS rebinding has no key."""
+    """Return the allowed names; with keys any name, since a page that reaches us by DNS rebinding has no key."""
     words = _words(settings.allowed_hosts)
     named = [host_name(word) for word in words]
     for word, name in zip(words, named, strict=True):

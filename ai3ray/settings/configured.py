@@ -1,4 +1,4 @@
-"""Find the providers that the settings and the environment make callable, and their addresses."""
+"""Find the callable providers and their addresses."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from ai3ray.settings.model import ProviderSettings, Settings
 
 
 def provider_url(provider: ProviderSettings, env: Mapping[str, str]) -> str | None:
-    """Return a provider's address: its variable's, else its table's; None for the vendor's own."""
+    """Return a provider's address from its variable, else its table; None for the vendor's own."""
     return (env.get(provider.base_url_env or "") or "").strip() or provider.base_url
 
 
 def configured_providers(settings: Settings, env: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the providers that can be called: with a key, with the user's own address, or without need of either.
+    """Return the providers with a key or a user's address, and those that need neither.
 
-    The embedded provider can be called once its files are installed.
+    The embedded provider counts once its files are installed.
     """
     return tuple(name for name, provider in settings.providers.items() if _is_configured(provider, env, settings))
 
 
 def embedded_model_files(settings: Settings) -> EmbeddedModelFiles:
-    """Return the embedded model's files for these settings."""
+    """Return the embedded model's files."""
     return EmbeddedModelFiles(home=settings.home.expanduser(), given=settings.local_model)
 
 

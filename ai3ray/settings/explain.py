@@ -1,4 +1,4 @@
-"""Explain a mistake in the settings in one line: where it is, what it is, what is allowed."""
+"""Explain a mistake in the settings in one line."""
 
 from __future__ import annotations
 

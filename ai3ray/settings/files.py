@@ -1,4 +1,4 @@
-"""Read TOML and `.env` files; messages about mistakes name file and line."""
+"""Read TOML and `.env` files, and name file and line of a mistake."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class DotenvValue(NamedTuple):
     """One variable of a `.env` file."""
 
     value: str
-    """The value with references to other variables filled in."""
+    """The value, with references filled in."""
     source: str
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read the tables of a TOML file.
+    """Read a TOML file's tables.
 
     Raises:
         SettingsError: naming the file, and the line of invalid TOML.
@@ -43,8 +43,8 @@ def read_dotenv(path: Path, env: Mapping[str, str]) -> dict[str, DotenvValue]:
     """Read the variables of a `.env` file; none if there is no such file.
 
     Args:
-        path: the file; a folder of that name, such as a virtual environment, is ignored.
-        env: values for `${NAME}`; they precede those of the lines above.
+        path: a folder of that name, such as a virtual environment, is ignored.
+        env: values for `${NAME}`, which precede those of the lines above.
 
     Raises:
         SettingsError: naming file and line, never the line's content, which may be a key.
@@ -70,7 +70,7 @@ def read_dotenv(path: Path, env: Mapping[str, str]) -> dict[str, DotenvValue]:
 
 
 def merge_tables(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge two sets of tables; values of `over` precede."""
+    """Merge two sets of tables; values of `over` win."""
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
@@ -79,7 +79,7 @@ def merge_tables(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, 
 
 
 def table_sources(tables: Mapping[str, Any], path: Path, prefix: str = "") -> dict[str, str]:
-    """Return the file of every key in the tables, by dotted name."""
+    """Return the file of every key, by dotted name."""
     sources: dict[str, str] = {}
     for key, value in tables.items():
         name = f"{prefix}{key}"

@@ -25,7 +25,7 @@ _LIMITS = {"start", "rpm", "tpm", "itpm", "otpm", "admission"}
 
 
 def settings_fingerprint(settings: Settings, env: Mapping[str, str], salt: bytes) -> dict[str, Any]:
-    """Return what distinguishes two heads, without secrets: `config` of `head.json`.
+    """Return what distinguishes two heads, without secrets; it is `config` of `head.json`.
 
     Args:
         settings: those of the head, or of the command that looks for one.

@@ -24,10 +24,10 @@ def load_settings(
     config: Path | None = None,
     flags: Mapping[str, object] | None = None,
 ) -> Settings:
-    """Load all settings, in the contract's order: flags, environment, `.env`, files, defaults.
+    """Load all settings: flags, then environment, `.env`, files, defaults.
 
     Args:
-        env: the environment; the process's own when absent.
+        env: the process's own when absent.
         cwd: the folder of `.env`, `ai3.toml`, `models.toml` and `router.toml`; the working folder when absent.
         config: `--config`, a file that precedes all other `ai3.toml` files.
         flags: values by field name; None for a flag that was not given.
@@ -64,7 +64,7 @@ def load_settings(
 def merged_env(env: Mapping[str, str] | None = None, cwd: Path | None = None) -> dict[str, str]:
     """Return the environment, completed by `.env` in the working folder and then in AI3_HOME.
 
-    The head and the runners get this environment, so that a key in `.env` works.
+    The head and the runners get it, so that a key in `.env` works.
 
     Raises:
         SettingsError: a `.env` line is invalid.
@@ -81,7 +81,7 @@ _FLAGS = {"budget_usd": "--budget", "verify": "--no-verify"}
 
 
 def _variables(env: Mapping[str, str], cwd: Path) -> dict[str, SourcedValue]:
-    """Return every variable with its source: the environment, then `.env` here, then `.env` in AI3_HOME."""
+    """Return every variable from the environment, then `.env` here, then `.env` in AI3_HOME."""
     merged = {name: SourcedValue(value, name) for name, value in env.items()}
     _add_dotenv(merged, cwd / ".env", env)
     _add_dotenv(merged, _home(merged, env, cwd) / ".env", env)
@@ -99,14 +99,14 @@ def _home(variables: Mapping[str, SourcedValue], env: Mapping[str, str], cwd: Pa
 
 
 def _absolute(path: str, env: Mapping[str, str], cwd: Path) -> Path:
-    """Return the absolute path, with `~` from HOME, relative to the working folder."""
+    """Return the absolute path, with `~` from HOME."""
     if env.get("HOME") and (path == "~" or path.startswith("~/")):
         path = env["HOME"] + path[1:]
     return Path(os.path.abspath(cwd / Path(path).expanduser()))  # noqa: PTH100 - resolve() would follow links
 
 
 def _config_file(config: Path | None, variables: Mapping[str, SourcedValue], cwd: Path) -> Path | None:
-    """Return the file of `--config` or AI3_CONFIG; unlike the others it must exist."""
+    """Return the file of `--config` or AI3_CONFIG, which must exist, unlike the others."""
     named = variables.get("AI3_CONFIG")
     source, path = ("--config", config) if config else ("AI3_CONFIG", Path(named.value) if named else None)
     if path is None or path == Path():
@@ -118,7 +118,7 @@ def _config_file(config: Path | None, variables: Mapping[str, SourcedValue], cwd
 
 
 def _merged(files: Iterable[Path]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Merge the files that exist, later ones over earlier ones; return also the file of each key."""
+    """Merge the files that exist, later ones last; return also the file of each key."""
     tables: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for file in files:
@@ -130,7 +130,7 @@ def _merged(files: Iterable[Path]) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _is_user_set(sources: Mapping[str, str], *names: str) -> bool:
-    """Return whether a file of the user sets one of these keys (any key when none is named)."""
+    """Return whether a user's file sets one of these keys, or any when none is named."""
     ours = str(configs_dir())
     return any(not path.startswith(ours) for name, path in sources.items() if not names or name.split(".")[0] in names)
 

@@ -23,28 +23,28 @@ class ProviderSettings(Frozen):
     wire: Wire = "openai"
     """The protocol: `anthropic` Messages or `openai` Chat Completions."""
     base_url: str | None = None
-    """Its address; the vendor's own when absent."""
+    """The vendor's own address when absent."""
     base_url_env: str | None = None
     """Variable that overrides `base_url`."""
     api_key_env: str | None = None
-    """Variable of the key; a provider without one needs no key."""
+    """Variable of the key; without one the provider needs no key."""
     max_concurrency: int | None = Field(default=None, ge=1)
     """Calls in flight, cluster-wide; AI3_MAX_CONCURRENCY_PER_PROVIDER when absent."""
     start: int | None = Field(default=None, ge=1)
-    """Calls in flight to begin with, before the pool adapts; 20 or `max_concurrency` at most."""
+    """Calls in flight before the pool adapts; at most 20 or `max_concurrency` when absent."""
     rpm: int | None = Field(default=None, ge=1)
     tpm: int | None = Field(default=None, ge=1)
     """Tokens per minute, both directions in one bucket."""
     itpm: int | None = Field(default=None, ge=1)
     otpm: int | None = Field(default=None, ge=1)
     admission: Admission | None = None
-    """How it counts calls: `real` tokens, `reserved` by the cap, or `paced` by the second; as its vendor if absent."""
+    """Counting of calls: `real` tokens, `reserved` by the cap, or `paced` by the second; the vendor's when absent."""
     models: tuple[str, ...] = ()
     """Ids it serves; the registry's models of this provider when empty."""
 
 
 class Settings(Frozen):
-    """All settings, with the defaults of the contract; `AI3_` and a field's name in capitals is its variable."""
+    """All settings; a field's variable is `AI3_` and its name in capitals."""
 
     home: Path = Path("~/.ai3ray")
     """Folder of journal, head and logs; always absolute."""
@@ -52,7 +52,7 @@ class Settings(Frozen):
     """URL of a server to use instead of the local head."""
     server_key: SecretStr | None = None
     planner_model: str | None = None
-    """The best planner among the configured providers when absent."""
+    """The best configured planner when absent."""
     planner_maxtok: int = Field(default=4096, ge=1)
     """Cap of the plan, in tokens."""
     planner_temperature: float = Field(default=0.0, ge=0.0, le=2.0)
@@ -80,24 +80,24 @@ class Settings(Frozen):
     api_keys: str | None = Field(default=None, repr=False)
     """`NAME:SHA256:SCOPES`, comma separated."""
     key_rpm: int | None = Field(default=None, ge=1)
-    """Requests per minute of an API key without an rpm in `[keys.NAME]`."""
+    """Requests per minute of an API key without its own rpm."""
     key_usd_per_day: float | None = Field(default=None, gt=0)
-    """Cost limit of such a key's runs per day (UTC), in US dollars."""
+    """US dollars that the runs of such a key may cost per day (UTC)."""
     allowed_hosts: str | None = None
-    """Host names that clients may use beside the server's own address, comma separated."""
+    """Host names, comma separated, that clients may use beside the server's own."""
     allowed_origins: str | None = None
     """Web origins that may call the server, `https://name[:port]`, comma separated."""
     keys: dict[str, CallerLimits] = {}
-    """`[keys.NAME]` tables by the name of the API key."""
+    """The `[keys.NAME]` tables, by API key's name."""
     router_preset: str | None = None
-    """A preset of `router.toml`; the one named there when absent."""
+    """A preset of `router.toml`; the file's default when absent."""
     runners: int = Field(default=1, ge=1, le=64)
     """Runner processes of the local head."""
     providers: dict[str, ProviderSettings] = {}
     models: dict[str, Any] = Field(default={}, repr=False)
     router: dict[str, Any] = Field(default={}, repr=False)
     explicit: frozenset[str] = frozenset()
-    """Names of the fields that the user set."""
+    """The fields that the user set."""
     sources: dict[str, str] = Field(default={}, repr=False)
     """The file of each setting, such as `models.toml:models.gpt-6-luna`, for messages."""
 
@@ -117,7 +117,7 @@ class Settings(Frozen):
         return value
 
     def provider_limit(self, name: str) -> int:
-        """Return the calls in flight allowed for this provider, cluster-wide."""
+        """Return the calls in flight that this provider allows, cluster-wide."""
         own = self.providers[name].max_concurrency if name in self.providers else None
         return own or self.max_concurrency_per_provider
 

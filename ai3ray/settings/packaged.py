@@ -1,4 +1,4 @@
-"""Find the packaged files: `configs/` beside the package in a checkout, inside it in a wheel."""
+"""Find `configs/`, beside the package in a checkout, inside it in a wheel."""
 
 from __future__ import annotations
 

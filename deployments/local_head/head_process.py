@@ -1,7 +1,7 @@
-"""The local head: `python -P -m deployments.head`, one background process per home.
+"""The local head, one background process per home: `python -P -m deployments.head`.
 
-It owns the home's journal and its local Ray, and serves the app on a Unix socket. It stops on request, after a time
-without runs, or when its Ray dies.
+It owns the home's journal and its local Ray, and serves the app on a Unix socket. It stops on request, when idle,
+or when its Ray dies.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 HOST_END_S = 12.0
 FAILED_BOOT_STAY_S = 2.0
-"""Seconds in which requests get the reason of a failed boot before the head exits."""
+"""Seconds in which requests get the reason of a failed boot."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _log = logging.getLogger("ai3ray.head")
 
 
 def main() -> NoReturn:
-    """Read the settings and serve their home until told to stop."""
+    """Read the settings and serve their home until stopped."""
     parser = argparse.ArgumentParser(prog="ai3ray-head", description="the local head; started by ai3 itself")
     parser.add_argument("--engine", choices=("ray", "inline"), default="ray", help=argparse.SUPPRESS)
     engine = parser.parse_args().engine
@@ -62,13 +62,13 @@ def main() -> NoReturn:
 
 
 def read_settings() -> Settings:
-    """Take the settings out of the environment, so that no child sees them; load them if there are none."""
+    """Take the settings out of the environment, so that no child sees them; without them, load them."""
     given = os.environ.pop(SETTINGS_VARIABLE, None)
     return Settings.model_validate_json(given) if given else load_settings()
 
 
 def run_head(settings: Settings, host: HostMaker) -> NoReturn:
-    """Run the head of `settings.home`, then end the process; do nothing if another head serves that home."""
+    """Serve `settings.home`, then end the process; do nothing if another head serves that home."""
     start_reaper()
     code = 1
     try:
@@ -92,7 +92,7 @@ def run_head(settings: Settings, host: HostMaker) -> NoReturn:
 
 
 class Head:
-    """A head: it serves the socket at once, and the engine as soon as that has booted."""
+    """A head that serves the socket at once, and the engine once it has booted."""
 
     def __init__(self, settings: Settings, home_lock: HomeLock, host: Host) -> None:
         self._idle_s = settings.head_idle_s
@@ -106,7 +106,7 @@ class Head:
         self._code = 0
 
     async def run(self) -> int:
-        """Serve until `stop`. Return the exit code."""
+        """Serve until `stop`; return the exit code."""
         self._install_signal_handlers()
         serving = asyncio.create_task(self._serve())
         hosting = asyncio.create_task(self._keep_engine())
@@ -155,7 +155,7 @@ class Head:
         server.should_exit = True
 
     async def _keep_engine(self) -> None:
-        """Boot the engine, keep it until the last response is sent, end it."""
+        """Boot the engine, keep it until the last response is sent, then end it."""
         try:
             async with self._host as hosted:
                 self._install_signal_handlers()  # ray.init replaced ours

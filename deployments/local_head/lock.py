@@ -1,4 +1,4 @@
-"""The lock that gives a home one head, and the socket and `head.json` by which clients find it."""
+"""A home's lock, its socket, and the `head.json` that clients read."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class HomeLock:
 
 
 def lock_home(paths: HeadPaths, wait_s: float = WAIT_S) -> HomeLock | None:
-    """Become the head of this home. Return None if another head serves it.
+    """Lock a home; return None if another head serves it.
 
     Args:
         paths: the home's.
-        wait_s: seconds to wait for a head that is stopping.
+        wait_s: the time for a stopping head to end.
 
     Raises:
         HeadUnavailable: a process holds the home and does not answer.
@@ -89,7 +89,7 @@ def lock_home(paths: HeadPaths, wait_s: float = WAIT_S) -> HomeLock | None:
 
 
 def _remove_stale_files(paths: HeadPaths) -> None:
-    """Remove the processes and files of a head that was killed."""
+    """Remove the processes and files of a killed head."""
     previous = read_head_file(paths.home)
     if previous is not None:
         kill_orphaned_group(previous.pid, paths.ray_dir, paths.home)

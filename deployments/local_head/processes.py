@@ -51,13 +51,13 @@ def _from_ps() -> Iterator[Process]:
 
 
 def kill_group(group: int) -> None:
-    """Send SIGKILL to a process group if it exists and belongs to this user."""
+    """Kill a process group if it exists and belongs to this user."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
 
 
 def kill_orphaned_group(group: int, *folders: Path) -> bool:
-    """Send SIGKILL to the group of a dead leader; another process may have its id by now.
+    """Kill the group of a dead leader, unless another process has its id by now.
 
     Args:
         group: the leader's process id.
@@ -80,7 +80,7 @@ def _belongs(process: Process, folders: Sequence[Path]) -> bool:
 
 
 def has_exited(pid: int) -> bool:
-    """Return whether this process has ended; a zombie has."""
+    """Return whether this process has ended, as a zombie has."""
     if sys.platform != "linux":
         return not any(process.pid == pid and "<defunct>" not in process.command for process in processes())
     try:
@@ -94,7 +94,7 @@ def has_exited(pid: int) -> bool:
 
 
 async def wait_for_exit(pid: int) -> None:
-    """Wait until this process has ended; a zombie has."""
+    """Wait until this process has ended, as a zombie has."""
     if sys.platform != "linux":  # no pidfds
         with suppress(ProcessLookupError):
             while True:

@@ -1,7 +1,7 @@
 """Run Ray in one thread that lives as long as the head.
 
 gcs, raylet and monitors ask the kernel for SIGKILL when the *thread* that forked them ends
-(PR_SET_PDEATHSIG): a thread that boots Ray and returns takes the cluster with it.
+(PR_SET_PDEATHSIG), so a thread that boots Ray and returns takes the cluster with it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _log = logging.getLogger("ai3ray.head")
 
 @asynccontextmanager
 async def ray_host(boot: RayBoot, settings: Settings, paths: HeadPaths) -> AsyncIterator[HostedEngine]:
-    """Host the engine on a local Ray for the length of the context.
+    """Host the engine on a local Ray inside the context.
 
     Raises:
         Ai3Error: raised by `boot`.

@@ -1,8 +1,8 @@
-"""The reaper: a parent of the head that outlives it and kills whatever it left behind.
+"""The reaper, a parent of the head that outlives it and kills all that it left behind.
 
-A killed head cannot clean up, and some of Ray's processes wait a minute for a cluster that is gone. On Linux the
-reaper is a "child subreaper" (prctl(2)): every orphan of the head becomes its child, whatever its group, session or
-name. Elsewhere it kills the head's process group.
+A killed head cannot clean up, and some of Ray's processes wait a minute for a lost cluster. On Linux the reaper is a
+"child subreaper" (prctl(2)): every orphan of the head becomes its child, whatever its group, session or name.
+Elsewhere it kills the head's process group.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def start_reaper() -> None:
 
 
 def _watch(head: int) -> int:
-    """Wait for the head, then kill its orphans. Return the head's exit code."""
+    """Wait for the head, kill its orphans, and return its exit code."""
 
     def forward(signum: int, _frame: object) -> None:
         with suppress(ProcessLookupError):
@@ -54,7 +54,7 @@ def _watch(head: int) -> int:
 
 
 def _reap_until_exit(head: int) -> int:
-    """Reap adopted processes until the head has ended. Return its exit code.
+    """Reap adopted processes until the head has ended; return its exit code.
 
     The head's group is killed before the head is reaped, while no other process can have its id.
     """

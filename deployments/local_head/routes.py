@@ -1,4 +1,4 @@
-"""The head's control endpoints, on its socket only: stop, keep, prune, serve on TCP."""
+"""The head's control endpoints, on its socket only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ai3ray.server.routing import ApiCall, Endpoint
 from deployments.local_head.tcp_listener import TcpListener
 
 PING_S = 1.0
-"""Seconds between empty lines: only a failed write shows that the caller has gone."""
+"""Seconds between empty lines; only a failed write shows that the caller has left."""
 
 
 IDLE = flag("idle", "Only when no run is active and nothing is served.")
@@ -34,7 +34,7 @@ class PruneRequest(Frozen):
     older_than_s: float = Field(ge=0, strict=True)
     """Seconds since a run's end."""
     dry_run: bool = Field(default=False, strict=True)
-    """Only count."""
+    """Only count the runs."""
 
 
 class HeadControls:
@@ -73,7 +73,7 @@ class HeadControls:
         return offered
 
     async def stop(self, call: ApiCall[None]) -> Response:
-        """`POST /head/stop`: stop the head; with `?idle=true` only without active runs and TCP server."""
+        """Stop the head; with `?idle=true`, only without active runs and TCP server."""
         engine = self._gate.ready
         serving = self._tcp_listener is not None and self._tcp_listener.busy
         if IDLE.read(call.request) and (engine is None or serving or await engine.active()):
@@ -81,30 +81,30 @@ class HeadControls:
         return _then(self._on_stop, {"status": "stopping", "pid": os.getpid()})
 
     async def keep(self, _call: ApiCall[None]) -> Response:
-        """`POST /head/keep`: do not stop when idle."""
+        """Do not stop when idle."""
         assert self._on_keep is not None
         return _then(self._on_keep, {"status": "kept", "pid": os.getpid()})
 
     async def prune(self, call: ApiCall[PruneRequest]) -> Response:
-        """`POST /head/prune`: delete runs that ended long ago, or only count them."""
+        """Delete runs that ended long ago, or only count them."""
         engine, request = await self._gate.engine(), call.body
         return json_response(await engine.prune(request.older_than_s, dry_run=request.dry_run))
 
     async def serve(self, call: ApiCall[ServeRequest]) -> Response:
-        """`POST /head/serve`: serve on TCP while the caller reads; send a line of JSON at each change of state."""
+        """Serve on TCP while the caller reads; send a line of JSON at each change of state."""
         assert self._tcp_listener is not None
         await self._gate.engine()
         await self._tcp_listener.open(call.body)
         return StreamingResponse(self._lines(self._tcp_listener), media_type="application/x-ndjson")
 
     async def unserve(self, _call: ApiCall[None]) -> Response:
-        """`POST /head/unserve`: stop serving on TCP; reply once the port is free."""
+        """Stop serving on TCP; reply once the port is free."""
         assert self._tcp_listener is not None
         await self._tcp_listener.close()
         return json_response(self._tcp_listener.serving)
 
     async def _lines(self, tcp_listener: TcpListener) -> AsyncGenerator[bytes, None]:
-        """Yield each state, and empty lines in between, which fail once the caller has gone."""
+        """Yield each state, with empty lines in between that fail once the caller has left."""
         reported: ServeState | None = None
         try:
             while reported is None or not reported.over:
@@ -125,7 +125,7 @@ class HeadControls:
 
 
 def _then(act: Callable[[], None], reply: dict[str, Any]) -> Response:
-    """Reply first, then act: the act may end the process."""
+    """Reply first, because the act may end the process."""
 
     async def later() -> None:
         act()

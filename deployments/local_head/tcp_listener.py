@@ -1,4 +1,4 @@
-"""Serve the head on TCP: opened for one caller, closed when that caller leaves."""
+"""Serve the head on TCP while one caller reads."""
 
 from __future__ import annotations
 
@@ -21,31 +21,30 @@ _log = logging.getLogger("ai3ray.head")
 
 
 class TcpListener:
-    """Opens and closes one TCP server at a time."""
+    """At most one TCP server, opened and closed on request."""
 
     def __init__(self) -> None:
         self._server: TcpServer | None = None
         self._close_requested = asyncio.Event()
         self._session: asyncio.Task[None] | None = None
         self.serving = ServeState()
-        """The current state."""
         self.changed = asyncio.Event()
         """Set and replaced at each change of `serving`."""
 
     @property
     def busy(self) -> bool:
-        """Return whether it is opening, open or closing."""
+        """True while the server is opening, open or closing."""
         return self._session is not None and not self._session.done()
 
     def attach(self, server: TcpServer | None) -> None:
-        """Set the server to use; None without Ray. Its blocking methods run in threads."""
+        """Set the server to use, None without Ray; its blocking methods run in threads."""
         self._server = server
 
     async def open(self, request: ServeRequest) -> None:
         """Begin to serve, once a former caller's server has closed.
 
         Raises:
-            HTTPException: 409, it is serving another caller; 501, there is no Ray.
+            HTTPException: 409 if it is serving another caller, 501 without Ray.
         """
         if self._server is None:
             raise HTTPException(501, "this head runs without Ray, which serving on TCP needs")
@@ -63,7 +62,7 @@ class TcpListener:
         self._close_requested.set()
 
     async def close(self) -> None:
-        """Stop serving. Return once the port is free."""
+        """Stop serving and wait until the port is free."""
         self.request_close()
         if self._session is not None:
             await asyncio.wait({self._session})
@@ -93,9 +92,9 @@ class TcpListener:
 
 
 async def in_thread(name: str, work: Callable[[], T]) -> T:
-    """Run this in a daemon thread of its own and return its result.
+    """Run blocking work in its own daemon thread and return the result.
 
-    The loop waits for its own threads when it ends, and this one may hang in a cluster that has gone.
+    The loop waits for its own threads when it ends, and this one may hang in a lost cluster.
     """
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[T] = loop.create_future()

@@ -1,6 +1,6 @@
-"""Check home and settings before Ray Serve starts anything; a refusal ends `serve run` in one line.
+"""Check home and settings before Ray Serve starts; a refusal ends `serve run` in one line.
 
-`serve run` itself calls `ray.init` after it has imported the app, so Ray's variables are set here, too.
+`serve run` calls `ray.init` after it has imported the app, so Ray's variables are set here, too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ai3ray.settings.model import Settings
 from ..local_head.processes import processes
 
 LOCKED_S = 10.0
-"""Seconds that a stopping process gets to close the journal."""
+"""Seconds in which a stopping process may close the journal."""
 
 
 def prepare() -> tuple[Settings | None, AccessRules | None]:
@@ -61,7 +61,7 @@ def node_settings() -> Settings:
 
 
 def serve_host() -> str:
-    """Return the address that Serve listens on, or is about to."""
+    """Return the address that Serve listens on, or will."""
     from ray.serve.config import HTTPOptions
 
     host = patches.serve_http_host() if ray.is_initialized() else None
@@ -103,7 +103,7 @@ async def _open_once(path: Path) -> None:
 
 
 def _configure_ray(settings: Settings) -> None:
-    """Set the variables for the Ray that `serve run` is about to start: its own, lean, with the keys of `.env`."""
+    """Set the variables for the Ray that `serve run` will start: its own, lean, with the keys of `.env`."""
     os.environ.update(merged_env())
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
         # Without a bytecode cache all of Ray's processes compile their modules at every start: 17 s of CPU, not 7.
@@ -116,7 +116,7 @@ def _configure_ray(settings: Settings) -> None:
 
 
 def _core_is_here() -> bool:
-    """Return whether this Ray has the core already, which then owns the home."""
+    """Return whether this Ray has the core, which then owns the home."""
     if not ray.is_initialized():
         return False
     try:
@@ -144,9 +144,9 @@ def _serve_command() -> dict[str, Any] | None:
 
 
 def _interrupt_driver() -> None:
-    """Send SIGINT to the `serve run FILE` that started this build task, or it waits for ever for a refused app.
+    """Interrupt the `serve run FILE` that started this build task, which else waits for ever for a refused app.
 
-    Only if it is this Ray's only driver, on this machine.
+    Do so only if it is this Ray's only driver, on this machine.
     """
     here = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
     drivers = patches.drivers()

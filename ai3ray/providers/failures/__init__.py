@@ -1,1 +1,1 @@
-"""Translate every failure of a provider or its connection into one error of the tree."""
+"""Translate every failure of a provider or its connection into one error."""

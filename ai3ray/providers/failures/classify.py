@@ -1,4 +1,4 @@
-"""Classify a provider's error: by code and type first, then by message, by status last.
+"""Classify a provider's error by code and type, then by message, and last by status.
 
 Status alone misleads: an overload inside a stream has status 200, and an exhausted balance has 429.
 """
@@ -86,14 +86,14 @@ _BY_MESSAGE: tuple[tuple[str, ErrorClass], ...] = (
     (r"model\b.{0,80}\b(does not exist|not found|not available)", ModelGone),
 )
 _GENERAL = frozenset({CallRefused, KeyRefused, RateLimited})
-"""Classes of codes so general that the message may be more precise."""
+"""The codes of these classes are so general that the message may be more precise."""
 
 
 def classify(status: int, code: str | None, kind: str | None, message: str) -> ErrorClass:
-    """Return the error class of a provider's error reply.
+    """Return the class of a provider's error reply.
 
     Args:
-        status: HTTP status; 200 for an error inside a stream.
+        status: 200 for an error inside a stream.
         code: the most specific error code, if any.
         kind: the provider's error type.
         message: the provider's message.

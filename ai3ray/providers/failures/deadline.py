@@ -1,4 +1,4 @@
-"""A time limit that raises CallTimeout with a message of its own."""
+"""A time limit that raises CallTimeout with its own message."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ai3ray.errors import CallTimeout
 
 
 class Deadline:
-    """A time limit on the block inside `async with`; raises CallTimeout when it passes.
+    """A time limit on an `async with` block, which raises CallTimeout when it passes.
 
     Args:
-        seconds: how long; None for no limit until `restart`.
+        seconds: None for no limit until `restart`.
         message: the error's message.
     """
 

@@ -1,4 +1,4 @@
-"""Read an error body in any of the shapes that providers use."""
+"""Read an error body in any provider's shape."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ErrorBody(NamedTuple):
 
 
 def parse_error_body(body: bytes | Mapping[str, Any]) -> ErrorBody:
-    """Return the error described by a body.
+    """Return the error that a body describes.
 
     Anthropic: `{"type", "error": {"type", "message", "details": {"error_code"}}, "request_id"}`.
     OpenAI: `{"error": {"message", "type", "code", "param"}}`. xAI: `{"code", "error": "<text>"}`.

@@ -1,4 +1,4 @@
-"""Translate foreign errors into ai3ray's error tree, in this one place."""
+"""Translate foreign errors into ai3ray's error tree."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from ai3ray.providers.rates import rate_headers, retry_after
 from ai3ray.providers.reply_parser import ErrorInBody
 
 MAX_MESSAGE_CHARS = 500
-"""Characters kept of a provider's message."""
+"""The part of a provider's message that is kept."""
 
 _KEY_LIKE = re.compile(r"\b(?:sk|xai)-[A-Za-z0-9_-]{8,}|(?<=Bearer )[^\s'\"]{8,}")
 _REDACTED = "[key]"
 _MAYBE_PAID_STATUS = frozenset({408, 502, 504})
-"""A gateway gave up, but the model may have worked."""
+"""After these a gateway gave up, but the model may have worked."""
 
 
 class Redacted(Exception):
-    """Replaces an error with a key in its text in a chain of causes."""
+    """A stand-in for an error with a key in its text, in a chain of causes."""
 
 
 @dataclass(frozen=True)
 class ProviderAccount:
-    """One account at one provider; translates its errors."""
+    """One account at one provider, which translates its errors."""
 
     provider: str
     """The provider's name in the configuration."""
@@ -41,7 +41,7 @@ class ProviderAccount:
 
     @property
     def host(self) -> str:
-        """Host and port of the base URL, without a login."""
+        """The host and port of the base URL, without a login."""
         return urlsplit(self.base_url).netloc.rpartition("@")[2]
 
     def translate(self, error: Exception, call: ModelCall, headers: Mapping[str, str] | None) -> ProviderError | None:

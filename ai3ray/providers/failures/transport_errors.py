@@ -1,4 +1,4 @@
-"""Classify failures of the connection, as opposed to errors that a provider sent."""
+"""Classify failures of the connection."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def transport_failure(error: Exception, host: str, connect_s: float, *, answerin
         error: the exception raised.
         host: the host called.
         connect_s: the connect limit in seconds.
-        answering: whether a reply had begun. A connection lost before that counts as never made: usually a gateway
-            without a provider closed it.
+        answering: whether a reply had begun. A connection lost before that counts as never made, since usually a
+            gateway without a provider closed it.
     """
     # No contexts: a call made while an earlier failure is handled has that failure as its context.
     links: list[BaseException] = [error]
