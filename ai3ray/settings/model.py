@@ -31,7 +31,7 @@ class ProviderSettings(Frozen):
     max_concurrency: int | None = Field(default=None, ge=1)
     """Calls in flight, cluster-wide; AI3_MAX_CONCURRENCY_PER_PROVIDER when absent."""
     start: int | None = Field(default=None, ge=1)
-    """Calls in flight before the pool adapts; at most 20 or `max_concurrency` when absent."""
+    """Calls in flight before the pool adapts; 20 when absent, and never above `max_concurrency`."""
     rpm: int | None = Field(default=None, ge=1)
     tpm: int | None = Field(default=None, ge=1)
     """Tokens per minute, both directions in one bucket."""
