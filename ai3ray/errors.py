@@ -491,7 +491,8 @@ def first_problem(error: ValidationError, nouns: Mapping[str, str] = _JSON_NOUNS
         bound, comparison = _BOUNDS[kind]
         demand = f"it has to be {comparison} {context[bound]:g}"
     elif kind == "literal_error":
-        demand = "it has to be one of " + str(context["expected"]).replace("'", "").replace(" or ", ", ")
+        allowed = str(context["expected"]).replace("'", "").replace(" or ", ", ")
+        demand = f"it has to be one of {allowed}" if ", " in allowed else f"it has to be {allowed}"
     elif kind in _DEMANDS:
         demand = _DEMANDS[kind]
     elif kind.endswith(_WRONG_KIND) and kind.partition("_")[0] in nouns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -125,6 +126,8 @@ class Example(BaseModel):
     names: list[str] = Field(default_factory=list)
     label: str = Field(default="x", min_length=1)
     inner: Example | None = None
+    mode: Literal["fast", "safe"] = "safe"
+    only: Literal[1] = 1
 
 
 @pytest.mark.parametrize(
@@ -140,6 +143,8 @@ class Example(BaseModel):
         ({"label": ""}, "label: String should have at least 1 character"),
         ({"inner": 3}, "inner: it has to be an object"),
         ({"inner": {"colour": "red"}}, "inner.colour: this field is not supported"),
+        ({"mode": "slow"}, "mode: it has to be one of fast, safe"),
+        ({"only": 2}, "only: it has to be 1"),
         (3, "it has to be an object"),
     ],
 )
