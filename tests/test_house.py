@@ -69,6 +69,22 @@ def test_no_module_is_in_an_import_cycle(imports):
         pytest.fail(" -> ".join(error.args[1]))
 
 
+def test_cli_and_deployments_import_themselves_relatively(tree):
+    """A wheel has them as `ai3ray.cli` and `ai3ray.deployments`; only the entry chooses between the names."""
+    found = [
+        f"{name}:{node.lineno}"
+        for name, module in tree
+        if name != "ai3ray/entry.py"
+        for node in ast.walk(module)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for target in (
+            [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+        )
+        if not getattr(node, "level", 0) and target.partition(".")[0] in {"cli", "deployments"}
+    ]
+    assert found == []
+
+
 def test_no_module_of_the_product_is_imported_by_string(tree):
     """A package of a vendor's may be imported by its name, which the code then spells out."""
     found = [

@@ -134,21 +134,22 @@ class Head:
         self._keep_running = True
 
     async def _serve(self) -> None:
-        # Imported after the socket listens: clients wait in the kernel's queue meanwhile.
-        from ai3ray.server.app import build_app
-        from ai3ray.server.unix_socket import socket_server
-
-        from .routes import HeadControls
-
-        controls = HeadControls(self._gate, lambda: self.stop("on request"), self.keep_running, self._tcp_listener)
-        app = build_app(self._gate, controls=controls.endpoints())
-        server = socket_server(app)
-        ending = asyncio.create_task(self._end_server(server))
         try:
-            await server.serve(sockets=[self._home_lock.listener])
+            # Imported after the socket listens: clients wait in the kernel's queue meanwhile.
+            from ai3ray.server.app import build_app
+            from ai3ray.server.unix_socket import socket_server
+
+            from .routes import HeadControls
+
+            controls = HeadControls(self._gate, lambda: self.stop("on request"), self.keep_running, self._tcp_listener)
+            server = socket_server(build_app(self._gate, controls=controls.endpoints()))
+            ending = asyncio.create_task(self._end_server(server))
+            try:
+                await server.serve(sockets=[self._home_lock.listener])
+            finally:
+                ending.cancel()
         finally:
             self.stop("the server ended", 1)
-            ending.cancel()
 
     async def _end_server(self, server: SocketServer) -> None:
         await self._stopping.wait()

@@ -19,7 +19,8 @@ from ai3ray.server.engine_gate import EngineGate
 from ai3ray.server.error_replies import json_response
 from ai3ray.server.parameters import flag
 from ai3ray.server.routing import ApiCall, Endpoint
-from deployments.local_head.tcp_listener import TcpListener
+
+from .tcp_listener import TcpListener
 
 PING_S = 1.0
 """Seconds between empty lines; only a failed write shows that the caller has left."""
