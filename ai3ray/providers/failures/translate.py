@@ -21,6 +21,8 @@ MAX_MESSAGE_CHARS = 500
 
 _KEY_LIKE = re.compile(r"\b(?:sk|xai)-[A-Za-z0-9_-]{8,}|(?<=Bearer )[^\s'\"]{8,}")
 _REDACTED = "[key]"
+_MIN_KEY_CHARS = 8
+"""A shorter key, as local servers get, is no secret, and its letters stand in common words."""
 _MAYBE_PAID_STATUS = frozenset({408, 502, 504})
 """After these a gateway gave up, but the model may have worked."""
 
@@ -67,9 +69,13 @@ class ProviderAccount:
     def redact(self, text: str) -> str:
         """Return the text as one bounded line without keys."""
         line = " ".join(text.split())
-        if self.key:
+        if self._has_secret_key:
             line = line.replace(self.key, _REDACTED)
         return _KEY_LIKE.sub(_REDACTED, line)[:MAX_MESSAGE_CHARS]
+
+    @property
+    def _has_secret_key(self) -> bool:
+        return len(self.key) >= _MIN_KEY_CHARS
 
     def _translated(self, error: Exception, call: ModelCall, headers: Mapping[str, str] | None) -> ProviderError | None:
         if isinstance(error, ProviderError):
@@ -102,7 +108,7 @@ class ProviderAccount:
         """Remove the key from the whole chain of causes, which tracebacks print."""
         inner = error.__cause__ or error.__context__
         cleaned = self._clean(inner) if inner is not None else None
-        if self.key and self.key in f"{error} {error!r}":
+        if self._has_secret_key and self.key in f"{error} {error!r}":
             error = Redacted(self.redact(f"{type(error).__name__}: {error}"))
         if cleaned is not inner or isinstance(error, Redacted):
             error.__cause__ = cleaned

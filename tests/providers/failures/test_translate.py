@@ -28,6 +28,20 @@ def test_what_looks_like_a_key_is_taken_out(text):
     assert KEY not in redacted
 
 
+@pytest.mark.parametrize("key", ["a1b2c3d4", "canary-77aa88bb", "k" * 200])
+def test_a_key_of_any_real_length_appears_nowhere(key):
+    account = ProviderAccount("lab", "https://lab.example/v1", key)
+    quoting = ValueError(f"unknown{key}")
+    translated = account.translate(OSError(f"refused {key}"), asks(), None) or account.translate(quoting, asks(), None)
+    assert key not in account.redact(f"unknown{key}: {key}")
+    assert key not in "".join(traceback.format_exception(translated))
+
+
+@pytest.mark.parametrize("key", ["", "k", "none", "unknown"])
+def test_a_placeholder_key_garbles_no_message(key):
+    assert ProviderAccount("lab", "https://lab.example/v1", key).redact("unknown model") == "unknown model"
+
+
 def test_a_message_is_one_line_of_bounded_length():
     assert ACCOUNT.redact("a\n b\tc") == "a b c"
     assert len(ACCOUNT.redact("x" * 9999)) == MAX_MESSAGE_CHARS
