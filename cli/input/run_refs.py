@@ -81,9 +81,15 @@ async def resume_run(context: CommandContext, ref: str, progress: Progress) -> R
 
 
 async def cancel_run(context: CommandContext, ref: str, notify: Callable[[str], None]) -> RunResult:
-    """Cancel the run."""
+    """Cancel the run; without a server or head, start one only for a run that has not ended."""
+    async with context.reader() as reader:
+        if isinstance(reader, Client):
+            return await reader.cancel(await resolve_run_id(reader, ref))
+        known = await load_run(reader, ref)
+        if known.status in TERMINAL:
+            return known
     async with context.connect(notify) as client:
-        return await client.cancel(await resolve_run_id(client, ref))
+        return await client.cancel(known.run_id)
 
 
 async def _replay(reader: RunReader, run: RunResult, progress: Progress) -> RunResult:

@@ -5,9 +5,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from ai3ray.client.client import Client
 from ai3ray.domain.listings import RunRow, Table
 from ai3ray.errors import UnknownRun, UsageError
-from cli.input.run_refs import load_decisions, resolve_run_id, resume_run, watch_run
+from cli.input.run_refs import cancel_run, load_decisions, resolve_run_id, resume_run, watch_run
 from tests.cli.recorded import EVENTS, RUN, run_result
 from tests.cli.test_follow import ScriptedClient, Seen
 
@@ -63,6 +64,16 @@ async def test_watching_without_a_head_tells_what_the_journal_holds():
     assert seen.types == [event.type for event in EVENTS]
 
 
+class Empty(Shelf):
+    """A home without runs."""
+
+    async def runs(self, limit=50, before=None):
+        return []
+
+    async def result(self, run_id):
+        raise UnknownRun(f"no run {run_id}")
+
+
 class Interrupted(Shelf):
     """A home whose run nobody works on."""
 
@@ -80,6 +91,13 @@ class Reviver(ScriptedClient):
     async def resume(self, run_id):
         self.resumed.append(run_id)
         return run_result("running", None)
+
+
+class ServingHead(ScriptedClient, Client):
+    """A head that is up."""
+
+    async def runs(self, limit=50, before=None):
+        return await Shelf().runs(limit)
 
 
 class RevivableContext:
@@ -107,3 +125,23 @@ async def test_resuming_a_finished_run_starts_nothing_and_tells_what_was():
     seen = Seen()
     assert await resume_run(RevivableContext(Shelf()), RUN, seen) == run_result()
     assert seen.types == [event.type for event in EVENTS]
+
+
+@pytest.mark.parametrize("verb", [cancel_run, resume_run])
+@pytest.mark.parametrize("word", ["nope", f"run_{'9' * 22}"])
+async def test_an_unknown_run_starts_no_head(verb, word):
+    with pytest.raises(UnknownRun):
+        await verb(RevivableContext(Empty()), word, Seen())
+
+
+async def test_cancelling_a_finished_run_starts_nothing_and_leaves_it():
+    assert await cancel_run(RevivableContext(Shelf()), RUN, Seen()) == run_result()
+
+
+async def test_an_interrupted_run_is_cancelled_by_a_head_that_is_started_for_it():
+    head = ScriptedClient()
+    assert (await cancel_run(RevivableContext(Interrupted(), head), RUN, Seen())).status == "cancelled"
+
+
+async def test_a_run_is_cancelled_by_the_head_that_is_up():
+    assert (await cancel_run(RevivableContext(ServingHead()), "last", Seen())).status == "cancelled"
