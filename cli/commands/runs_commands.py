@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -19,7 +20,7 @@ from ..lazy_group import mount
 from ..live.progress import progress
 from ..render.final_answer import print_json, print_result
 from ..render.run_tables import decisions_json, decisions_text, prune_summary, rows_json, run_text, runs_table
-from ..streams import render_text, write_stdout
+from ..streams import is_terminal, render_text, write_stdout
 
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Show at most N, the newest.")]
 Decisions = Annotated[bool, typer.Option("--decisions", help="Show why each call went to its model.")]
@@ -63,7 +64,7 @@ def list_runs(
     if as_json:
         print_json(rows_json(rows))
     else:
-        write_stdout(render_text(runs_table(rows)) if rows else "no runs yet\n")
+        write_stdout(render_text(runs_table(rows, terminal=is_terminal(sys.stdout))) if rows else "no runs yet\n")
 
 
 def show(

@@ -30,15 +30,15 @@ def rows_json(rows: Sequence[RunRow]) -> str:
     return json.dumps([row.model_dump(mode="json") for row in rows], indent=2, ensure_ascii=False)
 
 
-def runs_table(rows: Sequence[RunRow]) -> Table:
-    """Return the runs, a line each."""
+def runs_table(rows: Sequence[RunRow], *, terminal: bool = False) -> Table:
+    """Return the runs, a line each; on a terminal with short times and the prompts cut to its width."""
     columns = (
         TableColumn("run", keep=True),
         TableColumn("status"),
-        TableColumn("started"),
+        TableColumn("started", keep=terminal),
         TableColumn("time", right=True),
         TableColumn("cost", right=True),
-        TableColumn("prompt"),
+        TableColumn("prompt", clip=terminal),
     )
     return table(
         columns,
@@ -46,13 +46,14 @@ def runs_table(rows: Sequence[RunRow]) -> Table:
             (
                 row.run_id,
                 row.status,
-                row.started_at[:19],
+                row.started_at[5:16].replace("T", " ") if terminal else row.started_at[:19],
                 seconds(row.seconds),
                 money(row.cost_usd),
                 clipped(one_line(row.prompt), 60),
             )
             for row in rows
         ),
+        gap=1 if terminal else 2,
     )
 
 

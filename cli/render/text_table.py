@@ -20,7 +20,9 @@ class TableColumn:
     right: bool = False
     """Align right, as numbers are."""
     keep: bool = False
-    """Never cut, because people copy from it."""
+    """Never wrap, because people copy from it."""
+    clip: bool = False
+    """Cut to one line."""
 
 
 def table(columns: Sequence[TableColumn], rows: Iterable[Sequence[str]], *, gap: int = 2) -> Table:
@@ -37,7 +39,11 @@ def table(columns: Sequence[TableColumn], rows: Iterable[Sequence[str]], *, gap:
             overflow="fold",
         )
     for cells in rows:
-        grid.add_row(*(Text(indented_line(cell)) for cell in cells))
+        texts = [Text(indented_line(cell)) for cell in cells]
+        for text, column in zip(texts, columns, strict=True):
+            if column.clip:
+                text.no_wrap, text.overflow = True, "ellipsis"
+        grid.add_row(*texts)
     return grid
 
 

@@ -3,6 +3,8 @@
 import json
 from dataclasses import replace
 
+import pytest
+
 from ai3ray.domain.events import Candidate, Decision
 from ai3ray.domain.listings import RunRow
 from cli.render.run_tables import decisions_json, decisions_text, rows_json, run_text, runs_table
@@ -35,6 +37,25 @@ def test_a_narrow_terminal_never_cuts_the_run_id():
     shown = render_text(runs_table([ROW]), width=60)
     assert RUN in shown
     assert all(len(line) <= 60 for line in shown.splitlines())
+
+
+@pytest.mark.parametrize("seconds", [0.5, 185.0, 45_000.0])
+def test_on_a_terminal_of_eighty_columns_each_run_is_one_readable_line(seconds):
+    run_id = f"run_{'1' * 22}"
+    fields = {
+        "run_id": run_id,
+        "status": "succeeded",
+        "seconds": seconds,
+        "cost_usd": 12.3456,
+        "prompt": "Compare Rust and Go " * 5,
+    }
+    rows = [ROW.model_copy(update=fields)] * 3
+    lines = render_text(runs_table(rows, terminal=True), width=80).splitlines()
+    assert len(lines) == 4
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[1].startswith(f"{run_id} succeeded 11-23 10:00")
+    assert lines[1].endswith("…")
+    assert "Compare" in lines[1]
 
 
 def test_a_run_in_full_has_heading_tasks_warnings_and_answer():
