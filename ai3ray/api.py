@@ -1,4 +1,4 @@
-"""ai3ray from Python: `run`, `arun`, `stream`, `plan`. The CLI is built on the same client."""
+"""ai3ray from Python: `run`, `arun`, `stream`, `plan`."""
 
 from __future__ import annotations
 
@@ -73,7 +73,6 @@ def plan(prompt: str = "", *, server: str | None = None, inline: bool = False, *
 
 
 def _request(prompt: str, fields: dict[str, Any]) -> RunRequest:
-    """Return the request, checked before anything is started."""
     graph = fields.get("plan")
     if isinstance(graph, TaskGraph):
         fields = {**fields, "plan": graph.model_dump(mode="json", exclude_none=True)}
@@ -90,11 +89,10 @@ def _fill(request: RunRequest, client: Client) -> RunRequest:
 
 
 def _print_notice(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201 - as the CLI does, a line about whatever takes time
+    print(line, file=sys.stderr)  # noqa: T201 - as the CLI does
 
 
 def _run_sync(work: Coroutine[Any, Any, T], instead: str) -> T:
-    """Run the coroutine to its end in an event loop of its own."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -1,7 +1,4 @@
-"""Connects to the server that was named, else this process (`--inline`), else Ray's cluster, else the local head.
-
-Imports of an engine or of DuckDB are late: a command that a head serves does without both.
-"""
+"""Connects to the named server, this process (`--inline`), Ray's cluster or the local head."""
 
 from __future__ import annotations
 
@@ -18,6 +15,8 @@ from ai3ray.domain.listings import PruneReport
 from ai3ray.errors import JournalLocked
 from ai3ray.executor.ray.environment import cluster_address
 from ai3ray.settings.model import Settings
+
+# Engine and DuckDB are imported late: a command that a head serves needs neither.
 
 LOCK_WAIT_S = 10.0
 """Seconds to wait for a journal that a process on its way out still locks."""
@@ -110,8 +109,6 @@ async def _head_client(settings: Settings, env: Mapping[str, str], notify: Notif
 
 
 async def _inline_socket(stack: AsyncExitStack, settings: Settings, env: Mapping[str, str], notify: Notify) -> Path:
-    """Return the socket of the head that owns the home, or of an app started in this process."""
-
     async def serve_here() -> Path:
         from ai3ray.server.in_process import inline_server
 
@@ -125,7 +122,6 @@ async def _inline_socket(stack: AsyncExitStack, settings: Settings, env: Mapping
 
 
 async def _cluster_socket(stack: AsyncExitStack, settings: Settings, env: Mapping[str, str], address: str) -> Path:
-    """Return the socket of an app in this process, over the core of the cluster."""
     from ai3ray.server.in_cluster import cluster_server
 
     return await stack.enter_async_context(cluster_server(settings, env, address))

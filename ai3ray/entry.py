@@ -1,4 +1,4 @@
-"""Entry points with the same name in a checkout and in a wheel: the `ai3` command, and the app on Ray Serve."""
+"""Entry points for the `ai3` command and for Ray Serve."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def ai3() -> None:
 
 
 def __getattr__(name: str) -> Any:
-    """Return `app`, the app on Ray Serve that `configs/serve.yaml` names, built on first use."""
+    """Build `app`, the app that `configs/serve.yaml` names, on first use."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if IN_WHEEL:

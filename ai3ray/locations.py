@@ -1,15 +1,12 @@
-"""The place of `cli` and `deployments`: the top of a checkout, or inside `ai3ray` in a wheel.
-
-In a wheel those plain names would clash with other packages; in a checkout `python -m cli` and
-`serve run deployments.serve:app` need them.
-"""
+"""Finds `cli` and `deployments`, in a checkout or in a wheel."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+# In a checkout `python -m cli` and `serve run deployments.serve:app` need the plain names; in a wheel these would
+# clash with other packages, so they are inside `ai3ray`.
 IN_WHEEL = (Path(__file__).parent / "cli").is_dir()
-"""True when this package was installed from a wheel."""
 
 
 def module_name(name: str) -> str:

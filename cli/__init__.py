@@ -1,1 +1,1 @@
-"""The `ai3` command: each command parses its arguments, calls `ai3ray` once, and prints the result."""
+"""The `ai3` command."""

@@ -36,7 +36,9 @@ class CommandContext:
     def connect(self, notify: Callable[[str], None], *, inline: bool = False) -> AbstractAsyncContextManager[Client]:
         """Connect to the server or the local head; start the head if needed."""
         if inline:
-            _log_to_file(self.settings.home)
+            root = logging.getLogger()
+            if not root.handlers:  # without --debug the engine's log stays out of the terminal
+                root.addHandler(logging.FileHandler(self.settings.home / "ai3.log", delay=True))
         return connect(self.settings, self.env, server=self.server, inline=inline, notify=notify)
 
     def fill(self, request: RunRequest, client: Client) -> RunRequest:
@@ -77,10 +79,3 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 def notify(text: str) -> None:
     """Print a line on stderr after the program's name."""
     print_stderr(f"ai3: {text}")
-
-
-def _log_to_file(home: Path) -> None:
-    """Keep an inline engine's log out of the terminal, except with --debug."""
-    root = logging.getLogger()
-    if not root.handlers:
-        root.addHandler(logging.FileHandler(home / "ai3.log", delay=True))

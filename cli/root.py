@@ -46,7 +46,7 @@ def command_tree() -> TyperGroup:
         LazyCommand("simulate", "Serve simulated providers until Ctrl-C.", _simulate),
         LazyCommand("runs", "List, show, follow, export and prune runs.", _runs),
         LazyCommand("keys", "Make keys for the callers of a server.", _keys),
-        LazyCommand("local", "Install the embedded demo model.", _local),
+        LazyCommand("local", "Install the embedded model.", _local),
     ):
         tree.add_command(command)
     return tree

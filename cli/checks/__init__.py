@@ -1,1 +1,1 @@
-"""The checks of `ai3 doctor`, one file per subject; each is bounded in time and leaves no process behind."""
+"""The checks of `ai3 doctor`, one file per subject, each bounded in time."""

@@ -1,4 +1,4 @@
-"""The providers: whether there is a key, and whether the provider accepts it, asked with a call that costs nothing."""
+"""Each provider's key, checked by a call that costs nothing."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check_usable_providers(context: CommandContext) -> Finding:
     if not names:
         return Finding("models from", "fail", "no provider has a key", remedy)
     if all(tables[name].wire == "local" for name in names):
-        return Finding("models from", "warn", "only the embedded demo model", f"for better answers {remedy}")
+        return Finding("models from", "warn", "only the embedded model", f"for better answers {remedy}")
     return Finding("models from", "ok", ", ".join(names))
 
 

@@ -6,7 +6,7 @@ from ai3ray.client.client import Client
 from ai3ray.client.local_head import HeadAddress, ensure_head, head_status, stop_head
 
 from .. import options
-from ..command_context import CommandContext, load_context, notify, run_async
+from ..command_context import load_context, notify, run_async
 from ..render.final_answer import print_json
 from ..render.head_status import status_json, status_text
 from ..streams import write_stdout
@@ -20,15 +20,16 @@ def up(config: options.Config = None) -> None:
     Examples:
       ai3 up && ai3 run "Hello"
     """
-    head = run_async(_start_and_keep(load_context(config)))
+    context = load_context(config)
+
+    async def start_and_keep() -> HeadAddress:
+        head = await ensure_head(context.settings, context.env, notify=notify)
+        async with Client(socket=head.socket) as client:
+            await client.keep_head()
+        return head
+
+    head = run_async(start_and_keep())
     write_stdout(f"the local head is up: pid {head.pid}, socket {head.socket}\n")
-
-
-async def _start_and_keep(context: CommandContext) -> HeadAddress:
-    head = await ensure_head(context.settings, context.env, notify=notify)
-    async with Client(socket=head.socket) as client:
-        await client.keep_head()
-    return head
 
 
 def down(config: options.Config = None) -> None:

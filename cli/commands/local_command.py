@@ -20,13 +20,13 @@ from ..streams import console, is_terminal, write_stdout
 
 def local() -> typer.Typer:
     """Return `ai3 local` with its verb."""
-    app = typer.Typer(help="Install the embedded demo model.", rich_markup_mode=None)
+    app = typer.Typer(help="Install the embedded model.", rich_markup_mode=None)
     mount(app, "install", install)
     return app
 
 
 def install(config: options.Config = None) -> None:
-    """Install the embedded demo model: 93 MB of weights, and its runtime where that is missing.
+    """Install the embedded model: 93 MB of weights, and its runtime where that is missing.
 
     'ai3 run' uses it when no provider has a key. All files go to the folder 'models' of AI3_HOME; the
     Python environment stays unchanged.
@@ -38,7 +38,7 @@ def install(config: options.Config = None) -> None:
     model = replace(chosen, given=None)
     names = embedded_install.missing(model)
     if names:
-        with _progress(f"installing the demo model into {model.folder} (93 MB and more) …"):
+        with _progress(f"installing the embedded model into {model.folder} (93 MB and more) …"):
             embedded_install.install(model, names)
     write_stdout(f"{'installed' if names else 'already installed'}: {model.model_id}, weights in {model.weights()}\n")
     if chosen.given is not None:

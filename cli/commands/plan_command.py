@@ -10,10 +10,9 @@ import typer
 
 from ai3ray.domain.listings import PlanPreview
 from ai3ray.domain.plan import graph_json
-from ai3ray.domain.request import RunRequest
 
 from .. import options
-from ..command_context import CommandContext, load_context, notify, run_async
+from ..command_context import load_context, notify, run_async
 from ..input.run_request import RunArguments, plan_request
 from ..render.final_answer import print_json
 from ..render.plan_tree import preview_text
@@ -48,7 +47,12 @@ def plan(
     fields = {"planner_model": planner_model, "models": model, "budget_usd": options.budget_usd(budget)}
     context = load_context(config, server)
     request = plan_request(RunArguments(prompt, files=file or ()), fields)
-    preview = run_async(_preview(context, request, inline=inline))
+
+    async def ask() -> PlanPreview:
+        async with context.connect(notify, inline=inline) as client:
+            return await client.plan(context.fill(request, client))
+
+    preview = run_async(ask())
     for warning in preview.warnings:
         notify(f"warning: {warning}")
     if output:
@@ -58,8 +62,3 @@ def plan(
         print_json(graph_json(preview.plan))
     elif not output:
         write_stdout(preview_text(preview))
-
-
-async def _preview(context: CommandContext, request: RunRequest, *, inline: bool) -> PlanPreview:
-    async with context.connect(notify, inline=inline) as client:
-        return await client.plan(context.fill(request, client))

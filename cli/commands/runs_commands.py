@@ -29,7 +29,12 @@ Output = Annotated[
 ]
 OlderThan = Annotated[
     str,
-    typer.Option("--older-than", metavar="AGE", help="Least time since a run's end: 12h, 30d, 4w.", show_default=False),
+    typer.Option(
+        "--older-than",
+        metavar="AGE",
+        help="Delete runs that ended longer ago than this: 12h, 30d, 4w.",
+        show_default=False,
+    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would be deleted.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -34,16 +34,12 @@ def stats(
       ai3 stats --since 7d
       ai3 stats --json | jq '.latency[] | {model, p95_s}'
     """
-    begin = None if since is None else _time_before_now(since)
+    try:
+        begin = None if since is None else datetime.now(UTC) - timedelta(seconds=parse_duration(since, "--since"))
+    except OverflowError:
+        raise UsageError(f"--since {since} reaches back too far; leave it out to count everything", "--since") from None
     found = load_context(config, server).read(lambda reader: query_stats(reader, begin))
     if as_json:
         print_json(journal_stats_json(found))
     else:
         write_stdout(journal_stats_text(found))
-
-
-def _time_before_now(since: str) -> datetime:
-    try:
-        return datetime.now(UTC) - timedelta(seconds=parse_duration(since, "--since"))
-    except OverflowError:
-        raise UsageError(f"--since {since} reaches back too far; leave it out to count everything", "--since") from None

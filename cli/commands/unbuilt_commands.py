@@ -1,4 +1,4 @@
-"""Commands that the contract promises and this version lacks: hidden from help, refused by name."""
+"""Commands that this version lacks: hidden from help, refused by name."""
 
 from __future__ import annotations
 

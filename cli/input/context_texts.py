@@ -30,18 +30,14 @@ def context_texts(files: Sequence[str], *, read_stdin: bool, notify: Callable[[s
         UsageError: a file cannot be read, is not text, or is too large.
     """
     files = list(dict.fromkeys(files))
-    names = _unique_names(files)
+    names = {STDIN: STDIN_NAME} | {file: Path(file).name or file for file in files if file != STDIN}
+    uses = Counter(names.values())
+    # Names without folders, unless two would be the same.
+    names = {file: name if file == STDIN or uses[name] == 1 else file for file, name in names.items()}
     found = [ContextText(name=names[file], text=_text(read_bytes(file, MAX_BYTES + 1), file)) for file in files]
     if read_stdin and STDIN not in files and (data := read_piped(MAX_BYTES, notify)):
         found.append(ContextText(name=names[STDIN], text=_text(data, STDIN)))
     return found
-
-
-def _unique_names(files: Sequence[str]) -> dict[str, str]:
-    """Return file names without folders, unless two would be the same."""
-    short = {STDIN: STDIN_NAME} | {file: Path(file).name or file for file in files if file != STDIN}
-    uses = Counter(short.values())
-    return {file: name if file == STDIN or uses[name] == 1 else file for file, name in short.items()}
 
 
 def _text(data: bytes, name: str) -> str:

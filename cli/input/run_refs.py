@@ -21,7 +21,7 @@ from ..follow import watch_to_end
 from ..live.progress import Progress
 
 FULL_ID = re.compile(r"run_[0-9a-z]{22}")
-NEWEST = 200  # runs that the beginning of an id is compared with
+NEWEST = 200  # runs searched for the beginning of an id
 MOST_EVENTS = 10_000
 
 _SQL = Path(__file__).with_suffix(".sql")
@@ -39,7 +39,7 @@ async def resolve_run_id(reader: RunReader, ref: str) -> str:
     if ref == "last":
         newest = await reader.runs(limit=1)
         if not newest:
-            raise UnknownRun("there are no runs yet")
+            raise UnknownRun("no runs yet")
         return newest[0].run_id
     start = ref if ref.startswith("run_") else f"run_{ref}"
     found = [row.run_id for row in await reader.runs(limit=NEWEST) if row.run_id.startswith(start)]

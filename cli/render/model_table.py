@@ -44,7 +44,7 @@ def _cells(view: ModelView) -> tuple[str, ...]:
     return (
         view.model,
         view.tier,
-        _tokens(view.context),
+        f"{view.context / 1e6:g}M" if view.context >= 1_000_000 else f"{view.context // 1000}k",
         f"{_price(view.input_usd_per_mtok)} / {_price(view.output_usd_per_mtok)}",
         view.state,
         f"{view.calls:,}",
@@ -55,11 +55,6 @@ def _cells(view: ModelView) -> tuple[str, ...]:
         "-" if view.cost_per_1k_tokens is None else f"{view.cost_per_1k_tokens:.4f}",
         money(view.cost_usd) if view.calls else "-",
     )
-
-
-def _tokens(count: int) -> str:
-    """Return a number of tokens as `200k`, `1M`, `1.05M`."""
-    return f"{count / 1e6:g}M" if count >= 1_000_000 else f"{count // 1000}k"
 
 
 def _price(usd: float | None) -> str:

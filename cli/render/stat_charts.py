@@ -18,7 +18,7 @@ DAYS = 14
 MODELS = 6
 """Models named per day."""
 GOOD, FAIR = 0.98, 0.9
-"""Success rates from which a bar is green, and yellow."""
+"""Lowest success rates of a green and a yellow bar."""
 _STATUS = {"succeeded": "green", "partial": "yellow", "failed": "red", "cancelled": "red"}
 
 
