@@ -1,4 +1,4 @@
-"""One run from its request to its end, and what Ctrl-C does to it."""
+"""Follows one run from its request to its end, or to Ctrl-C."""
 
 from __future__ import annotations
 

@@ -33,16 +33,14 @@ def command_tree() -> TyperGroup:
     for command in (
         LazyCommand("run", "Plan the prompt, run the plan, print the answer.", _run),
         LazyCommand("plan", "Show what a run would do and cost; run no task.", _plan),
-        LazyCommand("models", "List the models and how they have done.", _models),
+        LazyCommand("models", "List the models and their measured results.", _models),
         LazyCommand("stats", "Draw cost, latency, success and verdicts.", _stats),
         LazyCommand("sql", "Query the journal with read-only SQL.", _sql),
         LazyCommand("up", "Start the local head and keep it.", _up),
         LazyCommand("down", "Stop the local head.", _down),
         LazyCommand("status", "Show the local head.", _status),
         LazyCommand("serve", "Serve the HTTP API with Ray Serve until Ctrl-C.", _serve),
-        LazyCommand(
-            "doctor", "Check this computer, the home and the providers; say what to do about what is wrong.", _doctor
-        ),
+        LazyCommand("doctor", "Check this computer, the home and the providers.", _doctor),
         LazyCommand("simulate", "Serve simulated providers until Ctrl-C.", _simulate),
         LazyCommand("runs", "List, show, follow, export and prune runs.", _runs),
         LazyCommand("keys", "Make keys for the callers of a server.", _keys),

@@ -38,7 +38,7 @@ def check_embedded_model(settings: Settings) -> Finding:
 
 
 def _import_error(folder: Path) -> str | None:
-    """Return why the runtime does not load, tried in a process of its own because it may crash."""
+    """Return why the runtime does not load, tried in a child process because it may crash."""
     search = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter

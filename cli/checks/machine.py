@@ -45,9 +45,8 @@ def _package(package: str, name: str) -> Finding:
 
 
 def _duckdb() -> Finding:
-    """Import DuckDB too, which is fast, unlike the others: its wheel may be installed and its library not fit."""
     try:
-        import duckdb
+        import duckdb  # fast, unlike the others; an installed wheel may not fit this system
     except ImportError as error:
         return Finding("duckdb", "fail", str(error), _REINSTALL)
     return Finding("duckdb", "ok", duckdb.__version__)

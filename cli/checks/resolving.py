@@ -1,4 +1,4 @@
-"""Looks up a host name without letting a dead resolver hold the command up."""
+"""Host names, looked up without waiting for a dead resolver."""
 
 from __future__ import annotations
 

@@ -20,10 +20,10 @@ def doctor(
     server: options.Server = None,
     config: options.Config = None,
 ) -> None:
-    """Check this computer, the home and the providers; say what to do about what is wrong.
+    """Check this computer, the home and the providers.
 
-    It asks each provider for its list of models, which costs nothing, and starts nothing. The exit
-    code is 1 when a check failed; warnings alone leave it 0.
+    Each problem is shown with its remedy. Each provider is asked for its list of models, which costs
+    nothing; nothing is started. The exit code is 1 when a check failed; warnings alone leave it 0.
 
     Examples:
       ai3 doctor

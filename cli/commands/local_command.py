@@ -46,7 +46,6 @@ def install(config: options.Config = None) -> None:
 
 
 def _progress(text: str) -> AbstractContextManager[Any]:
-    """Show a spinner on a terminal, a line elsewhere."""
     if is_terminal(sys.stderr):
         return console(sys.stderr).status(f"ai3: {text}", spinner="dots")
     notify(text)

@@ -14,7 +14,7 @@ def models(
     server: options.Server = None,
     config: options.Config = None,
 ) -> None:
-    """List the models and how they have done.
+    """List the models and their measured results.
 
     $/Mtok are list prices in US dollars per million tokens, input / output. The columns after the
     state are measured: calls, the model's share of the latest 200 calls, success rate, seconds (median

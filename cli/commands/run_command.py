@@ -26,8 +26,8 @@ Prompt = Annotated[
     typer.Argument(metavar="PROMPT", help="The task; '-' reads it from stdin.", show_default=False),
 ]
 PlanFile = Annotated[str | None, typer.Option("--plan", metavar="FILE", help="Run this task graph; '-' is stdin.")]
-NoPlan = Annotated[bool, typer.Option("--no-plan", help="One routed, verified task: the prompt itself.")]
-NoVerify = Annotated[bool, typer.Option("--no-verify", help="No judge and no content checks.")]
+NoPlan = Annotated[bool, typer.Option("--no-plan", help="Skip planning: run the prompt as one task.")]
+NoVerify = Annotated[bool, typer.Option("--no-verify", help="Skip the judge and the content checks.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Print the run's id and leave; the head runs it.")]
 Deadline = Annotated[
     str | None, typer.Option("--deadline", metavar="S", help="Cancel the run after S seconds; 5m or 2h also work.")
@@ -95,7 +95,6 @@ def run(
 
 
 def _follow(context: CommandContext, request: RunRequest, *, stream: bool, as_json: bool, inline: bool) -> int:
-    """Follow the run to its end, print its answer and return its exit code."""
     if inline:
         outlive_terminal()
     with progress(full=stream) as shown:

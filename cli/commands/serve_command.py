@@ -59,7 +59,6 @@ async def _serve_until_interrupted(context: CommandContext, request: ServeReques
 
 
 def _show(serving: ServeState, request: ServeRequest) -> None:
-    """Print a change of the server's status; raises EngineError when it failed."""
     if serving.status == "starting":
         notify("starting Ray Serve …")
     elif serving.status == "failed":

@@ -1,4 +1,4 @@
-"""Shell completion of model names and run ids; nothing when they cannot be read."""
+"""Shell completion of model names and run ids; empty on errors."""
 
 from __future__ import annotations
 

@@ -40,7 +40,6 @@ def read_piped(limit: int, notify: Callable[[str], None]) -> bytes | None:
 
 
 def _has_data(pipe: int, notify: Callable[[str], None]) -> bool:
-    """Wait for the pipe's first byte or its end."""
     if select.select([pipe], [], [], NOTICE_S)[0]:
         return True
     notify("waiting for stdin …")

@@ -93,14 +93,13 @@ async def cancel_run(context: CommandContext, ref: str, notify: Callable[[str], 
 
 
 async def _replay(reader: RunReader, run: RunResult, progress: Progress) -> RunResult:
-    """Show the run's events from the journal."""
     for event in await _history(reader, run):
         progress.event(event)
     return run
 
 
 async def _history(reader: RunReader, run: RunResult, event_type: str = "%") -> Sequence[Event]:
-    """Return the journaled events; by SQL while the run goes on, because its event stream does not end."""
+    """Return the journaled events; by SQL for an active run, because its stream does not end."""
     if isinstance(reader, Client) and run.status in TERMINAL:  # a server's key may read and yet not use SQL
         async with aclosing(reader.events(run.run_id)) as events:
             return [event async for event in events if event_type in ("%", event.type)]

@@ -212,5 +212,5 @@ def _cost(usd: float) -> str:
 
 
 def _running_seconds(value: float) -> str:
-    """Return a growing time without flickering digits."""
+    """Return a growing time in whole seconds, so that its digits do not flicker."""
     return seconds(value) if value >= 99.5 else f"{int(value)} s"

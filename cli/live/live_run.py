@@ -1,4 +1,4 @@
-"""A watched run: the journal's fold, plus what only the screen shows."""
+"""The state of a watched run, with details for the screen only."""
 
 from __future__ import annotations
 

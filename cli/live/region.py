@@ -1,4 +1,4 @@
-"""The lines at the bottom of the terminal that are redrawn."""
+"""The redrawn lines at the bottom of the terminal."""
 
 from __future__ import annotations
 

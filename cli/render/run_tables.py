@@ -127,7 +127,7 @@ def _verdict(verdict: Verdict | None) -> str:
 
 
 def _decision_text(event: Decision, width: int | None) -> str:
-    """Return the candidates as a table, and the excluded ones below it, a line per reason."""
+    """Return the candidates as a table, with a line per reason for the excluded ones."""
     admitted = [candidate for candidate in event.candidates if candidate.excluded is None]
     names = list(dict.fromkeys(name for candidate in admitted for name in candidate.terms))
     columns = [TableColumn("  model", keep=True), TableColumn("score", right=True)]
