@@ -37,14 +37,14 @@ class ConfiguredModels:
     def warning(self, embedded: Sequence[str]) -> Warned:
         """Return the warning that embedded models wrote in a run."""
         advice = f": {self._advice}" if self._advice else ""
-        message = f"{' and '.join(embedded)} is a small embedded model on this computer{advice}"
+        message = f"{' and '.join(embedded)} is a small embedded demo model on this computer{advice}"
         return Warned(code="demo_model", message=message)
 
     def note(self, embedded: Sequence[str], source: str | None) -> str:
         """Return the last line of an answer by embedded models, for a plan from `source`."""
         planned = "Planned by template, written" if source == "template" else "Written"
         advice = f"; {self._advice}" if self._advice else ""
-        return f"*{planned} by {' and '.join(embedded)} (embedded model){advice}.*"
+        return f"*{planned} by {' and '.join(embedded)} (embedded demo model){advice}.*"
 
 
 def key_variables(settings: Settings) -> tuple[str, ...]:

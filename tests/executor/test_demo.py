@@ -44,14 +44,14 @@ def test_without_any_other_model_the_note_names_the_variables_to_set(models):
     embedded = models("local").embedded(wrote(DEMO, DEMO))
     assert embedded == ("SmolLM2-135M",)
     assert models("local").note(embedded, "template") == (
-        f"*Planned by template, written by SmolLM2-135M (embedded model); set {KEYS} for real quality.*"
+        f"*Planned by template, written by SmolLM2-135M (embedded demo model); set {KEYS} for real quality.*"
     )
     assert KEYS in models("local").warning(embedded).message
 
 
 def test_where_keys_are_set_the_note_does_not_ask_for_them(models):
     note = models("local", "xai").note(("SmolLM2-135M",), "file")
-    assert note == "*Written by SmolLM2-135M (embedded model).*"
+    assert note == "*Written by SmolLM2-135M (embedded demo model).*"
 
 
 def test_only_what_an_embedded_model_has_written_counts(models):
