@@ -1,1 +1,1 @@
-"""Runs plans: the conductor drives a run, the runner a task."""
+"""Runs plans: a conductor per run, runners for tasks."""

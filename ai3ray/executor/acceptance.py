@@ -1,4 +1,4 @@
-"""Checks of a request, before it costs anything."""
+"""Checks requests before they cost anything."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ai3ray.verifier.check import refuse_bad_schemas
 
 @dataclass(frozen=True)
 class CheckedRequest:
-    """A request that passed its checks."""
+    """A complete, valid request."""
 
     request: RunRequest
-    """Defaults filled in, models resolved to `provider/model`."""
+    """With defaults and `provider/model` names."""
     warnings: tuple[Warned, ...]
 
 

@@ -1,4 +1,4 @@
-"""Builds core and runner from settings, for any host."""
+"""Builds core and runner from settings."""
 
 from __future__ import annotations
 
@@ -37,19 +37,14 @@ _RECALLED = (
     "select * from model_kind_stats",
     "select model from attempts order by started_at desc limit 200",
 )
-"""The pool's first statistics: calls, verdicts, latest traffic."""
+"""Calls, verdicts and latest traffic, for the pool."""
 
 
 async def build_core(settings: Settings, env: Mapping[str, str], *, sinks: Sequence[Observer] | None = None) -> Core:
-    """Build the core of this home; it locks the journal's file.
-
-    Args:
-        settings: limits and defaults.
-        env: holds the keys.
-        sinks: observers of the engine; by default, the active ones.
+    """Build this home's core, which locks the journal; `sinks` defaults to the active ones.
 
     Raises:
-        JournalLocked: another process has locked the file.
+        JournalLocked: another process has locked it.
         SettingsError: a model card or a weight is wrong.
     """
     registry = Registry.load(settings)
@@ -69,7 +64,7 @@ async def build_core(settings: Settings, env: Mapping[str, str], *, sinks: Seque
 
 
 async def _recall(journal: DuckDBJournal, pool: ProviderPool) -> None:
-    """Load the journal's statistics into the pool, unless the query fails or takes too long."""
+    """Load the journal's statistics into the pool, or warn."""
     try:
         tables = [await journal.query(sql) for sql in _RECALLED]
     except Ai3Error as error:
@@ -108,12 +103,12 @@ class RunnerParts:
         self.runner = Runner(self._core_client, caller, isolation, planner)
 
     async def warm_up(self) -> None:
-        """Load prices and the configured providers' SDKs in a thread, so that the first call need not."""
+        """Load prices and SDKs in a thread, ahead of the first call."""
         await asyncio.to_thread(self._prices.compile)
         await asyncio.to_thread(import_sdks, self._wires)
 
     async def flush(self) -> None:
-        """Return once all of the runner's messages have been sent."""
+        """Return once all messages have been sent."""
         await self._core_client.flush()
 
     async def aclose(self) -> None:

@@ -1,4 +1,4 @@
-"""One prompt: lease a model, call it, settle, fail over."""
+"""One prompt: lease a model, call, settle, fail over."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import RateTable
 
 MAX_FAILURES = 4
-"""Failed calls of one prompt before its last failure is raised."""
+"""Failed calls per prompt, after which the last is raised."""
 MAX_WAITS = 100
-"""Rate limits that one prompt waits for, apart from failures."""
+"""Rate limits per prompt, which do not count as failures."""
 WORTH_WAITING_CHARS = 1024 * CHARS_PER_TOKEN
 """Shortest shared beginning for which calls wait; few caches keep shorter ones."""
 
@@ -44,19 +44,19 @@ class LeasedReply:
 
 @dataclass
 class TriedModels:
-    """Models, and whole providers, to which one prompt was sent."""
+    """Models and whole providers that one prompt has tried."""
 
     for_good: set[str] = field(default_factory=set)
     for_now: set[str] = field(default_factory=set)
     """Tried again when no other is left."""
 
     def names(self) -> tuple[str, ...]:
-        """Return all names in a stable order."""
+        """Return all names, sorted."""
         return tuple(sorted(self.for_good | self.for_now))
 
 
 class Caller:
-    """Makes model calls under the pool's leases; `provider` and `card` look up by name."""
+    """Makes model calls under the pool's leases."""
 
     def __init__(
         self,
@@ -87,12 +87,8 @@ class Caller:
         After a failure the next-best model is called, at another provider if the first may be down. When none is left,
         models with a passing failure are tried again, until there are MAX_FAILURES failures.
 
-        Args:
-            request: the terms of the call; each try gets its own `request_id`.
-            prompt: the prompt.
-            first: a model to call before all others.
-            on_text: receives the text in pieces; makes the call stream.
-            on_failure: receives each failure that another try follows.
+        Each try gets its own `request_id`. Model `first` is called before all others; `on_text` makes the call stream;
+        `on_failure` receives each failure that another try follows.
 
         Raises:
             ProviderError: the last failure.
@@ -185,7 +181,7 @@ class Caller:
 
     @asynccontextmanager
     async def _warmed_up(self, lease: Lease, prompt: Prompt) -> AsyncIterator[Callable[[], None]]:
-        """Let one of the calls with the same beginning go first, if cached input is cheaper."""
+        """Let one call with the same beginning go first, if cached input is cheaper."""
         beginning, rates = prompt.beginning, self._prices.list_price(lease.provider, self._card(lease.model).id)
         cached = rates is not None and rates.cache_read is not None and rates.cache_read < rates.input
         if not cached or len(beginning) < WORTH_WAITING_CHARS:
@@ -212,7 +208,7 @@ class Caller:
 
 
 def _reported_failure(failures: list[ProviderError]) -> ProviderError:
-    """Return the last failure, or one with all hosts if none could be reached."""
+    """Return the last failure, or one for all hosts if none was reachable."""
     last = failures[-1]
     if not all(isinstance(failure, ConnectFailed) for failure in failures):
         return last
@@ -230,14 +226,14 @@ def _with_first_piece(on_text: OnText, begun: Callable[[], None]) -> OnText:
 
 
 class LazyProviders:
-    """Builds each adapter at its first use, so that unused SDKs are not imported."""
+    """Builds adapters at first use, so that unused SDKs are not imported."""
 
     def __init__(self, build: Callable[[str], ChatModel]) -> None:
         self._build = build
         self._built: dict[str, ChatModel] = {}
 
     def __call__(self, name: str) -> ChatModel:
-        """Return a provider's adapter. Raises MissingKey if its key is not set on this node."""
+        """Return a provider's adapter. Raises MissingKey if this node has no key."""
         if name not in self._built:
             self._built[name] = self._build(name)
         return self._built[name]

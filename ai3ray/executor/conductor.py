@@ -57,7 +57,7 @@ class RunStopped(RunError):
 
 
 class Conductor:
-    """Drives one accepted run from its journaled state to its end."""
+    """Drives one run from its journaled state to its end."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Conductor:
         self.leave_open = False
 
     async def conduct(self) -> None:
-        """Bring the run to its end; cancelling this cancels the run."""
+        """Bring the run to its end; cancelling this cancels it."""
         try:
             async with asyncio.timeout(self._seconds_left()), self._host.slot():
                 await self._run_phases()
@@ -108,7 +108,7 @@ class Conductor:
             await self._end(RunFailed(error=error_info(error)))
 
     def _seconds_left(self) -> float | None:
-        """Return the time until the deadline, which counts from the run's acceptance."""
+        """Return the seconds to the deadline, which count from acceptance."""
         if self._request.deadline_s is None:
             return None
         now = self._journal.now(self._run_id)  # the wall clock may be set during the run
@@ -150,7 +150,7 @@ class Conductor:
     async def _execute(self, graph: TaskGraph) -> dict[str, Outcome]:
         """Start every task at once; each waits for its own dependencies only.
 
-        A resumed run reuses journaled outputs, and retries failed tasks unless it was assembling.
+        A resumed run reuses outputs, and retries failed tasks unless it was assembling.
         """
         for task in graph.topological():
             done = self._state.tasks[task.id]
@@ -180,7 +180,7 @@ class Conductor:
         )
 
     async def _await_task(self, graph: TaskGraph, task: Task) -> Outcome:
-        """Wait for a task's end; restart it when its runner, or a dependency's, dies."""
+        """Restart the task when its runner, or a dependency's, dies."""
         lost = 0
         while True:
             ref = self._refs[task.id]
@@ -202,7 +202,6 @@ class Conductor:
                 return _journaled(state) if state.status in TASK_TERMINAL else outcome
 
     async def _finish(self, graph: TaskGraph, outcomes: dict[str, Outcome]) -> None:
-        """Assemble the outputs, and end the run."""
         outputs = {task_id: outcome.text for task_id, outcome in outcomes.items() if outcome.status == "succeeded"}
         holes = {
             task_id: outcome.error.message if outcome.error else outcome.status
@@ -236,7 +235,7 @@ class Conductor:
     async def _assemble(
         self, graph: TaskGraph, assembly: Assembly, outputs: dict[str, str], holes: dict[str, str]
     ) -> str:
-        """Merge the outputs into one text; if the model fails, join them and warn."""
+        """Merge the outputs; if the model fails, join them and warn."""
         parts = Parts(graph, outputs, holes, self._request.prompt)
         answer = assemble_in_code(assembly, parts)
         if answer is not None:
@@ -258,7 +257,7 @@ class Conductor:
         return concat(parts)
 
     def _with_embedded_note(self, output: str) -> str:
-        """Append a note if an embedded model wrote in this run, except to JSON."""
+        """Append a note if an embedded model wrote, except to JSON."""
         embedded = self._models.embedded(self._state)
         if not embedded:
             return output
@@ -270,7 +269,7 @@ class Conductor:
         return f"{output.rstrip()}\n\n{self._models.note(embedded, self._state.plan_source)}"
 
     async def _end(self, *terminal: Event) -> None:
-        """Write the terminal event and the stats, unless they exist; return when both are durable."""
+        """Write terminal event and stats unless they exist; return when both are durable."""
         if not self._state.terminal:
             self._put(*terminal)
         stats = [] if self._state.complete else [StatsEvent.of(run_stats(self._state))]
@@ -290,7 +289,7 @@ class Conductor:
                 task.cancel()
 
     async def _with_runner(self, start: Callable[[], Ref]) -> Any:
-        """Plan or assemble; restart it when its runner dies."""
+        """Restart a plan or assembly when its runner dies."""
         for attempt in range(1, MAX_LOST + 1):
             self._plan_or_assembly = start()
             try:
@@ -302,7 +301,7 @@ class Conductor:
         raise AssertionError("unreachable")
 
     def _lean_request(self) -> RunRequest:
-        """Return the request without its context and the prompts of its plan."""
+        """Return the request without its context and its plan's prompts."""
         return self._request.model_copy(update={"plan": {} if self._request.plan else None, "context": ()})
 
     def _put(self, *events: Event) -> None:
@@ -329,7 +328,7 @@ async def _settled(ref: Ref) -> None:
 
 
 def _first_failure(graph: TaskGraph, outcomes: dict[str, Outcome]) -> ErrorInfo:
-    """Return the error of the first task that failed; skipped tasks do not count."""
+    """Return the first failed task's error; skipped tasks do not count."""
     failed: Sequence[tuple[Task, ErrorInfo]] = [
         (task, error)
         for task in graph.topological()

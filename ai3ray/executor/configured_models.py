@@ -1,4 +1,4 @@
-"""The configured models: which can plan, and which are embedded."""
+"""Configured models: which can plan, which are embedded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ai3ray.settings.model import Settings
 
 
 class ConfiguredModels:
-    """The models of one engine, as its conductors see them."""
+    """The models of one engine."""
 
     def __init__(self, registry: Registry, settings: Settings, configured: Collection[str]) -> None:
         self._registry = registry
@@ -24,29 +24,29 @@ class ConfiguredModels:
         self._advice = f"set {either} for real quality" if alone else ""
 
     def can_plan(self, request: RunRequest) -> bool:
-        """Return whether a model that the request allows can plan."""
+        """Return whether an allowed model can plan."""
         bound = (request.planner_model,) if request.planner_model else request.models
         cards = [self._registry.card(name) for name in bound] if bound else self._unnamed
         return any(card.plans for card in cards)
 
     def embedded(self, state: RunState) -> tuple[str, ...]:
-        """Return the titles of the embedded models that wrote anything in this run."""
+        """Return the titles of embedded models that wrote in this run."""
         wrote = {call.model for call in state.attempts.values() if call.status == "succeeded" and call.role != "judge"}
         return tuple(title for name, title in self._embedded.items() if name in wrote)
 
     def warning(self, embedded: Sequence[str]) -> Warned:
-        """Return the warning that embedded models wrote in a run."""
+        """Return the warning about embedded models in a run."""
         advice = f": {self._advice}" if self._advice else ""
         message = f"{' and '.join(embedded)} is a small embedded demo model on this computer{advice}"
         return Warned(code="demo_model", message=message)
 
     def note(self, embedded: Sequence[str], source: str | None) -> str:
-        """Return the last line of an answer by embedded models, for a plan from `source`."""
+        """Return the closing note, for a plan from `source`."""
         planned = "Planned by template, written" if source == "template" else "Written"
         advice = f"; {self._advice}" if self._advice else ""
         return f"*{planned} by {' and '.join(embedded)} (embedded demo model){advice}.*"
 
 
 def key_variables(settings: Settings) -> tuple[str, ...]:
-    """Return the environment variables for keys, in the order of the configuration."""
+    """Return the variables for keys, in the configuration's order."""
     return tuple(provider.api_key_env for provider in settings.providers.values() if provider.api_key_env)

@@ -36,13 +36,13 @@ from ai3ray.telemetry.observers import Observers
 T = TypeVar("T")
 
 YIELD_EVERY = 8
-"""Items of a sync that are handled in one turn of the loop."""
+"""Items of a sync per turn of the loop."""
 PATIENCE_S = 1.0
 """Seconds that `sync` waits for leases to reach the disk."""
 
 
 class Core:
-    """The engine: `Engine` for the app, `CorePort` for runners, `ConductorHost` for conductors.
+    """`Engine` for the app, `CorePort` for runners, `ConductorHost` for conductors.
 
     `configured` names the providers with a key or an address.
     """
@@ -71,7 +71,7 @@ class Core:
         self.runner_pool: RunnerPool | None = None
 
     def start(self, runner_pool: RunnerPool) -> None:
-        """Start conducting, first the runs that an earlier core left open."""
+        """Start conducting, first the runs left open."""
         self.runner_pool = runner_pool
         for run_id in self._journal.open_runs():
             self._intake.take_over(run_id)
@@ -81,7 +81,7 @@ class Core:
     async def submit(
         self, request: RunRequest, *, owner: str = "", key: str | None = None, watch: bool = False
     ) -> Accepted:
-        """Make the run durable, then start it."""
+        """Journal the run, then start it."""
         return await self._intake.accept(request, owner=owner, key=key, watch=watch)
 
     async def plan(self, request: RunRequest, *, owner: str = "") -> PlanPreview:
@@ -121,7 +121,7 @@ class Core:
         return await self.result(run_id)
 
     async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
-        """Wait for the next events of a run."""
+        """Wait for the run's next events."""
         return await self._feeds.next(run_id, after, cursor, deltas=deltas)
 
     async def result(self, run_id: str) -> RunResult:
@@ -129,7 +129,7 @@ class Core:
         return run_result(await self._journal.committed_state(run_id), self._journal.now(run_id))
 
     async def owner_of(self, run_id: str) -> str:
-        """Return the name of the API key that started the run."""
+        """Return the name of the run's API key."""
         await self._journal.committed_state(run_id)
         return self._journal.meta(run_id).owner
 
@@ -138,13 +138,13 @@ class Core:
         return await self._journal.runs(limit, before, owner=owner)
 
     async def models(self) -> Sequence[ModelView]:
-        """Return the registry with live telemetry."""
+        """Return models with live telemetry."""
         return self._pool.views()
 
     async def query(
         self, sql: str, *, max_rows: int = 10_000, isolated: bool = False, owner: str | None = None
     ) -> Table:
-        """Run one read-only SELECT over the journal."""
+        """Run one SELECT over the journal."""
         if isolated or owner is not None:
             return await self._journal.query_isolated(sql, max_rows=max_rows, owner=owner)
         return await self._journal.query(sql, max_rows=max_rows)
@@ -163,15 +163,15 @@ class Core:
             )
 
     async def spent_today(self, owner: str) -> float:
-        """Return what an owner's runs have spent today."""
+        """Return an owner's spending of today."""
         return self._pool.budgets.spent_today(owner)
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
-        """Delete the runs that ended long ago."""
+        """Delete runs that ended long ago."""
         return await self._journal.prune(older_than_s, dry_run=dry_run)
 
     async def active(self) -> int:
-        """Count the runs that have not ended."""
+        """Count the unended runs."""
         return len(self._conductors)
 
     # ── for the runners ──────────────────────────────────────────────────────────────────────────
@@ -200,12 +200,12 @@ class Core:
         return Synced(grants=grants, refused=refused, watched=self._feeds.watched())
 
     async def grants(self, runner_id: str) -> Granted:
-        """Wait for answers to this runner's open requests."""
+        """Wait for answers to open requests."""
         grants = await self._lease_desk.wait(runner_id)
         return Granted(grants=grants, watched=self._feeds.watched())
 
     def runner_died(self, runner_id: str) -> None:
-        """Free everything that a dead runner held."""
+        """Free all that a dead runner held."""
         self._lease_desk.runner_died(runner_id)
 
     # ── for the conductors ───────────────────────────────────────────────────────────────────────
@@ -215,7 +215,7 @@ class Core:
         return self._slots
 
     def runner_lost(self, run_id: str, task_id: str | None) -> None:
-        """Settle a dead runner's calls for this task as lost."""
+        """Settle a dead runner's calls as lost."""
         self._lease_desk.runner_lost(run_id, task_id)
 
     def stop_run(self, run_id: str) -> None:
@@ -277,13 +277,13 @@ class Core:
                     self._pool.record_verdict(task.model, kind, passed=verdict.passed, score=verdict.score)
 
     def _check_epoch(self, run_id: str, epoch: int | None) -> None:
-        """Raise StaleEpoch if the run has had a new owner since."""
+        """Raise StaleEpoch if the run has a new owner."""
         if epoch is not None and epoch != self._journal.meta(run_id).epoch:
             raise StaleEpoch(f"run {run_id} was taken over by another core")
 
 
 async def _yielding(items: Sequence[T]) -> AsyncIterator[T]:
-    """Yield the items, and let the loop serve other runners in between."""
+    """Yield the items, letting the loop serve other runners in between."""
     for number, item in enumerate(items, 1):
         yield item
         if not number % YIELD_EVERY:

@@ -1,4 +1,4 @@
-"""The runner's client of the core, which sends messages in batches."""
+"""The runner's client of the core."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LeaseRefused(NoModelLeft):
 
 
 class EntriesRefused(Ai3Error):
-    """The journal refused the entries because the run has ended or has another owner."""
+    """The run of the entries has ended or has another owner."""
 
     type = "refused"
 
@@ -46,7 +46,7 @@ class _Outbox:
 
 
 class CoreClient:
-    """Sends one sync at a time, without timers; messages gather in between."""
+    """Sends one sync at a time; messages gather in between."""
 
     def __init__(self, core: CorePort, runner_id: str) -> None:
         self._core = core
@@ -86,7 +86,7 @@ class CoreClient:
         self._wake()
 
     async def put(self, entries: Entries) -> None:
-        """Write entries to the journal; return once they are accepted.
+        """Return once the journal has accepted the entries.
 
         Raises:
             EntriesRefused: the run has ended, or has another owner.

@@ -1,4 +1,4 @@
-"""Pieces of answers for a run's readers: bounded, never journaled."""
+"""Pieces of answers for readers: bounded, never journaled."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ai3ray.domain.events import TextDelta
 from ai3ray.executor.port import FeedItem
 
 DELTAS_KEPT = 4096
-"""Deltas per run; slower readers miss the oldest."""
+"""Per run; slower readers miss the oldest."""
 WATCH_S = 30.0
-"""Seconds for which a reader's request makes a run watched."""
+"""Seconds for which a reader's request counts."""
 
 
 class DeltaBuffer:
-    """The latest deltas of one run, each with the event before it."""
+    """One run's latest deltas, each with the event before it."""
 
     def __init__(self) -> None:
         self._items: deque[tuple[int, int, FeedItem]] = deque(maxlen=DELTAS_KEPT)
@@ -33,7 +33,7 @@ class DeltaBuffer:
         self._watched_until = asyncio.get_running_loop().time() + WATCH_S
 
     def add(self, delta: TextDelta, after_seq: int) -> None:
-        """Keep a delta that came after the event `after_seq`."""
+        """Keep a delta that followed event `after_seq`."""
         item = FeedItem(type=delta.type, seq=None, data=delta.line())
         self._items.append((self._next, after_seq, item))
         self._next += 1
@@ -43,9 +43,9 @@ class DeltaBuffer:
         """Return a reader's next deltas, as (number, number of the event before it, item).
 
         Args:
-            cursor: the reader's last delta; 0 at its first request.
-            seen: the reader's last event; deltas before it are skipped.
-            committed: the last event of this answer; deltas after it have to wait.
+            cursor: the reader's last delta; 0 at first.
+            seen: the reader's last event; earlier deltas are skipped.
+            committed: the answer's last event; later deltas have to wait.
         """
         ready = []
         for number, seq, item in self._items:

@@ -15,20 +15,19 @@ from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.prices import RateTable
 
 OUTPUT_TOKENS = 600
-"""Assumed length of an answer: about 450 words of English."""
+"""Assumed length of an answer: about 450 English words."""
 OVERHEAD_TOKENS = 250
-"""What system prompt, titles and fences add to a task's prompt."""
+"""System prompt, titles and fences around a task's prompt."""
 TOKENS_PER_S = 60.0
-"""Assumed speed of a model without measurements."""
+"""Assumed speed of an unmeasured model."""
 
 
 def estimate(graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: RateTable) -> dict[str, float | None]:
-    """Estimate a plan without retries: each task at the router's present choice, with OUTPUT_TOKENS written.
-
-    The cost is at list price; the time is that of the critical path at median latencies.
+    """Estimate a plan without retries: OUTPUT_TOKENS per task at the router's present choice.
 
     Returns:
-        `cost_usd`, None if a chosen model's price is unknown, and `seconds`.
+        `cost_usd` at list price, None if a chosen model's is unknown; `seconds` of the critical path at median
+        latencies.
     """
     measured = {view.model: view for view in pool.views()}
     cost: float | None = 0.0
@@ -53,7 +52,7 @@ def estimate(graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: 
 def preview(
     graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: RateTable, warnings: Sequence[str] = ()
 ) -> PlanPreview:
-    """Return the plan with its estimate, and a warning if that exceeds the budget."""
+    """Return the plan with its estimate, and a warning if over budget."""
     figures = estimate(graph, request, pool, prices)
     cost, budget = figures["cost_usd"], request.budget_usd
     if cost is not None and budget is not None and cost > budget:

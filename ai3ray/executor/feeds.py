@@ -11,11 +11,11 @@ from ai3ray.executor.port import Feed, FeedItem
 from ai3ray.journal.port import Journal
 
 LINGER_S = 30.0
-"""Seconds for which an ended run's deltas stay, for slow readers."""
+"""Seconds that an ended run's deltas stay for slow readers."""
 
 
 class RunFeeds:
-    """Events from the journal, joined with deltas from memory."""
+    """Joins events from the journal with deltas from memory."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -32,26 +32,22 @@ class RunFeeds:
         asyncio.get_running_loop().call_later(LINGER_S, self._deltas.pop, run_id, None)
 
     def watch(self, run_id: str) -> None:
-        """Mark the run as watched, before its first reader connects."""
+        """Mark the run as watched before its first reader connects."""
         self._deltas.setdefault(run_id, DeltaBuffer()).watch()
 
     def watched(self) -> tuple[str, ...]:
-        """Return the ids of the runs whose deltas have a reader."""
+        """Return the runs whose deltas have a reader."""
         return tuple(run_id for run_id, buffer in self._deltas.items() if buffer.watched)
 
     def add(self, delta: TextDelta) -> None:
-        """Keep a delta of a watched run, after the run's latest event."""
+        """Keep a watched run's delta, after its latest event."""
         buffer = self._deltas.get(delta.run_id)
         if buffer is not None and buffer.watched:
             stamped = delta.model_copy(update={"ts": self._journal.now(delta.run_id)})
             buffer.add(stamped, self._journal.state(delta.run_id).seq)
 
     async def next(self, run_id: str, after: int, cursor: int, *, deltas: bool) -> Feed:
-        """Wait for a run's next events, for a reader with events up to `after` and deltas up to `cursor`.
-
-        Raises:
-            UnknownRun: no such run.
-        """
+        """Wait for what follows event `after` and delta `cursor`. Raises UnknownRun."""
         await self._journal.committed_state(run_id)
         if not deltas:
             return self._feed(run_id, after, cursor, await self._journal.tail(run_id, after), None)

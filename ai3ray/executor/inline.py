@@ -17,7 +17,7 @@ from ai3ray.verifier.isolation import ProcessIsolation
 
 
 class InlineRef:
-    """A runner's work as an asyncio task, shielded from its waiters' cancellation."""
+    """An asyncio task, shielded from its waiters' cancellation."""
 
     def __init__(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         self.task = asyncio.create_task(work, name=name)
@@ -37,7 +37,7 @@ class InlineRunnerPool:
         self._runner = runner
 
     def start_task(self, job: TaskJob, deps: Sequence[Ref | Outcome]) -> InlineRef:
-        """Start a task once its dependencies are there."""
+        """Start a task after its dependencies."""
 
         async def work() -> Outcome:
             outcomes = [dep if isinstance(dep, Outcome) else await dep for dep in deps]
@@ -62,11 +62,7 @@ class InlineRunnerPool:
 async def open_inline(
     settings: Settings, env: Mapping[str, str], *, sinks: Sequence[Observer] | None = None
 ) -> AsyncIterator[Core]:
-    """Run the whole engine on this loop, for tests and `ai3 run --inline`.
-
-    Raises:
-        JournalLocked: another process owns the home.
-    """
+    """Run the engine on this loop. Raises JournalLocked if another process owns the home."""
     core = await build_core(settings, env, sinks=sinks)
     parts = RunnerParts("inline", settings, env, core, ProcessIsolation())
     try:

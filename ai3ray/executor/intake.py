@@ -1,4 +1,4 @@
-"""Accepts new runs, and takes over those of an earlier core."""
+"""Accepts new runs, and takes over an earlier core's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ai3ray.journal.port import Journal, RunMeta
 
 
 class Conduct(Protocol):
-    """Starts a run that is in the journal."""
+    """Starts a journaled run."""
 
     def __call__(self, run_id: str, request: RunRequest, *, watch: bool = False) -> None:
         """Start it; with `watch`, keep its deltas from the start."""
@@ -26,7 +26,7 @@ class Conduct(Protocol):
 
 
 class Intake:
-    """Accepts runs; `check` completes a request or raises UsageError, `conduct` starts an accepted run."""
+    """Accepts runs; `check` completes a request or raises UsageError."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Intake:
     async def accept(
         self, request: RunRequest, purpose: Purpose = "run", *, owner: str, key: str | None = None, watch: bool = False
     ) -> Accepted:
-        """Make the run durable, then start it, even if the caller is cancelled.
+        """Journal the run, then start it, even if the caller is cancelled.
 
         Raises:
             UsageError: the request is wrong; nothing was journaled.
@@ -57,13 +57,13 @@ class Intake:
         return await asyncio.shield(task)
 
     def take_over(self, run_id: str) -> None:
-        """Continue a run that an earlier core left open; its calls in flight may have been paid."""
+        """Continue an earlier core's run; its calls in flight may have been paid."""
         state, meta = self._journal.state(run_id), self._journal.meta(run_id)
         self._journal.put(run_id, (), lost_calls(state), meta=meta.model_copy(update={"epoch": meta.epoch + 1}))
         self._conduct(run_id, RunRequest.model_validate(state.request))
 
     async def drain(self) -> None:
-        """Wait until no run is being accepted any more."""
+        """Wait until no run is being accepted."""
         await asyncio.gather(*self._accepting, return_exceptions=True)
 
     async def _accept(

@@ -1,4 +1,4 @@
-"""Leases between pool, journal and runners: calls are journaled first."""
+"""Leases between pool, journal and runners."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ai3ray.telemetry.observers import Observers
 
 @dataclass
 class _Mailbox:
-    """Answers for one runner, each with the receipt of its attempt."""
+    """Answers for one runner, with their attempts' receipts."""
 
     answers: list[tuple[Lease | Refusal, Receipt | None]] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -43,7 +43,7 @@ class _OpenLease:
 
 
 class LeaseDesk:
-    """Leases for runners: journals every attempt, and delivers every answer."""
+    """Journals every attempt before its lease is delivered."""
 
     def __init__(self, pool: ProviderPool, journal: Journal, observers: Observers) -> None:
         self._observers = observers
@@ -87,7 +87,7 @@ class LeaseDesk:
         self._answer_all(settled.grants)
 
     def runner_lost(self, run_id: str, task_id: str | None) -> None:
-        """Settle the calls for a dead runner's task as lost, and withdraw its requests."""
+        """Settle a dead runner's task as lost, and withdraw its requests."""
         self._settle_as_lost(lambda _, request: (request.run_id, request.task_id) == (run_id, task_id))
 
     def runner_died(self, runner_id: str) -> None:
@@ -115,7 +115,7 @@ class LeaseDesk:
         self._counts.pop(run_id, None)
 
     async def collect(self, runner_id: str, patience_s: float | None = None) -> tuple[Lease | Refusal, ...]:
-        """Return the answers in a runner's mailbox once their attempts are durable, or () after `patience_s`."""
+        """Return a runner's answers once their attempts are durable, or () after `patience_s`."""
         mail = self._mail[runner_id]
         answers, mail.answers = mail.answers, []
         mail.arrived.clear()
@@ -151,7 +151,7 @@ class LeaseDesk:
         return entry is not None
 
     def _withdraw_run(self, run_id: str) -> Sequence[tuple[str, LeaseRequest]]:
-        """Withdraw the run's requests; return them, each with its runner."""
+        """Withdraw the run's requests; return them with their runners."""
         gone = [(runner_id, request) for runner_id, request in self._requests.values() if request.run_id == run_id]
         self.withdraw(request.request_id for _, request in gone)
         return gone
@@ -255,7 +255,7 @@ class LeaseDesk:
             self._journal.put(run_id, (), [ended])
 
     def _arm(self) -> None:
-        """Set the timer for the pool's next expiry of a lease or a pause."""
+        """Set the timer for the next expiry of a lease or pause."""
         seconds = self._pool.next_expiry()
         if seconds is None:
             return

@@ -1,4 +1,4 @@
-"""The engine's ports: app ─Engine→ Core ─RunnerPool→ runners ─CorePort→ Core."""
+"""Ports: app ─Engine→ Core ─RunnerPool→ runners ─CorePort→ Core."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from ai3ray.domain.result import RunResult
 
 
 class TaskJob(Frozen):
-    """The input of one task, except the outcomes of its dependencies."""
+    """The input of a task, except its dependencies' outcomes."""
 
     run_id: str
     epoch: int
-    """Rises with each owner of the run; entries of an earlier epoch are refused."""
+    """Rises with each owner of the run; earlier epochs' entries are refused."""
     task: Task
     titles: dict[str, str]
     """By task id."""
     fence: str
-    """A random tag around data in all prompts of the run."""
+    """A random tag around data in the run's prompts."""
     shares: bool
-    """True if other tasks of the run read the same context."""
+    """True if other tasks read the same context."""
     request: RunRequest
-    """With its defaults, and only the context that this task reads."""
+    """With defaults, and only the context that this task reads."""
 
 
 class PlanJob(Frozen):
@@ -45,7 +45,7 @@ class PlanJob(Frozen):
 
 
 class Outcome(Frozen):
-    """The end of a task: a value, since tasks do not raise."""
+    """The end of a task, which does not raise."""
 
     task_id: str
     status: Literal["succeeded", "failed", "skipped", "cancelled"]
@@ -54,7 +54,7 @@ class Outcome(Frozen):
 
 
 class Planned(Frozen):
-    """The result of planning: a graph or an error."""
+    """A graph or an error."""
 
     graph: TaskGraph | None = None
     source: Literal["model", "template", "fallback"] = "model"
@@ -77,7 +77,7 @@ class AssembleJob(Frozen):
 
 
 class Assembled(Frozen):
-    """The result of an assembly: a text or an error."""
+    """A text or an error."""
 
     text: str = ""
     error: ErrorInfo | None = None
@@ -89,7 +89,7 @@ class Entries(Frozen):
     run_id: str
     epoch: int
     key: str
-    """Makes sending again safe: the journal accepts each key once."""
+    """Accepted once, so that sending again is safe."""
     events: tuple[AnyEvent, ...] = ()
     attempts: tuple[Attempt, ...] = ()
 
@@ -114,7 +114,7 @@ class Granted:
 
     grants: tuple[Lease | Refusal, ...] = ()
     watched: tuple[str, ...] = ()
-    """Runs with a reader of deltas; sent with grants, so that no first piece is missed."""
+    """Runs with a reader of deltas; comes with grants, so that no first piece is missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,38 +122,36 @@ class Synced(Granted):
     """The core's answer to a Sync."""
 
     refused: Mapping[str, ErrorInfo] = field(default_factory=dict)
-    """Errors of refused entries, by key."""
+    """By key of the entries."""
 
 
 class CorePort(Protocol):
-    """The core, as a runner sees it."""
+    """The core, for a runner."""
 
     async def sync(self, sync: Sync) -> Synced:
-        """Send a runner's messages; return once its entries are in the journal."""
+        """Send messages; return once the entries are in the journal."""
         ...
 
     async def grants(self, runner_id: str) -> Granted:
-        """Wait for answers to this runner's open requests; may return none."""
+        """Wait for answers to the runner's open requests; may return none."""
         ...
 
 
 class Ref(Protocol):
-    """A future result of a runner."""
+    """A runner's future result; awaiting raises RunnerLost if its process died."""
 
-    def __await__(self) -> Generator[Any, Any, Any]:
-        """Return the value. Raises RunnerLost if the runner's process died."""
-        ...
+    def __await__(self) -> Generator[Any, Any, Any]: ...
 
     def cancel(self) -> object:
-        """Cancel the work, without waiting: its socket closes, its lease is returned."""
+        """Cancel without waiting: the socket closes, the lease is returned."""
         ...
 
 
 class RunnerPool(Protocol):
-    """The runners, as the conductor sees them."""
+    """The runners, for a conductor."""
 
     def start_task(self, job: TaskJob, deps: Sequence[Ref | Outcome]) -> Ref:
-        """Start a task, for an Outcome, once `deps` (in the order of `task.depends_on`) are there."""
+        """Start a task, for an Outcome, after `deps` (as in `task.depends_on`)."""
         ...
 
     def start_plan(self, job: PlanJob) -> Ref:
@@ -165,19 +163,19 @@ class RunnerPool(Protocol):
         ...
 
     def stop_run(self, run_id: str) -> None:
-        """Stop all work on a run, and start no more; do not wait."""
+        """Stop the run's work, now and later; do not wait."""
         ...
 
 
 class ConductorHost(Protocol):
-    """The core, as a conductor sees it."""
+    """The core, for a conductor."""
 
     def slot(self) -> AbstractAsyncContextManager[object]:
-        """Return a slot for an active run; entering it waits until one is free."""
+        """Return a slot for an active run; entering waits for it."""
         ...
 
     def runner_lost(self, run_id: str, task_id: str | None) -> None:
-        """Settle a dead runner's calls for this task, or for plan and assembly if None."""
+        """Settle a dead runner's calls for this task; None means plan and assembly."""
         ...
 
     def stop_run(self, run_id: str) -> None:
@@ -186,7 +184,7 @@ class ConductorHost(Protocol):
 
 
 class FeedItem(Frozen):
-    """One event as a reader gets it."""
+    """One event for a reader."""
 
     type: str
     seq: int | None
@@ -203,7 +201,7 @@ class Feed(Frozen):
     cursor: int
     """Number of the last delta."""
     done: bool
-    """True if the run's last event, `stats`, has been read."""
+    """True if the last event, `stats`, has been read."""
 
 
 class RunControl(Protocol):
@@ -212,13 +210,13 @@ class RunControl(Protocol):
     async def submit(
         self, request: RunRequest, *, owner: str = "", key: str | None = None, watch: bool = False
     ) -> Accepted:
-        """Make the run durable, then start it; the same key and body return the same run.
+        """Journal the run, then start it; the same key and body return the same run.
 
         Args:
-            request: the run's request.
-            owner: name of the caller's API key; empty on a laptop.
+            request: completed from the settings.
+            owner: name of the API key; empty on a laptop.
             key: the Idempotency-Key.
-            watch: keep deltas from the start, for a caller that will follow the run.
+            watch: keep deltas from the start, for a caller that will follow.
 
         Raises:
             UsageError: a plan, model or provider is wrong; nothing was journaled.
@@ -227,15 +225,15 @@ class RunControl(Protocol):
         ...
 
     async def plan(self, request: RunRequest, *, owner: str = "") -> PlanPreview:
-        """Plan without running a task; a planner's call is a run of its own in the journal."""
+        """Plan without running a task; a planner's call is journaled as its own run."""
         ...
 
     async def cancel(self, run_id: str, by: str = "user") -> RunResult:
-        """Cancel the run, unless it has ended, and wait for its end. Raises UnknownRun."""
+        """Cancel the run, unless ended, and wait for its end. Raises UnknownRun."""
         ...
 
     async def resume(self, run_id: str) -> RunResult:
-        """Continue the run unless it has ended; return its current state. Raises UnknownRun."""
+        """Continue the run, unless ended; return its state. Raises UnknownRun."""
         ...
 
 
@@ -243,17 +241,7 @@ class RunRecords(Protocol):
     """Reads runs."""
 
     async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
-        """Wait for the next events of a run.
-
-        Args:
-            run_id: the run.
-            after: number of the reader's last event.
-            cursor: number of the reader's last delta.
-            deltas: return deltas too.
-
-        Raises:
-            UnknownRun: no such run.
-        """
+        """Wait for what follows event `after` and, with `deltas`, delta `cursor`. Raises UnknownRun."""
         ...
 
     async def result(self, run_id: str) -> RunResult:
@@ -261,11 +249,11 @@ class RunRecords(Protocol):
         ...
 
     async def owner_of(self, run_id: str) -> str:
-        """Return the name of the run's API key; empty on a laptop. Raises UnknownRun."""
+        """Return the run's API key's name; empty on a laptop. Raises UnknownRun."""
         ...
 
     async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
-        """Return runs, newest first, from the one after `before`; those of `owner`, or all if None."""
+        """Return runs, newest first, from the one after `before`; owner None means all."""
         ...
 
 
@@ -283,10 +271,9 @@ class Reports(Protocol):
 
         Args:
             sql: the statement.
-            max_rows: rows after which the answer is cut.
-            isolated: run in a process with hard limits, on a recent copy of the journal, for untrusted callers; the
-                answer then has `as_of`.
-            owner: restricts the query to this owner's runs, and implies `isolated`; None for all runs.
+            max_rows: the answer is cut after them.
+            isolated: for untrusted callers: in a process with hard limits, on a recent copy; the answer has `as_of`.
+            owner: only this owner's runs, always isolated; None for all runs.
 
         Raises:
             RequestError: not a single SELECT, invalid SQL, or a limit was exceeded.
@@ -295,7 +282,7 @@ class Reports(Protocol):
         ...
 
     async def stats(self, *, owner: str | None = None) -> Stats:
-        """Return totals over the runs of `owner`, or over all if None."""
+        """Return totals over the runs of `owner`, or all if None."""
         ...
 
 
@@ -303,13 +290,13 @@ class CallerQuotas(Protocol):
     """The limits of API keys."""
 
     async def admit_caller(self, owner: str, limits: CallerLimits, *, spends: bool) -> None:
-        """Count one request of an API key; `spends` is true if it may call models. Raises Throttled."""
+        """Count a request, which may call models if `spends`. Raises Throttled."""
         ...
 
     async def spent_today(self, owner: str) -> float:
-        """Return the US dollars that an API key's runs have spent since 00:00 UTC, without calls in flight.
+        """Return the US dollars spent since 00:00 UTC, without calls in flight.
 
-        A call with an unknown bill counts at the most that it can have cost.
+        A call with an unknown bill counts at its highest possible cost.
         """
         ...
 
@@ -318,7 +305,7 @@ class Maintenance(Protocol):
     """Maintains the home."""
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
-        """Delete the runs that ended more than `older_than_s` seconds ago; count them only if `dry_run`."""
+        """Delete, or count if `dry_run`, runs that ended over `older_than_s` seconds ago."""
         ...
 
     async def active(self) -> int:
@@ -327,4 +314,4 @@ class Maintenance(Protocol):
 
 
 class Engine(RunControl, RunRecords, Reports, CallerQuotas, Maintenance, Protocol):
-    """All of ai3ray, as the HTTP app sees it; methods raise Ai3Error only."""
+    """All of ai3ray, for the HTTP app; methods raise Ai3Error only."""

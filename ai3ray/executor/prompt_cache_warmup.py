@@ -1,4 +1,4 @@
-"""Lets one call fill a provider's prompt cache before similar calls follow."""
+"""Fills a provider's prompt cache before similar calls follow."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from contextlib import asynccontextmanager
 from hashlib import blake2b
 
 KEPT_S = 240.0
-"""Seconds for which a cache holds an unused beginning; a little less than any vendor's."""
+"""Seconds that a cache holds an unused beginning; just under any vendor's."""
 PATIENCE_S = 5.0
-"""Seconds that a call waits for another call's first text; then it pays in full."""
+"""Seconds that a call waits for another's first text; then it pays in full."""
 _MAX_BEGINNINGS = 512
 
 
 class PromptCacheWarmup:
-    """Delays calls with the same beginning until a provider's cache holds it.
+    """Delays calls with the same beginning until the first call's answer begins.
 
-    A cache holds it once the first call's answer begins; if that call fails before, the next one goes ahead.
+    A provider's cache holds the beginning from then on; if that call fails before, the next goes ahead.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -27,11 +27,11 @@ class PromptCacheWarmup:
 
     @asynccontextmanager
     async def turn(self, model: str, beginning: str) -> AsyncIterator[Callable[[], None]]:
-        """Wait until this call may be made; make it inside the block.
+        """Wait for this call's turn; make it inside the block.
 
         Args:
             model: as `provider/model`.
-            beginning: the shared beginning of the prompt.
+            beginning: shared with other prompts.
 
         Yields:
             A function to call when text arrives.
@@ -46,7 +46,7 @@ class PromptCacheWarmup:
                 mine.set()
 
     async def _wait_for_turn(self, key: bytes) -> asyncio.Event | None:
-        """Wait while another call is ahead; return this call's event if it goes ahead."""
+        """Return this call's event if it goes ahead of others."""
         give_up = self._clock() + PATIENCE_S
         while self._until.get(key, 0.0) <= self._clock():
             ahead = self._ahead.get(key)

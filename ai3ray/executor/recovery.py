@@ -1,4 +1,4 @@
-"""Calls that were in flight when a core died."""
+"""Calls in flight when a core died."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ select distinct run_id from attempts join runs using (run_id) where attempts.sta
 
 
 def lost_calls(state: RunState) -> tuple[Attempt, ...]:
-    """Return the run's open calls, marked as lost and maybe paid."""
+    """Return the run's open calls as lost and maybe paid."""
     return tuple(
         attempt.model_copy(update={"status": "lost", "maybe_paid": True, "error_type": "runner_lost"})
         for attempt in state.attempts.values()
@@ -21,6 +21,6 @@ def lost_calls(state: RunState) -> tuple[Attempt, ...]:
 
 
 async def close_ended_runs(journal: DuckDBJournal) -> None:
-    """Journal the open calls of ended runs as lost; such runs are not resumed."""
+    """Journal ended runs' open calls as lost; such runs are not resumed."""
     for (run_id,) in (await journal.query(_ENDED_WITH_CALLS_OPEN)).rows:
         journal.put(run_id, (), lost_calls(journal.state(run_id)))

@@ -1,4 +1,4 @@
-"""Requests per minute of each API key, counted over all servers."""
+"""Requests per minute of each API key, over all servers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class RequestRateLimit:
         self._entered: dict[str, deque[float]] = {}
 
     def wait_s(self, caller: str, per_minute: int) -> float:
-        """Count one request and return 0, or return the seconds until one is allowed."""
+        """Count one request and return 0, or return the seconds to wait."""
         now, entered = self._clock(), self._entered.setdefault(caller, deque())
         while entered and entered[0] <= now - WINDOW_S:
             entered.popleft()

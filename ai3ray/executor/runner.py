@@ -60,12 +60,7 @@ class Runner:
         self._running_work = RunningWork()
 
     async def run_task(self, job: TaskJob, *deps: Outcome) -> Outcome:
-        """Do one task and return its outcome; only cancellation raises.
-
-        Args:
-            job: the task.
-            deps: outcomes of its dependencies, in the order of `job.task.depends_on`.
-        """
+        """Do one task after `deps` (as in `task.depends_on`); only cancellation raises."""
         with self._running_work.of(job.run_id):
             missing = next((dep for dep in deps if dep.status != "succeeded"), None)
             try:
@@ -148,7 +143,7 @@ class Runner:
         return await self._call(job, ask, task_id=task.id, on_text=on_text, on_failure=on_failure)
 
     async def _assess(self, job: TaskJob, answer: LeasedReply) -> Assessed:
-        """Check an answer by the rules, then by the judge."""
+        """Check by rules, then by the judge."""
         reply, author = answer.reply, answer.lease.model
         content = job.request.verify is not False
         if content and needs_isolation(job.task, reply.text):
@@ -167,7 +162,7 @@ class Runner:
         )
 
     async def _judge(self, job: TaskJob, reply: Reply, author: str) -> Verdict | None:
-        """Return another model's verdict; without a judge, warn and return None: the rules' verdict stands."""
+        """Return another model's verdict, or warn and return None: the rules' verdict stands."""
 
         async def act(ask: Ask) -> Answered:
             return _answered(await self._call(job, ask, task_id=job.task.id))
@@ -229,7 +224,7 @@ class Runner:
             return Planned(graph=made.graph, source=made.source, warnings=made.warnings)
 
     async def assemble(self, job: AssembleJob) -> Assembled:
-        """Merge the outputs into one answer; a reply that is cut off, refused or empty is an error."""
+        """Merge the outputs; a reply that is cut off, refused or empty is an error."""
         whole = Task(id="answer", title="answer", prompt=job.request.prompt or "answer", output="markdown")
 
         def on_text(text: str) -> None:

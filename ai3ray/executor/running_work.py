@@ -20,7 +20,7 @@ class RunningWork:
 
     @contextmanager
     def of(self, run_id: str) -> Iterator[None]:
-        """Register the current asyncio task as work on this run.
+        """Register the current task as work on this run.
 
         Raises:
             asyncio.CancelledError: the run is stopped, before or during the block.

@@ -1,4 +1,4 @@
-"""One call for all concurrent callers of the same question."""
+"""One call for concurrent callers with the same question."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Shares one call among concurrent callers, such as the readers of one run."""
+    """Shares one call, for example among readers of one run."""
 
     def __init__(self) -> None:
         self._asked: dict[Hashable, asyncio.Task[T]] = {}
         self._waiting: dict[asyncio.Task[T], int] = {}
 
     async def get(self, question: Hashable, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Return the answer to a question; ask only if no other caller is waiting for it.
+        """Return the answer, asking only if no other caller waits for it.
 
-        Args:
-            question: the same for callers that can share an answer.
-            ask: its errors are raised in each caller; it is cancelled with its last caller.
+        Errors of `ask` are raised in each caller; it is cancelled with its last caller.
         """
         task = self._asked.get(question)
         if task is None:

@@ -1,1 +1,1 @@
-"""The engine in Ray actors; only this package and `deployments` import Ray."""
+"""The engine in Ray actors; only `deployments` imports Ray too."""

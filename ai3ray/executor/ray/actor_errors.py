@@ -1,4 +1,4 @@
-"""Translates Ray's errors of actor calls into ours."""
+"""Translates Ray's errors of actor calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RECOVERY_S = 60.0
 """Seconds for a dead actor to come back."""
 
 LOST = (ActorDiedError, ActorUnavailableError, WorkerCrashedError, ObjectLostError)
-"""Ray's errors for work in a process that died."""
+"""Ray's errors for work in a dead process."""
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class CoreRestarting(EngineError):
 
 
 async def result_of(ref: ray.ObjectRef[T]) -> T:
-    """Return the value of an actor call; raise our own errors as they are, and Ray's as EngineError."""
+    """Return an actor call's value; raise our errors as they are, Ray's as EngineError."""
     try:
         return await ref
     except ActorUnavailableError as error:

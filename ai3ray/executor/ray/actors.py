@@ -1,4 +1,4 @@
-"""The core as a Ray actor, which Ray restarts from the journal."""
+"""The core as a Ray actor."""
 
 from __future__ import annotations
 
@@ -23,16 +23,15 @@ from ai3ray.settings.model import Settings
 NAMESPACE = "ai3"
 CORE_NAME = "ai3-core"
 _YOUNG_OBJECTS = 50_000
-"""Net new objects after which the garbage collector runs."""
+"""Net new objects between garbage collections."""
 _HEAD_NODE = "node:__internal_head__"
-"""A resource that only the Ray head node has."""
+"""A resource of the Ray head node only."""
 
 
 class CoreHost:
-    """The core in its own process, started by the first call.
+    """The core in its own process, started by the first call; after a crash, from the journal.
 
-    It owns the runners: they end with its process, so that none makes calls after it. Ray's own retries are off, since
-    they would pay for calls twice.
+    It owns the runners, so that none makes calls after its end. Ray's retries are off, since they would pay twice.
     """
 
     def __init__(self, settings: Settings, *, cluster: bool = False) -> None:
@@ -45,11 +44,7 @@ class CoreHost:
         await self._core()
 
     async def claim(self, home: Path) -> None:
-        """Return once the journal of this home is open.
-
-        Raises:
-            SettingsError: the core owns another home.
-        """
+        """Return once this home's journal is open. Raises SettingsError if the core owns another."""
         if home != self._settings.home:
             own = self._settings.home
             raise SettingsError(
@@ -69,11 +64,11 @@ class CoreHost:
         return await (await self._core()).sync(sync)
 
     async def grants(self, runner_id: str) -> Granted:
-        """Wait for answers to this runner's open requests."""
+        """Wait for answers to open requests."""
         return await (await self._core()).grants(runner_id)
 
     async def engine(self, method: str, args: tuple[Any, ...], fields: dict[str, Any]) -> Any:
-        """Call a method of `Engine` by its name."""
+        """Call a method of `Engine`."""
         try:
             return await getattr(await self._core(), method)(*args, **fields)
         except MissingKey as error:
@@ -114,13 +109,7 @@ def collect_rarely() -> None:
 
 
 def create_core(settings: Settings, name: str = CORE_NAME, *, detached: bool = False) -> ActorHandle[Any]:
-    """Return the core actor of this Ray, created if there is none.
-
-    Args:
-        settings: for a new core.
-        name: in the namespace `ai3`.
-        detached: whether the core outlives this process, as it must on a cluster.
-    """
+    """Return this Ray's core, or a new one; a `detached` one outlives this process, as on a cluster."""
     life: dict[str, Any] = {}
     if detached:  # on the node with the resource `journal`, else on the Ray head node
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]

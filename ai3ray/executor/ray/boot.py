@@ -30,15 +30,15 @@ CLOSE_S = 5.0
 
 @dataclass
 class RayHandle:
-    """A local Ray with the core on it."""
+    """A local Ray with its core."""
 
     engine: RayEngine
     core: ActorHandle[Any]
     processes: Sequence[int]
-    """Process ids of gcs and raylet; the head ends with either."""
+    """Ids of gcs and raylet; the head ends with either."""
 
     def shutdown(self) -> None:
-        """Close the journal, then end Ray; call it in the thread that booted Ray."""
+        """Close the journal, then Ray; call it in the thread that booted Ray."""
         import ray
         from ray.exceptions import RayError
 
@@ -48,11 +48,11 @@ class RayHandle:
 
 
 def boot_local(settings: Settings, *, temp_dir: Path) -> RayHandle:
-    """Start a Ray of our own with the core on it; the calling thread has to live as long as Ray.
+    """Start our own Ray with a core; the calling thread has to live as long.
 
     Args:
-        settings: for core and runners, which read keys from the environment.
-        temp_dir: for Ray; its path has at most 43 bytes.
+        settings: without keys, which the actors read from the environment.
+        temp_dir: of at most 43 bytes.
 
     Raises:
         EngineError: Ray did not start.

@@ -1,4 +1,4 @@
-"""Checks of untrusted output in Ray workers, with hard limits."""
+"""Checks untrusted output in Ray workers, with hard limits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check_json(task: Task, reply: Reply) -> Verdict:
 
 @ray.remote(num_cpus=0.1, max_retries=0)
 def check_code(text: str, language: str) -> tuple[Defect, ...]:
-    """Return the compiler's defects of an answer's code, which is never run."""
+    """Return the compiler's defects of code, which is never run."""
     with limited():
         return code_defects(text, language)
 
@@ -38,7 +38,7 @@ class RayIsolation:
         self._slots = asyncio.Semaphore(MAX_CHECKS)
 
     async def check(self, task: Task, reply: Reply) -> Verdict:
-        """Return the verdict of all rules and compilers; a check that dies or times out is a defect."""
+        """Return all rules' and compilers' verdict; a check that dies or times out is a defect."""
         return await checked_apart(task, reply, self._rules, self._compile)
 
     async def _rules(self, task: Task, reply: Reply) -> Verdict:

@@ -28,12 +28,12 @@ class RayEngine:
     async def submit(
         self, request: RunRequest, *, owner: str = "", key: str | None = None, watch: bool = False
     ) -> Accepted:
-        """Make the run durable, then start it."""
+        """Start a run."""
         accepted: Accepted = await self._call("submit", request, owner=owner, key=key, watch=watch)
         return accepted
 
     async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
-        """Wait for the next events of a run; readers at the same place share one call."""
+        """Wait for the next events; readers at the same place share one call."""
         return await self._feeds.get(
             (run_id, after, cursor, deltas), lambda: self._call("feed", run_id, after, cursor, deltas=deltas)
         )
@@ -44,7 +44,7 @@ class RayEngine:
         return result
 
     async def owner_of(self, run_id: str) -> str:
-        """Return the name of the API key that started the run."""
+        """Return the name of the run's API key."""
         owner: str = await self._call("owner_of", run_id)
         return owner
 
@@ -54,12 +54,12 @@ class RayEngine:
         return rows
 
     async def cancel(self, run_id: str, by: str = "user") -> RunResult:
-        """Cancel the run and wait for its end."""
+        """Cancel a run."""
         result: RunResult = await self._call("cancel", run_id, by)
         return result
 
     async def resume(self, run_id: str) -> RunResult:
-        """Continue the run unless it has ended."""
+        """Continue a run."""
         result: RunResult = await self._call("resume", run_id)
         return result
 
@@ -69,14 +69,14 @@ class RayEngine:
         return preview
 
     async def models(self) -> Sequence[ModelView]:
-        """Return the registry with live telemetry."""
+        """Return models with live telemetry."""
         views: Sequence[ModelView] = await self._call("models")
         return views
 
     async def query(
         self, sql: str, *, max_rows: int = 10_000, isolated: bool = False, owner: str | None = None
     ) -> Table:
-        """Run one read-only SELECT over the journal."""
+        """Run one SELECT over the journal."""
         table: Table = await self._call("query", sql, max_rows=max_rows, isolated=isolated, owner=owner)
         return table
 
@@ -90,17 +90,17 @@ class RayEngine:
         await self._call("admit_caller", owner, limits, spends=spends)
 
     async def spent_today(self, owner: str) -> float:
-        """Return what an owner's runs have spent today."""
+        """Return an owner's spending of today."""
         usd: float = await self._call("spent_today", owner)
         return usd
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
-        """Delete the runs that ended long ago."""
+        """Delete runs that ended long ago."""
         report: PruneReport = await self._call("prune", older_than_s, dry_run=dry_run)
         return report
 
     async def active(self) -> int:
-        """Count the runs that have not ended."""
+        """Count the unended runs."""
         count: int = await self._call("active")
         return count
 
@@ -113,7 +113,7 @@ class RayEngine:
         await result_of(self._core.aclose.remote())
 
     async def _call(self, method: str, *args: Any, **fields: Any) -> Any:
-        """Call the core, and call again while Ray restarts it; calls are idempotent."""
+        """Call again while Ray restarts the core; calls are idempotent."""
         async with asyncio.timeout(None) as clock:
             while True:
                 try:

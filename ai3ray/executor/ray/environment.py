@@ -1,4 +1,4 @@
-"""The environment variables for Ray, to be set before it is imported."""
+"""The environment variables for Ray, set before its import."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # keeps Ray's "(raylet) ..." lines off stdout
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # under `uv run`, workers would run in a copy of the working folder
 }
-"""For each of our processes that uses Ray."""
+"""For each process of ours that uses Ray."""
 
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Keeps Ray on the loopback address, on Linux too; its default is all interfaces."""
+"""Keeps Ray on loopback, on Linux too; its default is all interfaces."""
 
 PATIENT = {
     "RAY_worker_niceness": "0",  # 15 by default; calls wait for our workers, which hardly compute
     "RAY_raylet_start_wait_time_s": "120",
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
 }
-"""For a busy machine, where Ray's defaults (30 s, 5 s) give up too early."""
+"""For busy machines, where Ray's defaults (30 s, 5 s) are too short."""
 
 OWN_RAY = {**QUIET, **LOOPBACK, "RAY_AUTH_MODE": "token", **PATIENT}
 """For a Ray of our own; its token is set apart."""
 
 
 def cluster_address(env: Mapping[str, str]) -> str | None:
-    """Return the address of the Ray cluster that this process belongs to, if any."""
+    """Return the address of this process's Ray cluster, if any."""
     address = env.get("RAY_ADDRESS", "").strip()
     # A URL is a dashboard's, for `ray job submit`; there is nothing to join.
     if address and not address.startswith(("http://", "https://")):
@@ -36,19 +36,19 @@ def cluster_address(env: Mapping[str, str]) -> str | None:
 
 
 def set_for_own_ray(environ: MutableMapping[str, str]) -> None:
-    """Prepare a Ray of our own: quiet, on loopback, behind a token."""
+    """Prepare our own Ray: quiet, on loopback, behind a token."""
     environ.update(OWN_RAY)
     environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     environ.pop("RAY_ADDRESS", None)
 
 
 def set_for_joining(environ: MutableMapping[str, str]) -> None:
-    """Prepare to join a cluster; variables that are set stay."""
+    """Prepare to join a cluster; set variables stay."""
     _set_defaults(environ, QUIET)
 
 
 def set_for_serve_run(environ: MutableMapping[str, str]) -> None:
-    """Prepare the Ray that `serve run` starts; `patches.read_environment_again` does the rest."""
+    """Prepare `serve run`'s Ray; `patches.read_environment_again` does the rest."""
     environ["RAY_ADDRESS"] = "local"  # otherwise it joins any Ray that this user has left running
     _set_defaults(environ, PATIENT)
 

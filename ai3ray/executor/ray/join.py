@@ -18,14 +18,14 @@ JOIN_S = 90.0
 
 
 def join(settings: Settings, address: str) -> RayEngine:
-    """Connect to the cluster and to its core, created if there is none.
+    """Connect to the cluster and its core, created if there is none.
 
     Args:
         settings: for a new core; each node has its own keys.
-        address: as `ray.init` takes it.
+        address: as for `ray.init`.
 
     Raises:
-        EngineError: the cluster cannot be reached, or its core does not come up.
+        EngineError: the cluster or its core cannot be reached.
         SettingsError: the cluster's core serves another home.
     """
     set_for_joining(os.environ)

@@ -16,15 +16,15 @@ _LEAN_DEFAULTS: dict[str, Any] = {"no_monitor": True, "include_log_monitor": Fal
 
 @dataclass(frozen=True)
 class Driver:
-    """A process that is connected to this Ray by `ray.init`."""
+    """A process connected by `ray.init`."""
 
     pid: int
     address: str
-    """The IP address of its node."""
+    """Its node's IP address."""
 
 
 def make_lean() -> None:
-    """Leave monitors and dashboard out of this process's next Ray; not for clusters."""
+    """Leave monitors and dashboard out of the next Ray; not for clusters."""
     from ray._private.node import Node
     from ray._private.parameter import RayParams
 
@@ -41,7 +41,7 @@ def make_lean() -> None:
 
 
 def read_environment_again(environ: MutableMapping[str, str]) -> None:
-    """Apply LOOPBACK, and no folder copies under `uv run`, after Ray's import; variables that are set stay."""
+    """Apply LOOPBACK, and no folder copies under `uv run`, after Ray's import; set variables stay."""
     from ray._private import ray_constants
 
     if not LOOPBACK.keys() & environ.keys():
@@ -52,7 +52,7 @@ def read_environment_again(environ: MutableMapping[str, str]) -> None:
 
 
 def node_processes() -> Sequence[int]:
-    """Return the process ids of gcs and raylet, if this process started them."""
+    """Return the ids of gcs and raylet, if this process started them."""
     from ray._private.worker import _global_node
 
     kinds = getattr(_global_node, "all_processes", {})
@@ -60,7 +60,7 @@ def node_processes() -> Sequence[int]:
 
 
 def in_worker() -> bool:
-    """Return whether this process is a worker of a connected Ray."""
+    """Return whether this process is a Ray worker."""
     import ray
     from ray._private.worker import global_worker
 
@@ -68,7 +68,7 @@ def in_worker() -> bool:
 
 
 def drivers() -> Sequence[Driver]:
-    """Return the drivers of this Ray."""
+    """Return this Ray's live drivers."""
     from ray._private import state
 
     jobs = state.jobs()  # type: ignore[no-untyped-call]  # as all of this module of Ray's
@@ -76,7 +76,7 @@ def drivers() -> Sequence[Driver]:
 
 
 def serve_http_host() -> str | None:
-    """Return the address that Serve listens on; None before it starts."""
+    """Return the address of Serve; None before it starts."""
     from ray.serve.context import _get_global_client
     from ray.serve.exceptions import RayServeException
 
@@ -88,10 +88,10 @@ def serve_http_host() -> str | None:
 
 
 def close_internal_port() -> None:
-    """Keep this Serve replica from opening its gRPC port; call it in the replica's constructor.
+    """Keep this replica from opening its gRPC port; call it in the replica's constructor.
 
-    Serve 2.60 opens the port on every interface, without authentication, and unpickles what arrives, so that anyone
-    who reaches it can run code as this user. It is unused unless Serve is set to prefer gRPC to Ray's own calls.
+    Serve 2.60 opens it on every interface, without authentication, and unpickles what arrives: anyone who reaches it
+    can run code as this user. It is unused unless Serve is set to prefer gRPC.
     """
     from ray.serve._private import constants, replica
 

@@ -1,4 +1,4 @@
-"""A runner in its own actor, and its port to the core."""
+"""A runner actor, and its port to the core."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class RunnerHost:
         return os.getpid()
 
     async def name(self) -> str:
-        """Return the name of this process's runner."""
+        """Return this process's runner's name."""
         return self._runner_id
 
     async def live(self, name: str) -> None:
-        """Wait for this process's end, which fails the call; return at once if `name` is another's."""
+        """Wait for this process's end, which fails the call; return at once for another's `name`."""
         while name == self._runner_id:
             await asyncio.Event().wait()
 
@@ -47,7 +47,7 @@ class RunnerHost:
         self._ready().runner.stop_run(run_id)
 
     async def warm_up(self) -> None:
-        """Load prices and SDKs, so that the first call need not."""
+        """Load prices and SDKs ahead of the first call."""
         await self._ready().warm_up()
 
     async def run_task(self, job: TaskJob, *deps: Outcome) -> Outcome:
@@ -83,7 +83,7 @@ class RunnerHost:
 
 
 class RayCorePort:
-    """The core actor, as a runner sees it."""
+    """The core actor as a `CorePort`."""
 
     def __init__(self, core: ActorHandle[Any]) -> None:
         self._core = core
@@ -93,5 +93,5 @@ class RayCorePort:
         return await result_of(self._core.sync.remote(sync))
 
     async def grants(self, runner_id: str) -> Granted:
-        """Wait for answers to this runner's open requests."""
+        """Wait for answers to open requests."""
         return await result_of(self._core.grants.remote(runner_id))

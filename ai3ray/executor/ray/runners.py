@@ -1,4 +1,4 @@
-"""The runners as actors; ObjectRefs connect a task to its dependencies."""
+"""The runners as actors; ObjectRefs connect dependent tasks."""
 
 from __future__ import annotations
 
@@ -74,8 +74,6 @@ class DeferredRef:
 
 
 class _RunnerActor:
-    """A runner actor that may be restarting."""
-
     def __init__(self, handle: ActorHandle[Any], on_death: OnDeath) -> None:
         self.handle = handle
         self.recovery: asyncio.Task[None] | None = None
@@ -92,7 +90,7 @@ class _RunnerActor:
             self.recovery = asyncio.create_task(self._come_back(), name="runner-recovery")
 
     async def _watch(self) -> None:
-        """Report the end of each of the runner's processes, even of an idle one."""
+        """Report the end of each runner process, even an idle one."""
         while True:
             name: str | None = None
             try:
@@ -122,7 +120,7 @@ class _RunnerActor:
 
 
 class RayRunnerPool:
-    """The runners as actors; `on_death` receives the name of each runner that died."""
+    """The runners as actors; `on_death` receives the name of each dead runner."""
 
     def __init__(self, settings: Settings, core: ActorHandle[Any], on_death: OnDeath) -> None:
         runners: Any = ray.remote(RunnerHost).options(**ACTOR_OPTIONS)
@@ -132,7 +130,7 @@ class RayRunnerPool:
         self._turn = 0
 
     def start_task(self, job: TaskJob, deps: Sequence[Ref | Outcome]) -> Ref:
-        """Start a task once its dependencies are there."""
+        """Start a task after its dependencies."""
         runner = self._next()
         if runner.up and not any(isinstance(dep, DeferredRef) for dep in deps):
             wired = [dep.ref if isinstance(dep, RayRef) else dep for dep in deps]
@@ -174,7 +172,7 @@ class RayRunnerPool:
         return RayRef(call(runner.handle), runner.lost) if runner.up else DeferredRef(self._late(call))
 
     def _next(self) -> _RunnerActor:
-        """Return the next runner that is up, or the next one if all are down."""
+        """Return the next runner that is up, or the next if none is."""
         self._turn += 1
         order = [self._runners[(self._turn + n) % len(self._runners)] for n in range(len(self._runners))]
         return next((runner for runner in order if runner.up), order[0])
