@@ -1,1 +1,1 @@
-"""Runs plans: a conductor per run, runners for tasks."""
+"""Plans and runs: conductors, runners, leases."""

@@ -20,14 +20,14 @@ class CheckedRequest:
     """A complete, valid request."""
 
     request: RunRequest
-    """With defaults and `provider/model` names."""
+    """With defaults and full model names."""
     warnings: tuple[Warned, ...]
 
 
 def check_request(
     request: RunRequest, settings: Settings, registry: Registry, configured: tuple[str, ...]
 ) -> CheckedRequest:
-    """Return the request with its defaults and full model names.
+    """Return the request with defaults and full model names.
 
     Raises:
         PlanError: the plan is invalid.

@@ -37,14 +37,14 @@ _RECALLED = (
     "select * from model_kind_stats",
     "select model from attempts order by started_at desc limit 200",
 )
-"""Calls, verdicts and latest traffic, for the pool."""
+"""Calls, verdicts and latest traffic."""
 
 
 async def build_core(settings: Settings, env: Mapping[str, str], *, sinks: Sequence[Observer] | None = None) -> Core:
-    """Build this home's core, which locks the journal; `sinks` defaults to the active ones.
+    """Build this home's core; `sinks` defaults to the active ones.
 
     Raises:
-        JournalLocked: another process has locked it.
+        JournalLocked: another process has locked the journal.
         SettingsError: a model card or a weight is wrong.
     """
     registry = Registry.load(settings)
@@ -64,7 +64,6 @@ async def build_core(settings: Settings, env: Mapping[str, str], *, sinks: Seque
 
 
 async def _recall(journal: DuckDBJournal, pool: ProviderPool) -> None:
-    """Load the journal's statistics into the pool, or warn."""
     try:
         tables = [await journal.query(sql) for sql in _RECALLED]
     except Ai3Error as error:
@@ -75,7 +74,7 @@ async def _recall(journal: DuckDBJournal, pool: ProviderPool) -> None:
 
 
 class RunnerParts:
-    """One runner with its connections; `env` is read at each provider's first call."""
+    """A runner with its connections; `env` is read at each provider's first call."""
 
     def __init__(
         self, runner_id: str, settings: Settings, env: Mapping[str, str], core: CorePort, isolation: Isolation
@@ -103,12 +102,12 @@ class RunnerParts:
         self.runner = Runner(self._core_client, caller, isolation, planner)
 
     async def warm_up(self) -> None:
-        """Load prices and SDKs in a thread, ahead of the first call."""
+        """Load prices and SDKs ahead of the first call."""
         await asyncio.to_thread(self._prices.compile)
         await asyncio.to_thread(import_sdks, self._wires)
 
     async def flush(self) -> None:
-        """Return once all messages have been sent."""
+        """Return once all messages are sent."""
         await self._core_client.flush()
 
     async def aclose(self) -> None:

@@ -1,4 +1,4 @@
-"""One prompt: lease a model, call, settle, fail over."""
+"""Leases, calls and fail-over for one prompt."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import RateTable
 
 MAX_FAILURES = 4
-"""Failed calls per prompt, after which the last is raised."""
+"""Failures of one prompt until the last is raised."""
 MAX_WAITS = 100
-"""Rate limits per prompt, which do not count as failures."""
+"""Rate limits of one prompt, apart from failures."""
 WORTH_WAITING_CHARS = 1024 * CHARS_PER_TOKEN
-"""Shortest shared beginning for which calls wait; few caches keep shorter ones."""
+"""Few caches keep shorter beginnings, so calls do not wait for them."""
 
 OnFailure = Callable[[ProviderError], Awaitable[None]]
 
@@ -85,10 +85,10 @@ class Caller:
         """Call until a model answers completely.
 
         After a failure the next-best model is called, at another provider if the first may be down. When none is left,
-        models with a passing failure are tried again, until there are MAX_FAILURES failures.
+        models with a passing failure are tried again, up to MAX_FAILURES failures. Each try gets its own `request_id`.
 
-        Each try gets its own `request_id`. Model `first` is called before all others; `on_text` makes the call stream;
-        `on_failure` receives each failure that another try follows.
+        `first` is called before all others; `on_text` makes the call stream; `on_failure` receives failures that
+        another try follows.
 
         Raises:
             ProviderError: the last failure.
@@ -208,7 +208,7 @@ class Caller:
 
 
 def _reported_failure(failures: list[ProviderError]) -> ProviderError:
-    """Return the last failure, or one for all hosts if none was reachable."""
+    """Return the last failure, or all hosts' if none was reachable."""
     last = failures[-1]
     if not all(isinstance(failure, ConnectFailed) for failure in failures):
         return last
@@ -233,7 +233,7 @@ class LazyProviders:
         self._built: dict[str, ChatModel] = {}
 
     def __call__(self, name: str) -> ChatModel:
-        """Return a provider's adapter. Raises MissingKey if this node has no key."""
+        """Return an adapter. Raises MissingKey if this node has no key."""
         if name not in self._built:
             self._built[name] = self._build(name)
         return self._built[name]

@@ -1,4 +1,4 @@
-"""A run, top to bottom: plan, execute, assemble, finish."""
+"""A run, from plan to answer."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ log = logging.getLogger(__name__)
 MAX_LOST = 3
 """Runners that a task may lose before it fails: it may be killing them."""
 CANCEL_GRACE_S = 1.0
-"""Seconds for calls in flight to close their sockets."""
+"""Seconds for calls to close their sockets."""
 
 
 class RunStopped(RunError):
-    """The run ends as failed, with `info` in its `error` event."""
+    """The run ends as failed, with `info`."""
 
     def __init__(self, info: ErrorInfo) -> None:
         super().__init__(info.message)
@@ -57,7 +57,7 @@ class RunStopped(RunError):
 
 
 class Conductor:
-    """Drives one run from its journaled state to its end."""
+    """Drives a run from its journaled state to its end."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Conductor:
         self.leave_open = False
 
     async def conduct(self) -> None:
-        """Bring the run to its end; cancelling this cancels it."""
+        """Bring the run to its end; cancelling cancels the run."""
         try:
             async with asyncio.timeout(self._seconds_left()), self._host.slot():
                 await self._run_phases()
@@ -108,7 +108,6 @@ class Conductor:
             await self._end(RunFailed(error=error_info(error)))
 
     def _seconds_left(self) -> float | None:
-        """Return the seconds to the deadline, which count from acceptance."""
         if self._request.deadline_s is None:
             return None
         now = self._journal.now(self._run_id)  # the wall clock may be set during the run
@@ -148,7 +147,7 @@ class Conductor:
         return graph
 
     async def _execute(self, graph: TaskGraph) -> dict[str, Outcome]:
-        """Start every task at once; each waits for its own dependencies only.
+        """Start all tasks at once; each waits for its dependencies only.
 
         A resumed run reuses outputs, and retries failed tasks unless it was assembling.
         """
@@ -235,7 +234,6 @@ class Conductor:
     async def _assemble(
         self, graph: TaskGraph, assembly: Assembly, outputs: dict[str, str], holes: dict[str, str]
     ) -> str:
-        """Merge the outputs; if the model fails, join them and warn."""
         parts = Parts(graph, outputs, holes, self._request.prompt)
         answer = assemble_in_code(assembly, parts)
         if answer is not None:
@@ -257,7 +255,6 @@ class Conductor:
         return concat(parts)
 
     def _with_embedded_note(self, output: str) -> str:
-        """Append a note if an embedded model wrote, except to JSON."""
         embedded = self._models.embedded(self._state)
         if not embedded:
             return output
@@ -269,14 +266,13 @@ class Conductor:
         return f"{output.rstrip()}\n\n{self._models.note(embedded, self._state.plan_source)}"
 
     async def _end(self, *terminal: Event) -> None:
-        """Write terminal event and stats unless they exist; return when both are durable."""
+        """Write terminal event and stats if missing; return once they are durable."""
         if not self._state.terminal:
             self._put(*terminal)
         stats = [] if self._state.complete else [StatsEvent.of(run_stats(self._state))]
         await self._journal.put(self._run_id, stats).committed()
 
     async def _stop_tasks(self) -> None:
-        """Start nothing more, and close the calls in flight."""
         self._host.stop_run(self._run_id)
         refs = [*self._refs.values()]
         if self._plan_or_assembly is not None:
@@ -301,7 +297,6 @@ class Conductor:
         raise AssertionError("unreachable")
 
     def _lean_request(self) -> RunRequest:
-        """Return the request without its context and its plan's prompts."""
         return self._request.model_copy(update={"plan": {} if self._request.plan else None, "context": ()})
 
     def _put(self, *events: Event) -> None:
@@ -328,7 +323,6 @@ async def _settled(ref: Ref) -> None:
 
 
 def _first_failure(graph: TaskGraph, outcomes: dict[str, Outcome]) -> ErrorInfo:
-    """Return the first failed task's error; skipped tasks do not count."""
     failed: Sequence[tuple[Task, ErrorInfo]] = [
         (task, error)
         for task in graph.topological()

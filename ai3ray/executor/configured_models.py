@@ -1,4 +1,4 @@
-"""Configured models: which can plan, which are embedded."""
+"""Configured and embedded models."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ class ConfiguredModels:
         return any(card.plans for card in cards)
 
     def embedded(self, state: RunState) -> tuple[str, ...]:
-        """Return the titles of embedded models that wrote in this run."""
+        """Return titles of embedded models that wrote in this run."""
         wrote = {call.model for call in state.attempts.values() if call.status == "succeeded" and call.role != "judge"}
         return tuple(title for name, title in self._embedded.items() if name in wrote)
 
     def warning(self, embedded: Sequence[str]) -> Warned:
-        """Return the warning about embedded models in a run."""
+        """Return the warning about embedded models."""
         advice = f": {self._advice}" if self._advice else ""
         message = f"{' and '.join(embedded)} is a small embedded demo model on this computer{advice}"
         return Warned(code="demo_model", message=message)
 
     def note(self, embedded: Sequence[str], source: str | None) -> str:
-        """Return the closing note, for a plan from `source`."""
+        """Return the answer's last line, for a plan from `source`."""
         planned = "Planned by template, written" if source == "template" else "Written"
         advice = f"; {self._advice}" if self._advice else ""
         return f"*{planned} by {' and '.join(embedded)} (embedded demo model){advice}.*"
 
 
 def key_variables(settings: Settings) -> tuple[str, ...]:
-    """Return the variables for keys, in the configuration's order."""
+    """Return the variables for keys, in configuration order."""
     return tuple(provider.api_key_env for provider in settings.providers.values() if provider.api_key_env)

@@ -1,4 +1,4 @@
-"""The core: journal, pool and conductors on one event loop."""
+"""The core, on one event loop."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ T = TypeVar("T")
 YIELD_EVERY = 8
 """Items of a sync per turn of the loop."""
 PATIENCE_S = 1.0
-"""Seconds that `sync` waits for leases to reach the disk."""
+"""Seconds to wait for durable leases."""
 
 
 class Core:
@@ -81,7 +81,7 @@ class Core:
     async def submit(
         self, request: RunRequest, *, owner: str = "", key: str | None = None, watch: bool = False
     ) -> Accepted:
-        """Journal the run, then start it."""
+        """Journal a run, then start it."""
         return await self._intake.accept(request, owner=owner, key=key, watch=watch)
 
     async def plan(self, request: RunRequest, *, owner: str = "") -> PlanPreview:
@@ -103,7 +103,7 @@ class Core:
         return preview(graph, filled, self._pool, self._registry.prices, state.warnings)
 
     async def cancel(self, run_id: str, by: str = "user") -> RunResult:
-        """Cancel the run and wait for its end."""
+        """Cancel a run and wait."""
         await self._journal.committed_state(run_id)  # raises UnknownRun
         if run_id in self._conductors:
             conductor, task = self._conductors[run_id]
@@ -114,22 +114,22 @@ class Core:
         return await self.result(run_id)
 
     async def resume(self, run_id: str) -> RunResult:
-        """Continue the run unless it has ended."""
+        """Continue an unended run."""
         await self._journal.committed_state(run_id)
         if not self._journal.state(run_id).complete and run_id not in self._conductors:
             self._intake.take_over(run_id)
         return await self.result(run_id)
 
     async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
-        """Wait for the run's next events."""
+        """Wait for a run's next events."""
         return await self._feeds.next(run_id, after, cursor, deltas=deltas)
 
     async def result(self, run_id: str) -> RunResult:
-        """Return the run's current state."""
+        """Return a run's state."""
         return run_result(await self._journal.committed_state(run_id), self._journal.now(run_id))
 
     async def owner_of(self, run_id: str) -> str:
-        """Return the name of the run's API key."""
+        """Return the name of a run's API key."""
         await self._journal.committed_state(run_id)
         return self._journal.meta(run_id).owner
 
@@ -154,7 +154,7 @@ class Core:
         return await self._journal.stats(owner)
 
     async def admit_caller(self, owner: str, limits: CallerLimits, *, spends: bool) -> None:
-        """Count one request of an API key."""
+        """Count one request."""
         if limits.rpm is not None and (wait_s := self._request_rate_limit.wait_s(owner, limits.rpm)):
             raise Throttled(f"API key {owner!r} may make {limits.rpm} requests a minute", wait_s)
         if spends and limits.usd_per_day is not None and await self.spent_today(owner) >= limits.usd_per_day:
@@ -163,15 +163,15 @@ class Core:
             )
 
     async def spent_today(self, owner: str) -> float:
-        """Return an owner's spending of today."""
+        """Return an owner's spending since 00:00 UTC."""
         return self._pool.budgets.spent_today(owner)
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
-        """Delete runs that ended long ago."""
+        """Delete old ended runs."""
         return await self._journal.prune(older_than_s, dry_run=dry_run)
 
     async def active(self) -> int:
-        """Count the unended runs."""
+        """Count unended runs."""
         return len(self._conductors)
 
     # ── for the runners ──────────────────────────────────────────────────────────────────────────
@@ -200,7 +200,7 @@ class Core:
         return Synced(grants=grants, refused=refused, watched=self._feeds.watched())
 
     async def grants(self, runner_id: str) -> Granted:
-        """Wait for answers to open requests."""
+        """Wait for a runner's answers."""
         grants = await self._lease_desk.wait(runner_id)
         return Granted(grants=grants, watched=self._feeds.watched())
 
@@ -227,7 +227,7 @@ class Core:
     # ── its own life ─────────────────────────────────────────────────────────────────────────────
 
     async def aclose_runs(self) -> None:
-        """Stop conducting; the runs can be resumed."""
+        """Stop conducting; runs can be resumed."""
         await self._intake.drain()
         tasks = [task for _, task in self._conductors.values()]
         for conductor, task in self._conductors.values():
@@ -236,7 +236,7 @@ class Core:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def aclose(self) -> None:
-        """Stop conducting and close the journal."""
+        """Stop conducting; close the journal."""
         await self.aclose_runs()
         self._lease_desk.aclose()
         await self._journal.aclose()
@@ -277,13 +277,12 @@ class Core:
                     self._pool.record_verdict(task.model, kind, passed=verdict.passed, score=verdict.score)
 
     def _check_epoch(self, run_id: str, epoch: int | None) -> None:
-        """Raise StaleEpoch if the run has a new owner."""
         if epoch is not None and epoch != self._journal.meta(run_id).epoch:
             raise StaleEpoch(f"run {run_id} was taken over by another core")
 
 
 async def _yielding(items: Sequence[T]) -> AsyncIterator[T]:
-    """Yield the items, letting the loop serve other runners in between."""
+    """Yield items, letting the loop serve others in between."""
     for number, item in enumerate(items, 1):
         yield item
         if not number % YIELD_EVERY:

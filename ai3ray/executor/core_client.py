@@ -15,7 +15,7 @@ from ai3ray.executor.port import CorePort, Entries, Granted, Sync
 
 
 class LeaseRefused(NoModelLeft):
-    """The pool will never grant the request; `info` holds the reason."""
+    """The request will never be granted; `info` says why."""
 
     def __init__(self, info: ErrorInfo) -> None:
         super().__init__(info.message)
@@ -23,12 +23,12 @@ class LeaseRefused(NoModelLeft):
 
     @property
     def over_budget(self) -> bool:
-        """Return whether the budget does not cover the call."""
+        """Return whether the budget is the reason."""
         return self.info.type == BudgetSpent.type
 
 
 class EntriesRefused(Ai3Error):
-    """The run of the entries has ended or has another owner."""
+    """The run has ended or has another owner."""
 
     type = "refused"
 
@@ -81,12 +81,12 @@ class CoreClient:
             raise
 
     def settle(self, settlement: Settlement) -> None:
-        """Settle a lease, with the next sync."""
+        """Settle a lease."""
         self._outbox.settlements.append(settlement)
         self._wake()
 
     async def put(self, entries: Entries) -> None:
-        """Return once the journal has accepted the entries.
+        """Return once the journal accepts the entries.
 
         Raises:
             EntriesRefused: the run has ended, or has another owner.
@@ -104,7 +104,7 @@ class CoreClient:
                 del self._puts[entries.key]
 
     def delta(self, delta: TextDelta) -> None:
-        """Send a piece of text if the run is watched."""
+        """Send a piece of text if watched."""
         if delta.run_id not in self._watched:
             return
         waiting = self._outbox.deltas
@@ -115,7 +115,7 @@ class CoreClient:
         self._wake()
 
     async def flush(self) -> None:
-        """Return once all messages have been sent."""
+        """Return once all messages are sent."""
         while self._sender is not None and not self._sender.done():
             await asyncio.shield(self._sender)
 

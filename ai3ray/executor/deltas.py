@@ -25,7 +25,7 @@ class DeltaBuffer:
 
     @property
     def watched(self) -> bool:
-        """Return whether the run has a reader of deltas."""
+        """Return whether deltas have a reader."""
         return asyncio.get_running_loop().time() < self._watched_until
 
     def watch(self) -> None:
@@ -45,7 +45,7 @@ class DeltaBuffer:
         Args:
             cursor: the reader's last delta; 0 at first.
             seen: the reader's last event; earlier deltas are skipped.
-            committed: the answer's last event; later deltas have to wait.
+            committed: the answer's last event; later deltas wait.
         """
         ready = []
         for number, seq, item in self._items:
@@ -56,7 +56,7 @@ class DeltaBuffer:
         return ready
 
     async def wait(self, cursor: int) -> None:
-        """Return once there is a delta past `cursor`."""
+        """Wait for a delta past `cursor`."""
         while self._next - 1 <= cursor:
             self._arrived.clear()
             await self._arrived.wait()

@@ -1,4 +1,4 @@
-"""The estimated cost and time of a plan."""
+"""A plan's estimated cost and time."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ai3ray.pool.pool import ProviderPool
 from ai3ray.registry.prices import RateTable
 
 OUTPUT_TOKENS = 600
-"""Assumed length of an answer: about 450 English words."""
+"""Assumed answer: about 450 English words."""
 OVERHEAD_TOKENS = 250
-"""System prompt, titles and fences around a task's prompt."""
+"""System prompt, titles and fences of a task."""
 TOKENS_PER_S = 60.0
 """Assumed speed of an unmeasured model."""
 
 
 def estimate(graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: RateTable) -> dict[str, float | None]:
-    """Estimate a plan without retries: OUTPUT_TOKENS per task at the router's present choice.
+    """Estimate without retries: OUTPUT_TOKENS per task at the router's present choice.
 
     Returns:
-        `cost_usd` at list price, None if a chosen model's is unknown; `seconds` of the critical path at median
-        latencies.
+        `cost_usd` at list price, None if a chosen model's is unknown; `seconds` of the critical path at
+        median latencies.
     """
     measured = {view.model: view for view in pool.views()}
     cost: float | None = 0.0
@@ -52,7 +52,7 @@ def estimate(graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: 
 def preview(
     graph: TaskGraph, request: RunRequest, pool: ProviderPool, prices: RateTable, warnings: Sequence[str] = ()
 ) -> PlanPreview:
-    """Return the plan with its estimate, and a warning if over budget."""
+    """Return plan and estimate, with a warning if over budget."""
     figures = estimate(graph, request, pool, prices)
     cost, budget = figures["cost_usd"], request.budget_usd
     if cost is not None and budget is not None and cost > budget:

@@ -1,4 +1,4 @@
-"""Feeds of runs: committed events, with deltas in between."""
+"""Runs' committed events, with deltas in between."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ai3ray.executor.port import Feed, FeedItem
 from ai3ray.journal.port import Journal
 
 LINGER_S = 30.0
-"""Seconds that an ended run's deltas stay for slow readers."""
+"""Seconds that ended runs' deltas stay, for slow readers."""
 
 
 class RunFeeds:
-    """Joins events from the journal with deltas from memory."""
+    """Joins journaled events with deltas from memory."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -23,7 +23,7 @@ class RunFeeds:
         self._deltas: dict[str, DeltaBuffer] = {}
 
     def begin(self, run_id: str) -> None:
-        """Keep the run's deltas while it is watched."""
+        """Keep the run's deltas while watched."""
         self._running.add(run_id)
 
     def end(self, run_id: str) -> None:
@@ -32,11 +32,11 @@ class RunFeeds:
         asyncio.get_running_loop().call_later(LINGER_S, self._deltas.pop, run_id, None)
 
     def watch(self, run_id: str) -> None:
-        """Mark the run as watched before its first reader connects."""
+        """Mark as watched before the first reader connects."""
         self._deltas.setdefault(run_id, DeltaBuffer()).watch()
 
     def watched(self) -> tuple[str, ...]:
-        """Return the runs whose deltas have a reader."""
+        """Return runs whose deltas have a reader."""
         return tuple(run_id for run_id, buffer in self._deltas.items() if buffer.watched)
 
     def add(self, delta: TextDelta) -> None:
@@ -47,7 +47,7 @@ class RunFeeds:
             buffer.add(stamped, self._journal.state(delta.run_id).seq)
 
     async def next(self, run_id: str, after: int, cursor: int, *, deltas: bool) -> Feed:
-        """Wait for what follows event `after` and delta `cursor`. Raises UnknownRun."""
+        """Wait for events past `after` or deltas past `cursor`. Raises UnknownRun."""
         await self._journal.committed_state(run_id)
         if not deltas:
             return self._feed(run_id, after, cursor, await self._journal.tail(run_id, after), None)

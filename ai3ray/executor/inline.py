@@ -1,4 +1,4 @@
-"""The engine in this process, without Ray."""
+"""The engine without Ray."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ai3ray.verifier.isolation import ProcessIsolation
 
 
 class InlineRef:
-    """An asyncio task, shielded from its waiters' cancellation."""
+    """A task, shielded from its waiters' cancellation."""
 
     def __init__(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         self.task = asyncio.create_task(work, name=name)

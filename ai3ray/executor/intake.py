@@ -1,4 +1,4 @@
-"""Accepts new runs, and takes over an earlier core's."""
+"""Accepts and takes over runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Conduct(Protocol):
     """Starts a journaled run."""
 
     def __call__(self, run_id: str, request: RunRequest, *, watch: bool = False) -> None:
-        """Start it; with `watch`, keep its deltas from the start."""
+        """Start it; `watch` keeps deltas from the start."""
         ...
 
 
@@ -57,7 +57,7 @@ class Intake:
         return await asyncio.shield(task)
 
     def take_over(self, run_id: str) -> None:
-        """Continue an earlier core's run; its calls in flight may have been paid."""
+        """Continue an earlier core's run, whose open calls may have been paid."""
         state, meta = self._journal.state(run_id), self._journal.meta(run_id)
         self._journal.put(run_id, (), lost_calls(state), meta=meta.model_copy(update={"epoch": meta.epoch + 1}))
         self._conduct(run_id, RunRequest.model_validate(state.request))

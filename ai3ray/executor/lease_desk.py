@@ -19,8 +19,6 @@ from ai3ray.telemetry.observers import Observers
 
 @dataclass
 class _Mailbox:
-    """Answers for one runner, with their attempts' receipts."""
-
     answers: list[tuple[Lease | Refusal, Receipt | None]] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -59,7 +57,7 @@ class LeaseDesk:
         self._due = 0.0
 
     def request(self, runner_id: str, request: LeaseRequest) -> None:
-        """Request a lease; the answer goes to the runner's mailbox."""
+        """Request a lease; the mailbox gets the answer."""
         if runner_id in self._dead:
             return
         if request.run_id in self._stopped:
@@ -87,17 +85,17 @@ class LeaseDesk:
         self._answer_all(settled.grants)
 
     def runner_lost(self, run_id: str, task_id: str | None) -> None:
-        """Settle a dead runner's task as lost, and withdraw its requests."""
+        """Settle a dead runner's calls for a task as lost; withdraw requests."""
         self._settle_as_lost(lambda _, request: (request.run_id, request.task_id) == (run_id, task_id))
 
     def runner_died(self, runner_id: str) -> None:
-        """Settle all calls of a dead runner as lost, and withdraw its requests."""
+        """Settle a dead runner's calls as lost; withdraw its requests."""
         self._dead.add(runner_id)  # its last requests may still arrive
         self._settle_as_lost(lambda owner, _: owner == runner_id)
         self._mail.pop(runner_id, _Mailbox()).arrived.set()
 
     def refuse(self, runner_id: str, request: LeaseRequest, error: Ai3Error) -> None:
-        """Refuse a lease request without asking the pool."""
+        """Refuse without asking the pool."""
         refusal = Refusal(request_id=request.request_id, run_id=request.run_id, error=error_info(error))
         self._deliver(runner_id, request, refusal)
 
@@ -115,7 +113,7 @@ class LeaseDesk:
         self._counts.pop(run_id, None)
 
     async def collect(self, runner_id: str, patience_s: float | None = None) -> tuple[Lease | Refusal, ...]:
-        """Return a runner's answers once their attempts are durable, or () after `patience_s`."""
+        """Return the answers once their attempts are durable, or () after `patience_s`."""
         mail = self._mail[runner_id]
         answers, mail.answers = mail.answers, []
         mail.arrived.clear()
@@ -140,7 +138,7 @@ class LeaseDesk:
             self._timer.cancel()
 
     def _hand_over(self, answer: Lease | Refusal) -> bool:
-        """Return whether the answer is still valid; a lease may have expired before it was durable."""
+        """Return whether the answer is still valid: a lease may expire before it is durable."""
         if isinstance(answer, Refusal):
             return True
         if answer.run_id in self._stopped:
@@ -151,7 +149,6 @@ class LeaseDesk:
         return entry is not None
 
     def _withdraw_run(self, run_id: str) -> Sequence[tuple[str, LeaseRequest]]:
-        """Withdraw the run's requests; return them with their runners."""
         gone = [(runner_id, request) for runner_id, request in self._requests.values() if request.run_id == run_id]
         self.withdraw(request.request_id for _, request in gone)
         return gone
@@ -255,7 +252,7 @@ class LeaseDesk:
             self._journal.put(run_id, (), [ended])
 
     def _arm(self) -> None:
-        """Set the timer for the next expiry of a lease or pause."""
+        """Set the timer for the pool's next expiry."""
         seconds = self._pool.next_expiry()
         if seconds is None:
             return
@@ -294,5 +291,5 @@ def _stopped(request: LeaseRequest) -> Refusal:
 
 
 def _series(task_id: str | None, role: Role) -> tuple[str | None, str]:
-    """Return the series in which a call is numbered."""
+    """Return the series that numbers a call."""
     return task_id, "task" if role == "repair" else role

@@ -20,11 +20,11 @@ from ai3ray.domain.result import RunResult
 
 
 class TaskJob(Frozen):
-    """The input of a task, except its dependencies' outcomes."""
+    """A task's input, except its dependencies' outcomes."""
 
     run_id: str
     epoch: int
-    """Rises with each owner of the run; earlier epochs' entries are refused."""
+    """Rises with each owner; earlier epochs' entries are refused."""
     task: Task
     titles: dict[str, str]
     """By task id."""
@@ -33,7 +33,7 @@ class TaskJob(Frozen):
     shares: bool
     """True if other tasks read the same context."""
     request: RunRequest
-    """With defaults, and only the context that this task reads."""
+    """With defaults, and only this task's context."""
 
 
 class PlanJob(Frozen):
@@ -45,7 +45,7 @@ class PlanJob(Frozen):
 
 
 class Outcome(Frozen):
-    """The end of a task, which does not raise."""
+    """A task's end, as a value: tasks do not raise."""
 
     task_id: str
     status: Literal["succeeded", "failed", "skipped", "cancelled"]
@@ -63,7 +63,7 @@ class Planned(Frozen):
 
 
 class AssembleJob(Frozen):
-    """The input of an assembly that calls a model."""
+    """An assembly by a model."""
 
     run_id: str
     epoch: int
@@ -84,7 +84,7 @@ class Assembled(Frozen):
 
 
 class Entries(Frozen):
-    """Journal entries of one run, written together or not at all."""
+    """One run's journal entries, written together or not at all."""
 
     run_id: str
     epoch: int
@@ -100,7 +100,7 @@ class Sync:
 
     runner_id: str
     settlements: tuple[Settlement, ...] = ()
-    """Handled first: their permits serve the requests below."""
+    """First, since their permits serve the requests below."""
     entries: tuple[Entries, ...] = ()
     leases: tuple[LeaseRequest, ...] = ()
     withdrawn: tuple[str, ...] = ()
@@ -110,7 +110,7 @@ class Sync:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """Answers to a runner's lease requests."""
+    """Answers to lease requests."""
 
     grants: tuple[Lease | Refusal, ...] = ()
     watched: tuple[str, ...] = ()
@@ -129,16 +129,16 @@ class CorePort(Protocol):
     """The core, for a runner."""
 
     async def sync(self, sync: Sync) -> Synced:
-        """Send messages; return once the entries are in the journal."""
+        """Send messages; return once the entries are journaled."""
         ...
 
     async def grants(self, runner_id: str) -> Granted:
-        """Wait for answers to the runner's open requests; may return none."""
+        """Wait for answers to lease requests; may return none."""
         ...
 
 
 class Ref(Protocol):
-    """A runner's future result; awaiting raises RunnerLost if its process died."""
+    """A future result; awaiting raises RunnerLost if the runner's process died."""
 
     def __await__(self) -> Generator[Any, Any, Any]: ...
 
@@ -163,7 +163,7 @@ class RunnerPool(Protocol):
         ...
 
     def stop_run(self, run_id: str) -> None:
-        """Stop the run's work, now and later; do not wait."""
+        """Stop the run's work, now and later, without waiting."""
         ...
 
 
@@ -171,15 +171,15 @@ class ConductorHost(Protocol):
     """The core, for a conductor."""
 
     def slot(self) -> AbstractAsyncContextManager[object]:
-        """Return a slot for an active run; entering waits for it."""
+        """Return an active run's slot; entering waits until one is free."""
         ...
 
     def runner_lost(self, run_id: str, task_id: str | None) -> None:
-        """Settle a dead runner's calls for this task; None means plan and assembly."""
+        """Settle a dead runner's calls for a task; None means plan and assembly."""
         ...
 
     def stop_run(self, run_id: str) -> None:
-        """Stop the run's calls, now and later; do not wait."""
+        """Stop the run's calls, now and later, without waiting."""
         ...
 
 
@@ -201,7 +201,7 @@ class Feed(Frozen):
     cursor: int
     """Number of the last delta."""
     done: bool
-    """True if the last event, `stats`, has been read."""
+    """True if the last event, `stats`, was read."""
 
 
 class RunControl(Protocol):
@@ -212,11 +212,8 @@ class RunControl(Protocol):
     ) -> Accepted:
         """Journal the run, then start it; the same key and body return the same run.
 
-        Args:
-            request: completed from the settings.
-            owner: name of the API key; empty on a laptop.
-            key: the Idempotency-Key.
-            watch: keep deltas from the start, for a caller that will follow.
+        `owner` is the API key's name, empty on a laptop; `key` the Idempotency-Key. `watch` keeps deltas from the
+        start, for a caller that will follow the run.
 
         Raises:
             UsageError: a plan, model or provider is wrong; nothing was journaled.
@@ -225,15 +222,15 @@ class RunControl(Protocol):
         ...
 
     async def plan(self, request: RunRequest, *, owner: str = "") -> PlanPreview:
-        """Plan without running a task; a planner's call is journaled as its own run."""
+        """Plan without running a task; a planner's call is journaled as a run."""
         ...
 
     async def cancel(self, run_id: str, by: str = "user") -> RunResult:
-        """Cancel the run, unless ended, and wait for its end. Raises UnknownRun."""
+        """Cancel an unended run and wait for its end. Raises UnknownRun."""
         ...
 
     async def resume(self, run_id: str) -> RunResult:
-        """Continue the run, unless ended; return its state. Raises UnknownRun."""
+        """Continue an unended run; return its state. Raises UnknownRun."""
         ...
 
 
@@ -241,19 +238,19 @@ class RunRecords(Protocol):
     """Reads runs."""
 
     async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
-        """Wait for what follows event `after` and, with `deltas`, delta `cursor`. Raises UnknownRun."""
+        """Wait for events past `after` or, with `deltas`, deltas past `cursor`. Raises UnknownRun."""
         ...
 
     async def result(self, run_id: str) -> RunResult:
-        """Return the run's current state. Raises UnknownRun."""
+        """Return the run's state. Raises UnknownRun."""
         ...
 
     async def owner_of(self, run_id: str) -> str:
-        """Return the run's API key's name; empty on a laptop. Raises UnknownRun."""
+        """Return the API key's name; empty on a laptop. Raises UnknownRun."""
         ...
 
     async def runs(self, limit: int = 50, before: str | None = None, *, owner: str | None = None) -> Sequence[RunRow]:
-        """Return runs, newest first, from the one after `before`; owner None means all."""
+        """Return runs, newest first, from the one after `before`; of all owners if None."""
         ...
 
 
@@ -269,20 +266,17 @@ class Reports(Protocol):
     ) -> Table:
         """Run one read-only SELECT over the journal.
 
-        Args:
-            sql: the statement.
-            max_rows: the answer is cut after them.
-            isolated: for untrusted callers: in a process with hard limits, on a recent copy; the answer has `as_of`.
-            owner: only this owner's runs, always isolated; None for all runs.
+        The answer is cut at `max_rows`. For untrusted callers, `isolated` means a process with hard limits, a recent
+        copy of the journal, and an answer with `as_of`; an `owner`, for this owner's runs only, implies it.
 
         Raises:
-            RequestError: not a single SELECT, invalid SQL, or a limit was exceeded.
+            RequestError: not a single SELECT, invalid SQL, or over a limit.
             Throttled: too many isolated queries are running.
         """
         ...
 
     async def stats(self, *, owner: str | None = None) -> Stats:
-        """Return totals over the runs of `owner`, or all if None."""
+        """Return totals over the owner's runs, or all if None."""
         ...
 
 
@@ -290,11 +284,11 @@ class CallerQuotas(Protocol):
     """The limits of API keys."""
 
     async def admit_caller(self, owner: str, limits: CallerLimits, *, spends: bool) -> None:
-        """Count a request, which may call models if `spends`. Raises Throttled."""
+        """Count one request; `spends` if it may call models. Raises Throttled."""
         ...
 
     async def spent_today(self, owner: str) -> float:
-        """Return the US dollars spent since 00:00 UTC, without calls in flight.
+        """Return the owner's US dollars spent since 00:00 UTC, without calls in flight.
 
         A call with an unknown bill counts at its highest possible cost.
         """
@@ -305,11 +299,11 @@ class Maintenance(Protocol):
     """Maintains the home."""
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
-        """Delete, or count if `dry_run`, runs that ended over `older_than_s` seconds ago."""
+        """Delete, or only count, runs that ended over `older_than_s` ago."""
         ...
 
     async def active(self) -> int:
-        """Count the runs that have not ended."""
+        """Count unended runs."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Fills a provider's prompt cache before similar calls follow."""
+"""Fills a prompt cache before similar calls follow."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from hashlib import blake2b
 KEPT_S = 240.0
 """Seconds that a cache holds an unused beginning; just under any vendor's."""
 PATIENCE_S = 5.0
-"""Seconds that a call waits for another's first text; then it pays in full."""
+"""Seconds to wait for another call's first text; then the call pays in full."""
 _MAX_BEGINNINGS = 512
 
 
 class PromptCacheWarmup:
-    """Delays calls with the same beginning until the first call's answer begins.
+    """Delays calls with the same beginning until the first one's answer begins.
 
-    A provider's cache holds the beginning from then on; if that call fails before, the next goes ahead.
+    The provider's cache then holds it; if that call fails before, the next goes ahead.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -29,12 +29,7 @@ class PromptCacheWarmup:
     async def turn(self, model: str, beginning: str) -> AsyncIterator[Callable[[], None]]:
         """Wait for this call's turn; make it inside the block.
 
-        Args:
-            model: as `provider/model`.
-            beginning: shared with other prompts.
-
-        Yields:
-            A function to call when text arrives.
+        Yields a function to call when text arrives; `model` is `provider/model`.
         """
         key = blake2b(f"{model}\n{beginning}".encode(errors="surrogatepass"), digest_size=16).digest()
         mine = await self._wait_for_turn(key)
@@ -46,7 +41,7 @@ class PromptCacheWarmup:
                 mine.set()
 
     async def _wait_for_turn(self, key: bytes) -> asyncio.Event | None:
-        """Return this call's event if it goes ahead of others."""
+        """Return this call's event if it goes ahead."""
         give_up = self._clock() + PATIENCE_S
         while self._until.get(key, 0.0) <= self._clock():
             ahead = self._ahead.get(key)

@@ -12,7 +12,7 @@ select distinct run_id from attempts join runs using (run_id) where attempts.sta
 
 
 def lost_calls(state: RunState) -> tuple[Attempt, ...]:
-    """Return the run's open calls as lost and maybe paid."""
+    """Return open calls as lost and maybe paid."""
     return tuple(
         attempt.model_copy(update={"status": "lost", "maybe_paid": True, "error_type": "runner_lost"})
         for attempt in state.attempts.values()

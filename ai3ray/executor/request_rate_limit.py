@@ -1,4 +1,4 @@
-"""Requests per minute of each API key, over all servers."""
+"""API keys' requests per minute, over all servers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WINDOW_S = 60.0
 
 
 class RequestRateLimit:
-    """A sliding window per caller; `clock` returns monotonic seconds."""
+    """A sliding window per caller; `clock` is in monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

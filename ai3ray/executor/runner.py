@@ -1,4 +1,4 @@
-"""A task, top to bottom: prompt, call, check, judge, repair, commit."""
+"""A task, from prompt to commit."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ from ai3ray.verifier.repair import Assessed, RepairAttempt, improve
 log = logging.getLogger(__name__)
 
 TASK_OUTPUT_TOKENS = 4096
-"""Cap of a task's answer, doubled once if an answer is cut off."""
+"""An answer's cap, doubled once if it is cut off."""
 
 
 class Runner:
-    """Does tasks, plans and assemblies: every model call is made here."""
+    """Does tasks, plans and assemblies; makes every model call."""
 
     def __init__(self, core_client: CoreClient, caller: Caller, isolation: Isolation, planner: PlannerSettings) -> None:
         self._core_client = core_client
@@ -60,7 +60,7 @@ class Runner:
         self._running_work = RunningWork()
 
     async def run_task(self, job: TaskJob, *deps: Outcome) -> Outcome:
-        """Do one task after `deps` (as in `task.depends_on`); only cancellation raises."""
+        """Do a task after `deps` (as in `task.depends_on`); only cancellation raises."""
         with self._running_work.of(job.run_id):
             missing = next((dep for dep in deps if dep.status != "succeeded"), None)
             try:
@@ -78,7 +78,6 @@ class Runner:
             return Outcome(task_id=job.task.id, status="succeeded", text=text)
 
     async def _answer(self, job: TaskJob, deps: Sequence[Outcome]) -> str:
-        """Make attempts, as the repair policy decides, until one passes."""
         committed: list[str] = []
         rejected: list[tuple[Assessed, AnswerRejected]] = []
 
@@ -143,7 +142,6 @@ class Runner:
         return await self._call(job, ask, task_id=task.id, on_text=on_text, on_failure=on_failure)
 
     async def _assess(self, job: TaskJob, answer: LeasedReply) -> Assessed:
-        """Check by rules, then by the judge."""
         reply, author = answer.reply, answer.lease.model
         content = job.request.verify is not False
         if content and needs_isolation(job.task, reply.text):
@@ -162,7 +160,7 @@ class Runner:
         )
 
     async def _judge(self, job: TaskJob, reply: Reply, author: str) -> Verdict | None:
-        """Return another model's verdict, or warn and return None: the rules' verdict stands."""
+        """Return another model's verdict; None leaves the rules' verdict, with a warning."""
 
         async def act(ask: Ask) -> Answered:
             return _answered(await self._call(job, ask, task_id=job.task.id))
@@ -189,7 +187,6 @@ class Runner:
         await self._core_client.put(Entries(run_id=job.run_id, epoch=job.epoch, key=key, events=(warned,)))
 
     async def _commit(self, job: TaskJob, answer: LeasedReply, verdict: Verdict) -> str:
-        """Journal the artifact, with its verdict if the run is verified."""
         text = clean_output(job.task, answer.reply.text)
         artifact = TaskArtifact(
             task_id=job.task.id,
@@ -224,7 +221,7 @@ class Runner:
             return Planned(graph=made.graph, source=made.source, warnings=made.warnings)
 
     async def assemble(self, job: AssembleJob) -> Assembled:
-        """Merge the outputs; a reply that is cut off, refused or empty is an error."""
+        """Merge the outputs; a cut-off, refused or empty reply is an error."""
         whole = Task(id="answer", title="answer", prompt=job.request.prompt or "answer", output="markdown")
 
         def on_text(text: str) -> None:
@@ -246,7 +243,7 @@ class Runner:
                 return Assembled(error=_info(error))
 
     def stop_run(self, run_id: str) -> None:
-        """Cancel all work on this run, now and later."""
+        """Cancel the run's work, now and later."""
         self._running_work.stop(run_id)
 
     async def _call(
@@ -294,7 +291,7 @@ def _info(error: Ai3Error) -> ErrorInfo:
 
 
 def _next(job: TaskJob, step: RepairAttempt, rejection: AnswerRejected) -> Event:
-    """Return the event of the step after a rejection."""
+    """Return the event between a rejection and `step`."""
     if step.role == "repair":
         return TaskRepaired(task_id=job.task.id, defects=step.defects, attempt=step.n)
     return TaskRetry(task_id=job.task.id, error=error_info(rejection), wait_s=0.0, next_model=step.author)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 REMEMBERED = 1000
-"""Stopped runs that are remembered, since late work may arrive."""
+"""Stopped runs remembered, since late work may arrive."""
 
 
 class RunningWork:
@@ -38,7 +38,7 @@ class RunningWork:
                 del self._tasks[run_id]
 
     def stop(self, run_id: str) -> None:
-        """Cancel all work on this run, now and later."""
+        """Cancel the run's work, now and later."""
         self._stopped[run_id] = None
         while len(self._stopped) > REMEMBERED:
             self._stopped.popitem(last=False)

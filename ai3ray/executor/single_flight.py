@@ -1,4 +1,4 @@
-"""One call for concurrent callers with the same question."""
+"""One call for callers with the same question."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Shares one call, for example among readers of one run."""
+    """Shares calls among concurrent callers."""
 
     def __init__(self) -> None:
         self._asked: dict[Hashable, asyncio.Task[T]] = {}
@@ -20,7 +20,7 @@ class SingleFlight(Generic[T]):
     async def get(self, question: Hashable, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Return the answer, asking only if no other caller waits for it.
 
-        Errors of `ask` are raised in each caller; it is cancelled with its last caller.
+        Errors are raised in each caller; `ask` is cancelled with its last caller.
         """
         task = self._asked.get(question)
         if task is None:

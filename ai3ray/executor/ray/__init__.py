@@ -1,1 +1,1 @@
-"""The engine in Ray actors; only `deployments` imports Ray too."""
+"""The engine in Ray actors; besides, only `deployments` imports Ray."""

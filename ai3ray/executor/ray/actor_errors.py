@@ -19,7 +19,7 @@ from ray.exceptions import (
 from ai3ray.errors import Ai3Error, EngineError
 
 RECOVERY_S = 60.0
-"""Seconds for a dead actor to come back."""
+"""Seconds for a dead actor to return."""
 
 LOST = (ActorDiedError, ActorUnavailableError, WorkerCrashedError, ObjectLostError)
 """Ray's errors for work in a dead process."""
@@ -34,7 +34,7 @@ class CoreRestarting(EngineError):
 
 
 async def result_of(ref: ray.ObjectRef[T]) -> T:
-    """Return an actor call's value; raise our errors as they are, Ray's as EngineError."""
+    """Return an actor call's value; raise our errors unchanged, Ray's as EngineError."""
     try:
         return await ref
     except ActorUnavailableError as error:
@@ -50,5 +50,5 @@ async def result_of(ref: ray.ObjectRef[T]) -> T:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the line that says what happened: in Ray's messages, the last."""
+    """Return the last line, in which Ray says what happened."""
     return str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__

@@ -25,11 +25,11 @@ CORE_NAME = "ai3-core"
 _YOUNG_OBJECTS = 50_000
 """Net new objects between garbage collections."""
 _HEAD_NODE = "node:__internal_head__"
-"""A resource of the Ray head node only."""
+"""Only the Ray head node has this resource."""
 
 
 class CoreHost:
-    """The core in its own process, started by the first call; after a crash, from the journal.
+    """The core in its own process; the first call starts it, also after Ray has restarted it.
 
     It owns the runners, so that none makes calls after its end. Ray's retries are off, since they would pay twice.
     """
@@ -44,7 +44,7 @@ class CoreHost:
         await self._core()
 
     async def claim(self, home: Path) -> None:
-        """Return once this home's journal is open. Raises SettingsError if the core owns another."""
+        """Return once the journal is open. Raises SettingsError if the core owns another home."""
         if home != self._settings.home:
             own = self._settings.home
             raise SettingsError(
@@ -53,7 +53,7 @@ class CoreHost:
         await self._core()
 
     async def pids(self) -> list[int]:
-        """Return the process ids of core and runners."""
+        """Return core's and runners' process ids."""
         core = await self._core()
         runner_pool = core.runner_pool
         assert isinstance(runner_pool, RayRunnerPool)
@@ -64,7 +64,7 @@ class CoreHost:
         return await (await self._core()).sync(sync)
 
     async def grants(self, runner_id: str) -> Granted:
-        """Wait for answers to open requests."""
+        """Wait for a runner's answers."""
         return await (await self._core()).grants(runner_id)
 
     async def engine(self, method: str, args: tuple[Any, ...], fields: dict[str, Any]) -> Any:
@@ -78,7 +78,7 @@ class CoreHost:
             raise MissingKey(f"{error} in the environment of node {node()}", error.param) from None
 
     async def aclose(self) -> None:
-        """Close the journal; the runs can be resumed."""
+        """Close the journal; runs can be resumed."""
         if self._starting is not None:
             core = await self._starting
             await core.aclose()
@@ -101,7 +101,7 @@ class CoreHost:
 def collect_rarely() -> None:
     """Run the garbage collector less often, and without the present objects.
 
-    At 1,000 leases a second it then takes 2 % of the time in pauses up to 51 ms, instead of 16 % and 105 ms.
+    At 1,000 leases a second it takes 2 % of the time in pauses up to 51 ms, instead of 16 % and 105 ms.
     """
     gc.collect()
     gc.freeze()
@@ -109,7 +109,7 @@ def collect_rarely() -> None:
 
 
 def create_core(settings: Settings, name: str = CORE_NAME, *, detached: bool = False) -> ActorHandle[Any]:
-    """Return this Ray's core, or a new one; a `detached` one outlives this process, as on a cluster."""
+    """Return this Ray's core, or a new one; if `detached`, as on a cluster, it outlives this process."""
     life: dict[str, Any] = {}
     if detached:  # on the node with the resource `journal`, else on the Ray head node
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Boots a local head's Ray: lean, on loopback, behind a token."""
+"""Boots a local head's Ray: lean, loopback, token."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RayHandle:
     """Ids of gcs and raylet; the head ends with either."""
 
     def shutdown(self) -> None:
-        """Close the journal, then Ray; call it in the thread that booted Ray."""
+        """Close the journal, then Ray, in the thread that booted it."""
         import ray
         from ray.exceptions import RayError
 
@@ -48,14 +48,9 @@ class RayHandle:
 
 
 def boot_local(settings: Settings, *, temp_dir: Path) -> RayHandle:
-    """Start our own Ray with a core; the calling thread has to live as long.
+    """Start our own Ray and core; the calling thread has to live as long.
 
-    Args:
-        settings: without keys, which the actors read from the environment.
-        temp_dir: of at most 43 bytes.
-
-    Raises:
-        EngineError: Ray did not start.
+    The actors read keys from the environment; `temp_dir` has at most 43 bytes. Raises EngineError if Ray did not start.
     """
     set_for_own_ray(os.environ)
     import ray

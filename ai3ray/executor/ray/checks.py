@@ -1,4 +1,4 @@
-"""Checks untrusted output in Ray workers, with hard limits."""
+"""Checks untrusted output in limited Ray workers."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def check_json(task: Task, reply: Reply) -> Verdict:
 
 @ray.remote(num_cpus=0.1, max_retries=0)
 def check_code(text: str, language: str) -> tuple[Defect, ...]:
-    """Return the compiler's defects of code, which is never run."""
+    """Return the compiler's defects; the code is never run."""
     with limited():
         return code_defects(text, language)
 
 
 class RayIsolation:
-    """Checks in Ray workers, which are reused until a check kills them."""
+    """Checks in Ray workers, reused until a check kills them."""
 
     def __init__(self) -> None:
         self._slots = asyncio.Semaphore(MAX_CHECKS)
 
     async def check(self, task: Task, reply: Reply) -> Verdict:
-        """Return all rules' and compilers' verdict; a check that dies or times out is a defect."""
+        """Return all rules' and compilers' verdict; a check's death or time-out is a defect."""
         return await checked_apart(task, reply, self._rules, self._compile)
 
     async def _rules(self, task: Task, reply: Reply) -> Verdict:
@@ -50,7 +50,7 @@ class RayIsolation:
         return unverifiable(done).defects if isinstance(done, str) else done
 
     async def _elsewhere(self, function: Any, *args: object) -> Any:
-        """Return the function's result, or the reason for having none."""
+        """Return the result, or the reason for none."""
         async with self._slots:
             ref = function.remote(*args)
             try:

@@ -33,18 +33,18 @@ class RayEngine:
         return accepted
 
     async def feed(self, run_id: str, after: int = 0, cursor: int = 0, *, deltas: bool = False) -> Feed:
-        """Wait for the next events; readers at the same place share one call."""
+        """Wait for the next events; readers at the same place share a call."""
         return await self._feeds.get(
             (run_id, after, cursor, deltas), lambda: self._call("feed", run_id, after, cursor, deltas=deltas)
         )
 
     async def result(self, run_id: str) -> RunResult:
-        """Return the run's current state."""
+        """Return a run's state."""
         result: RunResult = await self._call("result", run_id)
         return result
 
     async def owner_of(self, run_id: str) -> str:
-        """Return the name of the run's API key."""
+        """Return the name of a run's API key."""
         owner: str = await self._call("owner_of", run_id)
         return owner
 
@@ -90,30 +90,30 @@ class RayEngine:
         await self._call("admit_caller", owner, limits, spends=spends)
 
     async def spent_today(self, owner: str) -> float:
-        """Return an owner's spending of today."""
+        """Return an owner's spending since 00:00 UTC."""
         usd: float = await self._call("spent_today", owner)
         return usd
 
     async def prune(self, older_than_s: float, *, dry_run: bool = False) -> PruneReport:
-        """Delete runs that ended long ago."""
+        """Delete old ended runs."""
         report: PruneReport = await self._call("prune", older_than_s, dry_run=dry_run)
         return report
 
     async def active(self) -> int:
-        """Count the unended runs."""
+        """Count unended runs."""
         count: int = await self._call("active")
         return count
 
     async def pids(self) -> list[int]:
-        """Return the process ids of core and runners."""
+        """Return core's and runners' process ids."""
         return await result_of(self._core.pids.remote())
 
     async def aclose(self) -> None:
-        """Close the journal; the runs can be resumed."""
+        """Close the journal; runs can be resumed."""
         await result_of(self._core.aclose.remote())
 
     async def _call(self, method: str, *args: Any, **fields: Any) -> Any:
-        """Call again while Ray restarts the core; calls are idempotent."""
+        """Repeat the idempotent call while Ray restarts the core."""
         async with asyncio.timeout(None) as clock:
             while True:
                 try:

@@ -1,4 +1,4 @@
-"""The environment variables for Ray, set before its import."""
+"""Variables to set before Ray's import."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # keeps Ray's "(raylet) ..." lines off stdout
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # under `uv run`, workers would run in a copy of the working folder
 }
-"""For each process of ours that uses Ray."""
+"""For each process that uses Ray."""
 
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Keeps Ray on loopback, on Linux too; its default is all interfaces."""
@@ -20,14 +20,14 @@ PATIENT = {
     "RAY_raylet_start_wait_time_s": "120",
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
 }
-"""For busy machines, where Ray's defaults (30 s, 5 s) are too short."""
+"""For busy machines, where Ray's 30 s and 5 s are too short."""
 
 OWN_RAY = {**QUIET, **LOOPBACK, "RAY_AUTH_MODE": "token", **PATIENT}
-"""For a Ray of our own; its token is set apart."""
+"""For our own Ray, except its token."""
 
 
 def cluster_address(env: Mapping[str, str]) -> str | None:
-    """Return the address of this process's Ray cluster, if any."""
+    """Return the Ray cluster's address, if this process has one."""
     address = env.get("RAY_ADDRESS", "").strip()
     # A URL is a dashboard's, for `ray job submit`; there is nothing to join.
     if address and not address.startswith(("http://", "https://")):
@@ -43,12 +43,12 @@ def set_for_own_ray(environ: MutableMapping[str, str]) -> None:
 
 
 def set_for_joining(environ: MutableMapping[str, str]) -> None:
-    """Prepare to join a cluster; set variables stay."""
+    """Prepare to join a cluster; existing variables stay."""
     _set_defaults(environ, QUIET)
 
 
 def set_for_serve_run(environ: MutableMapping[str, str]) -> None:
-    """Prepare `serve run`'s Ray; `patches.read_environment_again` does the rest."""
+    """Prepare `serve run`'s Ray, together with `patches.read_environment_again`."""
     environ["RAY_ADDRESS"] = "local"  # otherwise it joins any Ray that this user has left running
     _set_defaults(environ, PATIENT)
 

@@ -1,4 +1,4 @@
-"""Joins a Ray cluster with a core on it."""
+"""Joins a Ray cluster."""
 
 from __future__ import annotations
 
@@ -20,13 +20,11 @@ JOIN_S = 90.0
 def join(settings: Settings, address: str) -> RayEngine:
     """Connect to the cluster and its core, created if there is none.
 
-    Args:
-        settings: for a new core; each node has its own keys.
-        address: as for `ray.init`.
+    `settings` are for a new core; each node has its own keys.
 
     Raises:
         EngineError: the cluster or its core cannot be reached.
-        SettingsError: the cluster's core serves another home.
+        SettingsError: the core serves another home.
     """
     set_for_joining(os.environ)
     import ray

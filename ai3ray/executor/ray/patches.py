@@ -41,7 +41,7 @@ def make_lean() -> None:
 
 
 def read_environment_again(environ: MutableMapping[str, str]) -> None:
-    """Apply LOOPBACK, and no folder copies under `uv run`, after Ray's import; set variables stay."""
+    """Apply LOOPBACK, and no folder copies under `uv run`, after Ray's import; existing variables stay."""
     from ray._private import ray_constants
 
     if not LOOPBACK.keys() & environ.keys():
@@ -60,7 +60,7 @@ def node_processes() -> Sequence[int]:
 
 
 def in_worker() -> bool:
-    """Return whether this process is a Ray worker."""
+    """Return whether this is a Ray worker."""
     import ray
     from ray._private.worker import global_worker
 
@@ -76,7 +76,7 @@ def drivers() -> Sequence[Driver]:
 
 
 def serve_http_host() -> str | None:
-    """Return the address of Serve; None before it starts."""
+    """Return Serve's address; None before it starts."""
     from ray.serve.context import _get_global_client
     from ray.serve.exceptions import RayServeException
 
@@ -88,7 +88,7 @@ def serve_http_host() -> str | None:
 
 
 def close_internal_port() -> None:
-    """Keep this replica from opening its gRPC port; call it in the replica's constructor.
+    """Keep this replica from opening its gRPC port; call it in the constructor.
 
     Serve 2.60 opens it on every interface, without authentication, and unpickles what arrives: anyone who reaches it
     can run code as this user. It is unused unless Serve is set to prefer gRPC.

@@ -1,4 +1,4 @@
-"""A runner actor, and its port to the core."""
+"""A runner actor and its core."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RunnerHost:
         return self._runner_id
 
     async def live(self, name: str) -> None:
-        """Wait for this process's end, which fails the call; return at once for another's `name`."""
+        """Wait for this process's end, which fails the call; return at once for another `name`."""
         while name == self._runner_id:
             await asyncio.Event().wait()
 
@@ -67,7 +67,7 @@ class RunnerHost:
 
     @asynccontextmanager
     async def _flushed(self) -> AsyncIterator[Runner]:
-        """Yield the runner; on cancellation, send its settlements first."""
+        """Yield the runner; on cancellation, send settlements first."""
         parts = self._ready()
         try:
             yield parts.runner
@@ -93,5 +93,5 @@ class RayCorePort:
         return await result_of(self._core.sync.remote(sync))
 
     async def grants(self, runner_id: str) -> Granted:
-        """Wait for answers to open requests."""
+        """Wait for a runner's answers."""
         return await result_of(self._core.grants.remote(runner_id))

@@ -1,4 +1,4 @@
-"""The runners as actors; ObjectRefs connect dependent tasks."""
+"""The runners as Ray actors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OnDeath = Callable[[str], None]
 
 
 class RayRef:
-    """A runner's work, as an ObjectRef."""
+    """Work as an ObjectRef."""
 
     def __init__(self, ref: ray.ObjectRef[Any], on_lost: Callable[[], None]) -> None:
         self.ref = ref
@@ -40,7 +40,7 @@ class RayRef:
         return self._value().__await__()
 
     def cancel(self) -> None:
-        """Cancel the work, even while it waits for dependencies."""
+        """Cancel the work, even before it starts."""
         ray.cancel(self.ref)
 
     async def _value(self) -> Any:
@@ -60,7 +60,7 @@ class RayRef:
 
 
 class DeferredRef:
-    """Work that starts once a runner is up again; its dependencies are sent by value."""
+    """Work that waits for a runner to be up; dependencies go by value."""
 
     def __init__(self, work: Awaitable[Any]) -> None:
         self.task: asyncio.Future[Any] = asyncio.ensure_future(work)
@@ -85,12 +85,12 @@ class _RunnerActor:
         return self.recovery is None or self.recovery.done()
 
     def lost(self) -> None:
-        """Mark the runner as down until its next process answers."""
+        """Mark as down until the next process answers."""
         if self.up:
             self.recovery = asyncio.create_task(self._come_back(), name="runner-recovery")
 
     async def _watch(self) -> None:
-        """Report the end of each runner process, even an idle one."""
+        """Report each process's end, even if idle."""
         while True:
             name: str | None = None
             try:
@@ -120,7 +120,7 @@ class _RunnerActor:
 
 
 class RayRunnerPool:
-    """The runners as actors; `on_death` receives the name of each dead runner."""
+    """Runner actors; `on_death` receives each dead runner's name."""
 
     def __init__(self, settings: Settings, core: ActorHandle[Any], on_death: OnDeath) -> None:
         runners: Any = ray.remote(RunnerHost).options(**ACTOR_OPTIONS)
@@ -172,7 +172,7 @@ class RayRunnerPool:
         return RayRef(call(runner.handle), runner.lost) if runner.up else DeferredRef(self._late(call))
 
     def _next(self) -> _RunnerActor:
-        """Return the next runner that is up, or the next if none is."""
+        """Prefer a runner that is up."""
         self._turn += 1
         order = [self._runners[(self._turn + n) % len(self._runners)] for n in range(len(self._runners))]
         return next((runner for runner in order if runner.up), order[0])
