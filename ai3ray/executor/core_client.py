@@ -61,10 +61,7 @@ class CoreClient:
     async def lease(self, request: LeaseRequest) -> Lease:
         """Wait for a lease; cancelling withdraws the request.
 
-        Raises:
-            asyncio.CancelledError: the run is being stopped.
-            LeaseRefused: the request will never be granted.
-            EngineError: the core is gone.
+        Raises LeaseRefused, CancelledError if the run is being stopped, or EngineError if the core is gone.
         """
         granted: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
         self._requests[request.request_id] = granted
@@ -88,9 +85,7 @@ class CoreClient:
     async def put(self, entries: Entries) -> None:
         """Return once the journal accepts the entries.
 
-        Raises:
-            EntriesRefused: the run has ended, or has another owner.
-            EngineError: the core is gone.
+        Raises EntriesRefused, or EngineError if the core is gone.
         """
         placed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._puts.setdefault(entries.key, []).append(placed)

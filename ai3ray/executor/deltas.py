@@ -1,4 +1,4 @@
-"""Pieces of answers for readers: bounded, never journaled."""
+"""Answers in pieces: bounded, never journaled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan's estimated cost and time."""
+"""Estimates of plans."""
 
 from __future__ import annotations
 

@@ -45,9 +45,7 @@ class Intake:
     ) -> Accepted:
         """Journal the run, then start it, even if the caller is cancelled.
 
-        Raises:
-            UsageError: the request is wrong; nothing was journaled.
-            KeyReused: the key was used with another body.
+        Raises UsageError before anything is journaled, and KeyReused for another body.
         """
         # Ray Serve cancels the calls of disconnected clients, but a journaled run must be conducted.
         accepting = self._accept(request, purpose, owner=owner, key=key, watch=watch)

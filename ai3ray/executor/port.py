@@ -308,4 +308,4 @@ class Maintenance(Protocol):
 
 
 class Engine(RunControl, RunRecords, Reports, CallerQuotas, Maintenance, Protocol):
-    """All of ai3ray, for the HTTP app; methods raise Ai3Error only."""
+    """All of ai3ray; methods raise Ai3Error only."""

@@ -12,7 +12,7 @@ REMEMBERED = 1000
 
 
 class RunningWork:
-    """The asyncio tasks that work on runs."""
+    """Tasks, to be cancelled with their run."""
 
     def __init__(self) -> None:
         self._tasks: defaultdict[str, set[asyncio.Task[object]]] = defaultdict(set)
@@ -20,11 +20,7 @@ class RunningWork:
 
     @contextmanager
     def of(self, run_id: str) -> Iterator[None]:
-        """Register the current task as work on this run.
-
-        Raises:
-            asyncio.CancelledError: the run is stopped, before or during the block.
-        """
+        """Register the current task. Raises CancelledError if the run is or gets stopped."""
         if run_id in self._stopped:
             raise asyncio.CancelledError(f"run {run_id} was stopped")
         task = asyncio.current_task()

@@ -1,4 +1,4 @@
-"""One call for callers with the same question."""
+"""Shares calls between callers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Shares calls among concurrent callers."""
+    """One call for concurrent callers with the same question."""
 
     def __init__(self) -> None:
         self._asked: dict[Hashable, asyncio.Task[T]] = {}
