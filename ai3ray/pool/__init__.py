@@ -1,1 +1,1 @@
-"""The provider pool: limits, leases, breaker and ledger, pure and synchronous."""
+"""The provider pool, pure and synchronous."""

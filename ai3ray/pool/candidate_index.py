@@ -1,4 +1,4 @@
-"""The models that may answer a lease request, from cards, prices and accounts."""
+"""The models that may answer a lease request."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ class Candidates(NamedTuple):
 
     models: CandidateSet
     cards: tuple[ModelCard, ...]
-    """Only those that may answer."""
+    """Those that may answer."""
     names: frozenset[str]
-    """Only those that may answer."""
+    """Of `cards`."""
 
     @classmethod
     def of(cls, models: CandidateSet, cards: Iterable[ModelCard]) -> Candidates:
-        """Return the candidates of which only these cards may answer."""
+        """Return candidates of which only these cards may answer."""
         cards = tuple(cards)
         return cls(models, cards, frozenset(card.name for card in cards))
 
 
 class CandidateIndex:
-    """The models of the configured providers, with their cached state.
+    """The models of the configured providers, cached.
 
-    Every change of an account or pause has to be followed by `invalidate`.
+    `invalidate` has to follow every change of an account or pause.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class CandidateIndex:
         return tuple(self._passed_through.values())
 
     def candidates(self, request: LeaseRequest, now: float) -> Candidates:
-        """Return the models for a request, cached across similar requests."""
+        """Return a request's models, cached across similar requests."""
         conditions = self._conditions(now)
         key = cache_key(request, conditions.today) + tuple(conditions.out)
         known = self._candidates.get(key)
@@ -95,7 +95,7 @@ class CandidateIndex:
     def rank(
         self, request: LeaseRequest, candidates: Candidates, now: float, exclusions: Mapping[str, str] | None = None
     ) -> Ranking:
-        """Rank the models; those with a reason in `exclusions` count as paused."""
+        """Rank the models; those in `exclusions`, with reasons, count as paused."""
         conditions = self._conditions(now)
         if exclusions:
             conditions = replace(conditions, paused={**exclusions, **conditions.paused})
@@ -107,7 +107,7 @@ class CandidateIndex:
         return self._router.preview(request, self.candidates(request, now).models, conditions).candidates()
 
     def callable(self, now: float) -> frozenset[str]:
-        """Return the names of the models that can be called now."""
+        """Return the names of the models that can be called."""
         conditions = self._conditions(now)
         if not conditions.paused:
             return self._all
@@ -117,11 +117,11 @@ class CandidateIndex:
         return self._callable
 
     def invalidate(self) -> None:
-        """Discard the cached state after a change."""
+        """Discard the cached state."""
         self._known = None
 
     def refusal(self, request: LeaseRequest, now: float) -> Refusal:
-        """Return a refusal with the providers' failure, else with every model's reason."""
+        """Return a refusal with the latest failure, else with every model's reason."""
         conditions = self._conditions(now)
         priced_models = self._priced_models_for(request)
         anyway = replace(conditions, out={})
@@ -138,7 +138,7 @@ class CandidateIndex:
         return Refusal(request_id=request.request_id, run_id=request.run_id, error=error)
 
     def card(self, name: str) -> ModelCard | None:
-        """Return the card of a `provider/model`; None if it is unknown."""
+        """Return the card of a `provider/model`, or None."""
         return self._cards_by_name.get(name) or self._passed_through.get(name)
 
     def _conditions(self, now: float) -> Conditions:
@@ -168,7 +168,6 @@ class CandidateIndex:
 
     @cached_property
     def _priced_models(self) -> tuple[PricedModel, ...]:
-        """All models at their list prices, compiled at the first request."""
         prices = self._registry.prices
         return tuple(PricedModel.of(card, prices.list_price(card.provider, card.id)) for card in self._cards)
 
@@ -177,7 +176,7 @@ class CandidateIndex:
         return {card.name: card for card in self._cards}
 
     def _priced_models_for(self, request: LeaseRequest) -> tuple[PricedModel, ...]:
-        """Return all models; embedded and unregistered ones only where the request names models."""
+        """Return all models; embedded and unregistered ones only if named."""
         if not request.models:
             return tuple(priced for priced in self._priced_models if priced.name in self._unnamed)
         passed = (self._passed_through_card(name) for name in request.models if name not in self._names)

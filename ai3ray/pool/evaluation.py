@@ -20,7 +20,7 @@ class Evaluation(NamedTuple):
     budget: BudgetCheck | None
     """None when no budget applies."""
     ranking: Ranking | None
-    """None when no call may begin now, whichever model is best."""
+    """None when no call may begin now."""
 
     @property
     def admitted(self) -> PricedModel | None:
@@ -37,11 +37,11 @@ class Evaluation(NamedTuple):
 
     @property
     def needs_settlement(self) -> bool:
-        """True when calls in flight hold the money for the best model."""
+        """True when calls in flight hold the best model's money."""
         return self.ranking is not None and self.ranking.best is not None and self.admitted is None
 
     def waiter(self) -> Waiter:
-        """Return the queue entry for this request."""
+        """Return the request's queue entry."""
         if self.budget is None:
             return Waiter(self.request, self.candidates.names)
         return Waiter(

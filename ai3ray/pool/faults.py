@@ -1,4 +1,4 @@
-"""The consequences of each kind of failure, for the pool and for retries."""
+"""The consequences of each kind of failure."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Breaker = Literal["none", "count", "out"]
 
 
 class FaultPolicy(NamedTuple):
-    """The consequences of one kind of failure."""
+    """The consequences of one kind of failure, for the pool and for retries."""
 
     fail_over: bool
     retry_same: bool
     freeze: bool
-    """Pause the provider until its Retry-After, or for a growing pause."""
+    """Pause the provider until its Retry-After, else for a growing time."""
     breaker: Breaker
-    """`count`: consecutive failures open the provider's breaker. `out`: the provider goes out at once."""
+    """`count`: consecutive failures open the breaker. `out`: the provider goes out at once."""
     counts_against_model: bool
 
 
@@ -62,5 +62,5 @@ FAULTS: Mapping[str, FaultPolicy] = {
 
 
 def fault_policy(error_type: str) -> FaultPolicy:
-    """Return the consequences of this type; an unknown type counts against neither provider nor model."""
+    """Return a type's consequences; unknown ones count against neither provider nor model."""
     return FAULTS.get(error_type, _ELSEWHERE)

@@ -1,4 +1,4 @@
-"""The provider pool: every model call of every run needs its lease."""
+"""The provider pool: every model call needs its lease."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ai3ray.router.router import Router
 from ai3ray.settings.model import Settings
 
 LEASE_S = 660.0
-"""Seconds until a permit is taken back: one minute more than the longest call."""
+"""Seconds until a permit is taken back: one minute above the longest call."""
 
 
 class _UnsettledLease(NamedTuple):
@@ -45,16 +45,9 @@ class _UnsettledLease(NamedTuple):
 class ProviderPool:
     """Routes and admits model calls in one step, under the limits of every provider and run.
 
-    A lease request gets the best model that can be called now. It waits while none can be called, and is refused when
-    none ever will. Pure and synchronous: the host calls `expire` when `next_expiry` is due.
-
-    Args:
-        registry: models and prices.
-        settings: limits and weights.
-        configured: names of the providers that can be called.
-        clock: monotonic seconds.
-        new_id: makes attempt ids.
-        jitter: returns numbers from 0 to 1 that vary pauses.
+    A request gets the best model that can be called now, waits while there is none, and is refused when none ever will
+    be. The host calls `expire` when `next_expiry` is due. `configured` names the providers that can be called, `clock`
+    returns monotonic seconds, `new_id` an attempt id, `jitter` numbers from 0 to 1 that vary pauses.
 
     Raises:
         SettingsError: `router.toml` is invalid.
@@ -92,7 +85,7 @@ class ProviderPool:
     # ── asking ───────────────────────────────────────────────────────────────────────────────────
 
     def lease(self, request: LeaseRequest) -> Lease | Refusal | None:
-        """Return the right to make one call; None if the request waits."""
+        """Return the right to one call; None if the request waits."""
         now = self._clock()
         self._open_run(request.run_id, now)
         # Once `next_expiry` is due, waiting requests go first.
@@ -100,17 +93,17 @@ class ProviderPool:
         return self._answer(self._evaluate(request, now, rank=not overdue), now)
 
     def preview(self, request: LeaseRequest) -> tuple[Candidate, ...]:
-        """Rank the models for this request as if every provider had a permit free."""
+        """Rank the models as if every provider had a permit free."""
         return self._index.preview(request, self._clock())
 
     def withdraw(self, request_ids: Iterable[str]) -> tuple[Lease | Refusal, ...]:
-        """Remove waiting requests. Returns the answers to others that this allows."""
+        """Remove waiting requests; return the answers to others that this allows."""
         for request_id in request_ids:
             self._queue.remove(request_id)
         return self._serve_waiting(self._clock())
 
     def drop_run(self, run_id: str) -> None:
-        """Forget a run and its waiting requests. Its leases stay until they are settled."""
+        """Forget a run and its waiting requests; leases stay until settled."""
         self._queue.remove_run(run_id)
         self._runs.discard(run_id)
         self._unfunded_runs.discard(run_id)
@@ -120,7 +113,7 @@ class ProviderPool:
     # ── answering ────────────────────────────────────────────────────────────────────────────────
 
     def settle(self, settlement: Settlement) -> Settled:
-        """Take back a permit, learn from the call's outcome, and serve waiting requests."""
+        """Take back a permit, learn from the outcome, and serve waiting requests."""
         held = self._leases.get(settlement.attempt_id)
         if held is None or held.lease.token != settlement.token:
             return Settled(accepted=False)
@@ -129,11 +122,7 @@ class ProviderPool:
         return Settled(accepted=True, grants=self._serve_waiting(now), warnings=(warning,) if warning else ())
 
     def expire(self) -> tuple[tuple[str, ...], Settled]:
-        """Take back the permits of expired leases, and serve waiting requests.
-
-        Returns:
-            the attempt ids of the expired leases, and the answers to requests.
-        """
+        """Take back expired leases; return their attempt ids, and answers to waiting requests."""
         now = self._clock()
         # Leases are in the order of their grants, and all last equally long.
         expired = list(takewhile(lambda held: now >= held.began + held.lease.expires_s, self._leases.values()))
@@ -158,7 +147,7 @@ class ProviderPool:
         return tuple(held.lease for held in self._leases.values())
 
     def views(self) -> list[ModelView]:
-        """Return every model of the registry with its live telemetry."""
+        """Return every model with its live telemetry."""
         return model_views(self._registry, self._index.passed_through, self._accounts, self._router.live)
 
     def snapshot(self) -> PoolSnapshot:
@@ -172,18 +161,18 @@ class ProviderPool:
         kinds: Iterable[Mapping[str, Any]] = (),
         latest: Iterable[str] = (),
     ) -> None:
-        """Load rows of `model_stats` and `model_kind_stats`, and the models of the latest calls in order."""
+        """Load rows of `model_stats` and `model_kind_stats`, and the latest calls' models in order."""
         self._router.load_call_stats(rows, self._index.card, latest)
         self._router.load_verdict_stats(kinds, self._index.card)
 
     def record_verdict(self, model: str, kind: Kind, *, passed: bool, score: float) -> None:
-        """Record a verdict; its score, 0 to 1, counts only if the answer passed."""
+        """Record a verdict; its score, 0 to 1, counts only if passed."""
         card = self._index.card(model)
         if card is not None:
             self._router.record_verdict(kind, card, passed=passed, score=score)
 
     def set_limits(self, settings: Settings) -> tuple[Lease | Refusal, ...]:
-        """Apply new limits; calls above a lower limit run to their end."""
+        """Apply new limits; calls above a lower one run to their end."""
         now = self._clock()
         for account in self._accounts.values():
             account.configure(settings, now)
@@ -193,7 +182,7 @@ class ProviderPool:
     # ── one request: evaluate, then grant, wait or refuse ────────────────────────────────────────
 
     def _open_run(self, run_id: str, now: float) -> None:
-        """Let a new run probe the providers that are out: their owner may have fixed them."""
+        """Let a new run probe providers that are out: their owner may have fixed them."""
         if run_id in self._runs:
             return
         self._runs.add(run_id)
@@ -253,7 +242,7 @@ class ProviderPool:
         return self._index.refusal(evaluation.request, now)
 
     def _next_change(self, now: float) -> float | None:
-        """Return when time alone makes another call possible, or None."""
+        """Return when time alone allows another call, or None."""
         due = [account.resumes_at(now) for account in self._accounts.values()]
         due += [pause.until for pause in self._pauses.values() if pause.until > now]
         first = min(due, default=inf)
@@ -279,7 +268,7 @@ class ProviderPool:
         return self._in_flight[request.run_id] < request.run_limit
 
     def _recheck_waiting(self, now: float) -> list[Refusal]:
-        """Re-examine requests after providers went out or came back, or money was spent."""
+        """Re-examine requests after changes of providers or money."""
         changed, settled = self._providers_changed, self._settled_runs
         self._providers_changed, self._settled_runs = False, set()
         every_run = changed or self.budgets.by_day
@@ -309,7 +298,7 @@ class ProviderPool:
     # ── the end of a call ────────────────────────────────────────────────────────────────────────
 
     def _end_call(self, held: _UnsettledLease, settlement: Settlement, now: float) -> Warned | None:
-        """Settle a call everywhere; return a warning when its provider went out."""
+        """Settle a call; return a warning when its provider went out."""
         lease = held.lease
         account = self._accounts[lease.provider]
         before = (account.out, account.failure is None)

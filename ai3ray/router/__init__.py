@@ -1,1 +1,1 @@
-"""The choice of a model: from a lease request to a ranking."""
+"""The choice of a model for a lease request."""

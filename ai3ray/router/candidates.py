@@ -1,4 +1,4 @@
-"""The models of a request as columns for ranking, and the reasons against some."""
+"""The models of a request in columns, and reasons against some."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class CandidateSet:
     names: tuple[str, ...]
     providers: tuple[str, ...]
     prices: tuple[tuple[float, float], ...]
-    """US dollars per million tokens of input and of output; 0 where unknown."""
+    """US dollars per million tokens of input and output; 0 where unknown."""
     unpriced: tuple[int, ...]
-    """Positions of the models of unknown price."""
+    """Positions of models of unknown price."""
     positions: Mapping[str, int]
 
     @classmethod
     def of(cls, priced_models: Iterable[PricedModel], mismatches: Mapping[str, str]) -> CandidateSet:
-        """Build the columns of these models."""
+        """Build the columns."""
         priced_models = tuple(priced_models)
         suitable = (priced.card.context for priced in priced_models if priced.name not in mismatches)
         return cls(
@@ -54,20 +54,20 @@ def cache_key(request: LeaseRequest, today: date) -> tuple[object, ...]:
 
 
 def candidate_set(request: LeaseRequest, priced_models: Iterable[PricedModel], today: date) -> CandidateSet:
-    """Build the candidates for a request, whatever the conditions of the moment."""
+    """Build a request's candidates, whatever the moment's conditions."""
     priced_models = tuple(priced_models)
     reasons = ((priced.name, mismatch(request, priced, today)) for priced in priced_models)
     return CandidateSet.of(priced_models, {name: reason for name, reason in reasons if reason is not None})
 
 
 def exclusion(request: LeaseRequest, priced: PricedModel, conditions: Conditions) -> str | None:
-    """Return why this model can never answer this request; None if it can."""
+    """Return why a model can never answer, or None."""
     reason = mismatch(request, priced, conditions.today) or too_long(request, priced.card)
     return reason or conditions.out.get(priced.provider)
 
 
 def mismatch(request: LeaseRequest, priced: PricedModel, today: date) -> str | None:
-    """Return why this model suits no request with the same `cache_key`; None if it does."""
+    """Return why a model suits no request of the same `cache_key`, or None."""
     if request.models and priced.name not in request.models:
         return "not among the models asked for"
     if request.exclude and (priced.name in request.exclude or priced.provider in request.exclude):
@@ -85,7 +85,7 @@ def mismatch(request: LeaseRequest, priced: PricedModel, today: date) -> str | N
 
 
 def too_long(request: LeaseRequest, card: ModelCard) -> str | None:
-    """Return why prompt and answer exceed the model's context window; None if they fit."""
+    """Return why prompt and answer exceed the context window, or None."""
     if request.input_tokens + min(request.max_output_tokens, card.max_output) > card.context:
         return f"its context window of {card.context} tokens is too small"
     return None

@@ -12,7 +12,7 @@ from ai3ray.registry.prices import Rates
 
 
 class PricedModel(NamedTuple):
-    """A model's card and list price, with the fields that every choice reads."""
+    """A model's card and list price."""
 
     card: ModelCard
     name: str
@@ -20,12 +20,12 @@ class PricedModel(NamedTuple):
     provider: str
     has_price: bool
     input_usd: float
-    """US dollars per million tokens of input; 0 where unknown."""
+    """US dollars per million tokens; 0 where unknown."""
     output_usd: float
 
     @classmethod
     def of(cls, card: ModelCard, rates: Rates | None = None) -> PricedModel:
-        """Return this card at this list price."""
+        """Return a card at this list price."""
         price = (rates.input, rates.output) if rates is not None else (0.0, 0.0)
         return cls(card, card.name, card.provider, rates is not None, *price)
 
@@ -37,9 +37,9 @@ class Conditions:
     today: date
     """In UTC."""
     load: Mapping[str, float] = field(default_factory=dict)
-    """Share of its permits that a provider has given out, 0 to 1."""
+    """Share of each provider's permits given out, 0 to 1."""
     in_flight: Mapping[str, int] = field(default_factory=dict)
-    """By `provider/model`; models without calls are absent."""
+    """By `provider/model`, without idle models."""
     out: Mapping[str, str] = field(default_factory=dict)
     """Providers not to call again, with the reason."""
     paused: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The quality of each model's answers per kind of task, as a fading posterior."""
+"""Model quality per kind of task, as a fading posterior."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ UNKNOWN_QUALITY = 0.5
 _PRIOR_MARGIN = 0.02
 """Least distance of a prior from 0 and 1."""
 _KIND_ANSWERS = 2.0
-"""Answers of a kind after which half of the kind's surprise counts for every model."""
+"""Answers after which half of a kind's surprise counts for every model."""
 _MAX_DEVIATIONS = 2.5
-"""Most standard deviations that one answer counts for in detecting a change."""
+"""Most standard deviations of one answer in detecting a change."""
 _WEIGHT_AFTER_CHANGE = 2.0
-"""Answers that evidence still counts for after a change has put it in doubt."""
+"""Answers that evidence counts for after a change puts it in doubt."""
 
 
 class QualityBelief(NamedTuple):
@@ -32,26 +32,25 @@ class QualityBelief(NamedTuple):
 
 
 def beta(good: float, bad: float) -> QualityBelief:
-    """Return mean and standard deviation of the Beta distribution with these parameters."""
+    """Return mean and standard deviation of a Beta distribution."""
     weight = good + bad
     mean = good / weight
     return QualityBelief(mean, math.sqrt(mean * (1.0 - mean) / (weight + 1.0)))
 
 
 def reward(*, passed: bool, score: float) -> float:
-    """Return the worth of an answer, 0 to 1: its score, or 0 when it was rejected.
+    """Return an answer's worth, 0 to 1: its score, or 0 if rejected.
 
-    A repaired answer counts twice: once with 0, once with the score of its repair.
+    A repaired answer counts twice: with 0 and with its repair's score.
     """
     return score if passed else 0.0
 
 
 class Posterior:
-    """Beta posteriors of the reward per kind and model, discounted by answers of the kind and by time.
+    """Beta posteriors of the reward per kind and model, fading with answers of the kind and time.
 
-    A pair's prior is the quality on the model's card, shifted by the mean surprise of the kind (its difficulty) and of
-    the model. Evidence fades slowly, but when a model has clearly changed, its earlier answers are forgotten at once,
-    and with them most evidence about its rivals.
+    A pair's prior is the card's quality, shifted by the mean surprise of the kind (its difficulty) and of the model.
+    When a model has clearly changed, its earlier answers are forgotten, and with them most evidence about its rivals.
     """
 
     def __init__(self, clock: Callable[[], float], evidence: Evidence) -> None:
@@ -65,11 +64,7 @@ class Posterior:
         self._model_surprise: dict[str, DecayingSum] = {}
 
     def learn(self, kind: Kind, card: ModelCard, value: float, weight: float = 1.0) -> bool:
-        """Learn from an answer's reward, 0 to 1, that counts for `weight` answers.
-
-        Returns:
-            True if the model has clearly changed, and with it beliefs about others.
-        """
+        """Learn from a reward, 0 to 1; return True for a change that affects beliefs about others."""
         if kind not in self._decay_clocks:
             self._decay_clocks[kind] = DecayClock(self._clock, self._decay_rate)
             self._kind_surprise[kind] = DecayingSum(self._decay_clocks[kind])
@@ -94,7 +89,7 @@ class Posterior:
         return True
 
     def belief(self, kind: Kind, card: ModelCard) -> QualityBelief:
-        """Return the expected reward of the model's next answer of this kind."""
+        """Return the expected reward of the model's next answer."""
         on_card = card.quality.get(kind)
         evidence = self._evidence
         strength = evidence.unknown_answers if on_card is None else evidence.card_answers
@@ -110,7 +105,7 @@ class Posterior:
 
 
 def _offset(surprise: DecayingSum | None, caution: float) -> float:
-    """Return the mean surprise, closer to 0 the less evidence there is."""
+    """Return the mean surprise, closer to 0 with less evidence."""
     if surprise is None:
         return 0.0
     total, weight = surprise.sums()

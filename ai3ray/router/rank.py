@@ -1,4 +1,4 @@
-"""From a lease request, its candidates and conditions to a ranking."""
+"""The ranking of a request's candidates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EXCLUDED = -inf
 
 
 class ScoredCandidates(NamedTuple):
-    """All candidates of one request, with their terms in columns."""
+    """A request's candidates, with their terms in columns."""
 
     candidates: CandidateSet
     answers: ScoreColumn
@@ -32,7 +32,7 @@ class ScoredCandidates(NamedTuple):
 
 
 class Ranking:
-    """The outcome of one choice. The list of candidates is built only on demand."""
+    """The outcome of one choice; its candidates are listed only on demand."""
 
     __slots__ = ("_reasons", "_scored", "_scores", "best")
 
@@ -44,7 +44,7 @@ class Ranking:
         """None when no model can be called."""
 
     def candidates(self) -> tuple[Candidate, ...]:
-        """Return all models with their terms, best first, excluded ones last."""
+        """Return all models, best first, excluded ones last."""
         scored, excluded, names = self._scored, self._reasons, self._scored.candidates.names
         shown = [scored.expected[n] if n in excluded else score for n, score in enumerate(self._scores)]
         order = sorted(range(len(shown)), key=lambda n: (n in excluded, -shown[n], names[n]))
@@ -61,7 +61,7 @@ class Ranking:
         return tuple(found)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickle as an empty ranking, so that a lease for a runner stays small."""
+        """Pickle as an empty ranking, so that a runner's lease stays small."""
         return _empty_ranking, ()
 
     def _best(self) -> PricedModel | None:
@@ -83,17 +83,11 @@ def rank(
     score_cache: ScoreCache,
     draw: Callable[[int], Sequence[float]] | None = None,
 ) -> Ranking:
-    """Rank the candidates of a lease request.
+    """Rank a request's candidates.
 
-    A score is the weighted sum of a model's terms plus a draw from its uncertainty. This is Thompson sampling with
-    normal posteriors, of the sum instead of each term: independent normal deviations add up to one.
-
-    Args:
-        request: the request.
-        candidates: its candidates.
-        conditions: load, outages and pauses.
-        score_cache: the learned terms and the weights.
-        draw: returns this many normal numbers around 0; no exploration when absent.
+    A score is the weighted sum of a model's terms plus a draw from its uncertainty: Thompson sampling with normal
+    posteriors, of the sum instead of each term, because independent normal deviations add up to one. `draw` returns so
+    many normal numbers around 0; without it nothing is explored.
     """
     weights = score_cache.weights
     calls, answers = score_cache.calls(candidates), score_cache.answers(request.kind, request.tier, candidates)

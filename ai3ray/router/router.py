@@ -1,4 +1,4 @@
-"""The router of one pool: ranks models, and learns from calls and verdicts."""
+"""The router of one pool."""
 
 from __future__ import annotations
 
@@ -24,12 +24,9 @@ from ai3ray.telemetry.live_stats import WARM_START_CALLS, LiveStats
 
 
 class Router:
-    """Ranks the models for each request, and learns from every call and verdict.
+    """Ranks the models for each request, and learns from calls and verdicts.
 
-    Args:
-        settings: weights, preset and tuning.
-        clock: monotonic seconds.
-        rng: source of the draws; seeded by `router.toml` when absent.
+    `clock` returns monotonic seconds; without `rng`, `router.toml` seeds the draws.
 
     Raises:
         SettingsError: `router.toml` is invalid.
@@ -47,29 +44,29 @@ class Router:
     # ── choosing ─────────────────────────────────────────────────────────────────────────────────
 
     def rank(self, request: LeaseRequest, candidates: CandidateSet, conditions: Conditions) -> Ranking:
-        """Rank the models for a call that is to be made."""
+        """Rank the models for an actual call."""
         return rank(request, candidates, conditions, self._scores, self._draw)
 
     def preview(self, request: LeaseRequest, candidates: CandidateSet, conditions: Conditions) -> Ranking:
-        """Rank the models by expectation alone, without a draw, so the result is repeatable."""
+        """Rank the models by expectation alone, so the result is repeatable."""
         return rank(request, candidates, conditions, self._scores)
 
     # ── learning ─────────────────────────────────────────────────────────────────────────────────
 
     def call_began(self, priced: PricedModel) -> None:
-        """Count a call of this model as in flight."""
+        """Count a call as in flight."""
         self.live.call_began(priced.name, priced.card.tier)
 
     def call_ended(
         self, model: str, *, success: bool | None, seconds: float, cost_usd: float | None, usage: Usage | None
     ) -> None:
-        """Learn from the end of a call; the arguments are those of `ModelStats.end`."""
+        """Learn from a call's end; arguments as in `ModelStats.end`."""
         self.live.call_ended(model, success=success, seconds=seconds, cost_usd=cost_usd, usage=usage)
         if success is not None:
             self._scores.call_ended(model)
 
     def record_verdict(self, kind: Kind, card: ModelCard, *, passed: bool, score: float) -> None:
-        """Learn from a verdict; the score, 0 to 1, counts only if the answer passed."""
+        """Learn from a verdict; the score, 0 to 1, counts only if passed."""
         if self._posterior.learn(kind, card, reward(passed=passed, score=score)):
             self._scores.clear()
         else:
@@ -78,7 +75,7 @@ class Router:
     def load_call_stats(
         self, rows: Iterable[Mapping[str, Any]], card: Callable[[str], ModelCard | None], latest: Iterable[str] = ()
     ) -> None:
-        """Load rows of the view `model_stats`, and the models of the latest calls, oldest first."""
+        """Load rows of the view `model_stats`, and the latest calls' models, oldest first."""
         for row in rows:
             judged = row["successes"] + row["failures"]
             known = card(row["model"])
@@ -94,7 +91,7 @@ class Router:
         self.live.load_traffic(latest)
 
     def load_verdict_stats(self, rows: Iterable[Mapping[str, Any]], card: Callable[[str], ModelCard | None]) -> None:
-        """Load rows of the view `model_kind_stats`, each counting for at most 2 * WARM_START_CALLS answers."""
+        """Load rows of the view `model_kind_stats`, each for at most 2 * WARM_START_CALLS answers."""
         for row in rows:
             known = card(row["model"])
             if known is not None and row["verdicts"]:

@@ -11,24 +11,24 @@ from ai3ray.domain.lease import LeaseRequest
 from ai3ray.router.candidates import CandidateSet
 
 _STEPS = 100_000.0
-"""Steps from 0 to 1: terms and scores have five decimal places."""
+"""Five decimal places of terms and scores."""
 _HALF_USD_PER_MTOK = 4.0
 """Price at which the cost term is one half."""
 _UNKNOWN_COST = -1.0
 """Below any known price's term, so that no draw makes a run's cost unknown."""
 _OTHER_CALLS = 4
-"""Other calls in flight beside which a model that has all of them counts as half busy."""
+"""Calls in flight at which a model that has all of them counts as half busy."""
 
 
 def rounded(value: float) -> float:
-    """Round to five decimal places, halves upwards, several times faster than `round`."""
+    """Round to five decimal places, halves upwards, faster than `round`."""
     return floor(value * _STEPS + 0.5) / _STEPS
 
 
 def costs(candidates: CandidateSet, request: LeaseRequest, weight: float) -> Sequence[float]:
     """Return how cheap each model is, by the mean price of the call's tokens.
 
-    The share of input counts in whole percent, because it is an estimate.
+    The share of input, an estimate, counts in whole percent.
     """
     tokens = request.input_tokens + request.max_output_tokens
     return _costs(candidates, round(100 * request.input_tokens / tokens) if tokens else 50, weight)
@@ -50,7 +50,7 @@ def loads(
 ) -> Sequence[float]:
     """Return how idle each model is: its provider's free permits, or its share of the calls in flight if worse.
 
-    Where permits abound, the second keeps a hundred simultaneous calls from going to one model.
+    Where permits abound, the second spreads simultaneous calls.
     """
     idle = {provider: rounded(weight * (1.0 - share)) for provider, share in busy.items()}
     found = list(map(idle.get, candidates.providers, repeat(weight)))

@@ -1,4 +1,4 @@
-"""The learned terms of every model's score, cached as columns."""
+"""The learned terms of every model's score, cached."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ REFRESH = 64
 REFRESH_S = 1.0
 """Seconds after which call terms are recomputed."""
 REFRESH_ANSWERS_S = 10.0
-"""Seconds after which answer terms are recomputed: without a verdict they change over hours only."""
+"""Seconds after which answer terms are recomputed: without a verdict they change over hours."""
 MAX_COLUMNS = 256
 """Cached columns, one per kind and tier of work and order of models."""
 _RANK: dict[Tier, int] = {"small": 0, "standard": 1, "frontier": 2}
 _TIER_FIT = {0: 1.0, 1: 0.6, 2: 0.2, -1: 0.3, -2: 0.0}
-"""By tiers above the one requested: too strong is better than too weak."""
+"""By tiers above the requested one: too strong beats too weak."""
 _FASTEST_S, _SLOWEST_S = 0.125, 128.0
-"""Seconds of a usual answer at which the latency term is 1 and 0; each doubling between costs the same."""
+"""Seconds of a usual answer with latency term 1 and 0; each doubling between costs the same."""
 _DOUBLINGS = math.log2(_SLOWEST_S / _FASTEST_S)
 _USUAL_DOUBLINGS = math.log2(usual_seconds(USUAL_TOKENS) / _FASTEST_S)
 _UNSEEN = beta(PRIOR_SUCCESSES, PRIOR_FAILURES)
@@ -43,7 +43,7 @@ class ScorePart(NamedTuple):
 
 
 class ScoreColumn(NamedTuple):
-    """The same two terms of all models, in the order of a candidate set."""
+    """The same two terms of all models, in a candidate set's order."""
 
     parts: Sequence[ScorePart]
     totals: Sequence[float]
@@ -51,11 +51,11 @@ class ScoreColumn(NamedTuple):
 
     @classmethod
     def of(cls, parts: Sequence[ScorePart]) -> ScoreColumn:
-        """Return the column of these parts."""
+        """Return the parts' column."""
         return cls(parts, [part.total for part in parts], [part.variance for part in parts])
 
     def with_part(self, position: int, part: ScorePart) -> ScoreColumn:
-        """Return a copy with another part; rankings keep the original column."""
+        """Return a copy with another part; rankings keep the original."""
         parts, totals, variances = list(self.parts), list(self.totals), list(self.variances)
         parts[position] = part
         totals[position] = part.total
@@ -66,9 +66,8 @@ class ScoreColumn(NamedTuple):
 class ScoreCache:
     """The learned terms of all models.
 
-    Quality and tier depend on the kind and tier of work, and change with verdicts. Success and latency depend on the
-    model, and change with every call. Measured with `bench_pool` (21 models), recomputing the columns for each lease
-    halves the throughput.
+    Quality and tier depend on kind and tier of work, and change with verdicts; success and latency depend on the model,
+    and change with every call. Recomputing them for each lease halves the throughput (`bench_pool`, 21 models).
     """
 
     def __init__(self, weights: Weights, live: LiveStats, posterior: Posterior) -> None:
@@ -83,7 +82,7 @@ class ScoreCache:
         self._answers_at = 0.0
 
     def answers(self, kind: Kind, tier: Tier, candidates: CandidateSet) -> ScoreColumn:
-        """Return the terms `quality` and `tier` for this kind and tier."""
+        """Return the terms `quality` and `tier`."""
         key = kind, tier, candidates.names
         known = self._answers.get(key)
         if known is None:
@@ -111,12 +110,12 @@ class ScoreCache:
         return known[1]
 
     def answer_judged(self, kind: Kind, model: str) -> None:
-        """Forget the beliefs that a verdict changes: those of its kind and its model."""
+        """Forget the beliefs about a verdict's kind or model."""
         self._answers.clear()
         self._beliefs = {pair: known for pair, known in self._beliefs.items() if pair[0] != kind and pair[1] != model}
 
     def call_ended(self, model: str) -> None:
-        """Update a model's terms after the end of one of its calls."""
+        """Update a model's terms after a call."""
         part: ScorePart | None = None
         for names, (candidates, column) in self._calls.items():
             position = candidates.positions.get(model)

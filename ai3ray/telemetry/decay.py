@@ -1,4 +1,4 @@
-"""Evidence that loses weight with events, with time, and at detected changes."""
+"""Evidence that fades with events, time and detected changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 MIN_WEIGHT = 5.0
 """Weight of observations before changes are looked for."""
 SLACK = 0.35
-"""Standard deviations by which observations may differ from the mean without adding up."""
+"""Standard deviations from the mean that do not add up."""
 CHANGE_THRESHOLD = 11.0
 """In standard deviations; chance reaches it once in some two thousand observations."""
 
@@ -18,13 +18,13 @@ class DecayRate(NamedTuple):
     """The speed at which evidence fades."""
 
     keep: float = 0.98
-    """Factor by which an event reduces the weight of earlier evidence, above 0, at most 1."""
+    """Factor of earlier evidence's weight after an event, above 0, at most 1."""
     half_life_s: float = 600.0
     """Seconds in which evidence loses half its weight, even without events."""
 
 
 class DecayClock:
-    """A count of events and a monotonic clock, by both of which evidence fades."""
+    """Events and monotonic seconds, by both of which evidence fades."""
 
     __slots__ = ("_per_s", "_per_tick", "clock", "ticks")
 
@@ -35,17 +35,17 @@ class DecayClock:
         self._per_s = math.log(2.0) / rate.half_life_s
 
     def tick(self) -> None:
-        """Count one more event."""
+        """Count an event."""
         self.ticks += 1
 
     def left(self, ticks: int, at: float) -> float:
-        """Return what is left of the weight of earlier evidence, 0 to 1."""
+        """Return the weight left of earlier evidence, 0 to 1."""
         lost = (self.ticks - ticks) * self._per_tick + max(0.0, self.clock() - at) * self._per_s
         return math.exp(-lost)
 
 
 class DecayingSum:
-    """A weighted sum of observations, in which older ones count less."""
+    """A weighted sum in which older observations count less."""
 
     __slots__ = ("_at", "_decay_clock", "_ticks", "_total", "_weight")
 
@@ -62,18 +62,18 @@ class DecayingSum:
         self.reset(self._total * left + value * weight, self._weight * left + weight)
 
     def sums(self) -> tuple[float, float]:
-        """Return the weighted sum of the observations and their weight, as of now."""
+        """Return weighted sum and weight, as of now."""
         left = self._left()
         return self._total * left, self._weight * left
 
     def limit(self, most: float) -> None:
-        """Reduce the weight of all evidence so far to at most this."""
+        """Reduce all evidence to at most this weight."""
         total, weight = self.sums()
         if weight > most:
             self.reset(total * most / weight, most)
 
     def reset(self, total: float, weight: float) -> None:
-        """Replace all evidence so far."""
+        """Replace all evidence."""
         self._total, self._weight = total, weight
         self._ticks, self._at = self._decay_clock.ticks, self._decay_clock.clock()
 
@@ -82,16 +82,12 @@ class DecayingSum:
 
 
 class ChangeDetector(DecayingSum):
-    """A decaying sum that detects changes in its observations, and then forgets earlier ones.
+    """A decaying sum that forgets observations before a detected change.
 
-    It uses Page's cumulative sums, one for rises and one for falls: the distance of observations beyond the mean so
-    far, less SLACK, added up until the sum is back at 0. They detect a large change after a few observations and a
-    small one after some dozens.
-
-    Args:
-        decay_clock: the events and seconds it fades by.
-        variance: returns the variance of one observation, above 0, from sum and weight of the earlier ones.
-        max_deviations: the most standard deviations that one observation counts for.
+    Page's cumulative sums, one for rises and one for falls: distances beyond the mean so far, less SLACK, add up until
+    the sum is back at 0. They detect a large change after a few observations, a small one after dozens. `variance`
+    returns the variance of one observation, above 0, from sum and weight of the earlier ones; one observation counts
+    for at most `max_deviations` standard deviations.
     """
 
     __slots__ = ("_cumulative_sums", "_max_deviations", "_variance")
@@ -105,7 +101,7 @@ class ChangeDetector(DecayingSum):
         self._cumulative_sums = (_CumulativeSum(1.0), _CumulativeSum(-1.0))
 
     def observe(self, value: float, weight: float = 1.0) -> bool:
-        """Add an observation. Returns True for a change, which discards all observations before it."""
+        """Add an observation; return True for a change, which discards all before it."""
         total, before = self.sums()
         self.reset(total + value * weight, before + weight)
         if before < MIN_WEIGHT:
@@ -121,7 +117,7 @@ class ChangeDetector(DecayingSum):
 
 
 class _CumulativeSum:
-    """Deviations on one side of the mean, and their observations."""
+    """Deviations on one side of the mean."""
 
     __slots__ = ("_beyond", "_sign", "count", "total")
 
@@ -132,7 +128,7 @@ class _CumulativeSum:
         self.count = 0
 
     def observe(self, beyond: float, value: float) -> bool:
-        """Add an observation this many standard deviations beyond the mean. Returns True above CHANGE_THRESHOLD."""
+        """Add an observation, `beyond` in standard deviations; return True above CHANGE_THRESHOLD."""
         self._beyond += self._sign * beyond - SLACK
         if self._beyond <= 0.0:
             self._beyond, self.total, self.count = 0.0, 0.0, 0

@@ -1,4 +1,4 @@
-"""Statistics of the models' recent calls, for routing and `ai3 models`."""
+"""Statistics of the models' recent calls."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ai3ray.telemetry.pace import USUAL_TOKENS, Drift, ModelPace, PaceBelief
 WINDOW = 64
 """Calls kept for the quantiles."""
 TRAFFIC = 200
-"""Latest calls of all models that shares of the traffic refer to."""
+"""Latest calls of all models, for shares of the traffic."""
 WARM_START_CALLS = 4
-"""Calls that the journal's figures count for: they are old."""
+"""Calls that the journal's old figures count for."""
 PRIOR_SUCCESSES = 4.75
 PRIOR_FAILURES = 0.25
-"""With PRIOR_SUCCESSES: 95 of 100 calls succeed, with the weight of five calls."""
+"""With PRIOR_SUCCESSES: 95 of 100 calls succeed, weighing five calls."""
 
 
 class ModelStats:
-    """Live statistics of one model. Models share the decay clock."""
+    """Live statistics of one model; models share the decay clock."""
 
     def __init__(self, decay_clock: DecayClock, pace: ModelPace) -> None:
         self._decay_clock = decay_clock
@@ -36,7 +36,7 @@ class ModelStats:
         self.calls = 0
         self.in_flight = 0
         self.cost_usd = 0.0
-        """Of the calls of known cost."""
+        """Of calls of known cost."""
 
     def begin(self) -> None:
         """Count a call as in flight."""
@@ -52,11 +52,8 @@ class ModelStats:
     ) -> None:
         """Record the end of a call.
 
-        Args:
-            success: None if the outcome says nothing about the model, as a rate limit does.
-            seconds: its duration, which counts when it succeeded.
-            cost_usd: its cost, when known.
-            usage: its tokens, when known.
+        `success` is None if the outcome says nothing about the model, as a rate limit does. `seconds`, its duration,
+        counts on success; cost and usage are None where unknown.
         """
         self.in_flight -= 1
         self.calls += 1
@@ -82,9 +79,9 @@ class ModelStats:
         input_tokens: int = 0,
         output_tokens: int = 0,
     ) -> None:
-        """Load the journal's figures of earlier calls, with the weight of WARM_START_CALLS at most.
+        """Load the journal's figures, weighing at most WARM_START_CALLS.
 
-        `success` is the share that succeeded, 0 to 1; `p50_s` the median seconds of a call.
+        `success` is a share, 0 to 1; `p50_s` the median seconds of a call.
         """
         weight = float(min(calls, WARM_START_CALLS))
         self._outcomes.add(success, weight)
@@ -95,27 +92,27 @@ class ModelStats:
 
     @property
     def success(self) -> float:
-        """Discounted probability of success, 0 to 1: the mean of a Beta posterior."""
+        """Discounted probability of success, 0 to 1: a Beta posterior's mean."""
         good, bad = self.outcomes()
         return good / (good + bad)
 
     def outcomes(self) -> tuple[float, float]:
-        """Return the parameters of that posterior: successes and failures, with the prior."""
+        """Return that posterior's successes and failures, with the prior."""
         good, weight = self._outcomes.sums()
         return good + PRIOR_SUCCESSES, weight - good + PRIOR_FAILURES
 
     @property
     def share(self) -> float | None:
-        """Plain share of successes; None before the first outcome."""
+        """Plain share of successes; None before any outcome."""
         return self._succeeded / self._judged if self._judged else None
 
     @property
     def cost_per_1k_tokens(self) -> float | None:
-        """Over input and output; None before a call of known cost."""
+        """Over input and output; None before a known cost."""
         return 1000.0 * self.cost_usd / self._priced_tokens if self._priced_tokens else None
 
     def quantile(self, q: float) -> float | None:
-        """Return a quantile (nearest rank) of successful calls' seconds; None before the first."""
+        """Return a nearest-rank quantile of successful calls' seconds; None before any."""
         if self._sorted is None:
             self._sorted = sorted(self._seconds)
         if not self._sorted:
@@ -131,9 +128,8 @@ class ModelStats:
 class LiveStats(Mapping[str, ModelStats]):
     """The live statistics of all called models, by `provider/model`.
 
-    Args:
-        clock: monotonic seconds.
-        rate: how fast evidence fades with time and with every model's calls, so that an idle model is forgiven.
+    `clock` returns monotonic seconds. Evidence fades with time and with every model's calls, so that an idle model is
+    forgiven.
     """
 
     def __init__(self, clock: Callable[[], float], rate: DecayRate | None = None) -> None:
@@ -154,24 +150,24 @@ class LiveStats(Mapping[str, ModelStats]):
         return len(self._models)
 
     def of(self, model: str, tier: Tier = "standard") -> ModelStats:
-        """Return a model's statistics, blank for a new one of this tier."""
+        """Return a model's statistics, blank for a new one."""
         stats = self._models.get(model)
         if stats is None:
             stats = self._models[model] = ModelStats(self.decay_clock, ModelPace(self.decay_clock, self._drift, tier))
         return stats
 
     def pace(self, model: str, tier: Tier) -> PaceBelief:
-        """Return the expected pace of a model's next call, even of its first."""
+        """Return the expected pace of a model's next call, even its first."""
         stats = self._models.get(model)
         return stats.pace.belief() if stats is not None else self._drift.unseen(tier)
 
     @property
     def in_flight(self) -> Mapping[str, int]:
-        """A live view of the calls in flight; idle models are absent."""
+        """A live view; idle models are absent."""
         return self._in_flight
 
     def call_began(self, model: str, tier: Tier = "standard") -> None:
-        """Count a call as in flight, and in the traffic."""
+        """Count a call in flight and in the traffic."""
         stats = self.of(model, tier)
         stats.begin()
         self._in_flight[model] = stats.in_flight
@@ -180,7 +176,7 @@ class LiveStats(Mapping[str, ModelStats]):
     def call_ended(
         self, model: str, *, success: bool | None, seconds: float, cost_usd: float | None, usage: Usage | None
     ) -> None:
-        """Record the end of a call; the arguments are those of `ModelStats.end`."""
+        """Record a call's end; arguments as in `ModelStats.end`."""
         stats = self.of(model)
         stats.end(success=success, seconds=seconds, cost_usd=cost_usd, usage=usage)
         if stats.in_flight > 0:
@@ -196,10 +192,10 @@ class LiveStats(Mapping[str, ModelStats]):
         self._counts[model] += 1
 
     def traffic(self, model: str) -> float | None:
-        """Return the model's share of the latest TRAFFIC calls, 0 to 1; None before any."""
+        """Return a model's share of the latest TRAFFIC calls, 0 to 1; None before any."""
         return self._counts[model] / len(self._latest) if self._latest else None
 
     def load_traffic(self, models: Iterable[str]) -> None:
-        """Count earlier calls, oldest first, in the traffic."""
+        """Count earlier calls, oldest first."""
         for model in models:
             self.count_traffic(model)

@@ -1,4 +1,4 @@
-"""Passes the engine's notices on to every active sink."""
+"""All active sinks as one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ai3ray.telemetry.sinks import log_lines
 log = logging.getLogger(__name__)
 
 SINKS: tuple[Callable[[], Observer | None], ...] = (log_lines.create,)
-"""One factory per file in `sinks/`; it returns None where its sink is not active."""
+"""One factory per file in `sinks/`; None where its sink is inactive."""
 
 _TASK_STATUS: dict[str, TaskStatus] = {
     "task_start": "running",
@@ -26,7 +26,7 @@ _TASK_STATUS: dict[str, TaskStatus] = {
 
 
 def active_sinks() -> tuple[Observer, ...]:
-    """Return the sinks that are active in this process."""
+    """Return this process's active sinks."""
     return tuple(sink for create in SINKS if (sink := create()) is not None)
 
 
@@ -37,7 +37,7 @@ class Observers:
         self._sinks = tuple(sinks)
 
     def entries(self, run_id: str, events: Sequence[Event], attempts: Sequence[Attempt]) -> None:
-        """Report the tasks and attempts that these entries of a run change."""
+        """Report the tasks and attempts that a run's entries change."""
         if not self._sinks:
             return
 

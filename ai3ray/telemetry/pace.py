@@ -1,4 +1,4 @@
-"""The pace of models, on a scale that makes answers and tiers comparable."""
+"""The pace of models, comparable across answers and tiers."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from ai3ray.domain.plan import Tier
 from ai3ray.telemetry.decay import ChangeDetector, DecayClock, DecayingSum
 
 USUAL_TOKENS = 600
-"""Output of a usual answer: about 450 words of English."""
+"""Output of a usual answer: about 450 English words."""
 _USUAL_FIRST_S = 0.5
 _USUAL_TOKENS_PER_S = 60.0
 _TIER: dict[Tier, float] = {"small": -1.4, "standard": 0.0, "frontier": 0.9}
-"""Expected pace of a model before its first call, in doublings of the usual seconds."""
+"""Expected pace before the first call, in doublings of the usual seconds."""
 _PRIOR_CALLS = 0.5
 """Calls that this expectation counts for."""
 _SPREAD = 0.5
 """Standard deviation of one model's calls: 40 % slower or faster."""
 _MAX_DEVIATIONS = 5.0
-"""Most standard deviations that one call counts for in detecting a change."""
+"""Most standard deviations of one call in detecting a change."""
 
 
 def usual_seconds(output_tokens: int) -> float:
-    """Return the seconds that a usual model takes for an answer of this length."""
+    """Return a usual model's seconds for an answer of this length."""
     return _USUAL_FIRST_S + output_tokens / _USUAL_TOKENS_PER_S
 
 
@@ -36,23 +36,23 @@ class PaceBelief(NamedTuple):
 
 
 class Drift(DecayingSum):
-    """The deviation of all models' calls from their expected pace, in doublings."""
+    """All calls' deviation from their expected pace, in doublings."""
 
     def mean(self) -> float:
-        """Return the mean deviation, closer to 0 the fewer calls there are."""
+        """Return the mean deviation, closer to 0 with fewer calls."""
         total, weight = self.sums()
         return total / (weight + _PRIOR_CALLS)
 
     def unseen(self, tier: Tier) -> PaceBelief:
-        """Return the pace of a model that was never called."""
+        """Return the pace of a model never called."""
         return PaceBelief(_TIER[tier] + self.mean(), _SPREAD / math.sqrt(_PRIOR_CALLS))
 
 
 class ModelPace:
     """The pace of one model.
 
-    Without recent calls, a model is expected to be as fast as its tier and to drift as the others do, so a slow model
-    gets another chance.
+    Without recent calls it is expected to match its tier and drift as the others do, so a slow model gets another
+    chance.
     """
 
     __slots__ = ("_drift", "_expected", "_seen")
@@ -63,7 +63,7 @@ class ModelPace:
         self._seen = ChangeDetector(decay_clock, _variance, _MAX_DEVIATIONS)
 
     def observe(self, seconds: float, output_tokens: int, weight: float = 1.0) -> None:
-        """Add a successful call of this duration, which may stand for several."""
+        """Add a successful call, which may stand for several."""
         if seconds > 0:
             beyond = math.log2(seconds / usual_seconds(output_tokens)) - self._expected
             self._seen.observe(beyond, weight)

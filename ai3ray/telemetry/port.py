@@ -13,12 +13,12 @@ from ai3ray.domain.run import TaskStatus
 class Observer(Protocol):
     """Follows tasks, attempts, leases and commits.
 
-    Every method is called on the core's event loop and has to return at once. No argument holds text of prompts,
-    answers or providers, except a Refusal's message; do not pass that message on.
+    Methods run on the core's event loop and have to return at once. No argument holds text of prompts, answers or
+    providers, except a Refusal's message; do not pass that message on.
     """
 
     def task_changed(self, run_id: str, task_id: str, status: TaskStatus) -> None:
-        """Note that a task began (again) or ended. The tasks of a cancelled run end without a call."""
+        """Note that a task began (again) or ended; a cancelled run's tasks end without a call."""
         ...
 
     def attempt_changed(self, attempt: Attempt) -> None:
@@ -30,5 +30,5 @@ class Observer(Protocol):
         ...
 
     def committed(self, run_ids: Collection[str]) -> None:
-        """Note that one commit wrote entries of these runs to disk."""
+        """Note that a commit wrote these runs' entries to disk."""
         ...

@@ -1,1 +1,1 @@
-"""One provider account: its limits, breaker and rate classes."""
+"""One provider account."""

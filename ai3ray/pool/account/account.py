@@ -19,11 +19,11 @@ TRIP_AFTER = 5
 
 
 class Account:
-    """The state of one provider. All times are seconds of the pool's clock.
+    """The state of one provider; times are seconds of the pool's clock.
 
-    TRIP_AFTER consecutive failures open the breaker for a while; then one call goes ahead as a probe, and closes it or
-    opens it for longer. A refused key or a spent quota takes the provider out: waiting does not help, but the owner may
-    have fixed it, so each new run probes it once.
+    TRIP_AFTER consecutive failures open the breaker for a while; then one probe closes it or opens it for longer. A
+    refused key or spent quota takes the provider out until a probe succeeds; each new run allows one, because the owner
+    may have fixed it.
 
     The models share permits and configured limits per minute; each `RateClass` has its own pauses and reported limits.
     """
@@ -39,7 +39,7 @@ class Account:
         self.rate_classes: dict[str, RateClass] = {}
         self._by_card: dict[str, RateClass] = {}
         self.failure: ErrorInfo | None = None
-        """Set while the provider is out; kept until a probe succeeds."""
+        """Set until a probe succeeds."""
         self.failed_at = 0.0
         self._jitter = jitter
         self._outage = Backoff(base_s=5.0, cap_s=60.0)
@@ -50,18 +50,18 @@ class Account:
 
     @property
     def out(self) -> bool:
-        """True when the provider gets no call, not even a probe."""
+        """True when not even a probe is allowed."""
         return self.failure is not None and not self._probe_allowed
 
     def configure(self, settings: Settings, now: float) -> None:
-        """Apply the limits of these settings."""
+        """Apply other limits."""
         self.settings = settings.providers.get(self.name, self.settings)
         self.limiter.configure(settings.provider_limit(self.name), self.settings.start)
         self.rates.configure(self.settings, now)
         self._by_card.clear()
 
     def rate_class(self, card: ModelCard) -> RateClass:
-        """Return the class of a model."""
+        """Return a model's class."""
         known = self._by_card.get(card.name)
         if known is None:
             name = rate_class_of(card, self.settings)
@@ -71,7 +71,7 @@ class Account:
         return known
 
     def pause_reason(self, now: float) -> str | None:
-        """Return why the provider cannot be called now, or None."""
+        """Return why the provider is paused, or None."""
         if self._probing:
             return "one call is probing whether it works again"
         if self._open and now < self._outage.until:
@@ -81,14 +81,14 @@ class Account:
         return self.rates.pause_reason(now)
 
     def resumes_at(self, now: float) -> float:
-        """Return when time alone makes another call possible, or infinity."""
+        """Return when time alone allows another call, or infinity."""
         if self._open and now < self._outage.until:
             return self._outage.until
         limited = [rate_class for rate_class in self.rate_classes.values() if rate_class.limited]
         return min([self.rates.resumes_at(now), *[rate_class.resumes_at(now) for rate_class in limited]])
 
     def acquire(self) -> bool:
-        """Give out a permit. Returns True if its call is a probe."""
+        """Give out a permit; return True for a probe."""
         self.limiter.acquire()
         self._probing = self._open or self._probe_allowed
         return self._probing
@@ -100,7 +100,7 @@ class Account:
             self._probing = False
 
     def succeeded(self, now: float, *, probe: bool) -> None:
-        """Record a success. Only a probe brings back a provider that is out."""
+        """Record a success; only a probe's brings back a provider that is out."""
         self.limiter.succeeded(now)
         self._failures = 0
         self._open = False
@@ -127,7 +127,7 @@ class Account:
                 self._outage.extend(now, began)
 
     def allow_probe(self) -> bool:
-        """Let one call probe a provider that is out. Returns True if it was out."""
+        """Allow a probe if the provider is out; return whether it was."""
         was_out = self.out
         self._probe_allowed = self.failure is not None
         return was_out

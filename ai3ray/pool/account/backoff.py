@@ -8,8 +8,8 @@ from math import inf
 class Backoff:
     """A pause that doubles with each episode of failures, from `base_s` to `cap_s` seconds.
 
-    A pause that the provider requests replaces it, but lasts `floor_s` at least. Calls that began before a pause and
-    fail during it belong to its episode.
+    A pause that the provider requests replaces it, but lasts at least `floor_s`. A call that began before a pause and
+    fails during it belongs to its episode.
     """
 
     def __init__(self, base_s: float, cap_s: float, floor_s: float = 0.0) -> None:
@@ -22,7 +22,7 @@ class Backoff:
         """On the pool's clock."""
 
     def extend(self, now: float, began: float, retry_after_s: float | None = None) -> bool:
-        """Pause after a call failed that began at `began`. Returns True for a new episode."""
+        """Pause after a call that began at `began`; return True for a new episode."""
         new = began > self._since
         if new:
             self._streak += 1
@@ -36,6 +36,6 @@ class Backoff:
         return new
 
     def clear(self, began: float = inf) -> None:
-        """Reset the length of the next pause, unless the call began before the last pause."""
+        """Reset the next pause's length, unless the call began before the last pause."""
         if began > self._since:
             self._streak = 0

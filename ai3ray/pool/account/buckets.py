@@ -10,13 +10,13 @@ from ai3ray.domain.call import RateWindow
 
 MINUTE_S = 60.0
 BURST_S = 0.5
-"""Seconds' worth of a configured rate allowed at once; vendors may enforce limits by the second."""
+"""Seconds' worth of a configured rate allowed at once: vendors may count by the second."""
 RESERVE = 0.1
-"""Share of a provider's bucket left unused: reports are slightly old, and other clients use it too."""
+"""Share of a provider's bucket left for other clients and outdated reports."""
 SLACK_S = 0.01
-"""Seconds added to a window where bursts are refused, because calls arrive unevenly."""
+"""Seconds added to a window without bursts, because calls arrive unevenly."""
 UNEVEN_S = 0.25
-"""Seconds' worth of the rate left in a provider's bucket, for the same reason."""
+"""Seconds' worth of the rate left in a provider's bucket, likewise."""
 _FADE = 0.98
 _TOLERANCE = 1e-9
 
@@ -35,7 +35,7 @@ class RateMeter(Protocol):
         ...
 
     def observe(self, window: RateWindow, caution: float, now: float) -> None:
-        """Adopt what a reply reports; caution above 1 leaves more unused."""
+        """Adopt a reply's report; caution above 1 leaves more unused."""
         ...
 
     def change(self, per_minute: float, now: float) -> None:
@@ -44,7 +44,7 @@ class RateMeter(Protocol):
 
 
 class TokenBucket:
-    """A token bucket of `burst_s` seconds' worth of its rate, which may go into debt."""
+    """A bucket of `burst_s` seconds' worth of its rate, which may go into debt."""
 
     def __init__(self, per_minute: float, unit: str, burst_s: float = BURST_S) -> None:
         self.unit = unit
@@ -56,7 +56,7 @@ class TokenBucket:
         self._set_rate(per_minute)
 
     def ready_at(self, now: float) -> float:
-        """Return when the bucket holds one again."""
+        """Return when it holds one again."""
         self._fill(now)
         missing = 1.0 - self._level
         return now + missing / self._per_s if missing > _TOLERANCE else now
@@ -112,7 +112,7 @@ class RequestPacer:
         return self._used[-self._most] + self._window_s if len(self._used) >= self._most else now
 
     def use(self, amount: float, now: float) -> None:
-        """Count a request. A request that was sent is never given back."""
+        """Count a request; none is given back."""
         if amount > 0:
             self._used.append(now)
             while len(self._used) > self._most:

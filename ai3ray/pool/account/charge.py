@@ -1,8 +1,8 @@
-"""The charge of a call against limits per minute: estimated first, corrected at its end.
+"""The charge of a call against limits per minute.
 
-Three ways of counting, each from its vendor's page on rate limits:
+Three ways of counting, from the vendors' pages on rate limits:
 
-real      Anthropic. Uncached input, estimated and then corrected; output as it is written; the cap is free.
+real      Anthropic. Uncached input, estimated, then corrected; output as it is written; the cap is free.
 reserved  OpenAI. The larger of cap and estimated input, at once; never given back, even if the call fails.
 paced     xAI. Input and output, as used; requests by the second, without bursts.
 """
@@ -20,17 +20,17 @@ USUAL_OUTPUT = 500.0
 
 
 class Charge(NamedTuple):
-    """Tokens that one call takes from the buckets, in addition to one request."""
+    """Tokens that one call takes, besides one request."""
 
     tokens: int
     """For limits on input and output together."""
     input: int
-    """Uncached input."""
+    """Uncached."""
     output: int
 
 
 def admission_of(name: str, provider: ProviderSettings) -> Admission:
-    """Return how a provider counts: as configured, else as its vendor does."""
+    """Return how a provider counts: as configured, else as its vendor."""
     if provider.admission is not None:
         return provider.admission
     if provider.wire == "openai":
@@ -39,14 +39,14 @@ def admission_of(name: str, provider: ProviderSettings) -> Admission:
 
 
 def initial_charge(admission: Admission, request: LeaseRequest, cap: int, usual_output: float) -> Charge:
-    """Return a call's charge when it begins; `cap` and `usual_output` are output tokens."""
+    """Return a call's first charge; `cap` and `usual_output` are output tokens."""
     output = min(cap, round(usual_output))
     tokens = max(cap, request.input_tokens) if admission == "reserved" else request.input_tokens + output
     return Charge(tokens, request.input_tokens, output)
 
 
 def final_charge(admission: Admission, charge: Charge, usage: Usage | None) -> Charge:
-    """Return a call's charge at its end; unchanged when the usage is unknown."""
+    """Return a call's final charge; unchanged without a usage."""
     if usage is None:
         return charge
     fresh = usage.input_tokens - usage.cached_tokens

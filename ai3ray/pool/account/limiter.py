@@ -1,4 +1,4 @@
-"""An adaptive limit for the calls that one account has in flight."""
+"""An adaptive limit for one account's calls in flight."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ CUT = 0.8
 GROWTH = 1.05
 """Factor of the limit after a clean window, once there was a 429."""
 DEBOUNCE_S = 15.0
-"""Seconds after a cut without another cut or any growth."""
+"""Seconds after a cut without another or any growth."""
 PATIENCE = 32
 """Most clean windows before a trial above the proven limit."""
 DISTRUST = 2
-"""Episodes without a proven limit after a proven one was refused."""
+"""Episodes without a proven limit after one was refused."""
 
 
 class Limiter:
     """The permits of one account.
 
     The limit starts at `start` and doubles after each window of as many clean replies as it allows calls, until the
-    first 429. Each episode of 429 cuts it to four fifths; from then on a clean window adds a twentieth, at least one
-    permit. An episode lasts 15 seconds, or as long as the provider asks to wait. A fault of the provider restarts the
-    window. A window raises the limit only when all permits are out: an unused limit is untested. (The rules of adaptive
-    connections in UKGovernmentBEIS/inspect_ai, `util/_concurrency.py`.)
+    first 429. Each episode of 429 cuts it by the factor CUT; from then on a clean window raises it by the factor
+    GROWTH, at least by one permit. An episode lasts DEBOUNCE_S, or as long as the provider asks to wait. A fault of the
+    provider restarts the window. A window raises the limit only when all permits are out: an unused limit is untested.
+    (Adaptive connections in UKGovernmentBEIS/inspect_ai, `util/_concurrency.py`.)
 
     The largest limit with a clean window is proven, and returns at once after an episode. One permit more is tried
-    after 2 clean windows, after 4 if that was refused, up to PATIENCE; a refused trial costs only that permit. So an
-    account of unknown ceiling is fully used and rarely exceeded. When a proven limit is refused, none counts as proven
-    for DISTRUST episodes, because the refusals are probably about rates that no reply reports.
+    after 2 clean windows, after 4 if that was refused, up to PATIENCE; a refused trial costs only that permit. When a
+    proven limit is refused, none counts as proven for DISTRUST episodes: the refusals are probably about rates that no
+    reply reports.
     """
 
     def __init__(self, ceiling: int, start: int | None = None) -> None:
@@ -68,7 +68,7 @@ class Limiter:
         self.in_flight -= 1
 
     def succeeded(self, now: float) -> None:
-        """Count a clean reply before its permit is released."""
+        """Count a clean reply, before its permit is released."""
         # 1. A reply during an episode says nothing about the lower limit: its call began before the cut.
         if now < self._hold_until:
             return
@@ -80,7 +80,7 @@ class Limiter:
         self._grow()
 
     def failed(self) -> None:
-        """Restart the window after a fault of the provider."""
+        """Restart the window after a provider's fault."""
         self._clean = 0
 
     def rate_limited(self, now: float, retry_after_s: float | None) -> None:

@@ -1,4 +1,4 @@
-"""One class of an account's models: its pause, and the limits that replies report."""
+"""One class of an account's models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ai3ray.settings.model import Admission, ProviderSettings
 RAMP_S = 2.0
 """Seconds after a pause in which calls begin evenly spread."""
 JITTER = 0.1
-"""Share by which chance lengthens a pause, so that clients do not return together."""
+"""Share by which chance lengthens a pause, so that clients return apart."""
 _LEAST_JITTER_S, _MOST_JITTER_S = 0.05, 1.0
 _LATEST_WEIGHT = 0.1
 
@@ -27,11 +27,11 @@ class RateClass:
     def __init__(self, admission: Admission, jitter: Callable[[], float]) -> None:
         self.models: set[str] = set()
         self.rates = RateLimits(admission)
-        """As reported by replies."""
+        """Reported by replies."""
         self.usual_output = USUAL_OUTPUT
         """Tokens of recent answers."""
         self.limited = False
-        """True once a reply has reported a limit or asked to wait."""
+        """True once a reply reported a limit or asked to wait."""
         self._backoff = Backoff(base_s=1.0, cap_s=30.0, floor_s=0.1)
         self._jitter = jitter
         self._until = -inf
@@ -39,7 +39,7 @@ class RateClass:
         self._observed_from = -inf
 
     def pause_reason(self, now: float) -> str | None:
-        """Return why its models cannot be called now, or None."""
+        """Return why its models are paused, or None."""
         if now < self._until:
             return f"rate limited, paused for {self._until - now:.1f} s"
         if self._ramp is not None and (wait := self._ramp.ready_at(now) - now) > 0:
@@ -47,14 +47,14 @@ class RateClass:
         return self.rates.pause_reason(now)
 
     def resumes_at(self, now: float) -> float:
-        """Return when time alone lets the next call begin, or infinity."""
+        """Return when time alone allows another call, or infinity."""
         if now < self._until:
             return self._until
         at = self._ramp.ready_at(now) if self._ramp is not None else now
         return min(at if at > now else inf, self.rates.resumes_at(now))
 
     def reserve(self, charge: Charge, now: float) -> None:
-        """Count a call that begins. The first calls after a pause are spread."""
+        """Count a call that begins; the first after a pause are spread."""
         self.rates.reserve(charge, now)
         if self._ramp is None:
             return
@@ -64,7 +64,7 @@ class RateClass:
             self._ramp.use(1.0, now)
 
     def pause(self, now: float, began: float, retry_after_s: float | None, permits: int) -> None:
-        """Pause as the provider asked, else for a growing time; then spread the account's permits."""
+        """Pause as the provider asked, else for a growing time; then spread permits."""
         self.limited = True
         before = self._backoff.until
         if self._backoff.extend(now, began, retry_after_s):
@@ -76,13 +76,13 @@ class RateClass:
         self._ramp = TokenBucket(permits * MINUTE_S / RAMP_S, "calls", burst_s=0.0)
 
     def succeeded(self, usage: Usage | None, began: float) -> None:
-        """Reset the length of the next pause, and update the usual length of answers."""
+        """Reset the next pause's length; update the usual length of answers."""
         self._backoff.clear(began)
         if usage is not None:
             self.usual_output += _LATEST_WEIGHT * (usage.output_tokens - self.usual_output)
 
     def observe(self, rate: RateHeaders, now: float, began: float) -> None:
-        """Adopt a reply's limits, unless a call that began later has already reported."""
+        """Adopt a reply's limits, unless a later call has reported."""
         if began >= self._observed_from:
             self.limited = True
             self._observed_from = began
@@ -90,7 +90,7 @@ class RateClass:
 
 
 def rate_class_of(card: ModelCard, provider: ProviderSettings) -> str:
-    """Return the name of a model's rate class; empty for the account's only one."""
+    """Return a model's rate class; empty for the account's only one."""
     if card.limit_class is not None:
         return card.limit_class
     if provider.wire != "anthropic":

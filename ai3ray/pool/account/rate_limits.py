@@ -1,4 +1,4 @@
-"""The limits per minute of one account or class: requests, tokens, input and output."""
+"""The limits per minute of one account or class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ai3ray.pool.account.charge import Charge
 from ai3ray.settings.model import Admission, ProviderSettings
 
 LONGEST_RESET_S = 120.0
-"""Seconds to recover, above which a limit does not count as per minute."""
+"""Longest recovery, in seconds, of a limit that counts as per minute."""
 MOST_CAUTION = 8.0
 _CALM = 0.999
 """Factor by which each reply reduces caution."""
@@ -19,7 +19,7 @@ _UNITS = {"requests": "requests", "tokens": "tokens", "input": "input tokens", "
 
 
 class RateLimits:
-    """A set of limits from settings or replies."""
+    """Limits on requests, tokens, input and output, from settings or replies."""
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
@@ -27,7 +27,7 @@ class RateLimits:
         self._caution = 1.0
 
     def configure(self, provider: ProviderSettings, now: float) -> None:
-        """Apply the limits of a provider's settings; what is used stays used."""
+        """Apply a provider's limits; what is used stays used."""
         rates = {"requests": provider.rpm, "tokens": provider.tpm, "input": provider.itpm, "output": provider.otpm}
         for name, rate in rates.items():
             if rate is None:
@@ -38,7 +38,7 @@ class RateLimits:
                 self._meters[name] = self._meter(name, rate, BURST_S)
 
     def observe(self, rate: RateHeaders, now: float) -> None:
-        """Adopt a reply's limits per minute; daily ones are left to the provider's refusals."""
+        """Adopt a reply's limits per minute; daily ones are left to refusals."""
         self._caution = max(1.0, self._caution * _CALM)
         for name, window in _windows(rate):
             if (window.reset_s or 0.0) > LONGEST_RESET_S:
@@ -55,7 +55,7 @@ class RateLimits:
             self._caution = min(MOST_CAUTION, self._caution * 2.0)
 
     def pause_reason(self, now: float) -> str | None:
-        """Return which limit is used up, or None if a call may begin."""
+        """Return which limit is used up, or None."""
         for meter in self._meters.values():
             wait = meter.ready_at(now) - now
             if wait > 0:
@@ -92,8 +92,8 @@ class RateLimits:
 def _windows(rate: RateHeaders) -> Iterator[tuple[str, RateWindow]]:
     """Yield the distinct limits of a reply.
 
-    Anthropic's `tokens` repeats the tightest limit: it counts only if its limit differs from input and output, or if
-    all three are the same.
+    Anthropic's `tokens` repeats the tightest limit: it counts only if its limit differs from input and output, or all
+    three are equal.
     """
     sides = {"input": rate.input_tokens, "output": rate.output_tokens}
     limits = {window.limit for window in sides.values() if window is not None}

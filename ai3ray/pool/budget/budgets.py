@@ -1,4 +1,4 @@
-"""Budgets by request and model: what is affordable, reserved or refused."""
+"""Budgets by request and model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ai3ray.registry.registry import Registry
 
 @dataclass(frozen=True)
 class BudgetCheck:
-    """The allowance of the budgets for one request at one moment."""
+    """One request's allowance at one moment."""
 
     quotes: Mapping[str, Quote | None]
     """By model; None where the price is unknown."""
@@ -26,17 +26,17 @@ class BudgetCheck:
 
     @property
     def exceeded(self) -> bool:
-        """True when no model can be paid, now or later."""
+        """True when no model can ever be paid."""
         return not self.affordable.allowed
 
     @property
     def blocked(self) -> bool:
-        """True when no call may begin before one in flight is settled."""
+        """True when a call in flight has to be settled first."""
         return not self.affordable.ready
 
     @cached_property
     def exclusions(self) -> dict[str, str]:
-        """The models that the budgets rule out, each with the reason."""
+        """The reason against each model that is ruled out."""
         return {
             name: "unknown price under a budget" if quote is None else f"over budget: about {dollars(quote.expected)}"
             for name, quote in self.quotes.items()
@@ -45,7 +45,7 @@ class BudgetCheck:
 
     @property
     def floor(self) -> Quote:
-        """The lowest figure of each kind among the models."""
+        """The models' lowest figure of each kind."""
         known = [quote for quote in self.quotes.values() if quote is not None]
         return Quote(*(min(figures) for figures in zip(*known, strict=True)))
 
@@ -56,12 +56,12 @@ class Budgets:
     def __init__(self, registry: Registry, day_cap: float | None = None) -> None:
         self._ledger = BudgetLedger(registry.today, day_cap)
         self.by_day = day_cap is not None
-        """True when one run's settlement may free money for another."""
+        """True when one run's settlement may free another's money."""
         self._quotes = Quotes(registry.prices)
         self._calls: dict[str, tuple[str, Role]] = {}
 
     def open_run(self, run_id: str, cap: float | None, *, owner: str = "", spent: float = 0.0) -> None:
-        """Open a run with its budget and its earlier spending, in US dollars."""
+        """Open a run with its budget and earlier spending, in US dollars."""
         self._ledger.open_run(run_id, cap, owner=owner, spent=spent)
 
     def close_run(self, run_id: str) -> None:
@@ -69,7 +69,7 @@ class Budgets:
         self._ledger.close_run(run_id)
 
     def add_spent(self, owner: str, usd: float) -> None:
-        """Add US dollars that an owner has already spent today."""
+        """Add US dollars that an owner spent earlier today."""
         self._ledger.add_spent(owner, usd)
 
     def spent_today(self, owner: str) -> float:
@@ -77,7 +77,7 @@ class Budgets:
         return self._ledger.spent_today(owner)
 
     def check(self, request: LeaseRequest, cards: Iterable[ModelCard]) -> BudgetCheck | None:
-        """Return what the budgets allow for these models; None without a budget."""
+        """Return the allowance for these models; None without a budget."""
         if not self._applies_to(request):
             return None
         quotes = {card.name: self._quotes.of(request, card) for card in cards}
@@ -85,14 +85,14 @@ class Budgets:
         return BudgetCheck(quotes, self._ledger.affordable(request.run_id, known, stretch=request.stretch))
 
     def can_pay(self, run_id: str, floor: Quote) -> bool | None:
-        """Return whether a call with this floor may begin now; None if it never fits."""
+        """Return whether such a call may begin now; None if it never fits."""
         budgets = self._ledger.budgets(run_id)
         if not all(budget.affords(floor) for budget in budgets):
             return None
         return all(budget.admits(floor) for budget in budgets)
 
     def refusal(self, request: LeaseRequest, budget_check: BudgetCheck) -> Refusal:
-        """Return the refusal of a request that its budgets cannot pay."""
+        """Return the refusal of a request over budget."""
         if all(quote is None for quote in budget_check.quotes.values()):
             reason = f"unknown price under a budget: {', '.join(budget_check.quotes)}"
             error = ErrorInfo(type=NoModelLeft.type, message=f"no model is left: {reason}")
@@ -109,7 +109,7 @@ class Budgets:
         return Refusal(request_id=request.request_id, run_id=request.run_id, error=error)
 
     def reserve(self, request: LeaseRequest, attempt_id: str, card: ModelCard) -> float | None:
-        """Hold the most that a call can cost. Returns US dollars; None if unknown."""
+        """Hold and return a call's highest cost in US dollars; None if unknown."""
         if self._applies_to(request):
             quote = self._quotes.of(request, card)
         else:
@@ -120,7 +120,7 @@ class Budgets:
         return quote.most if quote is not None else None
 
     def settle(self, settlement: Settlement) -> bool:
-        """Replace a call's reservation with its cost. Returns True if waiting requests may now be payable."""
+        """Replace a reservation with the cost; return True if waiting requests may now be payable."""
         model, role = self._calls.pop(settlement.attempt_id)
         if settlement.status == "succeeded" and settlement.usage is not None:
             self._quotes.learn(model, role, settlement.usage)
@@ -128,7 +128,7 @@ class Budgets:
         return self._ledger.settle(settlement.attempt_id, settlement.cost_usd, maybe_paid=maybe_paid)
 
     def _applies_to(self, request: LeaseRequest) -> bool:
-        """Return True if the request is under a budget; opens its run if needed."""
+        """Return True for a request under a budget; open its run if needed."""
         if not self._ledger.knows(request.run_id):
             self._ledger.open_run(request.run_id, request.budget_usd)
         return bool(self._ledger.budgets(request.run_id))

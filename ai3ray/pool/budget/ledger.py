@@ -1,19 +1,18 @@
 """The ledger: a budget per run and per UTC day, and each owner's daily spending.
 
-A `Quote` names three costs of a call: least, expected and most. A call in flight holds its most from lease to
-settlement; then its real cost replaces it. The rules, for each budget of a call:
+A `Quote` names three costs of a call: least, expected and most. A call in flight holds its most until its real cost
+replaces it. The rules, for each budget of a call:
 
 1. A model suits while its expected cost fits beside what is spent and what the calls in flight are expected to take.
-   While any model suits, no other is called: scarce money moves work to cheaper models before it stops work.
-2. A call begins when its expected cost fits beside all that is spent and held. If not, it waits for a settlement,
-   because more is held than will be spent.
+   While any suits, no other is called: scarce money moves work to cheaper models before it stops work.
+2. A call begins when its expected cost fits beside all that is spent and held. Else it waits for a settlement, because
+   more is held than will be spent.
 3. When no model suits and nothing is in flight, the cheapest model is called whose least could still fit: the
    expectation may be too high. Optional calls, of a judge or a merge, do not stretch a budget like this.
-4. When not even the least of any model fits into what is not spent, the call is over budget for good.
+4. When no model's least fits into what is not spent, the call is over budget for good.
 
-So a call is refused only if it costs more than is left, and `spent + held <= cap + max(most)`, whatever is in flight.
-The price is time: near its end a budget lets fewer calls run at once. A call of unknown bill, because its runner died
-or its stream was cut, counts with its most. A model that costs nothing is never over budget.
+So `spent + held <= cap + max(most)`, whatever is in flight; the price is fewer calls at once near a budget's end. A
+call of unknown bill (dead runner, cut stream) counts with its most. A model that costs nothing is never over budget.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ from datetime import date
 from typing import NamedTuple
 
 TOLERANCE_USD = 1e-9
-"""Amounts that differ by less are equal, because sums of floats err."""
+"""Amounts that differ by less are equal: sums of floats err."""
 
 
 class Quote(NamedTuple):
-    """The possible costs of one call of one model, in US dollars."""
+    """The possible costs of one call, in US dollars."""
 
     least: float
     expected: float
@@ -48,7 +47,7 @@ class Affordable(NamedTuple):
     """The models that a request may use."""
 
     allowed: frozenset[str]
-    """Now or after a settlement; empty when the request is over budget."""
+    """Now or after a settlement; empty when over budget."""
     ready: frozenset[str]
     """Now."""
 
@@ -61,7 +60,7 @@ class Budget:
         self.spent = spent
         """Settled costs; an unknown cost counts as its most."""
         self.held = 0.0
-        """The most that the calls in flight can cost."""
+        """The most that calls in flight can cost."""
         self._expected = 0.0
         self._calls = 0
 
@@ -72,30 +71,30 @@ class Budget:
 
     @property
     def left(self) -> float:
-        """Negative when the last call cost more than was left."""
+        """Negative if the last call cost more than was left."""
         return self.cap - self.spent
 
     def affords(self, quote: Quote) -> bool:
-        """Return True if the call could fit if those in flight cost nothing."""
+        """Return True if the call would fit beside settled costs alone."""
         return quote.free or quote.least <= self.left + TOLERANCE_USD
 
     def suits(self, quote: Quote) -> bool:
-        """Return True if rule 1 holds for the call."""
+        """Return True if rule 1 holds."""
         return quote.free or quote.expected <= self.left - self._expected + TOLERANCE_USD
 
     def admits(self, quote: Quote) -> bool:
-        """Return True if the call may begin now, by rule 2 or 3."""
+        """Return True if the call may begin, by rule 2 or 3."""
         alone = self.idle and self.affords(quote)
         return quote.free or alone or quote.expected <= self.left - self.held + TOLERANCE_USD
 
     def hold(self, quote: Quote) -> None:
-        """Hold the money of a call that begins."""
+        """Hold a call's money."""
         self._calls += 1
         self.held += quote.most
         self._expected += quote.expected
 
     def release(self, quote: Quote, paid: float) -> None:
-        """Replace a call's held amount with what it cost."""
+        """Replace a call's held amount with its cost."""
         self._calls -= 1
         self.held = self.held - quote.most if self._calls else 0.0
         self._expected = self._expected - quote.expected if self._calls else 0.0
@@ -123,18 +122,18 @@ class BudgetLedger:
         self._by_owner: dict[str, float] = defaultdict(float)
 
     def open_run(self, run_id: str, cap: float | None, *, owner: str = "", spent: float = 0.0) -> None:
-        """Open a run with its budget and its earlier spending, in US dollars."""
+        """Open a run with its budget and earlier spending, in US dollars."""
         self._owners[run_id] = owner
         if cap is not None:
             self._runs[run_id] = Budget(cap, spent)
 
     def close_run(self, run_id: str) -> None:
-        """Close a run. Its calls in flight still count for the day."""
+        """Close a run; its calls in flight still count for the day."""
         self._runs.pop(run_id, None)
         self._owners.pop(run_id, None)
 
     def add_spent(self, owner: str, usd: float) -> None:
-        """Add US dollars that an owner spent today before this ledger began."""
+        """Add US dollars that an owner spent earlier today."""
         self._roll_over_day()
         self._by_owner[owner] += usd
         if self._day_budget is not None:
@@ -146,11 +145,11 @@ class BudgetLedger:
         return self._by_owner.get(owner, 0.0)
 
     def knows(self, run_id: str) -> bool:
-        """Return True if the run is open."""
+        """Return True for an open run."""
         return run_id in self._owners
 
     def budgets(self, run_id: str) -> tuple[Budget, ...]:
-        """Return the budgets of a run's calls: its own first, then the day's."""
+        """Return a run's budgets: its own, then the day's."""
         own, day = self._runs.get(run_id), self._day_budget
         if day is None:
             return () if own is None else (own,)
@@ -162,7 +161,7 @@ class BudgetLedger:
         return budget is self._day_budget
 
     def affordable(self, run_id: str, quotes: Mapping[str, Quote], *, stretch: bool = True) -> Affordable:
-        """Return the quoted models that a run's budgets allow; without `stretch`, rule 3 does not apply."""
+        """Return the models that a run's budgets allow; rule 3 needs `stretch`."""
         budgets = self.budgets(run_id)
         payable = {name: quote for name, quote in quotes.items() if all(budget.affords(quote) for budget in budgets)}
         ready = {name for name, quote in payable.items() if all(budget.admits(quote) for budget in budgets)}
@@ -179,7 +178,7 @@ class BudgetLedger:
         return Affordable(frozenset(payable) if waits else frozenset(), frozenset())
 
     def reserve(self, attempt_id: str, run_id: str, quote: Quote | None) -> None:
-        """Hold a call's most until it is settled; nothing when its price is unknown."""
+        """Hold a call's most until settlement; nothing at an unknown price."""
         self._roll_over_day()
         held = quote or _UNKNOWN
         budgets = self.budgets(run_id)
@@ -190,8 +189,7 @@ class BudgetLedger:
     def settle(self, attempt_id: str, cost: float | None, *, maybe_paid: bool) -> bool:
         """Replace a call's held amount with its bill in US dollars.
 
-        An unknown bill counts as the call's most if it may have been paid, else as 0. Returns True if the call was
-        under a budget.
+        An unknown bill counts as the most if `maybe_paid`, else as 0. Returns True if the call was under a budget.
         """
         reserved = self._reserved.pop(attempt_id)
         unknown = reserved.quote.most if maybe_paid else 0.0

@@ -1,4 +1,4 @@
-"""Quotes from list prices, estimated prompts and the length of recent answers."""
+"""Quotes from list prices, estimated prompts and recent answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ai3ray.registry.cards import ModelCard
 from ai3ray.registry.prices import RateTable
 
 USUAL_TOKENS: Mapping[Role, int] = {"plan": 800, "task": 600, "repair": 600, "judge": 80}
-"""Output of a call before any of its kind was seen."""
+"""Output tokens of a call before any of its kind."""
 KEEP = 0.8
 """Factor by which an answer reduces the weight of earlier ones."""
 LEAST_INPUT, MOST_INPUT = 0.5, 2.0
@@ -19,14 +19,14 @@ LEAST_INPUT, MOST_INPUT = 0.5, 2.0
 
 
 class Quotes:
-    """Quotes for calls, adjusted by the calls that ended."""
+    """Quotes for calls, adjusted as calls end."""
 
     def __init__(self, prices: RateTable) -> None:
         self._prices = prices
         self._lengths: dict[tuple[str, Role], float] = {}
 
     def of(self, request: LeaseRequest, card: ModelCard) -> Quote | None:
-        """Return the possible costs of one call; None if the price is unknown."""
+        """Return a call's possible costs; None if the price is unknown."""
         cap = min(request.max_output_tokens, card.max_output)
         read = request.input_tokens
         usual = self._lengths.get((card.name, request.role), USUAL_TOKENS.get(request.role, read))
@@ -38,7 +38,7 @@ class Quotes:
         return Quote(least, expected, max(expected, most))
 
     def most(self, request: LeaseRequest, card: ModelCard) -> float | None:
-        """Return the most that the call can cost, in US dollars; None if unknown."""
+        """Return a call's highest cost in US dollars; None if unknown."""
         cap = min(request.max_output_tokens, card.max_output)
         return self._cost(card, round(request.input_tokens * MOST_INPUT), cap)
 

@@ -1,4 +1,4 @@
-"""A fair queue: runs take turns, and finding the next item stays cheap."""
+"""A fair queue: runs take turns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXTRA_ENTRIES = 64
 
 @dataclass
 class _Group(Generic[T]):
-    """Items of one run for the same models, with their numbers of arrival."""
+    """Items of one run for the same models, with arrival numbers."""
 
     first: dict[str, tuple[int, T]] = field(default_factory=dict)
     others: dict[str, tuple[int, T]] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class _Group(Generic[T]):
 @dataclass
 class _Run(Generic[T]):
     turn: int
-    """The run with the lowest turn is served next."""
+    """The lowest is served next."""
     groups: dict[ModelNames, _Group[T]] = field(default_factory=dict)
     entries: dict[ModelNames, int] = field(default_factory=dict)
     """Turns of the valid heap entries; none where the item was not ready."""
@@ -40,8 +40,8 @@ class _Run(Generic[T]):
 class FairQueue(Generic[T]):
     """A queue of runs, with one heap of runs per set of models that an item waits for.
 
-    A run leaves a heap when its next item is not ready, and returns with `recheck`, so a thousand runs at their limits
-    are not examined each time. Outdated entries stay in a heap until they reach its top.
+    A run leaves a heap while its next item is not ready, and returns with `recheck`, so runs at their limits are not
+    examined each time. Outdated entries stay until they reach the top.
     """
 
     def __init__(self) -> None:
@@ -62,25 +62,25 @@ class FairQueue(Generic[T]):
             self._enter(run_id, run, models)
 
     def remove(self, run_id: str, key: str, models: ModelNames, *, first: bool) -> None:
-        """Remove an item. Its run keeps its turn."""
+        """Remove an item; its run keeps its turn."""
         run = self._runs[run_id]
         del run.groups[models].part(first=first)[key]
         self._drop_empty(run_id, run, models)
 
     def remove_run(self, run_id: str) -> Iterable[str]:
-        """Remove all items of a run and return their keys."""
+        """Remove a run's items and return their keys."""
         run = self._runs.pop(run_id, None)
         groups = run.groups.values() if run is not None else ()
         return [key for group in groups for key in (*group.first, *group.others)]
 
     def of_run(self, run_id: str) -> list[T]:
-        """Return the items of one run."""
+        """Return a run's items."""
         run = self._runs.get(run_id)
         groups = run.groups.values() if run is not None else ()
         return [item for group in groups for _, item in (*group.first.values(), *group.others.values())]
 
     def move(self, run_id: str, key: str, models: ModelNames, others: ModelNames, *, first: bool) -> None:
-        """Change the models that may answer an item, which keeps its place."""
+        """Change an item's models; it keeps its place."""
         run = self._runs[run_id]
         # 1. Take the item out of its group, with its number of arrival.
         number, item = run.groups[models].part(first=first).pop(key)
@@ -106,9 +106,9 @@ class FairQueue(Generic[T]):
                     self._enter(name, run, models)
 
     def next(self, models: Set[str], ready: Callable[[T], bool]) -> T | None:
-        """Remove and return the next item for one of these models; its run goes to the end.
+        """Remove and return the next item for one of these models; its run goes last.
 
-        Only the next item of each run is checked with `ready`.
+        Only each run's next item is checked with `ready`.
         """
         # 1. Find the run whose turn it is, among those with an item for one of these models.
         while (found := self._next_run(models)) is not None:
@@ -164,7 +164,7 @@ class FairQueue(Generic[T]):
         return chosen, not best[0], name
 
     def _enter(self, run_id: str, run: _Run[T], models: ModelNames) -> None:
-        """Enter a run into the heap of these models; clean a mostly outdated heap."""
+        """Enter a run into these models' heap; clean a mostly outdated one."""
         heap = self._heaps.setdefault(models, [])
         if len(heap) > _EXTRA_ENTRIES + 2 * len(self._runs):
             heap[:] = [entry for entry in heap if self._is_current(entry, models)]

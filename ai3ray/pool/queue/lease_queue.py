@@ -1,4 +1,4 @@
-"""Waiting lease requests, in the order in which they are served."""
+"""Waiting lease requests, in the order of service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ai3ray.pool.budget.ledger import Quote
 from ai3ray.pool.queue.fair_queue import FairQueue
 
 FOLLOW_UP_ROLES: frozenset[Role] = frozenset({"judge", "repair", "assemble"})
-"""Calls of these roles finish work that has begun."""
+"""Calls that finish work that has begun."""
 BATCH_TURN = 10
 """While both classes wait, every tenth permit goes to `batch`."""
 
@@ -29,18 +29,18 @@ class Waiter:
     floor: Quote | None = None
     """The least that such a call costs; None without a budget."""
     needs_settlement: bool = False
-    """True while calls in flight hold the money for it."""
+    """True while calls in flight hold its money."""
 
     @property
     def follows_up(self) -> bool:
-        """True for a role of FOLLOW_UP_ROLES."""
+        """True for FOLLOW_UP_ROLES."""
         return self.request.role in FOLLOW_UP_ROLES
 
 
 class LeaseQueue:
-    """The waiting requests: `interactive` before `batch`, runs in turn, then in the order of arrival.
+    """The waiting requests: `interactive` before `batch`, runs in turn, then by arrival.
 
-    Within a run, calls that finish work go first, so that dependents begin while other tasks still wait.
+    Within a run, calls that finish work go first, so that dependents can begin.
     """
 
     def __init__(self) -> None:
@@ -55,14 +55,14 @@ class LeaseQueue:
         return iter(tuple(self._waiting.values()))
 
     def add(self, waiter: Waiter) -> None:
-        """Add a request behind the others of its run."""
+        """Add a request behind its run's others."""
         request = waiter.request
         self._waiting[request.request_id] = waiter
         fair_queue = self._queues[request.run_class]
         fair_queue.add(request.run_id, request.request_id, waiter.models, waiter, first=waiter.follows_up)
 
     def remove(self, request_id: str) -> Waiter | None:
-        """Remove a request and return it. Its run keeps its turn."""
+        """Remove and return a request; its run keeps its turn."""
         waiter = self._waiting.pop(request_id, None)
         if waiter is not None:
             request = waiter.request
@@ -70,7 +70,7 @@ class LeaseQueue:
         return waiter
 
     def remove_run(self, run_id: str) -> None:
-        """Remove all requests of a run."""
+        """Remove a run's requests."""
         for fair_queue in self._queues.values():
             for request_id in fair_queue.remove_run(run_id):
                 del self._waiting[request_id]
@@ -81,11 +81,11 @@ class LeaseQueue:
             fair_queue.recheck(run_id)
 
     def of_run(self, run_id: str) -> list[Waiter]:
-        """Return the requests of one run."""
+        """Return a run's requests."""
         return [waiter for fair_queue in self._queues.values() for waiter in fair_queue.of_run(run_id)]
 
     def update(self, waiter: Waiter, now: Waiter) -> None:
-        """Replace a request by its new evaluation, in its place."""
+        """Replace a request's evaluation, in its place."""
         request = waiter.request
         if now.models != waiter.models:
             fair_queue = self._queues[request.run_class]
@@ -94,9 +94,9 @@ class LeaseQueue:
         waiter.needs_settlement = now.needs_settlement
 
     def next(self, models: Set[str], ready: Callable[[Waiter], bool]) -> Waiter | None:
-        """Remove and return the next request for one of these models; its run goes to the end.
+        """Remove and return the next request for one of these models; its run goes last.
 
-        A request that is not `ready` is skipped until `recheck`.
+        Requests that are not `ready` are skipped until `recheck`.
         """
         interactive, batch = self._queues["interactive"], self._queues["batch"]
         both = bool(interactive) and bool(batch)

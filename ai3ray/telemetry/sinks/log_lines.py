@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class LogLines:
-    """Writes one line at DEBUG per notice: ids, names and figures, never a text."""
+    """Writes one line at DEBUG per notice: ids, names and figures, never text."""
 
     def task_changed(self, run_id: str, task_id: str, status: TaskStatus) -> None:
         """Log a task."""
@@ -37,7 +37,7 @@ class LogLines:
         )
 
     def lease_answered(self, request: LeaseRequest, answer: Lease | Refusal) -> None:
-        """Log a lease, or the type of the refusal: its message may quote a provider."""
+        """Log a lease or a refusal's type: its message may quote a provider."""
         if isinstance(answer, Lease):
             attempt, model = answer.attempt_id, answer.model
             log.debug("%s lease granted task=%s attempt=%s model=%s", request.run_id, request.task_id, attempt, model)
@@ -50,5 +50,5 @@ class LogLines:
 
 
 def create() -> LogLines | None:
-    """Return the sink if its lines are logged at all."""
+    """Return the sink if its lines are logged."""
     return LogLines() if log.isEnabledFor(logging.DEBUG) else None
