@@ -29,17 +29,16 @@ MAX_CACHED = 512
 
 
 class Candidates(NamedTuple):
-    """All models for one request, and those that may answer it now or later."""
+    """All models for one request; some may answer it now or later."""
 
     models: CandidateSet
     cards: tuple[ModelCard, ...]
     """Those that may answer."""
     names: frozenset[str]
-    """Of `cards`."""
 
     @classmethod
     def of(cls, models: CandidateSet, cards: Iterable[ModelCard]) -> Candidates:
-        """Return candidates of which only these cards may answer."""
+        """Return candidates of which only these may answer."""
         cards = tuple(cards)
         return cls(models, cards, frozenset(card.name for card in cards))
 
@@ -102,12 +101,12 @@ class CandidateIndex:
         return self._router.rank(request, candidates.models, conditions)
 
     def preview(self, request: LeaseRequest, now: float) -> tuple[Candidate, ...]:
-        """Rank the models as if none were busy or paused, best first."""
+        """Rank the models, best first, as if none were busy or paused."""
         conditions = replace(self._conditions(now), paused={})
         return self._router.preview(request, self.candidates(request, now).models, conditions).candidates()
 
     def callable(self, now: float) -> frozenset[str]:
-        """Return the names of the models that can be called."""
+        """Return the models that can be called."""
         conditions = self._conditions(now)
         if not conditions.paused:
             return self._all

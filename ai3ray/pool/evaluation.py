@@ -18,7 +18,7 @@ class Evaluation(NamedTuple):
     request: LeaseRequest
     candidates: Candidates
     budget: BudgetCheck | None
-    """None when no budget applies."""
+    """None without a budget."""
     ranking: Ranking | None
     """None when no call may begin now."""
 
@@ -41,7 +41,7 @@ class Evaluation(NamedTuple):
         return self.ranking is not None and self.ranking.best is not None and self.admitted is None
 
     def waiter(self) -> Waiter:
-        """Return the request's queue entry."""
+        """Return the queue entry."""
         if self.budget is None:
             return Waiter(self.request, self.candidates.names)
         return Waiter(

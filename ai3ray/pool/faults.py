@@ -24,12 +24,12 @@ Breaker = Literal["none", "count", "out"]
 
 
 class FaultPolicy(NamedTuple):
-    """The consequences of one kind of failure, for the pool and for retries."""
+    """The consequences of one kind, for pool and retries."""
 
     fail_over: bool
     retry_same: bool
     freeze: bool
-    """Pause the provider until its Retry-After, else for a growing time."""
+    """Pause the provider until its Retry-After, else ever longer."""
     breaker: Breaker
     """`count`: consecutive failures open the breaker. `out`: the provider goes out at once."""
     counts_against_model: bool

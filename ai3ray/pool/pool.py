@@ -43,11 +43,11 @@ class _UnsettledLease(NamedTuple):
 
 
 class ProviderPool:
-    """Routes and admits model calls in one step, under the limits of every provider and run.
+    """Routes and admits model calls in one step, under all limits.
 
     A request gets the best model that can be called now, waits while there is none, and is refused when none ever will
-    be. The host calls `expire` when `next_expiry` is due. `configured` names the providers that can be called, `clock`
-    returns monotonic seconds, `new_id` an attempt id, `jitter` numbers from 0 to 1 that vary pauses.
+    be. The host calls `expire` when `next_expiry` is due. `configured` names callable providers, `clock` returns
+    monotonic seconds, `new_id` an attempt id, `jitter` numbers from 0 to 1 that vary pauses.
 
     Raises:
         SettingsError: `router.toml` is invalid.
@@ -97,7 +97,7 @@ class ProviderPool:
         return self._index.preview(request, self._clock())
 
     def withdraw(self, request_ids: Iterable[str]) -> tuple[Lease | Refusal, ...]:
-        """Remove waiting requests; return the answers to others that this allows."""
+        """Remove waiting requests; return answers to others."""
         for request_id in request_ids:
             self._queue.remove(request_id)
         return self._serve_waiting(self._clock())
@@ -113,7 +113,7 @@ class ProviderPool:
     # ── answering ────────────────────────────────────────────────────────────────────────────────
 
     def settle(self, settlement: Settlement) -> Settled:
-        """Take back a permit, learn from the outcome, and serve waiting requests."""
+        """Take back a permit, learn, and serve waiting requests."""
         held = self._leases.get(settlement.attempt_id)
         if held is None or held.lease.token != settlement.token:
             return Settled(accepted=False)
@@ -122,7 +122,7 @@ class ProviderPool:
         return Settled(accepted=True, grants=self._serve_waiting(now), warnings=(warning,) if warning else ())
 
     def expire(self) -> tuple[tuple[str, ...], Settled]:
-        """Take back expired leases; return their attempt ids, and answers to waiting requests."""
+        """Take back expired leases; return their attempt ids and answers to requests."""
         now = self._clock()
         # Leases are in the order of their grants, and all last equally long.
         expired = list(takewhile(lambda held: now >= held.began + held.lease.expires_s, self._leases.values()))
@@ -161,7 +161,7 @@ class ProviderPool:
         kinds: Iterable[Mapping[str, Any]] = (),
         latest: Iterable[str] = (),
     ) -> None:
-        """Load rows of `model_stats` and `model_kind_stats`, and the latest calls' models in order."""
+        """Load rows of `model_stats` and `model_kind_stats`, and the latest calls' models, oldest first."""
         self._router.load_call_stats(rows, self._index.card, latest)
         self._router.load_verdict_stats(kinds, self._index.card)
 
@@ -182,7 +182,7 @@ class ProviderPool:
     # ── one request: evaluate, then grant, wait or refuse ────────────────────────────────────────
 
     def _open_run(self, run_id: str, now: float) -> None:
-        """Let a new run probe providers that are out: their owner may have fixed them."""
+        """Let a new run probe providers that are out, possibly fixed by now."""
         if run_id in self._runs:
             return
         self._runs.add(run_id)
@@ -268,7 +268,6 @@ class ProviderPool:
         return self._in_flight[request.run_id] < request.run_limit
 
     def _recheck_waiting(self, now: float) -> list[Refusal]:
-        """Re-examine requests after changes of providers or money."""
         changed, settled = self._providers_changed, self._settled_runs
         self._providers_changed, self._settled_runs = False, set()
         every_run = changed or self.budgets.by_day
@@ -289,7 +288,7 @@ class ProviderPool:
         return refusals
 
     def _still_payable(self, waiter: Waiter, floor: Quote) -> bool:
-        """Update a request by its floor alone."""
+        """Update by the floor alone; return False if that is not enough."""
         payable = self.budgets.can_pay(waiter.request.run_id, floor)
         if payable is not None:
             self._queue.update(waiter, replace(waiter, models=waiter.eligible, needs_settlement=not payable))
@@ -350,7 +349,7 @@ class ProviderPool:
         )
 
     def _warning(self, account: Account, failure: ErrorInfo, run_id: str) -> Warned | None:
-        """Return once per run and provider what took it out."""
+        """Return a warning once per run and provider."""
         if (account.name, run_id) in self._warned:
             return None
         self._warned.add((account.name, run_id))

@@ -64,7 +64,7 @@ def model_views(
 
 
 def no_model_message(request: LeaseRequest, priced_models: Sequence[PricedModel], conditions: Conditions) -> str:
-    """Return in one line why no model is left: each reason with its models."""
+    """Return why no model is left: each reason with its models."""
     reasons: dict[str, list[str]] = {}
     for priced in priced_models:
         if not request.models or priced.name in request.models:
@@ -115,7 +115,7 @@ def _outage(account: Account) -> str | None:
 
 
 def _class_pauses(account: Account, now: float) -> str | None:
-    """Return why some models are paused, by rate class where there are several."""
+    """Return why some models are paused, by rate class if several."""
     reasons = {name: rate_class.pause_reason(now) for name, rate_class in account.rate_classes.items()}
     paused = {name: reason for name, reason in reasons.items() if reason is not None}
     return "; ".join(f"{name}: {reason}" if name else reason for name, reason in paused.items()) or None

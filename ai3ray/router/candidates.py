@@ -1,4 +1,4 @@
-"""The models of a request in columns, and reasons against some."""
+"""A request's models in columns, and reasons against some."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ai3ray.router.conditions import Conditions, PricedModel
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CandidateSet:
-    """The models for all requests with the same `cache_key`, in columns of one order.
+    """The models for all requests with the same `cache_key`, in parallel columns.
 
-    A set equals only itself, so results can be cached under it.
+    A set equals only itself, so it can key caches.
     """
 
     priced_models: tuple[PricedModel, ...]
     mismatches: Mapping[str, str]
-    """By name, why a model suits none of these requests."""
+    """By name, why a model suits no such request."""
     narrowest: int
     """Smallest context window of the others, in tokens."""
     names: tuple[str, ...]
@@ -54,7 +54,7 @@ def cache_key(request: LeaseRequest, today: date) -> tuple[object, ...]:
 
 
 def candidate_set(request: LeaseRequest, priced_models: Iterable[PricedModel], today: date) -> CandidateSet:
-    """Build a request's candidates, whatever the moment's conditions."""
+    """Build a request's candidates, whatever the conditions."""
     priced_models = tuple(priced_models)
     reasons = ((priced.name, mismatch(request, priced, today)) for priced in priced_models)
     return CandidateSet.of(priced_models, {name: reason for name, reason in reasons if reason is not None})

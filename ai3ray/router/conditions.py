@@ -1,4 +1,4 @@
-"""Priced models, and the conditions of a choice."""
+"""Priced models, and conditions of a choice."""
 
 from __future__ import annotations
 
@@ -41,6 +41,6 @@ class Conditions:
     in_flight: Mapping[str, int] = field(default_factory=dict)
     """By `provider/model`, without idle models."""
     out: Mapping[str, str] = field(default_factory=dict)
-    """Providers not to call again, with the reason."""
+    """Providers not to call again, and why."""
     paused: Mapping[str, str] = field(default_factory=dict)
-    """Providers and models that cannot be called now, with the reason."""
+    """Providers and models not callable now, and why."""

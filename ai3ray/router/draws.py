@@ -1,4 +1,4 @@
-"""Cheap normal random numbers, one per model and lease."""
+"""Cheap normal random numbers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _TABLE = 4096
 class Draws:
     """Draws normal numbers around 0 as random slices of a fixed table.
 
-    This makes a lease and its settlement an eighth faster (`bench_pool`, 21 models). Numbers return after thousands of
-    draws, which does not matter to a choice. `spread` is the standard deviation.
+    This makes a lease and its settlement an eighth faster (`bench_pool`, 21 models); repeats thousands of draws later
+    do not matter. `spread` is the standard deviation.
     """
 
     def __init__(self, rng: Random, spread: float) -> None:
@@ -20,7 +20,7 @@ class Draws:
         self._table = [rng.gauss(0.0, spread) for _ in range(_TABLE)]
 
     def __call__(self, count: int) -> Sequence[float]:
-        """Return this many independent numbers."""
+        """Return so many independent numbers."""
         if count >= _TABLE:
             return [self._rng.choice(self._table) for _ in range(count)]
         start = int(self._rng.random() * (_TABLE - count))

@@ -12,7 +12,7 @@ from ai3ray.router.tuning import Evidence
 from ai3ray.telemetry.decay import ChangeDetector, DecayClock, DecayingSum, DecayRate
 
 UNKNOWN_QUALITY = 0.5
-"""Prior where a card names no quality."""
+"""Prior where a card has none."""
 _PRIOR_MARGIN = 0.02
 """Least distance of a prior from 0 and 1."""
 _KIND_ANSWERS = 2.0
@@ -24,11 +24,10 @@ _WEIGHT_AFTER_CHANGE = 2.0
 
 
 class QualityBelief(NamedTuple):
-    """The belief about one figure between 0 and 1."""
+    """The belief about a figure, 0 to 1."""
 
     mean: float
     deviation: float
-    """Standard deviation."""
 
 
 def beta(good: float, bad: float) -> QualityBelief:
@@ -47,10 +46,10 @@ def reward(*, passed: bool, score: float) -> float:
 
 
 class Posterior:
-    """Beta posteriors of the reward per kind and model, fading with answers of the kind and time.
+    """Beta posteriors of the reward per kind and model, fading with the kind's answers and time.
 
     A pair's prior is the card's quality, shifted by the mean surprise of the kind (its difficulty) and of the model.
-    When a model has clearly changed, its earlier answers are forgotten, and with them most evidence about its rivals.
+    When a model has clearly changed, its earlier answers are forgotten, and most evidence about its rivals.
     """
 
     def __init__(self, clock: Callable[[], float], evidence: Evidence) -> None:
@@ -64,7 +63,7 @@ class Posterior:
         self._model_surprise: dict[str, DecayingSum] = {}
 
     def learn(self, kind: Kind, card: ModelCard, value: float, weight: float = 1.0) -> bool:
-        """Learn from a reward, 0 to 1; return True for a change that affects beliefs about others."""
+        """Learn from a reward, 0 to 1; return True if other beliefs change too."""
         if kind not in self._decay_clocks:
             self._decay_clocks[kind] = DecayClock(self._clock, self._decay_rate)
             self._kind_surprise[kind] = DecayingSum(self._decay_clocks[kind])
@@ -113,6 +112,6 @@ def _offset(surprise: DecayingSum | None, caution: float) -> float:
 
 
 def _variance(total: float, weight: float) -> float:
-    """Return the largest variance of a figure between 0 and 1 with this mean; never 0."""
+    """Return the largest variance of figures in 0 to 1 with this mean; never 0."""
     mean = (min(max(total, 0.0), weight) + 1.0) / (weight + 2.0)
     return mean * (1.0 - mean)

@@ -86,8 +86,8 @@ def rank(
     """Rank a request's candidates.
 
     A score is the weighted sum of a model's terms plus a draw from its uncertainty: Thompson sampling with normal
-    posteriors, of the sum instead of each term, because independent normal deviations add up to one. `draw` returns so
-    many normal numbers around 0; without it nothing is explored.
+    posteriors, of the sum because independent normal deviations add up to one. `draw` returns so many normal numbers
+    around 0; without it nothing is explored.
     """
     weights = score_cache.weights
     calls, answers = score_cache.calls(candidates), score_cache.answers(request.kind, request.tier, candidates)

@@ -24,7 +24,7 @@ from ai3ray.telemetry.live_stats import WARM_START_CALLS, LiveStats
 
 
 class Router:
-    """Ranks the models for each request, and learns from calls and verdicts.
+    """Ranks models, and learns from calls and verdicts.
 
     `clock` returns monotonic seconds; without `rng`, `router.toml` seeds the draws.
 
@@ -48,7 +48,7 @@ class Router:
         return rank(request, candidates, conditions, self._scores, self._draw)
 
     def preview(self, request: LeaseRequest, candidates: CandidateSet, conditions: Conditions) -> Ranking:
-        """Rank the models by expectation alone, so the result is repeatable."""
+        """Rank the models by expectation alone, hence repeatably."""
         return rank(request, candidates, conditions, self._scores)
 
     # ── learning ─────────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-"""The terms of a score that depend on request and moment."""
+"""The terms of a score that are not learned."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _STEPS = 100_000.0
 _HALF_USD_PER_MTOK = 4.0
 """Price at which the cost term is one half."""
 _UNKNOWN_COST = -1.0
-"""Below any known price's term, so that no draw makes a run's cost unknown."""
+"""Below any known price's term: no draw makes a run's cost unknown."""
 _OTHER_CALLS = 4
-"""Calls in flight at which a model that has all of them counts as half busy."""
+"""Calls in flight at which a model that has them all counts as half busy."""
 
 
 def rounded(value: float) -> float:

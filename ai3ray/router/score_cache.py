@@ -16,13 +16,13 @@ from ai3ray.telemetry.live_stats import PRIOR_FAILURES, PRIOR_SUCCESSES, LiveSta
 from ai3ray.telemetry.pace import USUAL_TOKENS, usual_seconds
 
 REFRESH = 64
-"""Calls after which call terms are recomputed, because evidence fades."""
+"""Calls after which call terms are recomputed: evidence fades."""
 REFRESH_S = 1.0
-"""Seconds after which call terms are recomputed."""
+"""Seconds after which they are recomputed."""
 REFRESH_ANSWERS_S = 10.0
 """Seconds after which answer terms are recomputed: without a verdict they change over hours."""
 MAX_COLUMNS = 256
-"""Cached columns, one per kind and tier of work and order of models."""
+"""Per kind and tier of work and order of models."""
 _RANK: dict[Tier, int] = {"small": 0, "standard": 1, "frontier": 2}
 _TIER_FIT = {0: 1.0, 1: 0.6, 2: 0.2, -1: 0.3, -2: 0.0}
 """By tiers above the requested one: too strong beats too weak."""
@@ -34,7 +34,7 @@ _UNSEEN = beta(PRIOR_SUCCESSES, PRIOR_FAILURES)
 
 
 class ScorePart(NamedTuple):
-    """Two weighted terms of one model's score."""
+    """Two weighted terms of a model's score."""
 
     terms: Mapping[str, float]
     total: float
@@ -43,7 +43,7 @@ class ScorePart(NamedTuple):
 
 
 class ScoreColumn(NamedTuple):
-    """The same two terms of all models, in a candidate set's order."""
+    """The same two terms of all models, in a set's order."""
 
     parts: Sequence[ScorePart]
     totals: Sequence[float]
@@ -67,7 +67,7 @@ class ScoreCache:
     """The learned terms of all models.
 
     Quality and tier depend on kind and tier of work, and change with verdicts; success and latency depend on the model,
-    and change with every call. Recomputing them for each lease halves the throughput (`bench_pool`, 21 models).
+    and change with calls. Recomputing them for each lease halves the throughput (`bench_pool`, 21 models).
     """
 
     def __init__(self, weights: Weights, live: LiveStats, posterior: Posterior) -> None:

@@ -13,26 +13,26 @@ class Evidence(Frozen):
     """Weight and decay of evidence, from `[evidence]`."""
 
     answers_kept: float = Field(default=0.9995, gt=0, le=1)
-    """Factor by which a judged answer reduces the weight of earlier ones of its kind."""
+    """Factor of earlier answers' weight after a judged answer of their kind."""
     answers_half_life_s: float = Field(default=86_400.0, gt=0, allow_inf_nan=False)
     """Seconds in which a judged answer loses half its weight."""
     calls_kept: float = Field(default=0.98, gt=0, le=1)
-    """Factor by which a call reduces the weight of earlier ones, for success and latency."""
+    """Factor of earlier calls' weight after a call, for success and latency."""
     calls_half_life_s: float = Field(default=600.0, gt=0, allow_inf_nan=False)
     """Seconds in which a call loses half its weight."""
     card_answers: float = Field(default=20.0, gt=0, allow_inf_nan=False)
-    """Judged answers that the quality on a model's card counts for."""
+    """Judged answers that a card's quality counts for."""
     unknown_answers: float = Field(default=2.0, gt=0, allow_inf_nan=False)
-    """Judged answers that the prior counts for where the card names no quality."""
+    """Judged answers that the prior counts for without such a quality."""
     other_kinds: float = Field(default=8.0, gt=0, allow_inf_nan=False)
-    """Judged answers of any kind after which half of a model's surprise counts for every kind."""
+    """Judged answers after which half of a model's surprise counts for every kind."""
 
 
 class Tuning(Frozen):
     """Exploration and learning."""
 
     exploration: float = Field(default=0.0, ge=0, le=10)
-    """Spread of the draws in standard deviations: 1 is textbook Thompson sampling, 0 takes the best."""
+    """Spread of the draws in standard deviations: 1 is Thompson sampling, 0 takes the best."""
     seed: int | None = None
     """Makes the draws repeatable; random when absent."""
     evidence: Evidence = Evidence()
@@ -58,5 +58,5 @@ def load_tuning(settings: Settings) -> Tuning:
 
 
 def source_of(settings: Settings, key: str) -> str:
-    """Return the file that a key of `router.toml` comes from."""
+    """Return the file that sets a key of `router.toml`."""
     return settings.sources.get(f"router.toml:{key}", "router.toml")

@@ -17,12 +17,12 @@ _KEYS = {"preset", "presets", *Tuning.model_fields}
 
 
 class Weights(Frozen):
-    """The weight of each term. Weights add up to 1; terms and scores lie between 0 and 1."""
+    """Weights that add up to 1; terms and scores lie between 0 and 1."""
 
     quality: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """Quality of its answers of this kind: the card's prior, corrected by verdicts."""
+    """Of answers of this kind: the card's prior, corrected by verdicts."""
     tier: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """Closeness of its tier to the one requested."""
+    """Closeness to the requested tier."""
     success: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Success of its recent calls."""
     latency: float = Field(default=0.0, ge=0, allow_inf_nan=False)
@@ -33,7 +33,7 @@ class Weights(Frozen):
 
 
 def load_weights(settings: Settings) -> Weights:
-    """Return the weights of the preset in force: AI3_ROUTER_PRESET, else the one that `router.toml` names.
+    """Return the weights of AI3_ROUTER_PRESET, else of `router.toml`'s preset.
 
     Raises:
         SettingsError: a preset, key or weight is invalid; names file and key.

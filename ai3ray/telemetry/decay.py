@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 MIN_WEIGHT = 5.0
-"""Weight of observations before changes are looked for."""
+"""Weight of observations before changes are sought."""
 SLACK = 0.35
 """Standard deviations from the mean that do not add up."""
 CHANGE_THRESHOLD = 11.0
@@ -24,7 +24,7 @@ class DecayRate(NamedTuple):
 
 
 class DecayClock:
-    """Events and monotonic seconds, by both of which evidence fades."""
+    """Events and monotonic seconds, by which evidence fades."""
 
     __slots__ = ("_per_s", "_per_tick", "clock", "ticks")
 
@@ -85,9 +85,9 @@ class ChangeDetector(DecayingSum):
     """A decaying sum that forgets observations before a detected change.
 
     Page's cumulative sums, one for rises and one for falls: distances beyond the mean so far, less SLACK, add up until
-    the sum is back at 0. They detect a large change after a few observations, a small one after dozens. `variance`
-    returns the variance of one observation, above 0, from sum and weight of the earlier ones; one observation counts
-    for at most `max_deviations` standard deviations.
+    the sum is back at 0. A large change shows after a few observations, a small one after dozens. `variance` returns an
+    observation's variance, above 0, from sum and weight of the earlier ones; `max_deviations` caps an observation, in
+    standard deviations.
     """
 
     __slots__ = ("_cumulative_sums", "_max_deviations", "_variance")
@@ -117,8 +117,6 @@ class ChangeDetector(DecayingSum):
 
 
 class _CumulativeSum:
-    """Deviations on one side of the mean."""
-
     __slots__ = ("_beyond", "_sign", "count", "total")
 
     def __init__(self, sign: float) -> None:

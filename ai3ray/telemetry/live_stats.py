@@ -18,11 +18,11 @@ WARM_START_CALLS = 4
 """Calls that the journal's old figures count for."""
 PRIOR_SUCCESSES = 4.75
 PRIOR_FAILURES = 0.25
-"""With PRIOR_SUCCESSES: 95 of 100 calls succeed, weighing five calls."""
+"""With PRIOR_SUCCESSES: 95 % succeed, weighing five calls."""
 
 
 class ModelStats:
-    """Live statistics of one model; models share the decay clock."""
+    """Live statistics of one model, with a shared decay clock."""
 
     def __init__(self, decay_clock: DecayClock, pace: ModelPace) -> None:
         self._decay_clock = decay_clock
@@ -52,8 +52,8 @@ class ModelStats:
     ) -> None:
         """Record the end of a call.
 
-        `success` is None if the outcome says nothing about the model, as a rate limit does. `seconds`, its duration,
-        counts on success; cost and usage are None where unknown.
+        `success` is None if the outcome says nothing about the model, as a rate limit does. `seconds` counts on
+        success; cost and usage are None where unknown.
         """
         self.in_flight -= 1
         self.calls += 1
@@ -128,8 +128,7 @@ class ModelStats:
 class LiveStats(Mapping[str, ModelStats]):
     """The live statistics of all called models, by `provider/model`.
 
-    `clock` returns monotonic seconds. Evidence fades with time and with every model's calls, so that an idle model is
-    forgiven.
+    `clock` returns monotonic seconds. Evidence fades with time and every model's calls, so an idle model is forgiven.
     """
 
     def __init__(self, clock: Callable[[], float], rate: DecayRate | None = None) -> None:

@@ -51,8 +51,7 @@ class Drift(DecayingSum):
 class ModelPace:
     """The pace of one model.
 
-    Without recent calls it is expected to match its tier and drift as the others do, so a slow model gets another
-    chance.
+    Without recent calls it is expected to match its tier and drift as others do: a slow model gets another chance.
     """
 
     __slots__ = ("_drift", "_expected", "_seen")

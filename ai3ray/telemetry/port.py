@@ -14,7 +14,7 @@ class Observer(Protocol):
     """Follows tasks, attempts, leases and commits.
 
     Methods run on the core's event loop and have to return at once. No argument holds text of prompts, answers or
-    providers, except a Refusal's message; do not pass that message on.
+    providers, except a Refusal's message; do not pass it on.
     """
 
     def task_changed(self, run_id: str, task_id: str, status: TaskStatus) -> None:

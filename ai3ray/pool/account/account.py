@@ -22,10 +22,10 @@ class Account:
     """The state of one provider; times are seconds of the pool's clock.
 
     TRIP_AFTER consecutive failures open the breaker for a while; then one probe closes it or opens it for longer. A
-    refused key or spent quota takes the provider out until a probe succeeds; each new run allows one, because the owner
-    may have fixed it.
+    refused key or spent quota takes the provider out until a probe succeeds; each new run allows one, as the owner may
+    have fixed it.
 
-    The models share permits and configured limits per minute; each `RateClass` has its own pauses and reported limits.
+    Models share permits and configured limits; each `RateClass` has its own pauses and reported limits.
     """
 
     def __init__(self, name: str, settings: Settings, now: float, jitter: Callable[[], float]) -> None:
@@ -81,7 +81,7 @@ class Account:
         return self.rates.pause_reason(now)
 
     def resumes_at(self, now: float) -> float:
-        """Return when time alone allows another call, or infinity."""
+        """Return when time alone allows a call, or infinity."""
         if self._open and now < self._outage.until:
             return self._outage.until
         limited = [rate_class for rate_class in self.rate_classes.values() if rate_class.limited]

@@ -1,4 +1,4 @@
-"""A pause that grows while failures go on."""
+"""A growing pause."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from math import inf
 class Backoff:
     """A pause that doubles with each episode of failures, from `base_s` to `cap_s` seconds.
 
-    A pause that the provider requests replaces it, but lasts at least `floor_s`. A call that began before a pause and
-    fails during it belongs to its episode.
+    A provider's requested pause replaces it, but lasts at least `floor_s`. A call that began before a pause and fails
+    during it belongs to its episode.
     """
 
     def __init__(self, base_s: float, cap_s: float, floor_s: float = 0.0) -> None:

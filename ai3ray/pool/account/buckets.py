@@ -14,7 +14,7 @@ BURST_S = 0.5
 RESERVE = 0.1
 """Share of a provider's bucket left for other clients and outdated reports."""
 SLACK_S = 0.01
-"""Seconds added to a window without bursts, because calls arrive unevenly."""
+"""Seconds added to a window without bursts: calls arrive unevenly."""
 UNEVEN_S = 0.25
 """Seconds' worth of the rate left in a provider's bucket, likewise."""
 _FADE = 0.98
@@ -31,7 +31,7 @@ class RateMeter(Protocol):
         ...
 
     def use(self, amount: float, now: float) -> None:
-        """Take out an amount, or give back a negative one; debt is allowed."""
+        """Take out an amount, if negative give it back; debt is allowed."""
         ...
 
     def observe(self, window: RateWindow, caution: float, now: float) -> None:
@@ -44,7 +44,7 @@ class RateMeter(Protocol):
 
 
 class TokenBucket:
-    """A bucket of `burst_s` seconds' worth of its rate, which may go into debt."""
+    """A bucket of `burst_s` seconds' worth of its rate; debt is allowed."""
 
     def __init__(self, per_minute: float, unit: str, burst_s: float = BURST_S) -> None:
         self.unit = unit
@@ -62,7 +62,7 @@ class TokenBucket:
         return now + missing / self._per_s if missing > _TOLERANCE else now
 
     def use(self, amount: float, now: float) -> None:
-        """Take out an amount, or give it back."""
+        """Take or give back an amount."""
         self._fill(now)
         self._largest_use = max(amount, self._largest_use * _FADE)
         self._level = min(self._capacity, self._level - amount)

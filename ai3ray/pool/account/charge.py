@@ -23,7 +23,7 @@ class Charge(NamedTuple):
     """Tokens that one call takes, besides one request."""
 
     tokens: int
-    """For limits on input and output together."""
+    """Input and output together."""
     input: int
     """Uncached."""
     output: int
@@ -39,14 +39,14 @@ def admission_of(name: str, provider: ProviderSettings) -> Admission:
 
 
 def initial_charge(admission: Admission, request: LeaseRequest, cap: int, usual_output: float) -> Charge:
-    """Return a call's first charge; `cap` and `usual_output` are output tokens."""
+    """Return the first charge; `cap` and `usual_output` are output tokens."""
     output = min(cap, round(usual_output))
     tokens = max(cap, request.input_tokens) if admission == "reserved" else request.input_tokens + output
     return Charge(tokens, request.input_tokens, output)
 
 
 def final_charge(admission: Admission, charge: Charge, usage: Usage | None) -> Charge:
-    """Return a call's final charge; unchanged without a usage."""
+    """Return the final charge; unchanged without a usage."""
     if usage is None:
         return charge
     fresh = usage.input_tokens - usage.cached_tokens

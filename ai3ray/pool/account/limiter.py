@@ -1,4 +1,4 @@
-"""An adaptive limit for one account's calls in flight."""
+"""An adaptive limit for calls in flight."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Limiter:
     """The permits of one account.
 
     The limit starts at `start` and doubles after each window of as many clean replies as it allows calls, until the
-    first 429. Each episode of 429 cuts it by the factor CUT; from then on a clean window raises it by the factor
-    GROWTH, at least by one permit. An episode lasts DEBOUNCE_S, or as long as the provider asks to wait. A fault of the
-    provider restarts the window. A window raises the limit only when all permits are out: an unused limit is untested.
-    (Adaptive connections in UKGovernmentBEIS/inspect_ai, `util/_concurrency.py`.)
+    first 429. Each episode of 429 cuts it by the factor CUT and lasts DEBOUNCE_S, or as long as the provider asks to
+    wait; from then on a clean window raises it by the factor GROWTH, at least by one permit. A provider's fault
+    restarts the window. Only a window with all permits out raises the limit: an unused limit is untested. (Adaptive
+    connections in UKGovernmentBEIS/inspect_ai, `util/_concurrency.py`.)
 
     The largest limit with a clean window is proven, and returns at once after an episode. One permit more is tried
     after 2 clean windows, after 4 if that was refused, up to PATIENCE; a refused trial costs only that permit. When a
-    proven limit is refused, none counts as proven for DISTRUST episodes: the refusals are probably about rates that no
-    reply reports.
+    proven limit is refused, none is trusted for DISTRUST episodes: the refusals are probably about rates that no reply
+    reports.
     """
 
     def __init__(self, ceiling: int, start: int | None = None) -> None:

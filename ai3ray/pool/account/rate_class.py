@@ -14,7 +14,7 @@ from ai3ray.registry.cards import ModelCard
 from ai3ray.settings.model import Admission, ProviderSettings
 
 RAMP_S = 2.0
-"""Seconds after a pause in which calls begin evenly spread."""
+"""Seconds after a pause in which calls are spread evenly."""
 JITTER = 0.1
 """Share by which chance lengthens a pause, so that clients return apart."""
 _LEAST_JITTER_S, _MOST_JITTER_S = 0.05, 1.0
@@ -31,7 +31,7 @@ class RateClass:
         self.usual_output = USUAL_OUTPUT
         """Tokens of recent answers."""
         self.limited = False
-        """True once a reply reported a limit or asked to wait."""
+        """True once a reply reported a limit or wait."""
         self._backoff = Backoff(base_s=1.0, cap_s=30.0, floor_s=0.1)
         self._jitter = jitter
         self._until = -inf
@@ -47,14 +47,14 @@ class RateClass:
         return self.rates.pause_reason(now)
 
     def resumes_at(self, now: float) -> float:
-        """Return when time alone allows another call, or infinity."""
+        """Return when time alone allows a call, or infinity."""
         if now < self._until:
             return self._until
         at = self._ramp.ready_at(now) if self._ramp is not None else now
         return min(at if at > now else inf, self.rates.resumes_at(now))
 
     def reserve(self, charge: Charge, now: float) -> None:
-        """Count a call that begins; the first after a pause are spread."""
+        """Count a call; the first after a pause are spread."""
         self.rates.reserve(charge, now)
         if self._ramp is None:
             return
@@ -76,7 +76,7 @@ class RateClass:
         self._ramp = TokenBucket(permits * MINUTE_S / RAMP_S, "calls", burst_s=0.0)
 
     def succeeded(self, usage: Usage | None, began: float) -> None:
-        """Reset the next pause's length; update the usual length of answers."""
+        """Reset the next pause's length; update `usual_output`."""
         self._backoff.clear(began)
         if usage is not None:
             self.usual_output += _LATEST_WEIGHT * (usage.output_tokens - self.usual_output)

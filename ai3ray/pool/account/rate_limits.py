@@ -19,7 +19,7 @@ _UNITS = {"requests": "requests", "tokens": "tokens", "input": "input tokens", "
 
 
 class RateLimits:
-    """Limits on requests, tokens, input and output, from settings or replies."""
+    """Limits on requests, tokens, input and output."""
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
@@ -69,12 +69,12 @@ class RateLimits:
         return min([at if (at := meter.ready_at(now)) > now else inf for meter in self._meters.values()])
 
     def reserve(self, charge: Charge, now: float) -> None:
-        """Count a call that begins."""
+        """Count a call."""
         if self._meters:
             self._use(1, charge, now)
 
     def correct(self, charge: Charge, final: Charge, now: float) -> None:
-        """Replace a call's reservation with its final charge."""
+        """Replace a reservation with the final charge."""
         if self._meters and final != charge:
             self._use(0, Charge(*(real - taken for real, taken in zip(final, charge, strict=True))), now)
 

@@ -1,1 +1,1 @@
-"""Budgets: quotes for calls, and the ledger of spending."""
+"""Budgets: quotes for calls, and the ledger."""

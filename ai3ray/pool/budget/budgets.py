@@ -61,7 +61,7 @@ class Budgets:
         self._calls: dict[str, tuple[str, Role]] = {}
 
     def open_run(self, run_id: str, cap: float | None, *, owner: str = "", spent: float = 0.0) -> None:
-        """Open a run with its budget and earlier spending, in US dollars."""
+        """Open a run with budget and earlier spending, in US dollars."""
         self._ledger.open_run(run_id, cap, owner=owner, spent=spent)
 
     def close_run(self, run_id: str) -> None:
@@ -92,7 +92,7 @@ class Budgets:
         return all(budget.admits(floor) for budget in budgets)
 
     def refusal(self, request: LeaseRequest, budget_check: BudgetCheck) -> Refusal:
-        """Return the refusal of a request over budget."""
+        """Return the refusal of an unaffordable request."""
         if all(quote is None for quote in budget_check.quotes.values()):
             reason = f"unknown price under a budget: {', '.join(budget_check.quotes)}"
             error = ErrorInfo(type=NoModelLeft.type, message=f"no model is left: {reason}")
@@ -120,7 +120,7 @@ class Budgets:
         return quote.most if quote is not None else None
 
     def settle(self, settlement: Settlement) -> bool:
-        """Replace a reservation with the cost; return True if waiting requests may now be payable."""
+        """Replace a reservation with the cost; return True if waiting requests may be payable."""
         model, role = self._calls.pop(settlement.attempt_id)
         if settlement.status == "succeeded" and settlement.usage is not None:
             self._quotes.learn(model, role, settlement.usage)
@@ -128,7 +128,7 @@ class Budgets:
         return self._ledger.settle(settlement.attempt_id, settlement.cost_usd, maybe_paid=maybe_paid)
 
     def _applies_to(self, request: LeaseRequest) -> bool:
-        """Return True for a request under a budget; open its run if needed."""
+        """Open the request's run if needed; return True if under a budget."""
         if not self._ledger.knows(request.run_id):
             self._ledger.open_run(request.run_id, request.budget_usd)
         return bool(self._ledger.budgets(request.run_id))

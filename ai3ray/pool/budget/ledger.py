@@ -3,16 +3,16 @@
 A `Quote` names three costs of a call: least, expected and most. A call in flight holds its most until its real cost
 replaces it. The rules, for each budget of a call:
 
-1. A model suits while its expected cost fits beside what is spent and what the calls in flight are expected to take.
-   While any suits, no other is called: scarce money moves work to cheaper models before it stops work.
-2. A call begins when its expected cost fits beside all that is spent and held. Else it waits for a settlement, because
-   more is held than will be spent.
-3. When no model suits and nothing is in flight, the cheapest model is called whose least could still fit: the
-   expectation may be too high. Optional calls, of a judge or a merge, do not stretch a budget like this.
+1. A model suits while its expected cost fits beside what is spent and what calls in flight are expected to take. While
+   any suits, no other is called: scarce money moves work to cheaper models before it stops work.
+2. A call begins when its expected cost fits beside all that is spent and held. Else it waits for a settlement, as more
+   is held than will be spent.
+3. When no model suits and nothing is in flight, the cheapest whose least could still fit is called: the expectation may
+   be too high. Optional calls, of a judge or a merge, do not stretch a budget so.
 4. When no model's least fits into what is not spent, the call is over budget for good.
 
-So `spent + held <= cap + max(most)`, whatever is in flight; the price is fewer calls at once near a budget's end. A
-call of unknown bill (dead runner, cut stream) counts with its most. A model that costs nothing is never over budget.
+So `spent + held <= cap + max(most)`; the price is fewer calls at once near a budget's end. A call of unknown bill (dead
+runner, cut stream) counts with its most. A free model is never over budget.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Budget:
         return self.cap - self.spent
 
     def affords(self, quote: Quote) -> bool:
-        """Return True if the call would fit beside settled costs alone."""
+        """Return True if the call fits beside settled costs."""
         return quote.free or quote.least <= self.left + TOLERANCE_USD
 
     def suits(self, quote: Quote) -> bool:
@@ -122,7 +122,7 @@ class BudgetLedger:
         self._by_owner: dict[str, float] = defaultdict(float)
 
     def open_run(self, run_id: str, cap: float | None, *, owner: str = "", spent: float = 0.0) -> None:
-        """Open a run with its budget and earlier spending, in US dollars."""
+        """Open a run with budget and earlier spending, in US dollars."""
         self._owners[run_id] = owner
         if cap is not None:
             self._runs[run_id] = Budget(cap, spent)
@@ -178,7 +178,7 @@ class BudgetLedger:
         return Affordable(frozenset(payable) if waits else frozenset(), frozenset())
 
     def reserve(self, attempt_id: str, run_id: str, quote: Quote | None) -> None:
-        """Hold a call's most until settlement; nothing at an unknown price."""
+        """Hold a call's most until settlement; nothing without a quote."""
         self._roll_over_day()
         held = quote or _UNKNOWN
         budgets = self.budgets(run_id)
@@ -187,9 +187,9 @@ class BudgetLedger:
         self._reserved[attempt_id] = _Reservation(held, budgets, self._owners.get(run_id, ""), self._day)
 
     def settle(self, attempt_id: str, cost: float | None, *, maybe_paid: bool) -> bool:
-        """Replace a call's held amount with its bill in US dollars.
+        """Replace a call's held amount with its bill in US dollars; return True if budgeted.
 
-        An unknown bill counts as the most if `maybe_paid`, else as 0. Returns True if the call was under a budget.
+        An unknown bill counts as the most if `maybe_paid`, else as 0.
         """
         reserved = self._reserved.pop(attempt_id)
         unknown = reserved.quote.most if maybe_paid else 0.0

@@ -16,7 +16,7 @@ _EXTRA_ENTRIES = 64
 
 @dataclass
 class _Group(Generic[T]):
-    """Items of one run for the same models, with arrival numbers."""
+    """Items with arrival numbers."""
 
     first: dict[str, tuple[int, T]] = field(default_factory=dict)
     others: dict[str, tuple[int, T]] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class _Run(Generic[T]):
 
 
 class FairQueue(Generic[T]):
-    """A queue of runs, with one heap of runs per set of models that an item waits for.
+    """A queue of runs, with one heap of runs per awaited set of models.
 
     A run leaves a heap while its next item is not ready, and returns with `recheck`, so runs at their limits are not
     examined each time. Outdated entries stay until they reach the top.
@@ -53,7 +53,7 @@ class FairQueue(Generic[T]):
         return bool(self._runs)
 
     def add(self, run_id: str, key: str, models: ModelNames, item: T, *, first: bool) -> None:
-        """Add an item, before its run's others if `first`; a new run joins the end."""
+        """Add an item, before its run's others if `first`."""
         run = self._runs.get(run_id)
         if run is None:
             run = self._runs[run_id] = _Run(next(self._numbers))
@@ -164,7 +164,6 @@ class FairQueue(Generic[T]):
         return chosen, not best[0], name
 
     def _enter(self, run_id: str, run: _Run[T], models: ModelNames) -> None:
-        """Enter a run into these models' heap; clean a mostly outdated one."""
         heap = self._heaps.setdefault(models, [])
         if len(heap) > _EXTRA_ENTRIES + 2 * len(self._runs):
             heap[:] = [entry for entry in heap if self._is_current(entry, models)]

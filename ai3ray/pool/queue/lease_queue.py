@@ -1,4 +1,4 @@
-"""Waiting lease requests, in the order of service."""
+"""Waiting lease requests, in serving order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BATCH_TURN = 10
 
 @dataclass
 class Waiter:
-    """One waiting request and the models that may still answer it."""
+    """A waiting request and the models that may answer it."""
 
     request: LeaseRequest
     models: frozenset[str]
@@ -40,7 +40,7 @@ class Waiter:
 class LeaseQueue:
     """The waiting requests: `interactive` before `batch`, runs in turn, then by arrival.
 
-    Within a run, calls that finish work go first, so that dependents can begin.
+    Within a run, calls that finish work go first, so dependents can begin.
     """
 
     def __init__(self) -> None:

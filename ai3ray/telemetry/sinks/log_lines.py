@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class LogLines:
-    """Writes one line at DEBUG per notice: ids, names and figures, never text."""
+    """Writes one DEBUG line per notice: ids, names and figures, never text."""
 
     def task_changed(self, run_id: str, task_id: str, status: TaskStatus) -> None:
         """Log a task."""
