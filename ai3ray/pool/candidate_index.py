@@ -25,11 +25,11 @@ from ai3ray.router.rank import Ranking
 from ai3ray.router.router import Router
 
 MAX_CACHED = 512
-"""Cached candidates, by `cache_key` and providers that are out."""
+"""By `cache_key` and providers that are out."""
 
 
 class Candidates(NamedTuple):
-    """All models for one request; some may answer it now or later."""
+    """A request's models, and those that may answer now or later."""
 
     models: CandidateSet
     cards: tuple[ModelCard, ...]

@@ -13,7 +13,7 @@ from ai3ray.router.rank import Ranking
 
 
 class Evaluation(NamedTuple):
-    """A lease request with its candidates, budgets and ranking."""
+    """A lease request with candidates, budgets and ranking."""
 
     request: LeaseRequest
     candidates: Candidates
@@ -32,7 +32,7 @@ class Evaluation(NamedTuple):
 
     @property
     def refused(self) -> bool:
-        """True when no model is left, or none can be paid."""
+        """True when no model is left or payable."""
         return not self.candidates.cards or (self.budget is not None and self.budget.exceeded)
 
     @property

@@ -1,4 +1,4 @@
-"""The pool as listings show it, and messages about missing models."""
+"""The pool as listings show it."""
 
 from __future__ import annotations
 

@@ -28,7 +28,6 @@ class CandidateSet:
     prices: tuple[tuple[float, float], ...]
     """US dollars per million tokens of input and output; 0 where unknown."""
     unpriced: tuple[int, ...]
-    """Positions of models of unknown price."""
     positions: Mapping[str, int]
 
     @classmethod

@@ -24,7 +24,7 @@ _WEIGHT_AFTER_CHANGE = 2.0
 
 
 class QualityBelief(NamedTuple):
-    """The belief about a figure, 0 to 1."""
+    """Mean and standard deviation of a figure, 0 to 1."""
 
     mean: float
     deviation: float
@@ -63,7 +63,7 @@ class Posterior:
         self._model_surprise: dict[str, DecayingSum] = {}
 
     def learn(self, kind: Kind, card: ModelCard, value: float, weight: float = 1.0) -> bool:
-        """Learn from a reward, 0 to 1; return True if other beliefs change too."""
+        """Learn from a reward, 0 to 1; return True if the model has clearly changed, and other beliefs with it."""
         if kind not in self._decay_clocks:
             self._decay_clocks[kind] = DecayClock(self._clock, self._decay_rate)
             self._kind_surprise[kind] = DecayingSum(self._decay_clocks[kind])
@@ -104,7 +104,6 @@ class Posterior:
 
 
 def _offset(surprise: DecayingSum | None, caution: float) -> float:
-    """Return the mean surprise, closer to 0 with less evidence."""
     if surprise is None:
         return 0.0
     total, weight = surprise.sums()

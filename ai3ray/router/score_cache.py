@@ -22,7 +22,7 @@ REFRESH_S = 1.0
 REFRESH_ANSWERS_S = 10.0
 """Seconds after which answer terms are recomputed: without a verdict they change over hours."""
 MAX_COLUMNS = 256
-"""Per kind and tier of work and order of models."""
+"""Cached columns, per kind and tier of work and order of models."""
 _RANK: dict[Tier, int] = {"small": 0, "standard": 1, "frontier": 2}
 _TIER_FIT = {0: 1.0, 1: 0.6, 2: 0.2, -1: 0.3, -2: 0.0}
 """By tiers above the requested one: too strong beats too weak."""

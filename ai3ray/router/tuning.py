@@ -25,7 +25,7 @@ class Evidence(Frozen):
     unknown_answers: float = Field(default=2.0, gt=0, allow_inf_nan=False)
     """Judged answers that the prior counts for without such a quality."""
     other_kinds: float = Field(default=8.0, gt=0, allow_inf_nan=False)
-    """Judged answers after which half of a model's surprise counts for every kind."""
+    """Judged answers of any kind after which half of a model's surprise counts for every kind."""
 
 
 class Tuning(Frozen):

@@ -1,1 +1,1 @@
-"""Live statistics of model calls, and decaying evidence."""
+"""Live statistics of model calls."""

@@ -108,7 +108,7 @@ class ModelStats:
 
     @property
     def cost_per_1k_tokens(self) -> float | None:
-        """Over input and output; None before a known cost."""
+        """Over input and output; None before any known cost."""
         return 1000.0 * self.cost_usd / self._priced_tokens if self._priced_tokens else None
 
     def quantile(self, q: float) -> float | None:

@@ -31,7 +31,7 @@ def active_sinks() -> tuple[Observer, ...]:
 
 
 class Observers:
-    """All sinks as one; a sink that raises is logged and removed."""
+    """All sinks as one; one that raises is logged and removed."""
 
     def __init__(self, sinks: Sequence[Observer] = ()) -> None:
         self._sinks = tuple(sinks)

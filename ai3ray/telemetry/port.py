@@ -30,5 +30,5 @@ class Observer(Protocol):
         ...
 
     def committed(self, run_ids: Collection[str]) -> None:
-        """Note that a commit wrote these runs' entries to disk."""
+        """Note that these runs' entries are on disk."""
         ...

@@ -25,7 +25,7 @@ class Account:
     refused key or spent quota takes the provider out until a probe succeeds; each new run allows one, as the owner may
     have fixed it.
 
-    Models share permits and configured limits; each `RateClass` has its own pauses and reported limits.
+    Models share permits and configured limits per minute; each `RateClass` has its own pauses and reported limits.
     """
 
     def __init__(self, name: str, settings: Settings, now: float, jitter: Callable[[], float]) -> None:

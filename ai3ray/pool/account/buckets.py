@@ -1,4 +1,4 @@
-"""Meters for one limit per minute, configured or reported by the provider."""
+"""Meters for one limit per minute."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RateMeter(Protocol):
         ...
 
     def use(self, amount: float, now: float) -> None:
-        """Take out an amount, if negative give it back; debt is allowed."""
+        """Take out an amount, or give back a negative one; debt is allowed."""
         ...
 
     def observe(self, window: RateWindow, caution: float, now: float) -> None:

@@ -13,7 +13,7 @@ GROWTH = 1.05
 DEBOUNCE_S = 15.0
 """Seconds after a cut without another or any growth."""
 PATIENCE = 32
-"""Most clean windows before a trial above the proven limit."""
+"""Most clean windows before a trial."""
 DISTRUST = 2
 """Episodes without a proven limit after one was refused."""
 
@@ -69,13 +69,12 @@ class Limiter:
 
     def succeeded(self, now: float) -> None:
         """Count a clean reply, before its permit is released."""
-        # 1. A reply during an episode says nothing about the lower limit: its call began before the cut.
+        # A reply during an episode says nothing about the lower limit: its call began before the cut.
         if now < self._hold_until:
             return
-        # 2. The episode is over: return to the proven limit at once.
+        # The episode is over.
         if self._exact < self._proven and not self._distrust:
             self._set(self._proven)
-        # 3. The reply counts in the window.
         self._clean += 1
         self._grow()
 

@@ -31,7 +31,7 @@ class RateClass:
         self.usual_output = USUAL_OUTPUT
         """Tokens of recent answers."""
         self.limited = False
-        """True once a reply reported a limit or wait."""
+        """True once a reply reported a limit or asked to wait."""
         self._backoff = Backoff(base_s=1.0, cap_s=30.0, floor_s=0.1)
         self._jitter = jitter
         self._until = -inf

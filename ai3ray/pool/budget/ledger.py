@@ -58,7 +58,7 @@ class Budget:
     def __init__(self, cap: float, spent: float = 0.0) -> None:
         self.cap = cap
         self.spent = spent
-        """Settled costs; an unknown cost counts as its most."""
+        """Settled costs, unknown ones at their most."""
         self.held = 0.0
         """The most that calls in flight can cost."""
         self._expected = 0.0

@@ -13,9 +13,9 @@ from ai3ray.registry.prices import RateTable
 USUAL_TOKENS: Mapping[Role, int] = {"plan": 800, "task": 600, "repair": 600, "judge": 80}
 """Output tokens of a call before any of its kind."""
 KEEP = 0.8
-"""Factor by which an answer reduces the weight of earlier ones."""
+"""Factor of earlier answers' weight after an answer."""
 LEAST_INPUT, MOST_INPUT = 0.5, 2.0
-"""Factors of possible error in a prompt's estimate of four characters per token."""
+"""Factors of possible error in estimates of four characters per token."""
 
 
 class Quotes:
