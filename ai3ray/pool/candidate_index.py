@@ -175,7 +175,7 @@ class CandidateIndex:
         return {card.name: card for card in self._cards}
 
     def _priced_models_for(self, request: LeaseRequest) -> tuple[PricedModel, ...]:
-        """Return all models; embedded and unregistered ones only if named."""
+        """Return all models; embedded and unregistered ones only if the request names models."""
         if not request.models:
             return tuple(priced for priced in self._priced_models if priced.name in self._unnamed)
         passed = (self._passed_through_card(name) for name in request.models if name not in self._names)

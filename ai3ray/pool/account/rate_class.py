@@ -82,7 +82,7 @@ class RateClass:
             self.usual_output += _LATEST_WEIGHT * (usage.output_tokens - self.usual_output)
 
     def observe(self, rate: RateHeaders, now: float, began: float) -> None:
-        """Adopt a reply's limits, unless a later call has reported."""
+        """Adopt a reply's limits, unless a call begun later has reported."""
         if began >= self._observed_from:
             self.limited = True
             self._observed_from = began

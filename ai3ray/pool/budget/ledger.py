@@ -75,7 +75,7 @@ class Budget:
         return self.cap - self.spent
 
     def affords(self, quote: Quote) -> bool:
-        """Return True if the call fits beside settled costs."""
+        """Return True if the call fits beside settled costs alone."""
         return quote.free or quote.least <= self.left + TOLERANCE_USD
 
     def suits(self, quote: Quote) -> bool:

@@ -16,7 +16,7 @@ _EXTRA_ENTRIES = 64
 
 @dataclass
 class _Group(Generic[T]):
-    """Items with arrival numbers."""
+    """One run's items for the same models, with arrival numbers."""
 
     first: dict[str, tuple[int, T]] = field(default_factory=dict)
     others: dict[str, tuple[int, T]] = field(default_factory=dict)
