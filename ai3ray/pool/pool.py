@@ -301,6 +301,7 @@ class ProviderPool:
         lease = held.lease
         account = self._accounts[lease.provider]
         before = (account.out, account.failure is None)
+        # 1. The lease, the run's call in flight, and its money.
         del self._leases[lease.attempt_id]
         self._in_flight[lease.run_id] -= 1
         if not self._in_flight[lease.run_id]:
@@ -308,9 +309,11 @@ class ProviderPool:
         if self.budgets.settle(settlement):
             self._settled_runs.add(lease.run_id)
         self._queue.recheck(lease.run_id)
+        # 2. The provider's limits per minute: the real figures replace the reserved ones.
         final = final_charge(account.admission, held.charge, settlement.usage)
         account.rates.correct(held.charge, final, now)
         held.rate_class.rates.correct(held.charge, final, now)
+        # 3. Limiter, breaker and router learn before the permit is given back.
         # The limiter counts a reply before its permit is given back.
         self._learn(held, settlement, account, now)
         account.release(probe=held.probe)

@@ -70,11 +70,14 @@ class Limiter:
     def succeeded(self, now: float) -> None:
         """Count a clean reply, before its permit is released."""
         # A reply during an episode says nothing about the lower limit: its call began before the cut.
+        # 1. A reply during an episode says nothing about the lower limit: its call began before the cut.
         if now < self._hold_until:
             return
+        # 2. The episode is over: return to the proven limit at once.
         # The episode is over.
         if self._exact < self._proven and not self._distrust:
             self._set(self._proven)
+        # 3. The reply counts in the window.
         self._clean += 1
         self._grow()
 

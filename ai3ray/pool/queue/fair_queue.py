@@ -82,7 +82,9 @@ class FairQueue(Generic[T]):
     def move(self, run_id: str, key: str, models: ModelNames, others: ModelNames, *, first: bool) -> None:
         """Change an item's models; it keeps its place."""
         run = self._runs[run_id]
+        # 1. Take the item out of its group, with its number of arrival.
         number, item = run.groups[models].part(first=first).pop(key)
+        # 2. Add it to the other group, in the order of arrival.
         part = run.groups.setdefault(others, _Group()).part(first=first)
         latest = not part or next(reversed(part.values()))[0] < number
         part[key] = (number, item)
@@ -90,6 +92,7 @@ class FairQueue(Generic[T]):
             ordered = sorted(part.items(), key=lambda entry: entry[1][0])
             part.clear()
             part.update(ordered)
+        # 3. Bring the heaps up to date.
         if others not in run.entries:
             self._enter(run_id, run, others)
         self._drop_empty(run_id, run, models)
@@ -107,17 +110,21 @@ class FairQueue(Generic[T]):
 
         Only each run's next item is checked with `ready`.
         """
+        # 1. Find the run whose turn it is, among those with an item for one of these models.
         while (found := self._next_run(models)) is not None:
             run_id, listed = found
             run = self._runs[run_id]
+            # 2. Find that run's next item, in whichever group it is.
             group, first, key = self._next_of_run(run, models)
             item = run.groups[group].part(first=first)[key][1]
             if ready(item):
+                # 3. Serve it: the run gets a new turn, and new entries in its heaps.
                 run.turn = next(self._numbers)
                 run.entries.clear()
                 self.remove(run_id, key, group, first=first)
                 self.recheck(run_id)
                 return item
+            # 4. It is not ready: the run leaves this heap until `recheck`, and the next run is asked.
             heapq.heappop(self._heaps[listed])
             del run.entries[listed]
         return None
