@@ -257,11 +257,12 @@ async def test_a_query_that_holds_the_last_memory_gives_way_to_the_writer(
             await asyncio.sleep(0.1)
         assert not asking.done()
         other.execute("CREATE TEMP TABLE ballast (text VARCHAR)")
-        for rows in (4000, 1000, 250, 50):  # what is left, in ever smaller pieces
-            with contextlib.suppress(duckdb.OutOfMemoryException, duckdb.TransactionException):
-                while True:
-                    other.execute(f"INSERT INTO ballast SELECT repeat(md5(random()::VARCHAR), 32) FROM range({rows})")
         for number in range(20):
+            for rows in (4000, 1000, 250, 50):  # what is left, or free again, in ever smaller pieces
+                with contextlib.suppress(duckdb.OutOfMemoryException, duckdb.TransactionException):
+                    while True:
+                        piece = f"SELECT repeat(md5(random()::VARCHAR), 32) FROM range({rows})"
+                        other.execute(f"INSERT INTO ballast {piece}")
             for step in whole_run(f"r{number}"):
                 receipt = disk.put(f"r{number}", step.events, step.attempts)
             await receipt.committed()
